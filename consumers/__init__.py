@@ -1,0 +1,1 @@
+"""Where alerts go: sinks, each stating its delivery guarantee first."""

@@ -1,0 +1,65 @@
+"""The crossing: the fact that a track's path entered or left a zone.
+
+Time and place are interpolated on the segment between two reports. Facts are kept whether or not
+an alert follows; what is said to people is decided later, from track events.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from skyfence.model import Contract, Latitude, Longitude, RunName, SourceName, TrackName, UtcTime
+from skyfence.report import AltitudeRef, Category, Report
+
+CrossingKind = Literal["enter", "exit", "appear", "vanish"]
+
+
+class Known(Contract):
+    """What the last report before a fact said of the object; units as in ``Report``."""
+
+    altitude_m: float | None = None
+    altitude_ref: AltitudeRef | None = None
+    ground_speed_mps: float | None = None
+    course_deg: float | None = None
+    vertical_rate_mps: float | None = None
+    accuracy_m: float | None = None
+    callsign: str | None = None
+    mode_3a: str | None = None
+    icao_address: str | None = None
+    category: Category = "unknown"
+    simulated: bool = False
+
+    @classmethod
+    def of(cls, report: Report) -> "Known":
+        """Take over what a report says of the object itself."""
+        return cls.model_construct(
+            None, **{name: getattr(report, name) for name in cls.model_fields}
+        )
+
+
+class Crossing(Contract):
+    """One track's path met one zone's border (enter, exit), or began or ended inside it.
+
+    ``other_side`` names the zones across the border within the larger of 100 m and twice the
+    zone's accuracy. ``depth_m`` is the greatest distance from the zone's border that the track
+    reached inside, metres; it stands on exit and vanish. ``cut`` marks a path that was cut because
+    nothing flies that fast.
+    """
+
+    crossing_id: UUID
+    kind: CrossingKind
+    zone: str
+    zone_kind: str
+    zones_version: str
+    time: UtcTime
+    lat: Latitude
+    lon: Longitude
+    run: RunName
+    source: SourceName
+    track_id: TrackName
+    other_side: tuple[str, ...] = ()
+    depth_m: Annotated[int | None, Field(ge=0)] = None
+    probability: Annotated[float, Field(ge=0, le=1)] = 1.0
+    cut: bool = False
+    object: Known = Known()

@@ -1,0 +1,38 @@
+"""What every contract's model shares: unknown fields refused, times written in one way, frozen."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from skyfence.times import format_time, parse_time
+
+UtcTime = Annotated[
+    datetime,
+    BeforeValidator(parse_time),
+    PlainSerializer(format_time, return_type=str, when_used="json"),
+]
+Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
+
+# Names that go into keys, channels and log lines: no blank, no slash, no control character.
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+SourceName = Annotated[str, Field(strict=True, pattern=NAME_PATTERN)]
+RunName = Annotated[str, Field(strict=True, pattern=NAME_PATTERN)]
+# A track's identity comes from sensors: anything printable, blanks inside included.
+TrackName = Annotated[str, Field(strict=True, pattern=r"^[!-~]([ -~]{0,126}[!-~])?$")]
+
+
+class Contract(BaseModel):
+    """Base of the models that travel between processes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+
+    def to_json(self) -> bytes:
+        """Write the model as compact JSON, leaving out what is not known."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+def round_degrees(value: float) -> float:
+    """Round to 1e-6 degrees (0.1 m), the precision of everything published."""
+    return round(value, 6) + 0.0

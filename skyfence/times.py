@@ -1,0 +1,54 @@
+"""UTC instants as whole milliseconds, the only clock unit inside the engine.
+
+Milliseconds since 1970 in an ``int`` compare exactly and mean the same on every processor.
+Does not read the clock.
+"""
+
+import re
+from datetime import UTC, datetime
+
+# RFC 3339 with a zone; a bare local time is refused, because nobody can say what it meant.
+_RFC3339 = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})\Z"
+)
+MS_PER_S = 1000
+
+
+def parse_time(value: object) -> datetime:
+    """Turn an RFC 3339 text or an aware datetime into UTC, cut to the millisecond.
+
+    Raises ``ValueError`` for anything else, a time without zone included.
+    """
+    if isinstance(value, str):
+        if not _RFC3339.match(value):
+            raise ValueError("time must be RFC 3339 with a zone, as 2024-09-07T03:58:00.000Z")
+        value = datetime.fromisoformat(value.upper())
+    if not isinstance(value, datetime):
+        raise ValueError("time must be a text, as 2024-09-07T03:58:00.000Z")  # noqa: TRY004
+    if value.tzinfo is None:
+        raise ValueError("time has no zone")
+    try:
+        utc = value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("time is out of range") from None
+    if utc.year < 1970:
+        raise ValueError("time is before 1970")
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def to_ms(value: datetime) -> int:
+    """Return milliseconds since 1970 of an aware datetime."""
+    delta = value - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * MS_PER_S + delta.microseconds // 1000
+
+
+def from_ms(value: int) -> datetime:
+    """Return the UTC datetime of milliseconds since 1970."""
+    return datetime.fromtimestamp(value // MS_PER_S, UTC).replace(
+        microsecond=value % MS_PER_S * 1000
+    )
+
+
+def format_time(value: datetime) -> str:
+    """Write a UTC datetime as RFC 3339 with milliseconds and ``Z``."""
+    return value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
