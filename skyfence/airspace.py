@@ -46,6 +46,8 @@ class Airspace:
     def __init__(self, zones: ZoneSet) -> None:
         self.zones: tuple[Zone, ...] = zones.zones
         self.version = zones.version
+        accuracies = [zone.properties.accuracy_m for zone in self.zones if zone.is_region]
+        self.widest_region_m = max(accuracies, default=0.0)
         areas: list[Any] = [zone.area for zone in self.zones]
         outline = protected_outline(self.zones)
         self.protected: int | None = None if outline is None else len(areas)
@@ -139,7 +141,8 @@ def protected_outline(zones: Sequence[Zone]) -> BaseGeometry | None:
         shapely.buffer(union, _SLIVER_DEG, quad_segs=1), -_SLIVER_DEG, quad_segs=1
     )
     gaps = shapely.get_parts(shapely.difference(closed, union))
-    touched = STRtree(members).query(gaps, predicate="intersects")[0]
+    # The query prepares its input, not what stands in the tree: members are the large ones.
+    touched = STRtree(gaps).query(members, predicate="intersects")[1]
     between = gaps[np.bincount(touched, minlength=len(gaps)) >= 2]
     if not len(between):
         return union
@@ -155,7 +158,7 @@ def _border_pieces(areas: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[
     pieces: list[Any] = []
     owners: list[int] = []
     for index, area in enumerate(areas):
-        for ring in shapely.get_rings(area):
+        for ring in shapely.get_rings(shapely.get_parts(area)):
             points = shapely.get_coordinates(ring)
             for start in range(0, len(points) - 1, _PIECE_SEGMENTS):
                 pieces.append(shapely.linestrings(points[start : start + _PIECE_SEGMENTS + 1]))

@@ -48,7 +48,10 @@ def decode(value: bytes) -> pa.RecordBatch:
 
 def _read(value: bytes) -> pa.RecordBatch:
     messages = pa.ipc.MessageReader.open_stream(pa.BufferReader(value))
-    schema_message = messages.read_next_message()
+    try:
+        schema_message = messages.read_next_message()
+    except StopIteration:
+        raise InputError("arrow stream is empty; it begins with a schema") from None
     if schema_message.type != "schema":
         raise InputError(f"arrow stream begins with a {schema_message.type}, not a schema")
     schema = pa.ipc.read_schema(schema_message)
@@ -58,7 +61,7 @@ def _read(value: bytes) -> pa.RecordBatch:
     if _is_compressed(message.metadata.to_pybytes()):
         raise InputError("arrow stream is compressed; send frames uncompressed")
     batch = pa.ipc.read_record_batch(message, ARROW_SCHEMA)
-    if batch.num_rows > MAX_ROWS:
+    if not 0 <= batch.num_rows <= MAX_ROWS:
         raise InputError(f"frame of {batch.num_rows} reports is over {MAX_ROWS}")
     return batch
 
@@ -113,7 +116,9 @@ def _difference(schema: pa.Schema) -> str:
             return f"column {field.name!r} is missing"
         if not schema.field(index).equals(field):
             return f"column {index} is {schema.field(index)}, must be {field}"
-    return f"column {schema.names[len(ARROW_SCHEMA.names)]!r} is unknown"
+    if len(schema.names) > len(ARROW_SCHEMA.names):
+        return f"column {schema.names[len(ARROW_SCHEMA.names)]!r} is unknown"
+    return "its byte order is big-endian"  # all that a schema holds beside its fields
 
 
 def _first_line(error: BaseException) -> str:

@@ -35,6 +35,8 @@ _PATTERNS: Final[dict[str, str]] = {
     "category": r"^(unknown|uav|aircraft|helicopter|glider|missile|balloon)\z",
     "phase": r"^(tentative|confirmed|coasting|ended)\z",
 }
+# A null in one of these is no value; left out, the model would put its default there.
+_REQUIRED: Final = [field.name for field in ARROW_SCHEMA if not field.nullable]
 _LATEST_TIME_MS: Final = 4_102_444_800_000  # the year 2100
 
 
@@ -46,13 +48,22 @@ def bad_rows(batch: pa.RecordBatch, source: str) -> dict[int, str]:
     bad: dict[int, str] = {}
     for row in np.flatnonzero(suspects).tolist():
         try:
-            fields = row_fields(batch, row)
+            fields = dict.fromkeys(_REQUIRED) | row_fields(batch, row)
             Report.model_validate(fields | {"source": source})
         except ValidationError as error:
             bad[row] = why_invalid(error)
         except (ValueError, OverflowError) as error:  # an instant that Python's calendar lacks
             bad[row] = f"time: {error}"
     return bad
+
+
+def canonical(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a frame as the model would have written it: ICAO addresses in capitals."""
+    column = batch.column("icao_address")
+    if column.null_count == len(column):
+        return batch
+    index = batch.schema.get_field_index("icao_address")
+    return batch.set_column(index, batch.schema.field(index), pc.ascii_upper(column))
 
 
 def _suspects(name: str, column: pa.Array) -> npt.NDArray[np.bool_]:

@@ -79,7 +79,7 @@ def decode_message(message: Message, environment: Environment) -> Decoded:
     if len(value) > arrow.MAX_BYTES:
         raise InputError(f"message of {len(value)} bytes is over {arrow.MAX_BYTES}")
     if _content_type(message) == arrow.CONTENT_TYPE:
-        batch = arrow.decode(value)
+        batch = columns.canonical(arrow.decode(value))
         bad = columns.bad_rows(batch, source_of(envelope.key))
     else:
         batch, bad = _from_json(value, envelope)

@@ -47,6 +47,9 @@ ARROW_SCHEMA: Final = pa.schema(
     ]
 )
 
+# The columns that say what the object is, in the order of ``Frame.known``.
+KNOWN_FIELDS: Final = (*ARROW_SCHEMA.names[4:14], "simulated")
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -94,6 +97,12 @@ class Frame:
     def phases(self) -> list[str]:
         """Return track phases, one a row."""
         return list(self.batch.column("phase").to_pylist())
+
+    @cached_property
+    def known(self) -> list[tuple[Any, ...]]:
+        """Return what each row says of the object itself, in the order of ``KNOWN_FIELDS``."""
+        columns = [self.batch.column(name).to_pylist() for name in KNOWN_FIELDS]
+        return list(zip(*columns, strict=True))
 
     def report(self, row: int) -> Report:
         """Return one row as a report."""

@@ -21,7 +21,10 @@ MAX_LEG_M: Final = 10_000.0
 
 @dataclass(frozen=True)
 class Leg:
-    """A planar piece of a segment, between fractions ``start`` and ``end`` of its time."""
+    """A planar piece of a segment, between fractions ``start`` and ``end`` of its time.
+
+    One that ``wraps`` ends at the antimeridian; the next begins there, at the other 180 degrees.
+    """
 
     lon0: float
     lat0: float
@@ -29,6 +32,7 @@ class Leg:
     lat1: float
     start: float
     end: float
+    wraps: bool = False
 
 
 def metres_per_degree(lat: float) -> tuple[float, float]:
@@ -54,7 +58,7 @@ def legs(lon0: float, lat0: float, lon1: float, lat1: float) -> list[Leg]:
     One leg for nearly every segment; more where it is longer than 10 km or passes the
     antimeridian, where it is cut at 180 degrees.
     """
-    if abs(lon1 - lon0) < 0.09 and abs(lat1 - lat0) < 0.04:  # under 10 km everywhere
+    if abs(lon1 - lon0) < 0.08 and abs(lat1 - lat0) < 0.04:  # under 10 km everywhere
         return [Leg(lon0, lat0, lon1, lat1, 0.0, 1.0)]
     count = int(distance_m(lon0, lat0, lon1, lat1) // MAX_LEG_M) + 1
     inner = WGS84.npts(lon0, lat0, lon1, lat1, count - 1) if count > 1 else []
@@ -71,10 +75,11 @@ def _cut_at_antimeridian(leg: Leg) -> list[Leg]:
         return [leg]
     edge = 180.0 if leg.lon0 > 0 else -180.0
     beyond = leg.lon1 + 2 * edge
-    share = (edge - leg.lon0) / (beyond - leg.lon0)
+    # A leg from 180 to -180 runs along the meridian: all of it is on the other side.
+    share = 0.0 if beyond == leg.lon0 else (edge - leg.lon0) / (beyond - leg.lon0)
     lat = leg.lat0 + share * (leg.lat1 - leg.lat0)
     middle = leg.start + share * (leg.end - leg.start)
     return [
-        Leg(leg.lon0, leg.lat0, edge, lat, leg.start, middle),
+        Leg(leg.lon0, leg.lat0, edge, lat, leg.start, middle, wraps=True),
         Leg(-edge, lat, leg.lon1, leg.lat1, middle, leg.end),
     ]

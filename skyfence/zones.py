@@ -36,10 +36,10 @@ class ZoneProperties(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=200)]
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
     country: str | None
-    accuracy_m: Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
+    accuracy_m: Annotated[float, Field(strict=True, ge=0, le=100_000, allow_inf_nan=False)]
     nato: Annotated[bool, Field(strict=True)]
-    floor_m: Annotated[float | None, Field(allow_inf_nan=False)] = None
-    ceiling_m: Annotated[float | None, Field(allow_inf_nan=False)] = None
+    floor_m: Annotated[float | None, Field(strict=True, allow_inf_nan=False)] = None
+    ceiling_m: Annotated[float | None, Field(strict=True, allow_inf_nan=False)] = None
     vertical_ref: VerticalRef | None = None
     valid_from: UtcTime | None = None
     valid_until: UtcTime | None = None
@@ -121,8 +121,10 @@ def zone_set(groups: Iterable[Sequence[Zone]]) -> ZoneSet:
 def _zone(feature: object, where: str, version: str) -> Zone:
     if not isinstance(feature, dict) or feature.get("type") != "Feature":
         raise InputError(f"{where}: not a GeoJSON Feature")
+    if not isinstance(feature.get("properties"), dict):
+        raise InputError(f"{where}: the feature has no properties")
     try:
-        properties = ZoneProperties.model_validate(feature.get("properties"))
+        properties = ZoneProperties.model_validate(feature["properties"])
     except ValidationError as error:
         raise InputError(f"{where}: {why_invalid(error)}") from None
     where = f"{where} ({properties.id})"
@@ -146,11 +148,7 @@ def _area(geometry: Any, where: str) -> BaseGeometry:
     kind = geometry.get("type") if isinstance(geometry, dict) else None
     if kind not in ("Polygon", "MultiPolygon"):
         raise InputError(f"{where}: geometry must be a Polygon or MultiPolygon, got {kind!r}")
-    coordinates = geometry.get("coordinates")
-    rings = (
-        coordinates if kind == "Polygon" else [ring for part in coordinates or [] for ring in part]
-    )
-    for number, ring in enumerate(rings or []):
+    for number, ring in enumerate(_rings(kind, geometry.get("coordinates"), where)):
         _check_ring(ring, f"{where}: ring {number}")
     try:
         area = shapely.force_2d(shape(geometry))
@@ -167,6 +165,13 @@ def _area(geometry: Any, where: str) -> BaseGeometry:
     if not area.is_valid:
         raise InputError(f"{where}: not a valid area: {shapely.is_valid_reason(area)}")
     return area
+
+
+def _rings(kind: str, coordinates: Any, where: str) -> list[Any]:
+    parts = [coordinates] if kind == "Polygon" else coordinates
+    if not isinstance(parts, list) or not all(isinstance(part, list) for part in parts):
+        raise InputError(f"{where}: coordinates are no {kind}'s: {str(coordinates)[:80]}")
+    return [ring for part in parts for ring in part]
 
 
 def _check_ring(ring: Any, where: str) -> None:
@@ -190,4 +195,5 @@ def _check_ring(ring: Any, where: str) -> None:
 
 
 def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # compared, because math.isfinite fails on a whole number that no float holds
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
