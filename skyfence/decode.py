@@ -83,8 +83,10 @@ def decode_message(message: Message, environment: Environment) -> Decoded:
         bad = columns.bad_rows(batch, source_of(envelope.key))
     else:
         batch, bad = _from_json(value, envelope)
+    # Before the scan time is taken: what is refused moves no clock. The first reason stands.
+    bad = _simulated(batch, environment) | bad
     scan_time_ms = _scan_time(batch, bad, envelope)
-    bad |= _impossible(batch, bad, envelope, scan_time_ms, environment)
+    bad = _ahead_of_scan(batch, scan_time_ms) | bad
     kept = sorted(set(range(batch.num_rows)) - bad.keys())
     good = batch if len(kept) == batch.num_rows else batch.take(pa.array(kept, pa.int64()))
     frame = Frame(envelope.key, envelope.run, scan_time_ms, envelope.last, good)
@@ -225,22 +227,21 @@ def _scan_time(batch: pa.RecordBatch, bad: Mapping[int, str], envelope: _Envelop
     raise InputError("a message without reports needs the header scan-time")
 
 
-def _impossible(
-    batch: pa.RecordBatch,
-    bad: Mapping[int, str],
-    envelope: _Envelope,
-    scan_time_ms: int,
-    environment: Environment,
-) -> dict[int, str]:
-    """Find valid reports that cannot be true here: from the future, or simulated among actual."""
-    found: dict[int, str] = {}
+def _simulated(batch: pa.RecordBatch, environment: Environment) -> dict[int, str]:
+    """Find simulated reports among actual ones."""
+    if environment is not Environment.ACTUAL:
+        return {}
+    rows = np.flatnonzero(np.asarray(batch.column("simulated"))).tolist()
+    return dict.fromkeys(rows, "simulated: a simulated report on the actual topic")
+
+
+def _ahead_of_scan(batch: pa.RecordBatch, scan_time_ms: int) -> dict[int, str]:
+    """Find reports from the future of their own frame."""
     times = np.asarray(batch.column("time").cast(pa.int64()))
-    for row in np.flatnonzero(times > scan_time_ms).tolist():
-        found[row] = f"time: {_show(int(times[row]))} is ahead of its scan {_show(scan_time_ms)}"
-    if environment is Environment.ACTUAL:
-        for row in np.flatnonzero(np.asarray(batch.column("simulated"))).tolist():
-            found[row] = "simulated: a simulated report on the actual topic"
-    return {row: reason for row, reason in found.items() if row not in bad}
+    return {
+        row: f"time: {_show(int(times[row]))} is ahead of its scan {_show(scan_time_ms)}"
+        for row in np.flatnonzero(times > scan_time_ms).tolist()
+    }
 
 
 def _show(time_ms: int) -> str:

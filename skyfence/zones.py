@@ -84,9 +84,9 @@ class ZoneSet:
     version: str
 
     @property
-    def by_id(self) -> dict[str, Zone]:
-        """Return the zones by identifier."""
-        return {zone.id: zone for zone in self.zones}
+    def names(self) -> dict[str, str]:
+        """Return what each zone is called, by identifier."""
+        return {zone.id: zone.properties.name for zone in self.zones}
 
 
 def parse_zones(document: object, where: str) -> list[Zone]:

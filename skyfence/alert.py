@@ -1,0 +1,119 @@
+"""The alert: what people are told, in the words of the Common Alerting Protocol 1.2 (OASIS).
+
+A chain of alerts belongs to one incident and one channel; its first message there is an Alert with
+step 1, also for a region that joins late, and its last a Cancel. Everything in an alert is decided
+from event time, so that deciding it again gives the same bytes; the wall clock's part, the
+``Timeline``, travels beside it.
+"""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from skyfence.crossing import Known
+from skyfence.identity import derive
+from skyfence.model import Contract, Latitude, Longitude, RunName, SourceName, TrackName, UtcTime
+
+Status = Literal["Actual", "Exercise", "Test"]
+MessageType = Literal["Alert", "Update", "Cancel"]
+ResponseType = Literal["Shelter", "Monitor", "AllClear"]
+Urgency = Literal["Immediate", "Expected", "Future", "Past", "Unknown"]
+Severity = Literal["Extreme", "Severe", "Moderate", "Minor", "Unknown"]
+Certainty = Literal["Observed", "Likely", "Possible", "Unlikely", "Unknown"]
+PlaceKind = Literal["region", "nation", "alliance"]
+IncidentState = Literal["violation", "exited", "lost", "closed"]
+Step = Annotated[int, Field(ge=1)]
+
+
+class Alert(Contract):
+    """One message to one operators' channel. ``references`` are the chain's earlier alerts.
+
+    ``place`` is what the channel stands for. ``time`` is when the fact stood and ``expires`` how
+    long this message holds, both event time; ``lat`` and ``lon`` are the border for an entry or
+    exit, the last known place otherwise. Units as in ``Report``.
+    """
+
+    alert_id: UUID
+    incident_id: UUID
+    channel: str
+    place: str
+    place_kind: PlaceKind
+    step: Step
+    references: tuple[UUID, ...] = ()
+    status: Status
+    message_type: MessageType
+    category: Literal["Security"] = "Security"
+    event: Literal["airspace violation"] = "airspace violation"
+    response_type: ResponseType
+    urgency: Urgency
+    severity: Severity
+    certainty: Certainty
+    incident_state: IncidentState
+    time: UtcTime
+    expires: UtcTime
+    language: Literal["en"] = "en"
+    headline: str
+    description: str
+    instruction: str
+    nations: tuple[str, ...]
+    regions: tuple[str, ...]
+    other_side: tuple[str, ...]
+    lat: Latitude
+    lon: Longitude
+    last_seen: UtcTime
+    depth_m: Annotated[int, Field(ge=0)]
+    zones_version: str
+    run: RunName
+    source: SourceName
+    track_id: TrackName
+    object: Known = Known()
+
+
+class PublicAlert(Contract):
+    """What the public of a region may be told: a model that has no field for a position."""
+
+    alert_id: UUID
+    incident_id: UUID
+    channel: str
+    region: str
+    step: Step
+    references: tuple[UUID, ...] = ()
+    status: Status
+    message_type: MessageType
+    category: Literal["Security"] = "Security"
+    event: Literal["airspace violation"] = "airspace violation"
+    response_type: ResponseType
+    urgency: Urgency
+    severity: Severity
+    certainty: Certainty
+    time: UtcTime
+    expires: UtcTime
+    language: Literal["en"] = "en"
+    headline: str
+    instruction: str
+
+
+class Timeline(Contract):
+    """When an alert passed each stage, wall clock; what is not known yet is left out.
+
+    ``observed``: the sensor's last report before it; ``published``: the frame reached Kafka;
+    ``decided``: the incident agent wrote the alert; ``delivered``: the relay handed it to Redis.
+    """
+
+    observed: UtcTime | None = None
+    published: UtcTime | None = None
+    decided: UtcTime | None = None
+    delivered: UtcTime | None = None
+
+
+class AlertMessage(Contract):
+    """What a subscriber of a channel receives."""
+
+    alert: Alert
+    timeline: Timeline
+
+
+def alert_id(incident_id: UUID, channel: str, step: int) -> UUID:
+    """Return the identifier of one step of a chain."""
+    return derive("alert", str(incident_id), channel, step)
