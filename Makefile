@@ -1,0 +1,48 @@
+# Needs git, make and Python >= 3.11 (with its venv module); everything else goes into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+# `make lock UPGRADE=--upgrade` looks for newer versions; without it the locked ones stay.
+UPGRADE ?=
+LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
+        --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+venv: .venv/.installed ## make .venv with the locked dependencies and skyfence itself
+
+.venv/.installed: requirements/dev.txt requirements/build.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo >&2 \
+	  "make: skyfence needs Python >= 3.11, '$(PYTHON)' is not: name another, as in make PYTHON=python3.12"; \
+	  exit 1; }
+	@echo "installing into .venv: a minute or two, once"
+	@$(PYTHON) -m venv .venv
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: .venv/.installed ## run the demonstration: its own broker and Valkey, recordings in, alerts out
+	@$(BIN)/skyfence demo
+
+test: lint ## run the linters, then all tests
+	$(BIN)/pytest
+
+lint: .venv/.installed ## check style, types and the rules of who may import whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: .venv/.installed ## write requirements/*.txt anew from pyproject.toml
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	printf 'editables\nhatchling\n' | $(LOCK) -c requirements/dev.txt - -o requirements/build.txt
+
+clean: ## remove .venv and everything that was generated
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
