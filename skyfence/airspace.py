@@ -30,6 +30,9 @@ _PIECE_SEGMENTS: Final = 16
 # Outlines of neighbours leave slivers up to ~200 m between them (380 m on the Danube between
 # Romania and Bulgaria); half of 0.004 degrees closes those. See geodata/README.md.
 _SLIVER_DEG: Final = 0.002
+# What comes no farther from a border than this touches it: 0.1 mm, far more than rounding moves
+# a computed point on a sloping border, far less than any sensor means.
+_TOUCH_DEG: Final = 1e-9
 
 
 class Side(Enum):
@@ -96,6 +99,12 @@ class Airspace:
             return []
         fractions = (points - (leg.lon0, leg.lat0)) @ along / length2
         return sorted(set(np.clip(fractions, 0.0, 1.0).tolist()))
+
+    def is_at_border(self, area: int, lon: float, lat: float) -> bool:
+        """Tell whether a point lies on an area's border, as far as computed points can."""
+        point = shapely.Point(lon, lat)
+        near = self._borders.query(point, predicate="dwithin", distance=_TOUCH_DEG)
+        return bool(np.any(self._owners[near] == area))
 
     def border_distance_m(self, area: int, lon: float, lat: float) -> float:
         """Return the distance from a point to the nearest border of an area, metres.

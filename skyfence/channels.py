@@ -112,9 +112,9 @@ def operators_pattern(environment: Environment) -> str:
     return f"{environment.redis_prefix}alerts:*"
 
 
-def steps_key(environment: Environment, channel: str) -> str:
-    """Return the Redis hash that holds each incident's last step on a channel."""
-    return f"{environment.redis_prefix}steps:{channel}"
+def steps_key(environment: Environment, place: str, incident_id: str) -> str:
+    """Return the Redis key that holds the last step of an incident's chain for a place."""
+    return f"{environment.redis_prefix}steps:{_checked(place)}:{incident_id}"
 
 
 def place_of(channel: str) -> str:

@@ -5,7 +5,7 @@ it, is none. The side at a leg's end is the point's own, so that a track's state
 what a brute-force test of the point would say. A leg that clips a corner yields two transitions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -43,28 +43,40 @@ def _area_transitions(
     airspace: Airspace, leg: Leg, area: int, pieces: list[int], was_inside: bool
 ) -> list[Transition]:
     found: list[Transition] = []
-    bounds = [0.0, *airspace.cuts(leg, pieces), 1.0]
     now_inside = was_inside
-    for start, end in pairwise(bounds):
-        side = _side_of_stretch(airspace, leg, area, start, end)
+    for start, side in _sides(airspace, leg, area, pieces):
         if side is Side.BORDER or (side is Side.INSIDE) == now_inside:
             continue
         now_inside = not now_inside
-        lon, lat = _point(leg, start)
         fraction = leg.start + start * (leg.end - leg.start)
-        found.append(Transition(fraction, now_inside, area, lon, lat))
+        if found and found[-1].fraction == fraction:
+            found.pop()  # there and back in no time
+        else:
+            found.append(Transition(fraction, now_inside, area, *_point(leg, start)))
     return found
 
 
-def _side_of_stretch(airspace: Airspace, leg: Leg, area: int, start: float, end: float) -> Side:
-    """Return the side of the open stretch between two cuts, by its end or its middle."""
-    if end == 1.0:
-        side = airspace.side(area, leg.lon1, leg.lat1)
-        if side is not Side.BORDER:
-            return side
-    if start == end:
-        return Side.BORDER  # no stretch: the state stays as it was
-    return airspace.side(area, *_point(leg, (start + end) / 2))
+def _sides(
+    airspace: Airspace, leg: Leg, area: int, pieces: list[int]
+) -> Iterator[tuple[float, Side]]:
+    """Yield where each stretch between two cuts begins, and its side."""
+    bounds = [0.0, *airspace.cuts(leg, pieces), 1.0]
+    for start, end in pairwise(bounds[:-1]):
+        yield start, _side_of_middle(airspace, leg, area, (start + end) / 2)
+    last = airspace.side(area, leg.lon1, leg.lat1)  # the end's own side, though it be a hair's
+    if last is Side.BORDER:
+        last = _side_of_middle(airspace, leg, area, (bounds[-2] + 1.0) / 2)
+    yield bounds[-2], last
+    if leg.wraps and airspace.side(area, -leg.lon1, leg.lat1) is Side.OUTSIDE:
+        yield 1.0, Side.OUTSIDE  # the next leg begins where nothing of this area is
+
+
+def _side_of_middle(airspace: Airspace, leg: Leg, area: int, share: float) -> Side:
+    middle = _point(leg, share)
+    # Along a sloping border, or between two cuts at one vertex, rounding puts it on either side.
+    if airspace.is_at_border(area, *middle):
+        return Side.BORDER
+    return airspace.side(area, *middle)
 
 
 def _point(leg: Leg, share: float) -> tuple[float, float]:

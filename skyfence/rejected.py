@@ -5,12 +5,24 @@ the rest is still in the topic it came from, at the offset named here.
 """
 
 import base64
+from typing import Protocol, Self
 
 from pydantic import Field
 
 from skyfence.model import Contract, UtcTime
+from skyfence.times import from_ms
 
 EXCERPT_BYTES = 256
+
+
+class Message(Protocol):
+    """What Faust's and aiokafka's messages have in common."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
 
 
 class Rejected(Contract):
@@ -26,12 +38,18 @@ class Rejected(Contract):
     size_bytes: int = Field(ge=0)
     excerpt_base64: str
 
-
-def excerpt(value: bytes | None) -> str:
-    """Return the first bytes of a message as base64."""
-    return base64.b64encode((value or b"")[:EXCERPT_BYTES]).decode("ascii")
-
-
-def printable(key: bytes | None) -> str | None:
-    """Return a message key as text that can be logged, or None without one."""
-    return None if key is None else key[:EXCERPT_BYTES].decode("utf-8", "backslashreplace")
+    @classmethod
+    def of(cls, message: Message, received_ms: int, reason: str, row: int | None = None) -> Self:
+        """Record why a message of Kafka, or one row of it, was not used."""
+        value, key = message.value or b"", message.key
+        return cls(
+            reason=reason,
+            topic=message.topic,
+            partition=message.partition,
+            offset=message.offset,
+            row=row,
+            key=None if key is None else key[:EXCERPT_BYTES].decode("utf-8", "backslashreplace"),
+            received=from_ms(received_ms),
+            size_bytes=len(value),
+            excerpt_base64=base64.b64encode(value[:EXCERPT_BYTES]).decode("ascii"),
+        )

@@ -1,0 +1,111 @@
+"""The relay: alerts from Kafka to a sink, in order, acknowledged when they are handed over.
+
+Guarantee: at least once. The group's offset is committed after the sink has taken the alerts, so a
+crash makes Kafka hand some out again; the sink knows them. A sink that is away is waited for with
+growing pauses, then the process gives up with an error and whoever runs it starts it anew.
+"""
+
+import asyncio
+import time
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from consumers.sink import Sink
+from skyfence import health
+from skyfence.alert import Alert, AlertMessage, Timeline
+from skyfence.errors import UnavailableError
+from skyfence.rejected import Rejected
+from skyfence.report import why_invalid
+from skyfence.settings import Settings
+from skyfence.times import from_ms
+
+log = structlog.get_logger()
+
+_POLL_MS: Final = 1_000
+_SESSION_TIMEOUT_MS: Final = 6_000
+_PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 10.0)
+
+
+class Relay:
+    """Carries one environment's alerts to one sink."""
+
+    def __init__(self, settings: Settings, sink: Sink) -> None:
+        topics = settings.topics
+        self._settings = settings
+        self._sink = sink
+        self._consumer = AIOKafkaConsumer(
+            topics.alerts,
+            bootstrap_servers=settings.kafka_bootstrap,
+            group_id=topics.relay_group,
+            group_instance_id=settings.instance_id(topics.relay_group),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=_SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=_SESSION_TIMEOUT_MS // 3,
+        )
+        self._producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
+
+    async def run(self) -> None:
+        """Carry alerts until cancelled."""
+        try:
+            await self._consumer.start()
+            await self._producer.start()
+            while True:
+                await self._carry()
+                health.refresh(self._settings.health_file)
+        except KafkaError as error:
+            raise UnavailableError(
+                f"kafka at {self._settings.kafka_bootstrap} failed: {error}"
+            ) from None
+        finally:
+            await self._consumer.stop()
+            await self._producer.stop()
+
+    async def _carry(self) -> None:
+        """Hand over what is there and acknowledge it."""
+        polled = await self._consumer.getmany(timeout_ms=_POLL_MS)
+        for records in polled.values():
+            for record in records:
+                await self._hand_over(record)
+        if polled:
+            await self._consumer.commit()
+
+    async def _hand_over(self, record: Any) -> None:
+        try:
+            alert = Alert.model_validate_json(record.value or b"")
+        except ValidationError as error:
+            await self._reject(record, why_invalid(error))
+            return
+        message = AlertMessage(alert=alert, timeline=_timeline(record))
+        news = await self._deliver(message)
+        event = "alert.delivered" if news else "alert.repeated"
+        log.info(event, channel=alert.channel, step=alert.step, incident=str(alert.incident_id))
+
+    async def _deliver(self, message: AlertMessage) -> bool:
+        for pause_s in _PAUSES_S:
+            try:
+                return await self._sink.deliver(message)
+            except UnavailableError as error:
+                log.warning("sink.unavailable", reason=str(error), pause_s=pause_s)
+                await asyncio.sleep(pause_s)
+        return await self._sink.deliver(message)
+
+    async def _reject(self, record: Any, reason: str) -> None:
+        rejected = Rejected.of(record, record.timestamp, reason)
+        log.error("alert.unreadable", reason=reason, offset=record.offset)
+        topic = self._settings.topics.rejected
+        await self._producer.send_and_wait(topic, rejected.to_json())
+
+
+def _timeline(record: Any) -> Timeline:
+    headers = dict(record.headers)
+    known = {
+        name: from_ms(int(headers[name]))
+        for name in ("observed", "published", "decided")
+        if name in headers
+    }
+    return Timeline(**known, delivered=from_ms(round(time.time() * 1000)))

@@ -1,0 +1,100 @@
+"""The publisher: packs a source's items into frames and sends them to ``tracks``.
+
+Guarantee: at least once. A frame waits at most 20 ms for company, and ``publish`` returns only when
+the brokers have stored every frame (acks=all). A frame that is sent twice after a lost answer is
+known to the track agent for what it is.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from producers.source import Source
+from skyfence.decode import encode_frame
+from skyfence.errors import UnavailableError
+from skyfence.frame import Frame
+from skyfence.playback import Item, Packer
+from skyfence.settings import Settings
+
+# The most a report may wait for others: a person does not notice, and at 25,000 reports/s it fills
+# a frame.
+LONGEST_WAIT_S: Final = 0.02
+
+
+class Publisher:
+    """Publishes one run to the environment of the settings; connect with ``async with``."""
+
+    def __init__(self, settings: Settings, run: str) -> None:
+        self._bootstrap = settings.kafka_bootstrap
+        self._topic = settings.topics.tracks
+        self._packer = Packer(run)
+        self._producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
+        self.frames = 0
+
+    async def __aenter__(self) -> Self:
+        """Connect; raise ``UnavailableError`` where no broker answers."""
+        try:
+            await self._producer.start()
+        except KafkaError as error:
+            await self._producer.stop()
+            raise UnavailableError(
+                f"kafka at {self._bootstrap} cannot be reached: {error}"
+            ) from None
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Disconnect."""
+        await self._producer.stop()
+
+    async def publish(
+        self, source: Source, sent: Callable[[Sequence[Item]], None] = lambda _: None
+    ) -> None:
+        """Publish a source to its end; ``sent`` hears of each batch that was taken over."""
+        loop = asyncio.get_running_loop()
+        batches = source.batches()
+        coming = asyncio.ensure_future(_next(batches))
+        flush_at: float | None = None
+        try:
+            while True:
+                wait_s = None if flush_at is None else max(0.0, flush_at - loop.time())
+                await asyncio.wait({coming}, timeout=wait_s)
+                if flush_at is not None and loop.time() >= flush_at:
+                    await self._send(self._packer.flush())
+                    flush_at = None
+                if not coming.done():
+                    continue
+                batch = coming.result()
+                if batch is None:
+                    break
+                flush_at = flush_at or loop.time() + LONGEST_WAIT_S
+                await self._send([frame for item in batch for frame in self._packer.add(item)])
+                sent(batch)
+                coming = asyncio.ensure_future(_next(batches))
+        finally:
+            coming.cancel()
+        await self._send(self._packer.flush())
+
+    async def _send(self, frames: Sequence[Frame]) -> None:
+        """Send frames and wait until the brokers have them."""
+        try:
+            acknowledged = [await self._hand_over(frame) for frame in frames]
+            await asyncio.gather(*acknowledged)
+        except KafkaError as error:
+            raise UnavailableError(
+                f"kafka at {self._bootstrap} took no more frames: {error}"
+            ) from None
+        self.frames += len(frames)
+
+    async def _hand_over(self, frame: Frame) -> asyncio.Future[object]:
+        key, value, headers = encode_frame(frame)
+        future: asyncio.Future[object] = await self._producer.send(
+            self._topic, value, key=key, headers=headers
+        )
+        return future
+
+
+async def _next(batches: AsyncIterator[Sequence[Item]]) -> Sequence[Item] | None:
+    return await anext(batches, None)

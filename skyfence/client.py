@@ -1,0 +1,95 @@
+"""A subscriber's side of Redis: connect, subscribe to channels, read alerts as they come.
+
+What is published while nobody is connected is lost to pub/sub; a cut therefore shows as an error
+here, never as silence.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Self
+
+import structlog
+from pydantic import ValidationError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from skyfence.alert import AlertMessage
+from skyfence.errors import UnavailableError
+from skyfence.report import why_invalid
+from skyfence.settings import Settings
+
+log = structlog.get_logger()
+
+_TIMEOUT_S = 5.0
+# A dead connection is found out within this time even when no alert comes.
+_CHECK_S = 5
+
+
+async def connect(settings: Settings) -> Redis:
+    """Connect to the settings' Redis; raise ``UnavailableError`` where it does not answer."""
+    options: dict[str, Any] = {}  # an explicit None would hide a password that the URL holds
+    if settings.redis_password is not None:
+        options["password"] = settings.redis_password.get_secret_value()
+    redis = Redis.from_url(
+        settings.redis_url,
+        **options,
+        socket_connect_timeout=_TIMEOUT_S,
+        health_check_interval=_CHECK_S,
+    )
+    try:
+        await redis.ping()
+    except (RedisError, OSError) as error:
+        await redis.aclose()
+        where = settings.redis_url.rsplit("@", 1)[-1]  # never the credentials before it
+        raise UnavailableError(f"redis at {where} cannot be reached: {error}") from None
+    return redis
+
+
+class AlertFeed:
+    """The alerts of some channels, or of all that match a pattern, from now on."""
+
+    def __init__(self, redis: Redis, channels: Sequence[str], patterns: Sequence[str] = ()) -> None:
+        self._redis = redis
+        self._channels = channels
+        self._patterns = patterns
+        self._pubsub = redis.pubsub()
+
+    async def __aenter__(self) -> Self:
+        """Subscribe, and return when Redis has confirmed every channel."""
+        try:
+            if self._channels:
+                await self._pubsub.subscribe(*self._channels)
+            if self._patterns:
+                await self._pubsub.psubscribe(*self._patterns)
+            for _ in [*self._channels, *self._patterns]:
+                await self._pubsub.get_message(timeout=_TIMEOUT_S)
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"redis refused the subscription: {error}") from None
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Unsubscribe and disconnect."""
+        await self._pubsub.aclose()  # type: ignore[no-untyped-call]
+        await self._redis.aclose()
+
+    async def __aiter__(self) -> AsyncIterator[AlertMessage]:
+        """Yield alerts for ever; raise ``UnavailableError`` when the connection is cut."""
+        while True:
+            message = await self.next(_CHECK_S)
+            if message is not None:
+                yield message
+
+    async def next(self, timeout_s: float) -> AlertMessage | None:
+        """Return the next alert, or None when none came in time."""
+        try:
+            received = await self._pubsub.get_message(
+                ignore_subscribe_messages=True, timeout=timeout_s
+            )
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"the connection to redis was cut: {error}") from None
+        if received is None or received["type"] not in ("message", "pmessage"):
+            return None
+        try:
+            return AlertMessage.model_validate_json(received["data"])
+        except ValidationError as error:
+            log.warning("alert.unreadable", channel=received["channel"], reason=why_invalid(error))
+            return None

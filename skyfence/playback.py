@@ -1,0 +1,83 @@
+"""Reports on their way into frames: what a source hands over, and how it is packed.
+
+``play`` adds to a recording what its sensors would have said besides: heartbeats while a source has
+nothing to report, and its end. ``Packer`` makes frames of it. Replay and scan both use them, so
+that a recording means the same with and without Kafka. Pure: waiting is the publisher's.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from skyfence.frame import Frame, frame_of
+from skyfence.report import Report
+from skyfence.times import to_ms
+
+# Half the time after which the slowest radar's tracks begin to miss scans.
+HEARTBEAT_MS: Final = 10_000
+# Large enough to make the cost of a message vanish, small enough to be judged in milliseconds.
+FRAME_REPORTS: Final = 500
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """A source watches, and had nothing to report up to this time."""
+
+    source: str
+    time_ms: int
+
+
+@dataclass(frozen=True)
+class End:
+    """A finite source is at its end."""
+
+    source: str
+    time_ms: int
+
+
+Item = Report | Heartbeat | End
+
+
+def time_of(item: Item) -> int:
+    """Return an item's event time, milliseconds."""
+    return to_ms(item.time) if isinstance(item, Report) else item.time_ms
+
+
+def play(reports: Iterable[Report]) -> Iterator[Item]:
+    """Yield reports in the order given, with each source's heartbeats between and ends after."""
+    heard_ms: dict[str, int] = {}
+    for report in reports:
+        now_ms = to_ms(report.time)
+        for source, at_ms in heard_ms.items():
+            if now_ms - at_ms >= HEARTBEAT_MS:
+                heard_ms[source] = now_ms
+                yield Heartbeat(source, now_ms)
+        heard_ms[report.source] = max(now_ms, heard_ms.get(report.source, now_ms))
+        yield report
+    for source, at_ms in heard_ms.items():
+        yield End(source, at_ms)
+
+
+class Packer:
+    """Packs items into frames of one source each, in order within each source."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._pending: dict[str, list[Report]] = {}
+
+    def add(self, item: Item) -> list[Frame]:
+        """Take an item; return the frames that are complete with it."""
+        if isinstance(item, Report):
+            pending = self._pending.setdefault(item.source, [])
+            pending.append(item)
+            return [self._frame(item.source)] if len(pending) >= FRAME_REPORTS else []
+        return [self._frame(item.source, item.time_ms, last=isinstance(item, End))]
+
+    def flush(self) -> list[Frame]:
+        """Return what is pending, as frames."""
+        return [self._frame(source) for source in list(self._pending)]
+
+    def _frame(self, source: str, scan_time_ms: int = 0, *, last: bool = False) -> Frame:
+        reports = self._pending.pop(source, [])
+        scan_time_ms = max([scan_time_ms, *(to_ms(report.time) for report in reports)])
+        return frame_of(reports, key=source, run=self._run, scan_time_ms=scan_time_ms, last=last)

@@ -1,0 +1,55 @@
+"""Settings: the only place that reads the environment. Names begin with ``SKYFENCE_``.
+
+Every default is safe to be wrong: loopback addresses, and the exercise rather than the actual one.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from skyfence.channels import Environment, Topics
+from skyfence.errors import UsageError
+from skyfence.report import why_invalid
+
+PREFIX = "SKYFENCE_"
+
+
+class Settings(BaseSettings):
+    """What a process must know of its surroundings."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    environment: Environment = Environment.EXERCISE
+    kafka_bootstrap: Annotated[str, Field(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")] = (
+        "127.0.0.1:9092"
+    )
+    redis_url: Annotated[str, Field(pattern=r"^(rediss?|unix)://")] = "redis://127.0.0.1:6379/0"
+    redis_password: SecretStr | None = None
+    # A track never changes partition, so choose once; 8 lets up to 8 workers share the load.
+    track_partitions: Annotated[int, Field(ge=1, le=1_000)] = 8
+    replication: Annotated[int, Field(ge=1, le=9)] = 1
+    zones: Path | None = None
+    regions: Path | None = None
+    # A worker that comes back under its old name gets its partitions back without a rebalance.
+    worker_slot: Annotated[int | None, Field(ge=0)] = None
+    health_file: Path | None = None
+
+    @property
+    def topics(self) -> Topics:
+        """Return the topics and groups of this environment."""
+        return Topics(self.environment)
+
+    def instance_id(self, group: str) -> str | None:
+        """Return this slot's fixed name in a consumer group."""
+        return None if self.worker_slot is None else f"{group}-{self.worker_slot}"
+
+
+def load() -> Settings:
+    """Read the settings; raise ``UsageError`` naming the variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        field, _, reason = why_invalid(error).partition(": ")
+        raise UsageError(f"{PREFIX}{field.upper()}: {reason}") from None

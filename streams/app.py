@@ -1,0 +1,87 @@
+"""The Faust app: wires the two agents to their topics. Serves one environment.
+
+    tracks ──track agent──▶ crossings
+                          └▶ track.events ──incident agent──▶ alerts
+              (either) ───────────────────────────────────▶ rejected
+
+Every setting that decides what a crash loses is explained in docs/decisions/0001.
+"""
+
+import asyncio
+from typing import Any
+
+import faust
+from mode import CrashingSupervisor
+
+from skyfence import health
+from skyfence.airspace import Airspace
+from skyfence.files import load_zones
+from skyfence.settings import Settings, load
+from skyfence.zones import ZoneSet
+from streams.incident_agent import IncidentAgent
+from streams.outbox import Outbox, raw_topic
+from streams.track_agent import TrackAgent
+
+# What a crash makes Kafka hand out again: little enough to be judged anew in no time.
+_COMMIT_INTERVAL_S = 0.5
+# Static members are waited for this long before others get their partitions.
+_SESSION_TIMEOUT_S = 6.0
+
+
+def build(settings: Settings, zones: ZoneSet) -> faust.App:
+    """Make the app of an environment, its agents attached."""
+    topics = settings.topics
+    app = _app(settings)
+    tracks = TrackAgent(Airspace(zones), settings.environment, Outbox(app, topics))
+    incidents = IncidentAgent(zones.names, settings.environment, Outbox(app, topics))
+
+    async def judge_tracks(stream: Any) -> None:
+        async for event in stream.noack().events():
+            await tracks.take(event.message)
+            event.ack()
+
+    async def tell_incidents(stream: Any) -> None:
+        async for event in stream.noack().events():
+            await incidents.take(event.message)
+            event.ack()
+
+    app.agent(raw_topic(app, topics.tracks), name="track_agent")(judge_tracks)
+    app.agent(raw_topic(app, topics.track_events), name="incident_agent")(tell_incidents)
+
+    async def show_health() -> None:
+        while not app.should_stop:
+            health.refresh(settings.health_file)
+            await asyncio.sleep(health.REFRESH_S)
+
+    app.task(show_health)
+    return app
+
+
+def _app(settings: Settings) -> faust.App:
+    brokers = ";".join(f"kafka://{one}" for one in settings.kafka_bootstrap.split(","))
+    return faust.App(
+        settings.topics.worker_group,
+        origin="streams.app",
+        broker=brokers,
+        store="memory://",
+        web_enabled=False,
+        web_bind="127.0.0.1",
+        agent_supervisor=CrashingSupervisor,
+        topic_allow_declare=False,  # skyfence.kafka creates them, with their partitions
+        topic_disable_leader=True,
+        broker_commit_interval=_COMMIT_INTERVAL_S,
+        broker_session_timeout=_SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=_SESSION_TIMEOUT_S / 3,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance_id(settings.topics.worker_group),
+        producer_acks=-1,
+        producer_linger_ms=0,
+    )
+
+
+def __getattr__(name: str) -> faust.App:
+    """Build ``app`` when Faust's own command line asks for it (``faust -A streams.app``)."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    settings = load()
+    return build(settings, load_zones(settings.zones, settings.regions))

@@ -1,0 +1,49 @@
+"""State held for the partitions of a worker, each with the offset it covers.
+
+State and offset belong together: a message below the offset is in the state already (Kafka hands
+some out again after a rebalance) and is not judged twice; one beyond it means that others have
+worked on the partition meanwhile, and the state is begun anew.
+
+This is the place of the checkpoint: what ``begin`` makes empty today will be loaded from it, and
+``covered`` is where it will be written.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+
+log = structlog.get_logger()
+
+State = TypeVar("State")
+
+
+@dataclass
+class _Entry(Generic[State]):
+    state: State
+    next_offset: int
+
+
+class Held(Generic[State]):
+    """The states of one agent, by partition."""
+
+    def __init__(self, agent: str, begin: Callable[[], State]) -> None:
+        self._agent = agent
+        self._begin = begin
+        self._entries: dict[int, _Entry[State]] = {}
+
+    def state_for(self, partition: int, offset: int) -> State | None:
+        """Return the state to judge a message with, or None if it covers the message already."""
+        entry = self._entries.get(partition)
+        if entry is not None and offset < entry.next_offset:
+            log.info("message.repeated", agent=self._agent, partition=partition, offset=offset)
+            return None
+        if entry is None or offset > entry.next_offset:
+            log.info("state.begun", agent=self._agent, partition=partition, offset=offset)
+            entry = self._entries[partition] = _Entry(self._begin(), offset)
+        return entry.state
+
+    def covered(self, partition: int, offset: int) -> None:
+        """Note that a message is in the state, and all that follows from it is stored."""
+        self._entries[partition].next_offset = offset + 1

@@ -1,0 +1,66 @@
+"""The outbox: what an agent sends, and the wait until the broker has stored all of it.
+
+``Topic.send`` of Faust returns an awaitable; awaiting that one is the broker's acknowledgement. An
+agent acknowledges its input only after ``stored``.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import faust
+
+from skyfence.channels import Topics
+from skyfence.rejected import Rejected
+from skyfence.times import to_ms
+
+Headers = Mapping[str, bytes]
+
+
+class Outbox:
+    """Sends to an environment's topics through one Faust app."""
+
+    def __init__(self, app: faust.App, topics: Topics) -> None:
+        self._names = topics
+        self._topics = {
+            name: raw_topic(app, name)
+            for name in (topics.crossings, topics.track_events, topics.alerts, topics.rejected)
+        }
+        self._pending: list[Awaitable[Any]] = []
+
+    async def send(self, topic: str, key: str, value: bytes, headers: Headers) -> None:
+        """Hand a message to the producer."""
+        sent = await self._topics[topic].send(key=key.encode(), value=value, headers=dict(headers))
+        self._pending.append(sent)
+
+    async def reject(self, message: Any, reason: str, row: int | None = None) -> None:
+        """Keep input that could not be used, with its reason and where it came from."""
+        record = Rejected.of(message, timestamp_ms(message), reason, row)
+        where = f"{message.topic}/{message.partition}/{message.offset}"
+        await self.send(self._names.rejected, where, record.to_json(), {})
+
+    async def stored(self) -> None:
+        """Return when the broker has acknowledged everything sent so far."""
+        pending, self._pending = self._pending, []
+        await asyncio.gather(*pending)
+
+
+def raw_topic(app: faust.App, name: str) -> Any:
+    """Return a topic of bytes: Faust knows nothing of these contracts."""
+    return app.topic(name, key_serializer="raw", value_serializer="raw")
+
+
+def timestamp_ms(message: Any) -> int:
+    """Return the broker's timestamp of a Faust message, milliseconds."""
+    return round(float(message.timestamp) * 1000)
+
+
+def published_headers(message: Any, observed: Any) -> dict[str, bytes]:
+    """Return the timeline so far: when it was observed, and when its frame reached Kafka."""
+    published = headers_of(message).get("published", str(timestamp_ms(message)).encode())
+    return {"observed": str(to_ms(observed)).encode(), "published": published}
+
+
+def headers_of(message: Any) -> dict[str, bytes]:
+    """Return a Faust message's headers, which may be a list of pairs or a mapping."""
+    return dict(message.headers or {})

@@ -1,0 +1,33 @@
+"""Runs the Faust app as a process until it is told to stop, or crashes and must be restarted."""
+
+import asyncio
+import sys
+
+from faust import Worker
+
+from skyfence.errors import UnavailableError
+from skyfence.files import load_zones
+from skyfence.kafka import ensure_topics
+from skyfence.settings import Settings
+from streams.app import build
+
+
+def run(settings: Settings) -> None:
+    """Serve an environment; return after a stop, raise ``UnavailableError`` after a crash."""
+    zones = load_zones(settings.zones, settings.regions)
+    asyncio.run(ensure_topics(settings))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = Worker(
+        build(settings, zones),
+        loglevel="warning",
+        redirect_stdouts=False,
+        quiet=True,
+        loop=loop,
+        stdout=sys.stderr,
+    )
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as stop:
+        if stop.code:
+            raise UnavailableError("the worker crashed: restart it") from None
