@@ -90,15 +90,25 @@ class Airspace:
         return met
 
     def cuts(self, leg: Leg, pieces: list[int]) -> list[float]:
-        """Return where a leg meets border pieces, as fractions 0..1 of the leg, ascending."""
-        line = shapely.LineString([(leg.lon0, leg.lat0), (leg.lon1, leg.lat1)])
-        points = shapely.get_coordinates(shapely.intersection(line, self._pieces[pieces]))
-        along = np.array([leg.lon1 - leg.lon0, leg.lat1 - leg.lat0])
+        """Return where a leg meets border pieces, as fractions 0..1 of the leg, ascending.
+
+        Vertices that it passes within a touch count too: where a leg runs along an edge, rounding
+        may hide that the edge ends.
+        """
+        start = np.array([leg.lon0, leg.lat0])
+        along = np.array([leg.lon1, leg.lat1]) - start
         length2 = float(along @ along)
         if length2 == 0.0:
             return []
-        fractions = (points - (leg.lon0, leg.lat0)) @ along / length2
-        return sorted(set(np.clip(fractions, 0.0, 1.0).tolist()))
+        line = shapely.LineString([(leg.lon0, leg.lat0), (leg.lon1, leg.lat1)])
+        points = shapely.get_coordinates(shapely.intersection(line, self._pieces[pieces])) - start
+        vertices = shapely.get_coordinates(self._pieces[pieces]) - start
+        off = np.abs(vertices[:, 0] * along[1] - vertices[:, 1] * along[0])
+        vertices = vertices[off < _TOUCH_DEG * length2**0.5]
+        passed = vertices @ along / length2
+        passed = passed[(passed > 0.0) & (passed < 1.0)]
+        met = np.clip(points @ along / length2, 0.0, 1.0)
+        return sorted(set(met.tolist() + passed.tolist()))
 
     def is_at_border(self, area: int, lon: float, lat: float) -> bool:
         """Tell whether a point lies on an area's border, as far as computed points can."""
@@ -151,15 +161,22 @@ def protected_outline(zones: Sequence[Zone]) -> BaseGeometry | None:
     )
     gaps = shapely.get_parts(shapely.difference(closed, union))
     # The query prepares its input, not what stands in the tree: members are the large ones.
-    touched = STRtree(gaps).query(members, predicate="intersects")[1]
+    touched = STRtree(gaps).query(members, predicate="dwithin", distance=_TOUCH_DEG)[1]
     between = gaps[np.bincount(touched, minlength=len(gaps)) >= 2]
     if not len(between):
         return union
     others = [zone.area for zone in zones if not zone.is_protected and not zone.is_region]
+    # Corners of a gap are computed and miss a sloping border by a hair, which must not stay open.
+    grown = shapely.buffer(_without(between, others), _TOUCH_DEG, quad_segs=1)
+    return shapely.union_all([union, *_without(grown, others)])
+
+
+def _without(gaps: npt.NDArray[Any], others: Sequence[BaseGeometry]) -> npt.NDArray[Any]:
+    left = gaps.copy()
     for area in others:
-        meets = shapely.intersects(area, between)
-        between[meets] = shapely.difference(between[meets], area)
-    return shapely.union_all([union, *between])
+        meets = shapely.intersects(area, left)
+        left[meets] = shapely.difference(left[meets], area)
+    return left
 
 
 def _border_pieces(areas: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:

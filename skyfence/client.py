@@ -4,6 +4,7 @@ What is published while nobody is connected is lost to pub/sub; a cut therefore 
 here, never as silence.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Self
 
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 _TIMEOUT_S = 5.0
 # A dead connection is found out within this time even when no alert comes.
 _CHECK_S = 5
+_SETTLE = "skyfence-settle"
 
 
 async def connect(settings: Settings) -> Redis:
@@ -52,6 +54,7 @@ class AlertFeed:
         self._channels = channels
         self._patterns = patterns
         self._pubsub = redis.pubsub()
+        self._settled = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Subscribe, and return when Redis has confirmed every channel."""
@@ -78,6 +81,15 @@ class AlertFeed:
             if message is not None:
                 yield message
 
+    async def settle(self) -> None:
+        """Return when everything published before this call has been read by the iteration.
+
+        Redis answers in order: what comes back after a ping was published after it.
+        """
+        self._settled.clear()
+        await self._pubsub.ping(_SETTLE)
+        await self._settled.wait()
+
     async def next(self, timeout_s: float) -> AlertMessage | None:
         """Return the next alert, or None when none came in time."""
         try:
@@ -86,6 +98,8 @@ class AlertFeed:
             )
         except (RedisError, OSError) as error:
             raise UnavailableError(f"the connection to redis was cut: {error}") from None
+        if received is not None and received["type"] == "pong":
+            self._settled.set()
         if received is None or received["type"] not in ("message", "pmessage"):
             return None
         try:

@@ -35,7 +35,9 @@ class Engine:
         environment: Environment = Environment.EXERCISE,
         rules: Rules | None = None,
     ) -> None:
-        self._tracker = Tracker(Airspace(zones), environment, rules)
+        airspace = Airspace(zones)
+        self.protects = airspace.protected is not None
+        self._tracker = Tracker(airspace, environment, rules)
         self._book = IncidentBook(environment, zones.names)
 
     @property

@@ -79,14 +79,22 @@ class Progress:
 
     async def left(self, group: str, topic: str) -> int:
         """Return how many messages of a topic a group has not yet acknowledged."""
-        count = self._settings.topics.partitions(self._settings.track_partitions)[topic]
-        partitions = [TopicPartition(topic, number) for number in range(count)]
+        partitions = self._partitions(topic)
         ends = await self._consumer.end_offsets(partitions)
         done = await self._admin.list_consumer_group_offsets(group, partitions=partitions)
         return sum(
             end - max(done[partition].offset if partition in done else 0, 0)
             for partition, end in ends.items()
         )
+
+    async def stored(self, topic: str) -> int:
+        """Return how many messages have ever been stored in a topic."""
+        ends = await self._consumer.end_offsets(self._partitions(topic))
+        return sum(ends.values())
+
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        count = self._settings.topics.partitions(self._settings.track_partitions)[topic]
+        return [TopicPartition(topic, number) for number in range(count)]
 
     async def drained(self) -> None:
         """Return when all that was in ``tracks`` has come out at the relay's end.

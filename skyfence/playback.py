@@ -61,8 +61,9 @@ def play(reports: Iterable[Report]) -> Iterator[Item]:
 class Packer:
     """Packs items into frames of one source each, in order within each source."""
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, *, frame_reports: int = FRAME_REPORTS) -> None:
         self._run = run
+        self._frame_reports = frame_reports
         self._pending: dict[str, list[Report]] = {}
 
     def add(self, item: Item) -> list[Frame]:
@@ -70,7 +71,7 @@ class Packer:
         if isinstance(item, Report):
             pending = self._pending.setdefault(item.source, [])
             pending.append(item)
-            return [self._frame(item.source)] if len(pending) >= FRAME_REPORTS else []
+            return [self._frame(item.source)] if len(pending) >= self._frame_reports else []
         return [self._frame(item.source, item.time_ms, last=isinstance(item, End))]
 
     def flush(self) -> list[Frame]:

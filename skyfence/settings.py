@@ -3,6 +3,7 @@
 Every default is safe to be wrong: loopback addresses, and the exercise rather than the actual one.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,10 @@ class Settings(BaseSettings):
     # A worker that comes back under its old name gets its partitions back without a rebalance.
     worker_slot: Annotated[int | None, Field(ge=0)] = None
     health_file: Path | None = None
+    # Where `skyfence up` writes how to reach it, and where `replay` and `watch` look.
+    runtime_file: Annotated[Path, Field(default_factory=lambda: _user_folder() / "up.json")]
+    # Where `skyfence up` keeps what its embedded servers store.
+    data_dir: Annotated[Path, Field(default_factory=lambda: _user_folder() / "data")]
 
     @property
     def topics(self) -> Topics:
@@ -44,6 +49,23 @@ class Settings(BaseSettings):
     def instance_id(self, group: str) -> str | None:
         """Return this slot's fixed name in a consumer group."""
         return None if self.worker_slot is None else f"{group}-{self.worker_slot}"
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment for a child process that is to have these settings."""
+    given: dict[str, str] = {}
+    for name, value in settings:
+        if value is not None:
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+            given[PREFIX + name.upper()] = str(plain)
+    others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return others | given
+
+
+def _user_folder() -> Path:
+    """Return the user's own folder for state (XDG base directories)."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "skyfence"
 
 
 def load() -> Settings:

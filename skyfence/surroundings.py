@@ -10,15 +10,10 @@ from skyfence.rules import Rules
 from skyfence.zones import Zone
 
 
-def nation_of(zone: Zone) -> str:
-    """Return the country whose zone this is (a zone without one stands for itself)."""
-    return zone.properties.country or zone.id
-
-
 def nations_of(airspace: Airspace, areas: Iterable[int]) -> tuple[str, ...]:
     """Return the member nations among some areas."""
     zones = [airspace.zones[area] for area in areas if area != airspace.protected]
-    return tuple(sorted({nation_of(zone) for zone in zones if zone.is_protected}))
+    return tuple(sorted({zone.nation for zone in zones if zone.is_protected}))
 
 
 def regions_at(
@@ -32,7 +27,7 @@ def regions_at(
     found: list[str] = []
     for metres, area in airspace.near(lon, lat, 2 * airspace.widest_region_m):
         zone = airspace.zones[area]
-        if not zone.is_region or nation_of(zone) not in nations:
+        if not zone.is_region or zone.nation not in nations:
             continue
         widened_m = zone.properties.accuracy_m * (2 if zone.id in held else 1)
         if round(metres) <= widened_m:
@@ -44,7 +39,7 @@ def nearest_nation(airspace: Airspace, lon: float, lat: float, rules: Rules) -> 
     """Return the member nation whose border is nearest to a place on the outer border."""
     for _, area in airspace.near(lon, lat, rules.across_m):
         if airspace.zones[area].is_protected:
-            return (nation_of(airspace.zones[area]),)
+            return (airspace.zones[area].nation,)
     return ()
 
 
@@ -54,7 +49,7 @@ def nearest_region(
     """Return the nations' region nearest to a place that lies in none, if one is near."""
     for _, area in airspace.near(lon, lat, rules.nearest_region_m):
         zone = airspace.zones[area]
-        if zone.is_region and nation_of(zone) in nations:
+        if zone.is_region and zone.nation in nations:
             return (zone.id,)
     return ()
 
@@ -74,7 +69,7 @@ def across(airspace: Airspace, area: int, lon: float, lat: float, rules: Rules) 
     same_kind = _ids(other for other in others if other.properties.kind == zone.properties.kind)
     if same_kind or not zone.is_region:
         return same_kind
-    return _ids(o for o in others if not o.is_region and nation_of(o) != nation_of(zone))
+    return _ids(o for o in others if not o.is_region and o.nation != zone.nation)
 
 
 def _ids(zones: Iterable[Zone]) -> tuple[str, ...]:

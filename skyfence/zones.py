@@ -71,6 +71,11 @@ class Zone:
         return self.properties.kind == REGION_KIND
 
     @property
+    def nation(self) -> str:
+        """Return the country whose zone this is (a zone without one stands for itself)."""
+        return self.properties.country or self.id
+
+    @property
     def is_protected(self) -> bool:
         """Tell whether this is part of the alliance's protected airspace."""
         return self.properties.nato and not self.is_region

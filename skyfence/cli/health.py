@@ -1,0 +1,12 @@
+"""``skyfence health``: for health checks of containers."""
+
+import click
+
+from skyfence import health as signs
+from skyfence.settings import load
+
+
+@click.command()
+def health() -> None:
+    """Exit 0 if the process that writes SKYFENCE_HEALTH_FILE is well."""
+    click.echo(f"healthy {signs.check(load().health_file):.1f} s ago")

@@ -1,0 +1,52 @@
+"""The command ``skyfence``: one subcommand a file.
+
+An error that a user can mend is one line on standard error and an exit code: 1 for input, 2 for
+usage or settings, 3 for something that is away. Ctrl-C ends everything quietly with 130.
+"""
+
+import sys
+
+import click
+
+from skyfence import __version__
+from skyfence.cli.demo import demo
+from skyfence.cli.health import health
+from skyfence.cli.relay import relay
+from skyfence.cli.replay import replay
+from skyfence.cli.scan import scan
+from skyfence.cli.schemas import schemas
+from skyfence.cli.up import up
+from skyfence.cli.watch import watch
+from skyfence.cli.worker import worker
+from skyfence.errors import SkyfenceError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="skyfence")
+def commands() -> None:
+    """Alerts for civil defence: tracks in, border crossings out to the regions they concern.
+
+    Start with `skyfence demo`.
+    """
+
+
+for command in (demo, up, replay, watch, scan, worker, relay, health, schemas):
+    commands.add_command(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        code = commands.main(standalone_mode=False)
+    except SkyfenceError as error:
+        click.echo(f"skyfence: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has had enough
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,30 @@
+"""Recordings on the command line: reads their reports, names and counts the lines that are none."""
+
+from collections.abc import Iterator
+
+import click
+
+from skyfence.files import read_recording
+from skyfence.report import Report
+
+_BAD_LINES_NAMED = 20  # more are only counted: a wrong file would fill the screen
+
+
+class Recording:
+    """A recording that is read once."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.read = 0
+        self.bad_lines = 0
+
+    def reports(self) -> Iterator[Report]:
+        """Yield the reports; say on standard error which lines are none, and why."""
+        for line in read_recording(self.name):
+            if line.report is not None:
+                self.read += 1
+                yield line.report
+                continue
+            self.bad_lines += 1
+            if self.bad_lines <= _BAD_LINES_NAMED:
+                click.echo(f"{self.name}: line {line.number}: {line.reason}", err=True)

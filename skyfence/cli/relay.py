@@ -1,0 +1,33 @@
+"""``skyfence relay``: the Redis relay of one environment."""
+
+import asyncio
+import signal
+
+import click
+
+from consumers.redis_channels import RedisChannels
+from consumers.relay import Relay
+from skyfence import logs
+from skyfence.kafka import ensure_topics
+from skyfence.settings import Settings, load
+
+
+@click.command()
+def relay() -> None:
+    """Carry alerts from Kafka to Redis (settings: SKYFENCE_… variables)."""
+    logs.configure()
+    asyncio.run(_run(load()))
+
+
+async def _run(settings: Settings) -> None:
+    await ensure_topics(settings)
+    sink = await RedisChannels.open(settings)
+    running = asyncio.ensure_future(Relay(settings, sink).run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    try:
+        await running
+    except asyncio.CancelledError:
+        pass  # told to stop
+    finally:
+        await sink.close()

@@ -1,0 +1,69 @@
+"""The runtime file: how to reach the skyfence that ``skyfence up`` runs.
+
+Only its user may read it, because it holds the password of the embedded Valkey. The environment
+comes first: who names a Kafka or Redis there means that one.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from skyfence.channels import Environment
+from skyfence.errors import UnavailableError
+from skyfence.settings import Settings, load
+
+_FIELDS: Final = (
+    "kafka_bootstrap",
+    "redis_url",
+    "redis_password",
+    "track_partitions",
+    "zones",
+    "regions",
+)
+
+
+def write(settings: Settings) -> Path:
+    """Write the file; return its path."""
+    path = settings.runtime_file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found = {name: getattr(settings, name) for name in _FIELDS}
+    if settings.redis_password is not None:
+        found["redis_password"] = settings.redis_password.get_secret_value()
+    for name in ("zones", "regions"):
+        found[name] = found[name] and str(Path(found[name]).resolve())
+    path.unlink(missing_ok=True)  # it may have been made with other rights
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump({"pid": os.getpid(), **found}, file, indent=2)
+    return path
+
+
+def remove(settings: Settings) -> None:
+    """Remove the file."""
+    settings.runtime_file.unlink(missing_ok=True)
+
+
+def running_pid(settings: Settings) -> int | None:
+    """Return the process that the file names, if it lives."""
+    try:
+        pid = int(json.loads(settings.runtime_file.read_text())["pid"])
+        os.kill(pid, 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return pid
+
+
+def reach(environment: Environment) -> Settings:
+    """Return settings that reach a running skyfence, for one environment."""
+    settings = load().model_copy(update={"environment": environment})
+    if {"kafka_bootstrap", "redis_url"} & settings.model_fields_set:
+        return settings
+    if running_pid(settings) is None:
+        raise UnavailableError(
+            "no skyfence is running here: start `skyfence up`, "
+            "or set SKYFENCE_KAFKA_BOOTSTRAP and SKYFENCE_REDIS_URL"
+        )
+    found: dict[str, Any] = json.loads(settings.runtime_file.read_text())
+    found.pop("pid")
+    return Settings(**(settings.model_dump() | found))

@@ -1,0 +1,85 @@
+"""``skyfence scan``: the engine alone, without Kafka and Redis.
+
+recording ──▶ lines ──▶ items ──▶ frames ──▶ engine ──▶ alerts or crossings, JSON lines
+"""
+
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+import click
+
+from skyfence.cli.recording import Recording
+from skyfence.engine import Engine
+from skyfence.errors import InputError
+from skyfence.files import load_zones
+from skyfence.playback import FRAME_REPORTS, Packer, play
+
+
+@dataclass
+class _Tally:
+    late: int = 0
+    crossings: int = 0
+    alerts: int = 0
+    sources: set[str] = field(default_factory=set)
+
+
+@click.command()
+@click.argument("recording")
+@click.option("--zones", type=click.Path(path_type=Path), help="Zones instead of all default ones.")
+@click.option(
+    "--regions", type=click.Path(path_type=Path), help="Regions instead of the default ones."
+)
+@click.option("--crossings", is_flag=True, help="Write crossings instead of alerts.")
+@click.option("--strict", is_flag=True, help="Exit 1 if a line is no report.")
+@click.option("--run", default="scan", show_default=True, help="The run, part of identifiers.")
+def scan(
+    recording: str,
+    zones: Path | None,
+    regions: Path | None,
+    crossings: bool,
+    strict: bool,
+    run: str,
+) -> int:
+    """Judge RECORDING (JSON lines of reports; .gz, .zst or - too) and write what follows.
+
+    Alerts, or crossings, go to standard output as JSON lines; a summary to standard error.
+    """
+    tally = _Tally()
+    source = Recording(recording)
+    lines = source.reports()
+    first = next(lines, None)  # before the zones, which take a few seconds
+    engine = Engine(load_zones(zones, regions))
+    reports = chain([] if first is None else [first], lines)
+    # From a pipe somebody may be waiting for each line; a file is read in large frames.
+    packer = Packer(run, frame_reports=1 if recording == "-" else FRAME_REPORTS)
+    for frame in (frame for item in play(reports) for frame in packer.add(item)):
+        tally.sources.add(frame.source)
+        outcome = engine.take(frame)
+        tally.late += outcome.late
+        tally.crossings += len(outcome.crossings)
+        tally.alerts += len(outcome.alerts)
+        for found in outcome.crossings if crossings else outcome.alerts:
+            click.echo(found.to_json())
+    _summarize(source, tally, engine)
+    if strict and source.bad_lines:
+        raise InputError(f"{recording}: {source.bad_lines} of its lines are no reports")
+    return 0
+
+
+def _summarize(recording: Recording, tally: _Tally, engine: Engine) -> None:
+    click.echo(
+        f"{recording.read} reports of {len(tally.sources)} sources, "
+        f"{recording.bad_lines} bad lines, "
+        f"{tally.late} late; {tally.crossings} crossings, {tally.alerts} alerts, "
+        f"{len(engine.open_incidents)} incidents open",
+        err=True,
+    )
+    for incident in engine.open_incidents:
+        click.echo(
+            f"open: {incident.track_id} of {incident.source}, {incident.state}, "
+            f"{', '.join(incident.steps)}",
+            err=True,
+        )
+    if not engine.protects:
+        click.echo("no zone is a member's (nato: true): no alerts can follow", err=True)

@@ -1,0 +1,72 @@
+"""The whole skyfence on one machine: servers, workers and relays as processes of their own."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO
+
+from skyfence.channels import Environment
+from skyfence.cli import embedded
+from skyfence.cli.processes import Command, keep_running
+from skyfence.settings import Settings, environment_of
+
+Tasks = Sequence["asyncio.Task[None]"]
+
+
+@asynccontextmanager
+async def servers(
+    settings: Settings,
+    data: Path,
+    output: IO[bytes] | None,
+    *,
+    kafka_port: int | None = None,
+    redis_port: int | None = None,
+) -> AsyncIterator[tuple[Settings, Tasks]]:
+    """Run the embedded servers that the settings do not name; yield settings that reach them."""
+    started: list[embedded.Server] = []
+    if "kafka_bootstrap" not in settings.model_fields_set:
+        port = kafka_port or embedded.free_port()
+        started.append(embedded.kafka(port, data, output))
+        settings = settings.model_copy(
+            update={"kafka_bootstrap": f"{embedded.HOST}:{port}", "replication": 1}
+        )
+    if "redis_url" not in settings.model_fields_set:
+        port = redis_port or embedded.free_port()
+        password = embedded.new_password()
+        started.append(embedded.valkey(port, data, password, output))
+        url = f"redis://{embedded.HOST}:{port}/0"
+        settings = settings.model_copy(update={"redis_url": url, "redis_password": password})
+    async with _kept_running(server.command for server in started) as tasks:
+        for server, task in zip(started, tasks, strict=True):
+            await embedded.wait_until_answers(server, task)
+        yield settings, tasks
+
+
+@asynccontextmanager
+async def edges(
+    settings: Settings, environments: Sequence[Environment], output: IO[bytes] | None
+) -> AsyncIterator[Tasks]:
+    """Run a worker and a relay for each environment."""
+    commands: list[Command] = []
+    for environment in environments:
+        own = settings.model_copy(update={"environment": environment, "worker_slot": 0})
+        for name in ("worker", "relay"):
+            arguments = [sys.executable, "-m", "skyfence", name]
+            commands.append(
+                Command(f"{environment}-{name}", arguments, environment_of(own), output)
+            )
+    async with _kept_running(commands) as tasks:
+        yield tasks
+
+
+@asynccontextmanager
+async def _kept_running(commands: Iterable[Command]) -> AsyncIterator[Tasks]:
+    tasks = [asyncio.create_task(keep_running(command), name=command.name) for command in commands]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,61 @@
+"""``skyfence up``: the whole pipeline, kept running for one's own feed."""
+
+import asyncio
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from skyfence import logs
+from skyfence.channels import Environment
+from skyfence.cli import asynchronous, embedded, runtime
+from skyfence.cli.stack import edges, servers
+from skyfence.errors import UnavailableError, UsageError
+from skyfence.files import load_zones
+from skyfence.settings import Settings, load
+
+
+@click.command()
+@click.option("--kafka-port", type=click.IntRange(1, 65535), help="Of the embedded broker.")
+@click.option("--redis-port", type=click.IntRange(1, 65535), help="Of the embedded Valkey.")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="For its data.")
+def up(kafka_port: int | None, redis_port: int | None, data: Path | None) -> None:
+    """Run brokers, workers and relays until Ctrl-C, for actual tracks and exercises side by side.
+
+    Kafka and Redis are embedded, on loopback, unless SKYFENCE_KAFKA_BOOTSTRAP and
+    SKYFENCE_REDIS_URL name others.
+    """
+    settings = load()
+    if (pid := runtime.running_pid(settings)) is not None:
+        raise UsageError(f"skyfence up runs already, as process {pid}")
+    for port in (kafka_port, redis_port):
+        if port is not None:
+            embedded.check_port(port)
+    load_zones(settings.zones, settings.regions)  # a wrong file is better known before the start
+    logs.configure()
+    console = Console(stderr=True, highlight=False)
+    folder = data or settings.data_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    asynchronous.run(_up(console, settings, folder, kafka_port, redis_port))
+
+
+async def _up(
+    console: Console, asked: Settings, data: Path, kafka_port: int | None, redis_port: int | None
+) -> None:
+    async with (
+        servers(asked, data, None, kafka_port=kafka_port, redis_port=redis_port) as (
+            settings,
+            server_tasks,
+        ),
+        edges(settings, list(Environment), None) as edge_tasks,
+    ):
+        path = runtime.write(settings)
+        try:
+            console.print(f"kafka at {settings.kafka_bootstrap}, how to reach all in {path}")
+            console.print("try: skyfence watch all --exercise; Ctrl-C ends")
+            tasks = [*server_tasks, *edge_tasks]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            runtime.remove(settings)
+    # Processes are started again for ever, save those that cannot be.
+    raise UnavailableError(f"{next(iter(done)).get_name()} cannot be run: see its error above")

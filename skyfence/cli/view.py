@@ -1,0 +1,58 @@
+"""How an alert looks on a terminal: one line each, in columns, coloured by what it asks for."""
+
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from skyfence.alert import Alert, AlertMessage
+from skyfence.times import format_time
+
+BANNER: Final = "EXERCISE  EXERCISE  EXERCISE   these alerts are not real"
+_STYLES: Final = {"violation": "bold red", "lost": "magenta", "exited": "yellow", "closed": "green"}
+_WIDTHS: Final = (19, 8, 8, 9)  # the last column takes what is left
+
+
+def header() -> Table:
+    """Return the heading of the columns."""
+    return _row("event time (UTC)", "channel", "message", "state", "what", style="bold")
+
+
+def line(message: AlertMessage) -> Table:
+    """Return an alert as a line."""
+    alert = message.alert
+    return _row(
+        format_time(alert.time)[:19].replace("T", " "),
+        alert.place,
+        f"{alert.message_type} {alert.step}",
+        Text(alert.incident_state, style=_STYLES[alert.incident_state]),
+        alert.headline.removeprefix("EXERCISE: "),
+    )
+
+
+def _row(*cells: str | Text, style: str = "") -> Table:
+    row = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    for width in _WIDTHS:
+        row.add_column(width=width, no_wrap=True)
+    row.add_column(ratio=1)
+    row.add_row(*cells, style=style)
+    return row
+
+
+def banner(console: Console) -> None:
+    """Say that what follows is an exercise."""
+    console.print(Text(f" {BANNER} ", style="bold black on yellow"))
+
+
+def channels_table(alerts: list[Alert]) -> Table:
+    """Return how many messages each channel received, and the last of them."""
+    table = Table(title="What each channel received")
+    table.add_column("channel")
+    table.add_column("messages", justify="right")
+    table.add_column("last")
+    for channel in sorted({alert.channel for alert in alerts}):
+        own = [alert for alert in alerts if alert.channel == channel]
+        last = f"{own[-1].message_type} {own[-1].step}, {own[-1].incident_state}"
+        table.add_row(channel, str(len(own)), last)
+    return table

@@ -1,0 +1,30 @@
+"""The contracts as JSON Schemas, for clients in any language.
+
+``docs/schemas`` holds what this makes; a test holds the two together.
+"""
+
+from typing import Any, Final
+
+from skyfence.alert import AlertMessage, PublicAlert
+from skyfence.crossing import Crossing
+from skyfence.incident import Incident
+from skyfence.model import Contract
+from skyfence.rejected import Rejected
+from skyfence.report import Report
+from skyfence.track_event import TrackEvent
+
+CONTRACTS: Final[dict[str, type[Contract]]] = {
+    "report": Report,
+    "crossing": Crossing,
+    "track-event": TrackEvent,
+    "incident": Incident,
+    "alert-message": AlertMessage,
+    "public-alert": PublicAlert,
+    "rejected": Rejected,
+}
+
+
+def schema_of(contract: type[Contract]) -> dict[str, Any]:
+    """Return a contract's JSON Schema (draft 2020-12), as it is written."""
+    schema = contract.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
