@@ -84,7 +84,11 @@ class Airspace:
             return {}
         ends = np.array([((leg.lon0, leg.lat0), (leg.lon1, leg.lat1)) for leg in legs])
         met: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-        found = self._borders.query(shapely.linestrings(ends), predicate="intersects")
+        # GEOS finds nothing near a line of no length.
+        still = (ends[:, 0] == ends[:, 1]).all(axis=1)
+        lines = np.array(shapely.linestrings(ends), dtype=object)
+        lines[still] = shapely.points(ends[still, 0])
+        found = self._borders.query(lines, predicate="dwithin", distance=_TOUCH_DEG)
         for leg, piece in found.T.tolist():
             met[leg][int(self._owners[piece])].append(piece)
         return met

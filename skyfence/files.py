@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import zstandard
+import pyarrow as pa
 from pydantic import ValidationError
 
 from skyfence.errors import InputError, UnavailableError
@@ -59,7 +59,7 @@ def read_recording(name: str) -> Iterator[Line]:
                 number += 1
                 if raw.strip():
                     yield _line(number, raw)
-        except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{name}: unreadable after line {number}: {error}") from None
         if number == 0:
             raise InputError(f"{name}: the file is empty")
@@ -106,7 +106,8 @@ def _open(name: str, stack: ExitStack) -> BinaryIO:
     if name.endswith(".gz"):
         return stack.enter_context(gzip.open(raw))  # type: ignore[return-value]
     if name.endswith(".zst"):
-        unpacked = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+        # Not with zstandard: its reader takes a file that was cut short for a whole one.
+        unpacked = stack.enter_context(pa.CompressedInputStream(raw, "zstd"))
         return stack.enter_context(io.BufferedReader(unpacked))
     return raw
 
@@ -115,7 +116,7 @@ def _line(number: int, raw: bytes) -> Line:
     if len(raw) >= _MAX_LINE_BYTES:
         return Line(number, None, f"longer than {_MAX_LINE_BYTES} bytes")
     try:
-        return Line(number, Report.model_validate_json(raw))
+        return Line(number, Report.model_validate_json(raw.rstrip()))
     except ValidationError as error:
         return Line(number, None, why_invalid(error))
 

@@ -55,7 +55,11 @@ _CLOSED_KEPT: Final = 10_000
 
 
 class Incident(Contract):
-    """Where an incident stands. ``steps`` holds the last step of each place that was warned."""
+    """Where an incident stands.
+
+    ``nations`` are all that it has been in, ``regions`` those that it is in; ``steps`` holds the
+    last step of each place that was warned.
+    """
 
     incident_id: UUID
     alliance: str = ALLIANCE
@@ -101,7 +105,7 @@ class IncidentBook:
                 "state": state,
                 "last_event": event.number,
                 "updated": event.time,
-                "nations": event.nations,
+                "nations": tuple(sorted({*incident.nations, *event.nations})),
                 "regions": event.regions,
                 "steps": incident.steps | {alert.place: alert.step for alert in alerts},
             }

@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     # A track never changes partition, so choose once; 8 lets up to 8 workers share the load.
     track_partitions: Annotated[int, Field(ge=1, le=1_000)] = 8
     replication: Annotated[int, Field(ge=1, le=9)] = 1
+    # For brokers that answer a fetch at once instead of waiting for data (the embedded one does).
+    fetch_pause_ms: Annotated[int, Field(ge=0, le=1_000)] = 0
     zones: Path | None = None
     regions: Path | None = None
     # A worker that comes back under its old name gets its partitions back without a rebalance.

@@ -94,8 +94,10 @@ class TrackState:
         end_ms = self.story.deadline_ms(rules) if self.story else None
         if self.live:
             return own_ms if end_ms is None else min(own_ms, end_ms)
-        # Kept a while after it is gone, so that a repeated report is known for what it is.
-        return own_ms + rules.lost_after_ms if end_ms is None else end_ms
+        if end_ms is not None:
+            return end_ms
+        # Kept while its next report may still continue its path, and a repeated one may come.
+        return max(own_ms + rules.lost_after_ms, self.sight.time_ms + rules.longest_gap_ms)
 
 
 @dataclass

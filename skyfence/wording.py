@@ -38,15 +38,15 @@ def headline(
     beyond = _list(event.other_side, names)
     line = {
         "entered": f"{thing} entered {nations}" + (f" from {beyond}" if beyond else "") + over,
-        "moved": f"{thing} in {nations} is now{over}",
+        "moved": f"{thing} is now in {nations}{over}",
         "exited": f"{thing} left {nations}" + (f" towards {beyond}" if beyond else ""),
         "cleared": f"all clear: {thing} left {nations} and has not come back",
-        "lost": f"{thing} in {nations} is lost, last seen{over}",
+        "lost": f"{thing} in {nations} is lost" + (f", last seen{over}" if over else ""),
         "reacquired": f"{thing} that was lost in {nations} is seen again{over}",
         "expired": f"alert ended: {thing} lost in {nations} has not been seen for hours",
     }[event.kind]
     if left and event.kind == "moved":
-        line = f"{thing} moved on from {names.get(place, place)}, is now{over}"
+        line = f"{thing} moved on from {names.get(place, place)}, is now in {nations}{over}"
     line = line[0].upper() + line[1:]
     return f"EXERCISE: {line}" if environment is Environment.EXERCISE else line
 

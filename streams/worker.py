@@ -7,15 +7,15 @@ from faust import Worker
 
 from skyfence.errors import UnavailableError
 from skyfence.files import load_zones
-from skyfence.kafka import ensure_topics
+from skyfence.kafka import pace_fetches
 from skyfence.settings import Settings
 from streams.app import build
 
 
 def run(settings: Settings) -> None:
     """Serve an environment; return after a stop, raise ``UnavailableError`` after a crash."""
+    pace_fetches(settings)
     zones = load_zones(settings.zones, settings.regions)
-    asyncio.run(ensure_topics(settings))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = Worker(

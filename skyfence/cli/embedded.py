@@ -24,6 +24,8 @@ from skyfence.kafka import admin_client
 from skyfence.settings import Settings
 
 HOST: Final = "127.0.0.1"
+# Costs a message 5 ms on average, and a consumer 3 % of a processor when nothing happens.
+FETCH_PAUSE_MS: Final = 10
 _START_S: Final = 20.0
 _LOOK_AGAIN_S: Final = 0.05
 

@@ -4,6 +4,7 @@ An error that a user can mend is one line on standard error and an exit code: 1 
 usage or settings, 3 for something that is away. Ctrl-C ends everything quietly with 130.
 """
 
+import logging
 import sys
 
 import click
@@ -36,6 +37,8 @@ for command in (demo, up, replay, watch, scan, worker, relay, health, schemas):
 
 def main() -> None:
     """Run the command line."""
+    # What goes wrong on the way to Kafka is told once, in our words; `logs` lets it speak again.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         code = commands.main(standalone_mode=False)
     except SkyfenceError as error:

@@ -1,10 +1,12 @@
-"""Recordings on the command line: reads their reports, names and counts the lines that are none."""
+"""Recordings on the command line: their reports, the lines that are none, the run's name."""
 
 from collections.abc import Iterator
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from skyfence.files import read_recording
+from skyfence.model import RunName
 from skyfence.report import Report
 
 _BAD_LINES_NAMED = 20  # more are only counted: a wrong file would fill the screen
@@ -28,3 +30,13 @@ class Recording:
             self.bad_lines += 1
             if self.bad_lines <= _BAD_LINES_NAMED:
                 click.echo(f"{self.name}: line {line.number}: {line.reason}", err=True)
+
+
+def checked_run(given: str) -> str:
+    """Return a run's name as given, if it may be one."""
+    try:
+        return TypeAdapter(RunName).validate_python(given)
+    except ValidationError:
+        raise click.BadParameter(
+            "letters, digits, '.', '_' or '-', at most 64", param_hint="--run"
+        ) from None

@@ -8,20 +8,21 @@ import click
 from consumers.redis_channels import RedisChannels
 from consumers.relay import Relay
 from skyfence import logs
-from skyfence.kafka import ensure_topics
+from skyfence.kafka import ensure_topics, pace_fetches
 from skyfence.settings import Settings, load
 
 
 @click.command()
 def relay() -> None:
     """Carry alerts from Kafka to Redis (settings: SKYFENCE_… variables)."""
-    logs.configure()
     asyncio.run(_run(load()))
 
 
 async def _run(settings: Settings) -> None:
+    pace_fetches(settings)
     await ensure_topics(settings)
     sink = await RedisChannels.open(settings)
+    logs.configure()
     running = asyncio.ensure_future(Relay(settings, sink).run())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)

@@ -6,7 +6,6 @@ from typing import Any, Final
 from uuid import uuid4
 
 import click
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
@@ -14,10 +13,9 @@ from producers.publisher import Publisher
 from producers.replay import Replay
 from skyfence.channels import Environment
 from skyfence.cli import asynchronous, runtime
-from skyfence.cli.recording import Recording
+from skyfence.cli.recording import Recording, checked_run
 from skyfence.kafka import Progress as GroupProgress
 from skyfence.kafka import ensure_topics
-from skyfence.model import RunName
 from skyfence.playback import Item, play, time_of
 from skyfence.settings import Settings
 from skyfence.times import format_time, from_ms
@@ -59,7 +57,7 @@ def replay(recording: str, speed: float, run: str | None, actual: str | None, wa
     """
     if actual is not None and actual != ACTUAL_WORDS:
         raise click.BadParameter(f'say "{ACTUAL_WORDS}"', param_hint="--actual")
-    run = _run_name(run)
+    run = f"replay-{uuid4().hex[:12]}" if run is None else checked_run(run)
     environment = Environment.EXERCISE if actual is None else Environment.ACTUAL
     source = Recording(recording)
     settings = runtime.reach(environment)
@@ -69,17 +67,6 @@ def replay(recording: str, speed: float, run: str | None, actual: str | None, wa
         f"{source.read} reports of {recording} as run {run} ({environment}), "
         f"{source.bad_lines} bad lines left out"
     )
-
-
-def _run_name(given: str | None) -> str:
-    if given is None:
-        return f"replay-{uuid4().hex[:12]}"
-    try:
-        return TypeAdapter(RunName).validate_python(given)
-    except ValidationError:
-        raise click.BadParameter(
-            "letters, digits, '.', '_' or '-', at most 64", param_hint="--run"
-        ) from None
 
 
 async def _replay(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from skyfence.cli.recording import Recording
+from skyfence.cli.recording import Recording, checked_run
 from skyfence.engine import Engine
 from skyfence.errors import InputError
 from skyfence.files import load_zones
@@ -45,6 +45,7 @@ def scan(
 
     Alerts, or crossings, go to standard output as JSON lines; a summary to standard error.
     """
+    run = checked_run(run)
     tally = _Tally()
     source = Recording(recording)
     lines = source.reports()

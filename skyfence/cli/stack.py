@@ -30,7 +30,11 @@ async def servers(
         port = kafka_port or embedded.free_port()
         started.append(embedded.kafka(port, data, output))
         settings = settings.model_copy(
-            update={"kafka_bootstrap": f"{embedded.HOST}:{port}", "replication": 1}
+            update={
+                "kafka_bootstrap": f"{embedded.HOST}:{port}",
+                "replication": 1,
+                "fetch_pause_ms": embedded.FETCH_PAUSE_MS,
+            }
         )
     if "redis_url" not in settings.model_fields_set:
         port = redis_port or embedded.free_port()

@@ -1,8 +1,11 @@
 """``skyfence worker``: the Faust worker of one environment."""
 
+import asyncio
+
 import click
 
 from skyfence import logs
+from skyfence.kafka import ensure_topics
 from skyfence.settings import load
 
 
@@ -11,5 +14,7 @@ def worker() -> None:
     """Run the track and incident agents (settings: SKYFENCE_… variables)."""
     from streams.worker import run  # noqa: PLC0415 - Faust takes a second to import
 
+    settings = load()
+    asyncio.run(ensure_topics(settings))
     logs.configure()
-    run(load())
+    run(settings)

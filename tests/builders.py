@@ -1,0 +1,101 @@
+"""Small valid things for tests to change: a report, a zone, an airspace."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from skyfence.airspace import Airspace
+from skyfence.frame import Frame, frame_of
+from skyfence.identity import derive
+from skyfence.report import Report
+from skyfence.times import to_ms
+from skyfence.track_event import TrackEvent
+from skyfence.zones import Zone, ZoneProperties, ZoneSet, zone_set
+
+T0 = datetime(2024, 9, 7, 3, 58, tzinfo=UTC)
+T0_MS = to_ms(T0)
+VERSION = "2024-1"
+
+
+def fields(**changes: Any) -> dict[str, Any]:
+    """Return the fields of a valid report as a decoded JSON document, with changes."""
+    valid = {
+        "time": "2024-09-07T03:58:00.000Z",
+        "source": "radar",
+        "track_id": "T1",
+        "lat": 56.5,
+        "lon": 27.25,
+    }
+    return valid | changes
+
+
+def report(**changes: Any) -> Report:
+    """Return a valid report, with changes."""
+    return Report.model_validate(fields(**changes))
+
+
+def zone(
+    id: str,  # noqa: A002
+    area: BaseGeometry | tuple[float, float, float, float],
+    **properties: Any,
+) -> Zone:
+    """Return a member nation's zone over a polygon or a box (west, south, east, north)."""
+    given = {"name": id, "kind": "nation", "country": id, "accuracy_m": 0.0, "nato": True}
+    shape = area if isinstance(area, BaseGeometry) else shapely.box(*area)
+    return Zone(ZoneProperties.model_validate({"id": id} | given | properties), shape, VERSION)
+
+
+def airspace(*zones: Zone) -> Airspace:
+    """Return the airspace of some zones."""
+    return Airspace(zone_set([zones]))
+
+
+def world() -> ZoneSet:
+    """Return a neighbour XX, and east of it the members AA (two regions) and BB (one)."""
+    region = {"kind": "region"}
+    neighbour = zone("XX", (26.0, 56.0, 27.0, 57.0), nato=False)
+    a = zone("AA", (27.0, 56.0, 28.0, 57.0))
+    a1 = zone("AA-1", (27.0, 56.0, 28.0, 56.5), country="AA", **region)
+    a2 = zone("AA-2", (27.0, 56.5, 28.0, 57.0), country="AA", **region)
+    b = zone("BB", (28.0, 56.0, 29.0, 57.0))
+    b1 = zone("BB-1", (28.0, 56.0, 29.0, 57.0), country="BB", **region)
+    return zone_set([[neighbour, a, a1, a2, b, b1]])
+
+
+def seen(at_s: float, lon: float, lat: float = 56.25, **changes: Any) -> Report:
+    """Return a report of a place, so many seconds after T0."""
+    return report(time=T0 + timedelta(seconds=at_s), lon=lon, lat=lat, **changes)
+
+
+def packed(*reports: Report, run: str = "run") -> Frame:
+    """Return a frame of the reports."""
+    return frame_of(reports, key=reports[0].source, run=run)
+
+
+def beat(at_s: float, *, last: bool = False, run: str = "run") -> Frame:
+    """Return a heartbeat, so many seconds after T0; the ``last`` one ends the source."""
+    return frame_of([], key="radar", run=run, scan_time_ms=T0_MS + round(1000 * at_s), last=last)
+
+
+def track_event(kind: str, number: int, **changes: Any) -> TrackEvent:
+    """Return an event of a track inside AA-1, with changes; a minute passes with each number."""
+    given = {
+        "event_id": derive("event", kind, number),
+        "kind": kind,
+        "run": "run",
+        "source": "radar",
+        "track_id": "T1",
+        "episode": 1,
+        "number": number,
+        "time": T0 + timedelta(minutes=number),
+        "last_seen": T0 + timedelta(minutes=number, seconds=-5),
+        "lat": 56.25,
+        "lon": 27.0,
+        "nations": ("AA",),
+        "regions": ("AA-1",),
+        "other_side": ("XX",),
+        "zones_version": VERSION,
+    }
+    return TrackEvent.model_validate(given | changes)

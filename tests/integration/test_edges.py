@@ -1,0 +1,206 @@
+"""Each edge by itself against the real servers: topics, publisher, replay, Redis sink, relay."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from talk import LONGEST_S, Subscriber, entry, report, stored
+
+from consumers.redis_channels import RedisChannels
+from consumers.relay import Relay
+from producers.publisher import Publisher
+from producers.replay import Replay
+from skyfence.alert import AlertMessage, Timeline
+from skyfence.channels import Environment
+from skyfence.client import connect
+from skyfence.decode import Message, decode_message
+from skyfence.engine import Engine
+from skyfence.errors import UnavailableError, UsageError
+from skyfence.files import load_zones
+from skyfence.kafka import admin_client, ensure_topics
+from skyfence.playback import Heartbeat, Item, Packer, play
+from skyfence.report import Report
+from skyfence.settings import Settings
+
+pytestmark = pytest.mark.integration
+
+
+def messages(zones_file: Path) -> list[AlertMessage]:
+    """Return the messages of one incident: an entry, and its loss at the end."""
+    engine, packer = Engine(load_zones(zones_file)), Packer("run-1")
+    reports = [Report.model_validate(one) for one in entry("T1")]
+    frames = [frame for item in play(reports) for frame in packer.add(item)]
+    alerts = [alert for frame in frames for alert in engine.take(frame).alerts]
+    return [AlertMessage(alert=alert, timeline=Timeline()) for alert in alerts]
+
+
+async def frames_in(settings: Settings, count: int) -> list[Any]:
+    """Return the first messages of ``tracks``, once there are so many."""
+    consumer = AIOKafkaConsumer(
+        settings.topics.tracks,
+        bootstrap_servers=settings.kafka_bootstrap,
+        auto_offset_reset="earliest",
+    )
+    await consumer.start()
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            return [await consumer.getone() for _ in range(count)]
+    finally:
+        await consumer.stop()
+
+
+async def test_topics_have_the_partitions_the_project_wants(settings: Settings) -> None:
+    """All five topics exist with their own number of partitions, and making them again is fine."""
+    await ensure_topics(settings)
+    wanted = settings.topics.partitions(settings.track_partitions)
+    async with admin_client(settings.kafka_bootstrap) as admin:
+        found = await admin.describe_topics(list(wanted))
+    assert {one["topic"]: len(one["partitions"]) for one in found} == wanted
+    assert wanted["exercise.track.events"] == 1
+
+
+async def test_topics_of_another_width_are_refused(settings: Settings) -> None:
+    """A topic with other partitions than wanted stops the process with the numbers."""
+    wider = settings.model_copy(update={"track_partitions": 5})
+    with pytest.raises(UsageError, match=r"has 4 partitions, 5 wanted"):
+        await ensure_topics(wider)
+
+
+async def test_kafka_away_is_one_line(settings: Settings) -> None:
+    """Without a broker the publisher says which address does not answer."""
+    away = settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
+    with pytest.raises(UnavailableError, match=r"^kafka at 127\.0\.0\.1:1 cannot be reached"):
+        await Publisher(away, "run-1").__aenter__()
+
+
+async def test_redis_away_is_one_line_without_its_password(settings: Settings) -> None:
+    """Without Redis the error names the address and never a password."""
+    url = "redis://:secret@127.0.0.1:1/0"
+    away = settings.model_copy(update={"redis_url": url, "redis_password": None})
+    with pytest.raises(UnavailableError) as error:
+        await connect(away)
+    assert str(error.value).startswith("redis at 127.0.0.1:1/0 cannot be reached")
+    assert "secret" not in str(error.value)
+
+
+class OpenEnded:
+    """A source whose first report comes at once and whose second never does."""
+
+    def __init__(self) -> None:
+        self.more = asyncio.Event()
+
+    async def batches(self) -> AsyncIterator[Sequence[Item]]:
+        """Yield one report, then wait."""
+        yield [Report.model_validate(report("T1", 0, 22.0))]
+        yield [Report.model_validate(report("T2", 0, 22.0))]
+        await self.more.wait()
+
+
+async def test_a_report_does_not_wait_for_a_full_frame(settings: Settings) -> None:
+    """Reports go out together, without the source saying anything more or ending."""
+    source = OpenEnded()
+    async with Publisher(settings, "run-1") as publisher:
+        publishing = asyncio.create_task(publisher.publish(source))
+        [message] = await frames_in(settings, 1)
+        assert not publishing.done()
+        source.more.set()
+        await publishing
+    given = Message(message.key, message.value, dict(message.headers), message.timestamp)
+    assert decode_message(given, Environment.EXERCISE).frame.track_ids == ["T1", "T2"]
+
+
+async def test_a_replay_skips_gaps_and_ends_each_source(settings: Settings) -> None:
+    """Hours without reports take no time; heartbeats and a last frame say what they mean."""
+    reports = [report("T1", 0, 22.01), report("T1", 30_000, 22.01)]
+    items = list(play([Report.model_validate(one) for one in reports]))
+    assert [type(item) for item in items].count(Heartbeat) == 1
+    async with Publisher(settings, "run-1") as publisher:
+        async with asyncio.timeout(LONGEST_S):
+            await publisher.publish(Replay(items, 1_000.0))
+        sent = await frames_in(settings, publisher.frames)
+    headers = [dict(message.headers) for message in sent]
+    assert [h["run"] for h in headers] == [b"run-1"] * len(headers)
+    assert [h.get("last") for h in headers] == [None] * (len(headers) - 1) + [b"1"]
+
+
+async def test_a_step_is_published_once(settings: Settings, zones_file: Path) -> None:
+    """The sink publishes a step once however often it is handed over, and none out of order."""
+    first, *_, last = [m for m in messages(zones_file) if m.alert.place == "AA"]
+    sink = await RedisChannels.open(settings)
+    async with Subscriber(settings) as operator:
+        news = [await sink.deliver(one) for one in (first, first, last, first, last)]
+        await operator.settle()
+    await sink.close()
+    assert news == [True, False, True, False, False]
+    assert operator.told() == [("AA", 1, "Alert"), ("AA", 2, "Update")]
+
+
+class FailingSink:
+    """A sink that is away the first times, then takes what it is given."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.taken: list[AlertMessage] = []
+        self.tried = asyncio.Event()
+        self.enough = asyncio.Event()
+
+    async def deliver(self, message: AlertMessage) -> bool:
+        """Fail, or take the alert."""
+        self.tried.set()
+        if self.failures:
+            self.failures -= 1
+            raise UnavailableError("away")
+        self.taken.append(message)
+        if len(self.taken) == 3:
+            self.enough.set()
+        return True
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+async def send_alerts(settings: Settings, *values: bytes) -> None:
+    """Put values on the alerts topic."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+    await producer.start()
+    for value in values:
+        await producer.send_and_wait(settings.topics.alerts, value, key=b"one")
+    await producer.stop()
+
+
+async def test_the_relay_waits_for_a_sink_and_rejects_what_is_no_alert(
+    settings: Settings, zones_file: Path
+) -> None:
+    """A sink that is away delays alerts and loses none; an unreadable one is kept in rejected."""
+    alerts = [message.alert for message in messages(zones_file)][:3]
+    await send_alerts(settings, b"no alert", *(alert.to_json() for alert in alerts))
+    sink = FailingSink(failures=2)
+    running = asyncio.create_task(Relay(settings, sink).run())
+    async with asyncio.timeout(LONGEST_S):
+        await sink.enough.wait()
+    [rejected] = await stored(settings, settings.topics.rejected, 1)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [message.alert for message in sink.taken] == alerts
+    assert rejected["topic"] == "exercise.alerts"
+
+
+async def test_the_relay_commits_only_what_was_taken(settings: Settings, zones_file: Path) -> None:
+    """A relay that ends before the sink took anything leaves everything to the next one."""
+    alerts = [message.alert for message in messages(zones_file)][:3]
+    await send_alerts(settings, *(alert.to_json() for alert in alerts))
+    away, sink = FailingSink(failures=1_000), FailingSink(failures=0)
+    first = asyncio.create_task(Relay(settings, away).run())
+    async with asyncio.timeout(LONGEST_S):
+        await away.tried.wait()
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    second = asyncio.create_task(Relay(settings, sink).run())
+    async with asyncio.timeout(LONGEST_S):
+        await sink.enough.wait()
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    assert [message.alert for message in sink.taken] == alerts

@@ -1,0 +1,157 @@
+"""Reports through the broker, both agents, the relay and Valkey, as a user's clients see it."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from talk import LONGEST_S, Subscriber, entry, report, send, stored
+
+from skyfence import arrow
+from skyfence.frame import batch_of
+from skyfence.kafka import Progress
+from skyfence.report import Report
+from skyfence.settings import Settings
+
+pytestmark = pytest.mark.integration
+Edges = Callable[[], list[subprocess.Popen[bytes]]]
+
+
+async def drained(settings: Settings) -> None:
+    """Wait until everything sent has come out at the end."""
+    async with asyncio.timeout(LONGEST_S), Progress(settings) as progress:
+        await progress.drained()
+
+
+def as_arrow(reports: list[dict]) -> bytes:
+    """Return reports as the Arrow stream of a frame."""
+    return arrow.encode(batch_of([Report.model_validate(one) for one in reports]))
+
+
+async def test_every_encoding_reaches_the_channels(settings: Settings, edges: Edges) -> None:
+    """Arrow frames, JSON lists and single reports each raise region, nation and alliance."""
+    edges()
+    async with Subscriber(settings) as operator:
+        await send(settings, as_arrow(entry("arrow")), content_type=arrow.CONTENT_TYPE)
+        await send(settings, json.dumps(entry("list", 10)).encode())
+        await send(settings, *(json.dumps(one).encode() for one in entry("single", 20)))
+        await drained(settings)
+        await operator.settle()
+    for track_id in ("arrow", "list", "single"):
+        own = [m.alert for m in operator.messages if m.alert.track_id == track_id]
+        assert [(alert.channel, alert.step) for alert in own] == [
+            ("exercise:alerts:AA-S", 1),
+            ("exercise:alerts:AA", 1),
+            ("exercise:alerts:NATO", 1),
+        ]
+        assert {alert.other_side for alert in own} == {("XX",)}
+        assert {(alert.lat, alert.lon) for alert in own} == {(50.5, 22.0)}
+
+
+async def test_the_timeline_travels_beside_the_alert(settings: Settings, edges: Edges) -> None:
+    """Observed, published, decided and delivered are all known, the last three in order."""
+    edges()
+    async with Subscriber(settings) as operator:
+        await send(settings, json.dumps(entry("T1")).encode())
+        await drained(settings)
+        await operator.settle()
+    alert, line = operator.messages[0].alert, operator.messages[0].timeline
+    assert line.observed == alert.last_seen
+    assert None not in (line.published, line.decided, line.delivered)
+    assert line.published <= line.decided <= line.delivered
+
+
+async def test_bad_input_is_kept_with_its_reason_and_stops_nothing(
+    settings: Settings, edges: Edges
+) -> None:
+    """Each bad message, and a bad report in a good one, lands in rejected; the good ones alert."""
+    edges()
+    good = as_arrow(entry("good"))
+    mutated = good[:300] + bytes([good[300] ^ 0xFF]) + good[301:-40]
+    bad_row = [*entry("list"), report("T9", 1, 22.0, lat=91.0)]
+    ahead = report("T9", 0, 22.0) | {"time": "2099-01-01T00:00:00Z"}
+    await send(settings, mutated, content_type=arrow.CONTENT_TYPE)
+    await send(settings, json.dumps(entry("keyless")).encode(), key=None)
+    await send(settings, json.dumps(entry("foreign")).encode(), key=b"sonar")
+    await send(settings, b"no json", json.dumps(ahead).encode(), json.dumps(bad_row).encode())
+    await send(settings, good, content_type=arrow.CONTENT_TYPE)
+    rejected = await stored(settings, settings.topics.rejected, 6)
+    reasons = sorted(one["reason"] for one in rejected)
+    expected = (
+        "all reports are more than 2000 ms ahead",
+        "lat: input should be less than or equal to 90, got 91.0",
+        "message has no key",
+        "source: report names 'radar', the key 'sonar'",
+        "unreadable arrow stream",
+        "unreadable json",
+    )
+    assert [any(r.startswith(start) for r in reasons) for start in expected] == [True] * 6
+    crossings = await stored(settings, settings.topics.crossings, 2 * 2 + 2)
+    assert {one["track_id"] for one in crossings} == {"good", "list"}
+
+
+async def test_a_killed_worker_loses_no_incident(
+    settings: Settings, edges: Edges, processes: Any
+) -> None:
+    """Kill -9 amid a backlog: the worker that follows tells the rest, and nobody hears twice."""
+    frames = [json.dumps(entry(f"T{number}", number)).encode() for number in range(60)]
+    async with Subscriber(settings) as operator:
+        await send(settings, *frames)
+        worker, _ = edges()
+        await stored(settings, settings.topics.alerts, 30)
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+        processes.skyfence(settings, "worker")
+        await drained(settings)
+        await operator.settle()
+    heard = [(m.alert.track_id, m.alert.place, m.alert.step) for m in operator.messages]
+    assert len(heard) == len(set(heard))
+    assert set(heard) >= {
+        (f"T{number}", place, 1) for number in range(60) for place in ("AA-S", "AA", "NATO")
+    }
+
+
+async def test_a_poison_event_is_rejected_by_the_incident_agent(
+    settings: Settings, edges: Edges
+) -> None:
+    """What is no track event on track.events is kept in rejected, and the agent goes on."""
+    edges()
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+    await producer.start()
+    await producer.send_and_wait(settings.topics.track_events, b"{}")
+    await producer.stop()
+    await send(settings, json.dumps(entry("T1")).encode())
+    [rejected] = await stored(settings, settings.topics.rejected, 1)
+    assert rejected["topic"] == "exercise.track.events"
+    assert len(await stored(settings, settings.topics.alerts, 3)) == 3
+
+
+async def test_workers_and_relays_listen_nowhere(settings: Settings, edges: Edges) -> None:
+    """Neither process opens a port, Faust's web server included."""
+    started = edges()
+    await send(settings, json.dumps(entry("T1")).encode())
+    await drained(settings)
+    for process in started:
+        assert listening(process.pid) == []
+
+
+def listening(pid: int) -> list[str]:
+    """Return the TCP addresses on which a process listens (Linux)."""
+    inodes = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        target = link.readlink().name if link.is_symlink() else ""
+        if target.startswith("socket:["):
+            inodes.add(target[8:-1])
+    found = []
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            cells = line.split()
+            if cells[3] == "0A" and cells[9] in inodes:
+                found.append(cells[1])
+    return found

@@ -1,0 +1,209 @@
+"""The whole skyfence as its user runs it: `skyfence demo`, `up`, `replay`, `watch`, `scan`."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from proc import Processes
+from talk import LONGEST_S, Subscriber, entry
+
+from skyfence.alert import Alert
+from skyfence.channels import Environment
+from skyfence.cli import runtime
+from skyfence.cli.demo import RECORDINGS
+from skyfence.files import default_file
+from skyfence.settings import Settings
+
+pytestmark = pytest.mark.integration
+SKYFENCE = (sys.executable, "-m", "skyfence")
+
+
+def say(pattern: str, log: Path) -> None:
+    """Return when a process has said something."""
+    until = time.monotonic() + LONGEST_S
+    while pattern not in log.read_text(errors="replace"):
+        assert time.monotonic() < until, log.read_text(errors="replace")
+
+
+def scan(*arguments: str) -> list[Alert]:
+    """Return the alerts that the engine alone gives."""
+    done = subprocess.run([*SKYFENCE, "scan", *arguments], capture_output=True, check=True)
+    return [Alert.model_validate_json(line) for line in done.stdout.splitlines()]
+
+
+def test_the_demo_tells_both_incidents_and_leaves_nothing(processes: Any) -> None:
+    """`skyfence demo --json` ends with exit 0, the counts the two incidents demand, no process."""
+    with (processes.folder / "out").open("wb") as output:
+        process = subprocess.Popen(
+            [*SKYFENCE, "demo", "--json", "--speed", "2000"],
+            stdout=output,
+            env=os.environ | {"TEST_MARK": processes.mark},
+        )
+        processes.started.append(process)
+        assert process.wait(LONGEST_S) == 0
+    counts = json.loads((processes.folder / "out").read_text().splitlines()[-1])
+    assert counts["alerts_per_channel"] == {
+        "exercise:alerts:LV": 4,
+        "exercise:alerts:LV-047": 3,
+        "exercise:alerts:LV-077": 2,
+        "exercise:alerts:NATO": 7,
+        "exercise:alerts:RO": 3,
+        "exercise:alerts:RO-TL": 3,
+    }
+    lines = [sum(1 for _ in default_file("recordings", one).open()) for one in RECORDINGS]
+    assert counts["reports"] == sum(lines)
+    assert counts["alerts"] == 22
+    assert counts["rejected"] == 0
+    assert len(counts["incidents_open"]) == 1
+    assert processes.left() == []
+
+
+def test_ctrl_c_ends_the_demo_and_leaves_nothing(processes: Any) -> None:
+    """Interrupted in the middle of the replay, the demo exits 130 and no process stays."""
+    process = processes.start(*SKYFENCE, "demo", "--speed", "1")
+    say("event time", processes.log_of(0))
+    assert len(processes.left()) >= 4
+    process.send_signal(signal.SIGINT)
+    assert process.wait(LONGEST_S) == 130
+    assert processes.left() == []
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: Any) -> Iterator[Any]:
+    """Yield the processes of a running `skyfence up` whose runtime file our commands find."""
+    folder = tmp_path_factory.mktemp("up")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        started = Processes(folder)
+        process = started.start(*SKYFENCE, "up")
+        try:
+            say("Ctrl-C ends", started.log_of(0))
+            yield started
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(LONGEST_S) == 143
+            assert started.left() == []
+            assert not Settings().runtime_file.exists()
+        finally:
+            started.end()
+
+
+async def replayed(recording: Path | str, run: str, *more: str, exercise: bool = True) -> Any:
+    """Replay a recording to the end; return the subscriber that listened."""
+    environment = Environment.EXERCISE if exercise else Environment.ACTUAL
+    settings = runtime.reach(environment)
+    async with Subscriber(settings) as operator:
+        arguments = [str(recording), "--speed", "max", "--run", run, "--wait", *more]
+        process = await asyncio.create_subprocess_exec(*SKYFENCE, "replay", *arguments)
+        async with asyncio.timeout(LONGEST_S):
+            assert await process.wait() == 0
+        await operator.settle()
+    return operator
+
+
+async def test_the_pipeline_says_what_the_engine_says(stack: Any) -> None:
+    """For both recordings, alerts through Kafka and Redis equal those of scan, chain by chain."""
+    for name in RECORDINGS:
+        path = default_file("recordings", name)
+        operator = await replayed(path, "pipeline")
+        got = [message.alert for message in operator.messages]
+        expected = scan(str(path), "--run", "pipeline")
+        assert sorted(map(repr, got)) == sorted(map(repr, expected))
+        for channel in {alert.channel for alert in expected}:
+            own = [alert for alert in got if alert.channel == channel]
+            assert own == [alert for alert in expected if alert.channel == channel]
+
+
+async def test_actual_and_exercise_run_side_by_side(stack: Any) -> None:
+    """The same recording as actual and as exercise gives two stories on separate channels."""
+    path = default_file("recordings", RECORDINGS[1])
+    words = ("--actual", "this is not an exercise")
+    actual = await replayed(path, "sides", *words, exercise=False)
+    exercise = await replayed(path, "sides")
+    assert [m.alert.channel for m in exercise.messages] == [
+        f"exercise:{m.alert.channel}" for m in actual.messages
+    ]
+    assert {m.alert.status for m in actual.messages} == {"Actual"}
+    both = {m.alert.alert_id for m in [*actual.messages, *exercise.messages]}
+    assert len(both) == len(actual.messages) + len(exercise.messages)
+
+
+def test_the_runtime_file_is_the_users_own(stack: Any) -> None:
+    """Nobody else may read where the servers listen, and a second `up` is refused."""
+    path = Settings().runtime_file
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    second = subprocess.run([*SKYFENCE, "up"], capture_output=True, text=True, check=False)
+    assert second.returncode == 2
+    assert (
+        second.stderr == f"skyfence: skyfence up runs already, as process {stack.started[0].pid}\n"
+    )
+
+
+async def test_a_worker_that_dies_comes_back(stack: Any, processes: Any) -> None:
+    """After kill -9 of both workers and relays, a replay is told as if nothing had happened."""
+    path = default_file("recordings", RECORDINGS[1])
+    await replayed(path, "before")
+    children = [pid for pid in stack.left() if b"-m\0skyfence" in command_of(pid)]
+    children.remove(stack.started[0].pid)
+    assert len(children) == 4
+    for pid in children:
+        os.kill(pid, signal.SIGKILL)
+    operator = await replayed(path, "after")
+    assert len(operator.messages) == 9
+
+
+def test_watch_shows_an_operator_its_regions_only(stack: Any, processes: Any) -> None:
+    """`skyfence watch RO-TL --exercise` shows a banner and that region's three messages."""
+    watching = processes.start(*SKYFENCE, "watch", "RO-TL", "--exercise")
+    log = processes.log_of(0)
+    say("event time", log)
+    path = str(default_file("recordings", RECORDINGS[1]))
+    subprocess.run([*SKYFENCE, "replay", path, "--speed", "max"], check=True)
+    say("Cancel 3", log)
+    watching.send_signal(signal.SIGINT)
+    assert watching.wait(LONGEST_S) == 130
+    text = log.read_text()
+    assert "these alerts are not real" in text
+    assert text.count("RO-TL ") == 3 + 1  # and the line that says what is watched
+
+
+def test_a_port_in_use_is_named(processes: Any, settings: Settings) -> None:
+    """`skyfence up` on a port that somebody has says which, and exits 2."""
+    port = settings.kafka_bootstrap.split(":")[1]
+    arguments = [*SKYFENCE, "up", "--kafka-port", port, "--data", str(processes.folder)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"skyfence: port {port} on 127.0.0.1: address already in use\n"
+
+
+def test_an_incident_survives_being_framed_one_by_one(tmp_path: Path) -> None:
+    """A recording from a pipe, judged line by line, alerts like the file."""
+    lines = "".join(json.dumps(one) + "\n" for one in entry("T1"))
+    path = tmp_path / "one.jsonl"
+    path.write_text(lines)
+    zones = str(Path(__file__).parent / "zones.geojson")
+    piped = subprocess.run(
+        [*SKYFENCE, "scan", "-", "--zones", zones],
+        input=lines.encode(),
+        capture_output=True,
+        check=True,
+    )
+    assert [Alert.model_validate_json(line) for line in piped.stdout.splitlines()] == scan(
+        str(path), "--zones", zones
+    )
+
+
+def command_of(pid: int) -> bytes:
+    """Return a process's command line."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""

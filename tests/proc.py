@@ -1,0 +1,57 @@
+"""Processes of a test: started with their output kept, found again by a mark, ended."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from skyfence.settings import Settings, environment_of
+
+
+@dataclass
+class Processes:
+    """Processes of one test, all ended with it; a mark in their environment finds leftovers."""
+
+    folder: Path
+    mark: str = field(default_factory=lambda: uuid.uuid4().hex)
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self, *arguments: str, **changes: str) -> subprocess.Popen[bytes]:
+        """Start a command; what it says goes to a file of its own in the test's folder."""
+        environment = os.environ | changes | {"TEST_MARK": self.mark}
+        log = self.log_of(len(self.started))
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                arguments, env=environment, stdout=output, stderr=output, start_new_session=True
+            )
+        self.started.append(process)
+        return process
+
+    def log_of(self, number: int) -> Path:
+        """Return where the n-th process writes."""
+        return self.folder / f"process-{number}.log"
+
+    def skyfence(self, settings: Settings, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start skyfence with settings."""
+        wanted = {k: v for k, v in environment_of(settings).items() if k.startswith("SKYFENCE_")}
+        return self.start(sys.executable, "-m", "skyfence", *arguments, **wanted)
+
+    def left(self) -> list[int]:
+        """Return the processes that carry this test's mark and live."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if f"TEST_MARK={self.mark}".encode() in (folder / "environ").read_bytes():
+                    found.append(int(folder.name))
+        return found
+
+    def end(self) -> None:
+        """Kill whatever is left."""
+        for process in self.started:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

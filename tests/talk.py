@@ -1,0 +1,88 @@
+"""How the integration tests speak with the pipeline: plain clients, as a user's would be."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from skyfence.alert import AlertMessage
+from skyfence.channels import operators_pattern
+from skyfence.client import AlertFeed, connect
+from skyfence.settings import Settings
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LONGEST_S = 60.0  # only ever reached when something is broken
+
+
+def report(track_id: str, seconds: float, lon: float, lat: float = 50.5, **more: Any) -> dict:
+    """Return a report as a user would write it; longitude 22 is the border from XX into AA."""
+    time = (NOON + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+    place = {"time": time, "source": "radar", "track_id": track_id, "lat": lat, "lon": lon}
+    return place | more
+
+
+def entry(track_id: str, seconds: float = 0.0) -> list[dict]:
+    """Return two reports between which a track enters AA from XX over the south."""
+    return [report(track_id, seconds, 22.01), report(track_id, seconds + 4, 21.99)]
+
+
+async def send(
+    settings: Settings, *values: bytes, key: bytes | None = b"radar", **headers: str
+) -> None:
+    """Send messages to ``tracks`` as any Kafka client would."""
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+    await producer.start()
+    try:
+        pairs = [(name.replace("_", "-"), value.encode()) for name, value in headers.items()]
+        for value in values:
+            await producer.send_and_wait(settings.topics.tracks, value, key=key, headers=pairs)
+    finally:
+        await producer.stop()
+
+
+async def stored(settings: Settings, topic: str, count: int) -> list[dict]:
+    """Return the first messages of a topic, all partitions, once there are so many."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap)
+    partitions = range(settings.topics.partitions(settings.track_partitions)[topic])
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(topic, number) for number in partitions])
+        await consumer.seek_to_beginning()
+        async with asyncio.timeout(LONGEST_S):
+            return [json.loads((await consumer.getone()).value) for _ in range(count)]
+    finally:
+        await consumer.stop()
+
+
+class Subscriber:
+    """Collects what a real subscriber of all operators' channels receives."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.messages: list[AlertMessage] = []
+
+    async def __aenter__(self) -> "Subscriber":
+        redis = await connect(self._settings)
+        self._feed = AlertFeed(redis, [], [operators_pattern(self._settings.environment)])
+        await self._feed.__aenter__()
+        self._task = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await self._feed.__aexit__()
+
+    async def _listen(self) -> None:
+        async for message in self._feed:
+            self.messages.append(message)
+
+    async def settle(self) -> None:
+        """Wait until all that was published before is here."""
+        await self._feed.settle()
+
+    def told(self) -> Sequence[tuple[str, int, str]]:
+        """Return (place, step, message type) in order of arrival."""
+        return [(m.alert.place, m.alert.step, m.alert.message_type) for m in self.messages]

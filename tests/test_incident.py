@@ -1,0 +1,246 @@
+"""Incidents: who is told what, in which words and under which identifiers."""
+
+from typing import Any
+
+import pytest
+from builders import T0, track_event
+
+from skyfence.alert import Alert
+from skyfence.channels import Environment
+from skyfence.incident import Incident, IncidentBook
+
+NAMES = {"AA": "Aland", "BB": "Bland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia"}
+BOTH = {"regions": ("AA-1", "AA-2")}
+MOVED = {"regions": ("AA-2",)}
+ABROAD = {"nations": ("BB",), "regions": ("BB-1",)}
+Row = tuple[str, str, int]
+
+
+def book(environment: Environment = Environment.EXERCISE) -> IncidentBook:
+    return IncidentBook(environment, NAMES)
+
+
+def take(by: IncidentBook, *kinds: str, start: int = 1, **changes: Any) -> list[Alert]:
+    """Take events of these kinds, numbered; return the last one's alerts."""
+    alerts: list[Alert] = []
+    for number, kind in enumerate(kinds, start):
+        alerts = by.take(track_event(kind, number, **changes))
+    return alerts
+
+
+def rows(alerts: list[Alert]) -> list[Row]:
+    return [(alert.place, alert.message_type, alert.step) for alert in alerts]
+
+
+def test_entered_tells_people_first() -> None:
+    """An entry alerts the regions, then the nation, then the alliance, each with step 1."""
+    alerts = take(book(), "entered", **BOTH)
+    places = ["AA-1", "AA-2", "AA", "NATO"]
+    assert rows(alerts) == [(place, "Alert", 1) for place in places]
+    assert [alert.channel for alert in alerts] == [f"exercise:alerts:{place}" for place in places]
+    assert [a.place_kind for a in alerts] == ["region", "region", "nation", "alliance"]
+    assert len({alert.incident_id for alert in alerts}) == 1
+    assert not any(alert.references for alert in alerts)
+
+
+def test_a_region_that_joins_late_gets_an_alert() -> None:
+    """A move alerts the region it reaches, and updates the one it left, nation and alliance."""
+    by = book()
+    take(by, "entered")
+    alerts = take(by, "moved", start=2, **MOVED)
+    assert rows(alerts) == [
+        ("AA-1", "Update", 2),
+        ("AA-2", "Alert", 1),
+        ("AA", "Update", 2),
+        ("NATO", "Update", 2),
+    ]
+    assert [alert.response_type for alert in alerts] == ["Monitor", "Shelter", "Monitor", "Monitor"]
+
+
+def test_a_move_does_not_repeat_itself_to_a_region_that_stays() -> None:
+    """A region in which the object still is hears nothing of its reaching another."""
+    by = book()
+    take(by, "entered")
+    assert [row[0] for row in rows(take(by, "moved", start=2, **BOTH))] == ["AA-2", "AA", "NATO"]
+
+
+def test_a_move_to_another_member_tells_that_one() -> None:
+    """The next member and its region get their first Alert, within the same incident."""
+    by = book()
+    (first, *_) = take(by, "entered")
+    alerts = take(by, "moved", start=2, **ABROAD)
+    assert rows(alerts) == [
+        ("AA-1", "Update", 2),
+        ("BB-1", "Alert", 1),
+        ("BB", "Alert", 1),
+        ("NATO", "Update", 2),
+    ]
+    assert {alert.incident_id for alert in alerts} == {first.incident_id}
+
+
+def test_a_nation_stays_a_nation_when_the_object_has_left_it() -> None:
+    """What a nation is told later is addressed to a nation, wherever the object went."""
+    by = book()
+    take(by, "entered")
+    take(by, "moved", start=2, **ABROAD)
+    take(by, "moved", start=3, nations=("CC",), regions=("CC-1",))
+    lost = {alert.place: alert for alert in take(by, "lost", start=4, nations=("CC",))}
+    assert [lost[nation].place_kind for nation in ("AA", "BB", "CC")] == ["nation"] * 3
+    assert lost["AA"].urgency == "Immediate"
+    assert lost["AA"].instruction.startswith("Follow the incident")
+
+
+@pytest.mark.parametrize("kind", ["exited", "lost"])
+def test_a_change_of_state_tells_all_who_were_warned(kind: str) -> None:
+    """Exit and loss go to every warned place, those the object has left included."""
+    by = book()
+    take(by, "entered")
+    take(by, "moved", start=2, **MOVED)
+    alerts = take(by, kind, start=3, **MOVED)
+    assert sorted(rows(alerts)) == [
+        ("AA", "Update", 3),
+        ("AA-1", "Update", 3),
+        ("AA-2", "Update", 2),
+        ("NATO", "Update", 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "kind"), [("exited", "cleared"), ("lost", "expired")], ids=["cleared", "expired"]
+)
+def test_the_end_is_told_to_all_who_were_warned(before: str, kind: str) -> None:
+    """Every channel that was warned gets a Cancel, and the incident is closed."""
+    by = book()
+    take(by, "entered")
+    take(by, "moved", before, start=2, **MOVED)
+    alerts = take(by, kind, start=4, **MOVED)
+    assert {alert.place for alert in alerts} == {"AA-1", "AA-2", "AA", "NATO"}
+    assert {(a.message_type, a.response_type) for a in alerts} == {("Cancel", "AllClear")}
+    assert {alert.instruction for alert in alerts} == {"Stand down."}
+    assert by.open == []
+
+
+def test_coming_back_before_the_all_clear_is_the_same_incident() -> None:
+    """An entry within the same episode updates the channels that know of it."""
+    by = book()
+    (first, *_) = take(by, "entered")
+    alerts = take(by, "exited", "entered", start=2)
+    assert rows(alerts) == [(place, "Update", 3) for place in ("AA-1", "AA", "NATO")]
+    assert alerts[0].incident_id == first.incident_id
+    assert alerts[0].incident_state == "violation"
+
+
+def test_coming_back_after_the_all_clear_is_another_incident() -> None:
+    """The next episode has a new incident, whose chains begin with step 1."""
+    by = book()
+    closed = take(by, "entered", "exited", "cleared")
+    alerts = take(by, "entered", episode=2)
+    assert rows(alerts) == [(place, "Alert", 1) for place in ("AA-1", "AA", "NATO")]
+    assert alerts[0].incident_id != closed[0].incident_id
+    assert len(by.open) == 1
+
+
+def test_reacquired_tells_who_was_warned_and_who_is_new() -> None:
+    """An object seen again elsewhere alerts the new region and updates all others."""
+    by = book()
+    take(by, "entered", "lost")
+    assert rows(take(by, "reacquired", start=3, **MOVED)) == [
+        ("AA-1", "Update", 3),
+        ("AA", "Update", 3),
+        ("NATO", "Update", 3),
+        ("AA-2", "Alert", 1),
+    ]
+
+
+def test_references_name_the_whole_chain() -> None:
+    """An alert refers to all earlier alerts of its incident on its channel, and to no others."""
+    by, sent = book(), []
+    for number, kind in enumerate(["entered", "exited", "entered", "exited", "cleared"], 1):
+        for alert in by.take(track_event(kind, number)):
+            sent.append(alert)
+            chain = [one.alert_id for one in sent if one.channel == alert.channel]
+            assert [*alert.references, alert.alert_id] == chain
+    assert len({alert.alert_id for alert in sent}) == len(sent) == 15
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["open", "closed"])
+def test_a_repeated_event_gives_nothing(ends: bool) -> None:
+    """Events handed out again tell nobody anything, after the incident was closed neither."""
+    by = book()
+    kinds = ["entered", "exited", *(["cleared"] if ends else [])]
+    take(by, *kinds)
+    before = by.open
+    for number, kind in enumerate(kinds, 1):
+        assert by.take(track_event(kind, number)) == []
+    assert by.open == before
+
+
+def test_an_incident_survives_its_json() -> None:
+    """An open incident written and read again is the same, with all that it must remember."""
+    by = book()
+    take(by, "entered")
+    take(by, "moved", start=2, **ABROAD)
+    (incident,) = by.open
+    assert incident.steps == {"AA-1": 2, "AA": 1, "NATO": 2, "BB-1": 1, "BB": 1}
+    assert (incident.nations, incident.regions) == (("AA", "BB"), ("BB-1",))
+    assert Incident.model_validate_json(incident.to_json()) == incident
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("entered", ("violation", "Immediate", "Severe", "Observed", "Shelter", 6)),
+        ("lost", ("lost", "Immediate", "Severe", "Likely", "Shelter", 7)),
+        ("exited", ("exited", "Expected", "Moderate", "Observed", "Monitor", 1)),
+        ("cleared", ("closed", "Past", "Minor", "Observed", "AllClear", 1)),
+        ("expired", ("closed", "Past", "Minor", "Unlikely", "AllClear", 1)),
+    ],
+)
+def test_the_words_of_cap(kind: str, words: tuple[Any, ...]) -> None:
+    """Each state has its urgency, severity, certainty, response and time to live."""
+    by = book()
+    first = take(by, "entered")
+    alert = (first if kind == "entered" else take(by, kind, start=2))[0]
+    hours = (alert.expires - alert.time).total_seconds() / 3600
+    said = (alert.incident_state, alert.urgency, alert.severity, alert.certainty)
+    assert (*said, alert.response_type, hours) == words
+
+
+def test_a_region_left_behind_is_told_less() -> None:
+    """A region that the object has left is asked to watch, not to shelter, while others are."""
+    by = book()
+    take(by, "entered")
+    take(by, "moved", start=2, **MOVED)
+    told = {alert.place: alert for alert in take(by, "lost", start=3, **MOVED)}
+    assert (told["AA-1"].response_type, told["AA-1"].urgency) == ("Monitor", "Expected")
+    assert (told["AA-2"].response_type, told["AA-2"].urgency) == ("Shelter", "Immediate")
+
+
+def test_an_exercise_is_no_actual_alert() -> None:
+    """Exercise and actual differ in status, channel, headline, incident and alert identifiers."""
+    drill, actual = (
+        take(book(environment), "entered")[0]
+        for environment in (Environment.EXERCISE, Environment.ACTUAL)
+    )
+    assert (drill.status, actual.status) == ("Exercise", "Actual")
+    assert (drill.channel, actual.channel) == ("exercise:alerts:AA-1", "alerts:AA-1")
+    assert drill.headline == f"EXERCISE: {actual.headline}"
+    assert drill.incident_id != actual.incident_id
+    assert drill.alert_id != actual.alert_id
+
+
+def test_identifiers_are_what_they_were() -> None:
+    """Identifiers come from names and counts alone; changed, every replay would be a new story."""
+    alert = take(book(), "entered")[0]
+    assert str(alert.incident_id) == "a2c70e8f-11ed-5cc3-861b-0c216511ec3e"
+    assert str(alert.alert_id) == "980fac90-b503-548d-b83d-9566055926b5"
+
+
+def test_what_an_event_says_an_alert_repeats() -> None:
+    """Time, place, depth, object and zones of an alert are its event's."""
+    event = track_event("entered", 1, depth_m=12, object={"category": "uav"})
+    alert = book().take(event)[0]
+    shared = Alert.model_fields.keys() & type(event).model_fields.keys()
+    assert {"time", "lat", "lon", "depth_m", "object", "zones_version"} <= shared
+    assert all(getattr(alert, name) == getattr(event, name) for name in shared)
+    assert alert.time > T0

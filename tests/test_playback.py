@@ -1,0 +1,111 @@
+"""Playback: the heartbeats and ends that a recording lacks, and frames."""
+
+from builders import T0, T0_MS, seen
+
+from skyfence.playback import FRAME_REPORTS, End, Heartbeat, Item, Packer, play, time_of
+from skyfence.report import Report
+
+
+def of(source: str, at_s: float) -> Report:
+    return seen(at_s, 27.0, source=source)
+
+
+def spoken(items: list[Item]) -> list[tuple[str, str, float]]:
+    """Return what was said: the kind of item, its source, and seconds since T0."""
+    return [(type(item).__name__, item.source, (time_of(item) - T0_MS) / 1000) for item in items]
+
+
+def test_reports_come_in_the_order_given() -> None:
+    """Reports pass unchanged and in order, out of time though they be."""
+    reports = [of("a", 0), of("b", 5), of("a", 3), of("a", 9)]
+    assert [item for item in play(reports) if isinstance(item, Report)] == reports
+
+
+def test_a_silent_source_watches_on() -> None:
+    """A source that says nothing for ten seconds, while others report, is heard by a heartbeat."""
+    said = spoken(list(play([of("a", 0), of("b", 9.999), of("b", 10), of("b", 19), of("b", 20)])))
+    assert said == [
+        ("Report", "a", 0),
+        ("Report", "b", 9.999),
+        ("Heartbeat", "a", 10),
+        ("Report", "b", 10),
+        ("Report", "b", 19),
+        ("Heartbeat", "a", 20),
+        ("Report", "b", 20),
+        ("End", "a", 20),
+        ("End", "b", 20),
+    ]
+
+
+def test_every_source_ends_where_it_was_heard_last() -> None:
+    """After the last report each source ends, at its latest time and no earlier one."""
+    said = spoken(list(play([of("a", 5), of("b", 6), of("a", 2)])))
+    assert said[3:] == [("End", "a", 5), ("End", "b", 6)]
+
+
+def test_nothing_says_nothing() -> None:
+    """A recording without reports has no sources, and so no ends."""
+    assert list(play([])) == []
+
+
+def test_reports_are_packed_by_source() -> None:
+    """A frame is complete with its number of reports, all of one source, in order."""
+    packer = Packer("run", frame_reports=2)
+    assert packer.add(of("a", 0)) == []
+    assert packer.add(of("b", 1)) == []
+    (frame,) = packer.add(of("a", 2))
+    assert (frame.source, frame.key, frame.run, len(frame)) == ("a", "a", "run", 2)
+    assert [frame.report(row) for row in range(2)] == [of("a", 0), of("a", 2)]
+    assert not frame.last
+
+
+def test_a_frame_is_scanned_at_its_latest_report() -> None:
+    """The scan time is the latest of the frame's reports, not the last one's."""
+    packer = Packer("run", frame_reports=2)
+    packer.add(of("a", 4))
+    (frame,) = packer.add(of("a", 1))
+    assert frame.scan_time_ms == T0_MS + 4000
+
+
+def test_a_heartbeat_takes_what_is_pending_along() -> None:
+    """A heartbeat makes a frame at once, with the reports before it, scanned at its own time."""
+    packer = Packer("run")
+    packer.add(of("a", 0))
+    (frame,) = packer.add(Heartbeat("a", T0_MS + 9000))
+    assert (len(frame), frame.scan_time_ms, frame.last) == (1, T0_MS + 9000, False)
+    (empty,) = packer.add(Heartbeat("a", T0_MS + 10_000))
+    assert (len(empty), empty.scan_time_ms) == (0, T0_MS + 10_000)
+
+
+def test_the_end_marks_the_last_frame() -> None:
+    """A source's end makes its last frame, with what was pending, and leaves other sources be."""
+    packer = Packer("run")
+    packer.add(of("a", 0))
+    packer.add(of("b", 0))
+    (frame,) = packer.add(End("a", T0_MS))
+    assert (frame.source, len(frame), frame.last) == ("a", 1, True)
+    assert [(one.source, len(one), one.last) for one in packer.flush()] == [("b", 1, False)]
+
+
+def test_flushing_leaves_nothing() -> None:
+    """What was flushed is not packed again."""
+    packer = Packer("run")
+    packer.add(of("a", 0))
+    assert len(packer.flush()) == 1
+    assert packer.flush() == []
+
+
+def test_frames_are_bounded() -> None:
+    """However long a recording is, no frame holds more than the default number of reports."""
+    packer = Packer("run")
+    reports = [of("a", n / 10) for n in range(2 * FRAME_REPORTS + 1)]
+    frames = [frame for item in play(reports) for frame in packer.add(item)]
+    assert max(map(len, frames)) <= FRAME_REPORTS
+    assert sum(map(len, frames)) == len(reports)
+    assert [frame.last for frame in frames] == [False] * (len(frames) - 1) + [True]
+
+
+def test_time_of_an_item() -> None:
+    """Reports and heartbeats tell their event time alike."""
+    assert time_of(of("a", 1)) == time_of(Heartbeat("a", T0_MS + 1000)) == T0_MS + 1000
+    assert of("a", 0).time == T0

@@ -1,0 +1,123 @@
+"""The runtime file: who may read it, and when it is believed."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from skyfence.channels import Environment
+from skyfence.cli import runtime
+from skyfence.errors import UnavailableError
+from skyfence.settings import PREFIX, Settings, load
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
+    """Return settings of a running skyfence, whose runtime file the environment names."""
+    for field in Settings.model_fields:
+        monkeypatch.delenv(PREFIX + field.upper(), raising=False)
+    monkeypatch.setenv("SKYFENCE_RUNTIME_FILE", str(tmp_path / "state" / "up.json"))
+    return load().model_copy(
+        update={
+            "kafka_bootstrap": "127.0.0.1:9999",
+            "redis_url": "redis://127.0.0.1:7777/0",
+            "redis_password": SecretStr("hunter2"),
+            "track_partitions": 3,
+            "zones": tmp_path / "zones.geojson",
+        }
+    )
+
+
+def dead_pid() -> int:
+    """Return the id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def change(settings: Settings, **changes: object) -> None:
+    """Change what the runtime file says."""
+    found = json.loads(settings.runtime_file.read_text())
+    settings.runtime_file.write_text(json.dumps(found | changes))
+
+
+def test_only_its_user_may_read_it(settings: Settings) -> None:
+    """The file holds a password and is readable by its user alone, whatever stood there before."""
+    settings.runtime_file.parent.mkdir()
+    settings.runtime_file.write_text("old")
+    settings.runtime_file.chmod(0o644)
+    path = runtime.write(settings)
+    assert path == settings.runtime_file
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert json.loads(path.read_text())["pid"] == os.getpid()
+
+
+@pytest.mark.parametrize("environment", list(Environment))
+def test_it_tells_how_to_reach_it(settings: Settings, environment: Environment) -> None:
+    """Who reaches it gets its addresses, password and zones, for the environment asked for."""
+    runtime.write(settings)
+    found = runtime.reach(environment)
+    assert found.environment is environment
+    for name in ("kafka_bootstrap", "redis_url", "redis_password", "track_partitions", "zones"):
+        assert getattr(found, name) == getattr(settings, name), name
+
+
+def test_zones_are_found_from_anywhere(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Zones named relative to one directory are found from another."""
+    monkeypatch.chdir(tmp_path)
+    runtime.write(settings.model_copy(update={"zones": Path("mine.geojson")}))
+    monkeypatch.chdir("/")
+    assert runtime.reach(Environment.EXERCISE).zones == tmp_path / "mine.geojson"
+
+
+def test_a_dead_process_is_not_running(settings: Settings) -> None:
+    """A file whose process has ended is not believed."""
+    runtime.write(settings)
+    assert runtime.running_pid(settings) == os.getpid()
+    change(settings, pid=dead_pid())
+    assert runtime.running_pid(settings) is None
+    with pytest.raises(UnavailableError, match="no skyfence is running here"):
+        runtime.reach(Environment.EXERCISE)
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"pid": null}', '{"pid": "x"}'])
+def test_without_a_proper_file_nothing_runs(settings: Settings, text: str | None) -> None:
+    """A missing or broken file means that nothing runs, and is no other error."""
+    settings.runtime_file.parent.mkdir()
+    if text is not None:
+        settings.runtime_file.write_text(text)
+    assert runtime.running_pid(settings) is None
+    with pytest.raises(UnavailableError, match="no skyfence is running here"):
+        runtime.reach(Environment.EXERCISE)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("KAFKA_BOOTSTRAP", "kafka.example:9092"), ("REDIS_URL", "redis://redis.example:6379/0")],
+)
+def test_the_environment_wins(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Who names a Kafka or a Redis means that one, and nothing of the file is used."""
+    runtime.write(settings)
+    monkeypatch.setenv(PREFIX + name, value)
+    found = runtime.reach(Environment.ACTUAL)
+    assert getattr(found, name.lower()) == value
+    assert found.environment is Environment.ACTUAL
+    assert found.redis_password is None
+    assert found.track_partitions == load().track_partitions
+
+
+def test_removing_it_twice_is_fine(settings: Settings) -> None:
+    """After its end nothing is left, and ending again is no error."""
+    path = runtime.write(settings)
+    runtime.remove(settings)
+    runtime.remove(settings)
+    assert not path.exists()

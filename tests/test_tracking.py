@@ -1,0 +1,291 @@
+"""Tracking: what a track's reports say of zones, however they come in."""
+
+import pytest
+from builders import T0, airspace, beat, packed, seen, zone
+
+from skyfence.airspace import Airspace
+from skyfence.channels import Environment
+from skyfence.crossing import Crossing
+from skyfence.facts import Facts
+from skyfence.frame import Frame
+from skyfence.geodesy import distance_m
+from skyfence.report import Report
+from skyfence.rules import Rules
+from skyfence.tracking import Tracker
+
+AA = airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)))
+NEIGHBOURS = airspace(
+    zone("AA", (27.0, 56.0, 28.0, 57.0)), zone("XX", (26.0, 56.0, 27.0, 57.0), nato=False)
+)
+HOUR_S = 3600
+OUT, IN = seen(0, 26.99), seen(10, 27.01)  # crosses the western border at 5 s
+Row = tuple[str, str, float]
+
+
+def tracker(space: Airspace = AA) -> Tracker:
+    return Tracker(space, Environment.EXERCISE)
+
+
+def judge(*items: Report | Frame, by: Tracker | None = None) -> Facts:
+    """Judge each item as a frame of its own; return all that happened."""
+    by = by or tracker()
+    told = Facts(Environment.EXERCISE, AA, Rules())
+    for item in items:
+        facts = by.take(packed(item) if isinstance(item, Report) else item)
+        told.crossings += facts.crossings
+        told.events += facts.events
+        told.reports += facts.reports
+        told.late += facts.late
+    return told
+
+
+def seconds(found: Crossing) -> float:
+    return (found.time - T0).total_seconds()
+
+
+def rows(facts: Facts) -> list[Row]:
+    return [(found.kind, found.zone, seconds(found)) for found in facts.crossings]
+
+
+def events(facts: Facts) -> list[tuple[str, float]]:
+    return [(event.kind, (event.time - T0).total_seconds()) for event in facts.events]
+
+
+def test_enter_is_interpolated() -> None:
+    """An entry stands where and when the straight path between two reports meets the border."""
+    facts = judge(seen(0, 26.998, 56.20), seen(10, 27.006, 56.28))
+    (enter,) = facts.crossings
+    assert rows(facts) == [("enter", "AA", 2.5)]
+    assert (enter.lon, enter.lat) == (27.0, 56.22)
+    assert enter.depth_m is None
+    assert not enter.cut
+    assert events(facts) == [("entered", 2.5)]
+
+
+def test_exit_tells_the_greatest_depth() -> None:
+    """An exit carries how deep the track has been, not how deep it was last."""
+    facts = judge(OUT, seen(10, 27.03), seen(20, 27.01), seen(30, 26.99))
+    assert rows(facts) == [("enter", "AA", 2.5), ("exit", "AA", 25.0)]
+    assert facts.crossings[1].depth_m == round(distance_m(27.0, 56.25, 27.03, 56.25))
+    assert [event.depth_m for event in facts.events][-1] == facts.crossings[1].depth_m
+
+
+def test_both_sides_of_a_border_are_told() -> None:
+    """Across a common border one exit comes before one entry, and each names the other zone."""
+    appear, leave, enter = judge(OUT, IN, by=tracker(NEIGHBOURS)).crossings
+    assert (appear.kind, appear.zone, appear.other_side) == ("appear", "XX", ())
+    assert (leave.kind, leave.zone, leave.other_side) == ("exit", "XX", ("AA",))
+    assert (enter.kind, enter.zone, enter.other_side) == ("enter", "AA", ("XX",))
+    assert leave.time == enter.time
+
+
+def test_a_clipped_corner_is_entered_and_left() -> None:
+    """A segment that clips a corner between two reports is an entry and an exit, with a depth."""
+    facts = judge(seen(0, 26.99, 56.01), seen(30, 27.02, 55.995))
+    assert rows(facts) == [("enter", "AA", 10.0), ("exit", "AA", 20.0)]
+    assert facts.crossings[1].depth_m == round(distance_m(27.005, 56.0, 27.005, 56.0025))
+    assert events(facts) == [("entered", 10.0), ("exited", 20.0)]
+
+
+@pytest.mark.parametrize(
+    "places",
+    [[(27.0, 56.25)], [(27.0, 56.25), (27.0, 56.27)], [(26.99, 56.0), (27.0, 56.0)]],
+    ids=["a side", "along a side", "a corner"],
+)
+def test_touching_is_nothing(places: list[tuple[float, float]]) -> None:
+    """A track that touches a border, or runs along it, and turns back has crossed nothing."""
+    track = [OUT, *(seen(10 * n, *place) for n, place in enumerate(places, 1))]
+    facts = judge(*track, seen(50, 26.99, 56.1))
+    assert rows(facts) == []
+    assert events(facts) == []
+
+
+def test_appearing_inside_is_a_fact_only() -> None:
+    """What is first seen inside, and what it does until it has left, begins no story."""
+    facts = judge(seen(0, 27.01), seen(10, 26.99))
+    assert rows(facts) == [("appear", "AA", 0.0), ("exit", "AA", 5.0)]
+    assert events(facts) == []
+
+
+def test_silence_makes_a_track_vanish() -> None:
+    """After more than a minute of silence a track vanishes, at its last place."""
+    by = tracker()
+    assert rows(judge(OUT, IN, beat(70), by=by)) == [("enter", "AA", 5.0)]
+    facts = judge(beat(70.001), by=by)
+    (vanish,) = facts.crossings
+    assert rows(facts) == [("vanish", "AA", 10.0)]
+    assert (vanish.lon, vanish.lat) == (27.01, 56.25)
+    assert vanish.depth_m == round(distance_m(27.0, 56.25, 27.01, 56.25))
+    assert events(facts) == [("lost", 70.0)]
+    assert facts.events[0].last_seen == IN.time
+
+
+def test_a_track_may_end_inside() -> None:
+    """A report with phase ended loses the track at once, and silence does not lose it again."""
+    facts = judge(OUT, seen(10, 27.01, phase="ended"), beat(500))
+    assert rows(facts) == [("enter", "AA", 5.0), ("vanish", "AA", 10.0)]
+    assert events(facts) == [("entered", 5.0), ("lost", 10.0)]
+
+
+@pytest.mark.parametrize("gap_s", [61, 130, 599, 600])
+def test_the_path_over_a_short_silence_counts(gap_s: int) -> None:
+    """A track lost outside that is next seen inside, within ten minutes, has entered."""
+    facts = judge(OUT, beat(gap_s), seen(gap_s, 27.01))
+    assert rows(facts) == [("enter", "AA", gap_s / 2)]
+    assert events(facts) == [("entered", gap_s / 2)]
+
+
+def test_no_path_over_a_long_silence() -> None:
+    """After more than ten minutes of silence nobody knows the path: the track only appears."""
+    facts = judge(OUT, beat(600.001), seen(600.001, 27.01))
+    assert rows(facts) == [("appear", "AA", 600.001)]
+    assert events(facts) == []
+
+
+def test_lost_inside_and_back_inside() -> None:
+    """A track lost inside that is seen there again appears, and its story goes on."""
+    facts = judge(OUT, IN, seen(130, 27.02))
+    assert rows(facts)[1:] == [("vanish", "AA", 10.0), ("appear", "AA", 130.0)]
+    assert events(facts)[1:] == [("lost", 70.0), ("reacquired", 130.0)]
+    assert {event.episode for event in facts.events} == {1}
+
+
+def test_lost_inside_and_back_outside() -> None:
+    """A track lost inside that is next seen outside has crossed the border between."""
+    facts = judge(OUT, IN, seen(130, 26.99))
+    assert rows(facts)[1:] == [("vanish", "AA", 10.0), ("exit", "AA", 70.0)]
+    assert events(facts)[1:] == [("lost", 70.0), ("exited", 70.0)]
+
+
+def test_lost_inside_and_found_outside_much_later() -> None:
+    """Over a long silence there is no exit to place, and the story still ends as one that left."""
+    facts = judge(OUT, IN, seen(1000, 26.5))
+    assert rows(facts)[1:] == [("vanish", "AA", 10.0)]
+    assert events(facts)[1:] == [("lost", 70.0), ("exited", 1000.0)]
+
+
+def test_a_jump_into_a_zone_is_no_entry() -> None:
+    """What moves faster than anything flies did not cross a border: it appears, marked as cut."""
+    facts = judge(OUT, seen(1, 27.5))
+    assert rows(facts) == [("appear", "AA", 1.0)]
+    assert facts.crossings[0].cut
+    assert events(facts) == []
+
+
+def test_a_jump_out_of_a_zone_is_no_exit() -> None:
+    """An object whose track jumps away stays lost: it was not seen to leave."""
+    facts = judge(OUT, IN, seen(11, 26.5), seen(21, 26.49), beat(HOUR_S))
+    assert rows(facts) == [("enter", "AA", 5.0), ("vanish", "AA", 10.0)]
+    assert [found.cut for found in facts.crossings] == [False, True]
+    assert events(facts) == [("entered", 5.0), ("lost", 10.0)]
+
+
+def test_a_jump_inside_cuts_the_track() -> None:
+    """A jump within a zone vanishes and appears, cut, and the story goes on."""
+    facts = judge(OUT, IN, seen(11, 27.5))
+    assert rows(facts)[1:] == [("vanish", "AA", 10.0), ("appear", "AA", 11.0)]
+    assert [found.cut for found in facts.crossings] == [False, True, True]
+    assert events(facts)[1:] == [("lost", 10.0), ("reacquired", 11.0)]
+
+
+def test_what_flies_fast_is_no_jump() -> None:
+    """A ballistic missile at 7 km/s crosses a border like anything else."""
+    facts = judge(seen(0, 26.95), seen(1, 27.05, 56.25))
+    assert [found.kind for found in facts.crossings] == ["enter"]
+
+
+def test_repeated_reports_change_nothing() -> None:
+    """Reports that come again are counted as late, and what follows is as if they had not."""
+    track = [OUT, IN, seen(20, 27.02)]
+    by = tracker()
+    judge(*track, by=by)
+    again = judge(*track, by=by)
+    assert (again.crossings, again.events, again.late, again.reports) == ([], [], 3, 3)
+    assert rows(judge(seen(30, 26.98), by=by)) == [("exit", "AA", 25.0)]
+
+
+def test_a_report_from_between_two_is_late() -> None:
+    """A report older than the track's last one moves nothing."""
+    facts = judge(OUT, IN, seen(5, 26.5), seen(20, 27.02))
+    assert rows(facts) == [("enter", "AA", 5.0)]
+    assert facts.late == 1
+
+
+def test_a_report_after_its_track_was_lost_is_late() -> None:
+    """What was decided with time stays: a report from before the loss does not undo it."""
+    facts = judge(OUT, IN, beat(200), seen(60, 27.02))
+    assert events(facts) == [("entered", 5.0), ("lost", 70.0)]
+    assert facts.late == 1
+
+
+def test_an_unknown_track_far_behind_is_late() -> None:
+    """A first report a minute or more behind its source's clock makes no track."""
+    facts = judge(beat(100), seen(40, 27.5), seen(41, 27.5, track_id="T2"))
+    assert [(found.track_id, found.kind) for found in facts.crossings] == [("T2", "appear")]
+    assert facts.late == 1
+
+
+def test_the_last_frame_loses_what_is_inside() -> None:
+    """The end of a source loses a track as a minute of silence would, and leaves its story open."""
+    by = tracker()
+    facts = judge(OUT, IN, beat(12, last=True), by=by)
+    assert rows(facts)[1:] == [("vanish", "AA", 10.0)]
+    assert events(facts)[1:] == [("lost", 70.0)]
+    assert not by.sources
+
+
+def test_the_last_frame_clears_what_has_left() -> None:
+    """The end of a source lets the all-clear of what has left come at its own time."""
+    facts = judge(OUT, IN, seen(20, 26.99), beat(21, last=True))
+    assert events(facts) == [("entered", 5.0), ("exited", 15.0), ("cleared", 135.0)]
+
+
+def test_heartbeats_run_timers_out() -> None:
+    """Timers run out as of their own deadline, however late the heartbeat that shows it."""
+    left = judge(OUT, IN, seen(20, 26.99), beat(1000))
+    lost = judge(OUT, IN, beat(10 * HOUR_S))
+    assert events(left)[2:] == [("cleared", 135.0)]
+    assert events(lost)[1:] == [("lost", 70.0), ("expired", 70.0 + 6 * HOUR_S)]
+
+
+def test_nothing_is_remembered_for_ever() -> None:
+    """A track of which nothing more can follow is forgotten, and its timers with it."""
+    by = tracker()
+    judge(OUT, IN, seen(20, 26.99), beat(601), by=by)
+    (source,) = by.sources.values()
+    assert "T1" in source.tracks
+    judge(beat(621), by=by)
+    assert (source.tracks, source.timers) == ({}, [])
+
+
+def test_a_run_after_its_end_is_told_again() -> None:
+    """Frames of a run that has ended begin it anew: the same facts with the same identifiers."""
+    by, whole = tracker(), [OUT, IN, beat(12, last=True)]
+    first, second = judge(*whole, by=by), judge(*whole, by=by)
+    assert first.crossings == second.crossings
+    assert first.events == second.events
+    assert len(first.events) == 2
+
+
+def test_runs_do_not_meet() -> None:
+    """The same track in another run is another track, with identifiers of its own."""
+    by = tracker()
+    one = judge(packed(OUT, IN, run="one"), by=by)
+    two = judge(packed(OUT, IN, run="two"), by=by)
+    assert rows(one) == rows(two)
+    assert one.crossings[0].crossing_id != two.crossings[0].crossing_id
+    assert one.events[0].event_id != two.events[0].event_id
+
+
+def test_a_reused_track_identifier_opens_another_episode() -> None:
+    """When a radar gives a number again, the second story has its own count and identifiers."""
+    later = [seen(2000, 26.99), seen(2010, 27.01)]
+    facts = judge(OUT, IN, seen(20, 26.99), *later)
+    assert [(e.kind, e.episode, e.number) for e in facts.events] == [
+        ("entered", 1, 1),
+        ("exited", 1, 2),
+        ("cleared", 1, 3),
+        ("entered", 2, 1),
+    ]
+    assert len({event.event_id for event in facts.events}) == 4
+    assert len({found.crossing_id for found in facts.crossings}) == 3
