@@ -59,6 +59,8 @@ def read_recording(name: str) -> Iterator[Line]:
                 number += 1
                 if raw.strip():
                     yield _line(number, raw)
+                while len(raw) == _MAX_LINE_BYTES and not raw.endswith(b"\n"):
+                    raw = stream.readline(_MAX_LINE_BYTES)  # the rest of it is no line of its own
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{name}: unreadable after line {number}: {error}") from None
         if number == 0:

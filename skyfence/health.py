@@ -32,6 +32,6 @@ def check(path: Path | None) -> float:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnavailableError(f"{path}: no sign of health: {error}") from None
     age_s = time.time() - at
-    if age_s > STALE_S:
+    if not abs(age_s) <= STALE_S:  # a time ahead of the clock, or none at all, is no sign either
         raise UnavailableError(f"{path}: last sign of health {age_s:.0f} s ago")
     return age_s

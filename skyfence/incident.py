@@ -5,7 +5,7 @@ story changes its state, and that it is over; the nation and the alliance also w
 
     event        who hears of it                                             message
     entered      the regions, the nations, the alliance                      Alert, then Update
-    moved        regions it reaches; regions it left; nations, alliance      Alert; Update; Update
+    moved        regions it reaches; places it left; nations, alliance       Alert; Update; Update
     exited       all who were warned                                         Update
     lost         all who were warned                                         Update
     reacquired   all who were warned, and regions it reaches                 Update; Alert
@@ -55,10 +55,9 @@ _CLOSED_KEPT: Final = 10_000
 
 
 class Incident(Contract):
-    """Where an incident stands.
+    """Where an incident stands: the nations and regions it is in, and whom it has warned.
 
-    ``nations`` are all that it has been in, ``regions`` those that it is in; ``steps`` holds the
-    last step of each place that was warned.
+    ``steps`` holds the last step of each place that was warned.
     """
 
     incident_id: UUID
@@ -72,6 +71,7 @@ class Incident(Contract):
     opened: UtcTime
     updated: UtcTime
     nations: tuple[str, ...] = ()
+    nations_left: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     steps: dict[str, int] = Field(default_factory=dict)
 
@@ -100,12 +100,14 @@ class IncidentBook:
             return []
         alerts = [self._alert(incident, event, place) for place in _recipients(incident, event)]
         state = _WORDS[event.kind][0]
+        been_in = {*incident.nations, *incident.nations_left, *event.nations}
         incident = incident.model_copy(
             update={
                 "state": state,
                 "last_event": event.number,
                 "updated": event.time,
-                "nations": tuple(sorted({*incident.nations, *event.nations})),
+                "nations": event.nations,
+                "nations_left": tuple(sorted(been_in - set(event.nations))),
                 "regions": event.regions,
                 "steps": incident.steps | {alert.place: alert.step for alert in alerts},
             }
@@ -146,8 +148,9 @@ class IncidentBook:
         step = incident.steps.get(place, 0) + 1
         kind = _place_kind(event, incident, place)
         state = _WORDS[event.kind][0]
-        # A region that the object has left needs no more than one that it left for abroad.
-        left = kind == "region" and place not in event.regions and state != "closed"
+        # A place that the object has left needs no more than one that it left for abroad.
+        here = place in (*event.regions, *event.nations, ALLIANCE)
+        left = not here and state != "closed"
         _, urgency, severity, certainty = _WORDS["exited" if left else event.kind]
         names, environment = self._names, self._environment
         return Alert(
@@ -189,7 +192,8 @@ def _recipients(incident: Incident, event: TrackEvent) -> list[str]:
         return [*event.regions, *above]
     if event.kind == "moved":
         changed = set(event.regions) ^ set(incident.regions)
-        return [*sorted(changed), *above]
+        left = sorted(set(incident.nations) - set(event.nations))
+        return [*sorted(changed), *left, *above]
     if event.kind == "reacquired":
         return [*warned, *(place for place in [*event.regions, *above] if place not in warned)]
     return warned
@@ -198,7 +202,8 @@ def _recipients(incident: Incident, event: TrackEvent) -> list[str]:
 def _place_kind(event: TrackEvent, incident: Incident, place: str) -> PlaceKind:
     if place == ALLIANCE:
         return "alliance"
-    return "nation" if place in event.nations or place in incident.nations else "region"
+    nations = (*event.nations, *incident.nations, *incident.nations_left)
+    return "nation" if place in nations else "region"
 
 
 def _message_type(state: IncidentState, step: int) -> MessageType:

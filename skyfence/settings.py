@@ -26,7 +26,9 @@ class Settings(BaseSettings):
     kafka_bootstrap: Annotated[str, Field(pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")] = (
         "127.0.0.1:9092"
     )
-    redis_url: Annotated[str, Field(pattern=r"^(rediss?|unix)://")] = "redis://127.0.0.1:6379/0"
+    redis_url: Annotated[str, Field(pattern=r"^(rediss?|unix)://", repr=False)] = (
+        "redis://127.0.0.1:6379/0"
+    )
     redis_password: SecretStr | None = None
     # A track never changes partition, so choose once; 8 lets up to 8 workers share the load.
     track_partitions: Annotated[int, Field(ge=1, le=1_000)] = 8
@@ -76,4 +78,6 @@ def load() -> Settings:
         return Settings()
     except ValidationError as error:
         field, _, reason = why_invalid(error).partition(": ")
+        if field.startswith("redis"):  # what was given may hold a password
+            reason = reason.partition(", got ")[0]
         raise UsageError(f"{PREFIX}{field.upper()}: {reason}") from None

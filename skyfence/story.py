@@ -89,10 +89,12 @@ def _exit(facts: Facts, track: TrackState, place: Place) -> None:
 
 
 def _back(facts: Facts, track: TrackState) -> None:
+    """Tell of an object that is inside again, having been lost or gone."""
     if track.story is not None:
+        lost = track.story.status is Status.LOST
         _reach(track.story, Status.VIOLATION, track.sight.time_ms)
         _locate(facts, track, _seen(track))
-        facts.event("reacquired", track, _seen(track))
+        facts.event("reacquired" if lost else "entered", track, _seen(track))
 
 
 def _move(facts: Facts, track: TrackState) -> None:

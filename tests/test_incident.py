@@ -65,29 +65,31 @@ def test_a_move_does_not_repeat_itself_to_a_region_that_stays() -> None:
 
 
 def test_a_move_to_another_member_tells_that_one() -> None:
-    """The next member and its region get their first Alert, within the same incident."""
+    """The next member and its region get their first Alert; those it left hear that it did."""
     by = book()
     (first, *_) = take(by, "entered")
     alerts = take(by, "moved", start=2, **ABROAD)
     assert rows(alerts) == [
         ("AA-1", "Update", 2),
         ("BB-1", "Alert", 1),
+        ("AA", "Update", 2),
         ("BB", "Alert", 1),
         ("NATO", "Update", 2),
     ]
+    assert "moved on" in alerts[2].headline
     assert {alert.incident_id for alert in alerts} == {first.incident_id}
 
 
 def test_a_nation_stays_a_nation_when_the_object_has_left_it() -> None:
-    """What a nation is told later is addressed to a nation, wherever the object went."""
+    """What a nation that it left is told later is for a nation, and asks less of it."""
     by = book()
     take(by, "entered")
     take(by, "moved", start=2, **ABROAD)
     take(by, "moved", start=3, nations=("CC",), regions=("CC-1",))
     lost = {alert.place: alert for alert in take(by, "lost", start=4, nations=("CC",))}
     assert [lost[nation].place_kind for nation in ("AA", "BB", "CC")] == ["nation"] * 3
-    assert lost["AA"].urgency == "Immediate"
-    assert lost["AA"].instruction.startswith("Follow the incident")
+    assert [lost[nation].urgency for nation in ("AA", "CC")] == ["Expected", "Immediate"]
+    assert lost["AA"].instruction.startswith("Keep watching")
 
 
 @pytest.mark.parametrize("kind", ["exited", "lost"])
@@ -181,8 +183,9 @@ def test_an_incident_survives_its_json() -> None:
     take(by, "entered")
     take(by, "moved", start=2, **ABROAD)
     (incident,) = by.open
-    assert incident.steps == {"AA-1": 2, "AA": 1, "NATO": 2, "BB-1": 1, "BB": 1}
-    assert (incident.nations, incident.regions) == (("AA", "BB"), ("BB-1",))
+    assert incident.steps == {"AA-1": 2, "AA": 2, "NATO": 2, "BB-1": 1, "BB": 1}
+    assert (incident.nations, incident.nations_left) == (("BB",), ("AA",))
+    assert incident.regions == ("BB-1",)
     assert Incident.model_validate_json(incident.to_json()) == incident
 
 

@@ -88,7 +88,7 @@ def test_alerts_are_json_lines(scan: Any, recording: str, zones: str) -> None:
     assert {document["run"] for document in ended.documents} == {"scan"}
     assert ended.code == 0
     assert ended.errors == (
-        "3 reports of 1 sources, 0 bad lines, 0 late; 8 crossings, 9 alerts, 0 incidents open\n"
+        "3 reports of 1 source, 0 bad lines, 0 late; 8 crossings, 9 alerts, 0 incidents open\n"
     )
 
 
@@ -132,7 +132,7 @@ def test_a_bad_line_is_named_and_left_out(scan: Any, recording: str, zones: str)
     Path(recording).write_bytes(lines().replace(b"\n", b"\n" + BAD, 1))
     ended = scan(recording, "--zones", zones)
     assert ended.errors.startswith(f"{recording}: line 2: time: time must be RFC 3339 with a zone")
-    assert "3 reports of 1 sources, 1 bad lines" in ended.errors
+    assert "3 reports of 1 source, 1 bad line," in ended.errors
     assert len(ended.documents) == 9
     assert ended.code == 0
 

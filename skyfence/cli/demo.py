@@ -24,7 +24,7 @@ from producers.replay import Replay
 from skyfence.alert import Alert
 from skyfence.channels import Environment, operators_pattern
 from skyfence.cli import asynchronous, view
-from skyfence.cli.recording import Recording
+from skyfence.cli.recording import Recording, counted
 from skyfence.cli.stack import edges, servers
 from skyfence.client import AlertFeed, connect
 from skyfence.errors import UnavailableError
@@ -159,8 +159,9 @@ def _counts(seen: _Seen) -> dict[str, object]:
 def _summarize(console: Console, seen: _Seen) -> None:
     console.print(view.channels_table(seen.alerts))
     console.print(
-        f"{seen.reports} reports, {seen.rejected} rejected; {seen.crossings} crossings; "
-        f"{len(seen.alerts)} alerts; {len(seen.open_incidents)} incidents left open"
+        f"{counted(seen.reports, 'report')}, {seen.rejected} rejected; "
+        f"{counted(seen.crossings, 'crossing')}; {counted(len(seen.alerts), 'alert')}; "
+        f"{counted(len(seen.open_incidents), 'incident')} left open"
     )
     for alert in seen.open_incidents:
         console.print(

@@ -40,3 +40,8 @@ def checked_run(given: str) -> str:
         raise click.BadParameter(
             "letters, digits, '.', '_' or '-', at most 64", param_hint="--run"
         ) from None
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: "1 report", "2 reports"."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")

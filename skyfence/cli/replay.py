@@ -13,7 +13,7 @@ from producers.publisher import Publisher
 from producers.replay import Replay
 from skyfence.channels import Environment
 from skyfence.cli import asynchronous, runtime
-from skyfence.cli.recording import Recording, checked_run
+from skyfence.cli.recording import Recording, checked_run, counted
 from skyfence.kafka import Progress as GroupProgress
 from skyfence.kafka import ensure_topics
 from skyfence.playback import Item, play, time_of
@@ -64,8 +64,8 @@ def replay(recording: str, speed: float, run: str | None, actual: str | None, wa
     console = Console(stderr=True, highlight=False)
     asynchronous.run(_replay(console, settings, source, speed, run, wait=wait))
     console.print(
-        f"{source.read} reports of {recording} as run {run} ({environment}), "
-        f"{source.bad_lines} bad lines left out"
+        f"{counted(source.read, 'report')} of {recording} as run {run} ({environment}), "
+        f"{counted(source.bad_lines, 'bad line')} left out"
     )
 
 

@@ -48,6 +48,8 @@ def running_pid(settings: Settings) -> int | None:
     """Return the process that the file names, if it lives."""
     try:
         pid = int(json.loads(settings.runtime_file.read_text())["pid"])
+        if pid <= 0:
+            return None
         os.kill(pid, 0)
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from skyfence.cli.recording import Recording, checked_run
+from skyfence.cli.recording import Recording, checked_run, counted
 from skyfence.engine import Engine
 from skyfence.errors import InputError
 from skyfence.files import load_zones
@@ -70,10 +70,10 @@ def scan(
 
 def _summarize(recording: Recording, tally: _Tally, engine: Engine) -> None:
     click.echo(
-        f"{recording.read} reports of {len(tally.sources)} sources, "
-        f"{recording.bad_lines} bad lines, "
-        f"{tally.late} late; {tally.crossings} crossings, {tally.alerts} alerts, "
-        f"{len(engine.open_incidents)} incidents open",
+        f"{counted(recording.read, 'report')} of {counted(len(tally.sources), 'source')}, "
+        f"{counted(recording.bad_lines, 'bad line')}, {tally.late} late; "
+        f"{counted(tally.crossings, 'crossing')}, {counted(tally.alerts, 'alert')}, "
+        f"{counted(len(engine.open_incidents), 'incident')} open",
         err=True,
     )
     for incident in engine.open_incidents:

@@ -180,7 +180,8 @@ def test_a_port_in_use_is_named(processes: Any, settings: Settings) -> None:
     """`skyfence up` on a port that somebody has says which, and exits 2."""
     port = settings.kafka_bootstrap.split(":")[1]
     arguments = [*SKYFENCE, "up", "--kafka-port", port, "--data", str(processes.folder)]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    apart = os.environ | {"XDG_STATE_HOME": str(processes.folder)}
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=apart)
     assert done.returncode == 2
     assert done.stderr == f"skyfence: port {port} on 127.0.0.1: address already in use\n"
 
