@@ -18,8 +18,8 @@ from consumers.sink import Sink
 from skyfence import health
 from skyfence.alert import Alert, AlertMessage, Timeline
 from skyfence.errors import UnavailableError
+from skyfence.model import why_invalid
 from skyfence.rejected import Rejected
-from skyfence.report import why_invalid
 from skyfence.settings import Settings
 from skyfence.times import from_ms
 

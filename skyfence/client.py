@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from skyfence.alert import AlertMessage
 from skyfence.errors import UnavailableError
-from skyfence.report import why_invalid
+from skyfence.model import why_invalid
 from skyfence.settings import Settings
 
 log = structlog.get_logger()

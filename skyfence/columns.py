@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from pydantic import ValidationError
 
 from skyfence.frame import ARROW_SCHEMA, row_fields
-from skyfence.report import Report, why_invalid
+from skyfence.model import why_invalid
+from skyfence.report import Report
 
 # What a column's values must pass to be taken without building a Report: bounds or a pattern,
 # never wider than the model's. tests/test_columns.py holds the two together.

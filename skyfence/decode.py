@@ -23,8 +23,8 @@ from skyfence import arrow, columns
 from skyfence.channels import Environment
 from skyfence.errors import InputError
 from skyfence.frame import LIVE_RUN, Frame, batch_of, source_of
-from skyfence.model import RunName, SourceName
-from skyfence.report import Report, why_invalid
+from skyfence.model import RunName, SourceName, why_invalid
+from skyfence.report import Report
 from skyfence.times import format_time, from_ms
 
 JSON_CONTENT_TYPE: Final = "application/json"

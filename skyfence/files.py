@@ -20,7 +20,8 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from skyfence.errors import InputError, UnavailableError
-from skyfence.report import Report, why_invalid
+from skyfence.model import why_invalid
+from skyfence.report import Report
 from skyfence.zones import Zone, ZoneSet, parse_zones, zone_set
 
 # Longer than any report can be; stops a file without line ends from filling the memory.

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
 from skyfence.times import format_time, parse_time
 
@@ -36,3 +36,17 @@ class Contract(BaseModel):
 def round_degrees(value: float) -> float:
     """Round to 1e-6 degrees (0.1 m), the precision of everything published."""
     return round(value, 6) + 0.0
+
+
+def why_invalid(error: ValidationError) -> str:
+    """Say in one line which field is wrong, why, and what it held."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "report"
+    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
+    reason = reason[:1].lower() + reason[1:]
+    if first["type"] == "missing":
+        return f"{field}: field required"
+    held = repr(first.get("input"))
+    more = error.error_count() - 1
+    also = f" (and {more} more)" if more else ""
+    return f"{field}: {reason}, got {held[:80]}{also}"

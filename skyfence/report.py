@@ -7,7 +7,7 @@ beside its neighbours is judged in ``tracking``.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from skyfence.model import Contract, Latitude, Longitude, SourceName, TrackName, UtcTime
 
@@ -55,17 +55,3 @@ class Report(Contract):
     category: Category = "unknown"
     phase: Phase = "confirmed"
     simulated: Annotated[bool, Field(strict=True)] = False
-
-
-def why_invalid(error: ValidationError) -> str:
-    """Say in one line which field is wrong, why, and what it held."""
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "report"
-    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-    reason = reason[:1].lower() + reason[1:]
-    if first["type"] == "missing":
-        return f"{field}: field required"
-    held = repr(first.get("input"))
-    more = error.error_count() - 1
-    also = f" (and {more} more)" if more else ""
-    return f"{field}: {reason}, got {held[:80]}{also}"

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from skyfence.channels import Environment, Topics
 from skyfence.errors import UsageError
-from skyfence.report import why_invalid
+from skyfence.model import why_invalid
 
 PREFIX = "SKYFENCE_"
 

@@ -20,8 +20,7 @@ from shapely.geometry.base import BaseGeometry
 
 from skyfence.channels import is_zone_id
 from skyfence.errors import InputError
-from skyfence.model import UtcTime
-from skyfence.report import why_invalid
+from skyfence.model import UtcTime, why_invalid
 
 VerticalRef = Literal["pressure", "amsl", "wgs84", "agl"]
 REGION_KIND = "region"

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from skyfence.channels import Environment, Topics
 from skyfence.incident import IncidentBook
-from skyfence.report import why_invalid
+from skyfence.model import why_invalid
 from skyfence.track_event import TrackEvent
 from streams.held import Held
 from streams.outbox import Outbox, published_headers

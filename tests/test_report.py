@@ -7,7 +7,8 @@ import pytest
 from builders import T0, fields, report
 from pydantic import ValidationError
 
-from skyfence.report import Report, why_invalid
+from skyfence.model import why_invalid
+from skyfence.report import Report
 
 
 def reason(**changes: Any) -> str:
