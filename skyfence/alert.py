@@ -26,19 +26,16 @@ IncidentState = Literal["violation", "exited", "lost", "closed"]
 Step = Annotated[int, Field(ge=1)]
 
 
-class Alert(Contract):
-    """One message to one operators' channel. ``references`` are the chain's earlier alerts.
+class _Message(Contract):
+    """What any message of a chain says, whoever it is for.
 
-    ``place`` is what the channel stands for. ``time`` is when the fact stood and ``expires`` how
-    long this message holds, both event time; ``lat`` and ``lon`` are the border for an entry or
-    exit, the last known place otherwise. Units as in ``Report``.
+    ``references`` are the chain's earlier messages; ``time`` is when the fact stood and ``expires``
+    how long this message holds, both event time.
     """
 
     alert_id: UUID
     incident_id: UUID
     channel: str
-    place: str
-    place_kind: PlaceKind
     step: Step
     references: tuple[UUID, ...] = ()
     status: Status
@@ -49,13 +46,24 @@ class Alert(Contract):
     urgency: Urgency
     severity: Severity
     certainty: Certainty
-    incident_state: IncidentState
     time: UtcTime
     expires: UtcTime
     language: Literal["en"] = "en"
     headline: str
-    description: str
     instruction: str
+
+
+class Alert(_Message):
+    """One message to one operators' channel. ``place`` is what the channel stands for.
+
+    ``lat`` and ``lon`` are the border for an entry or exit, the last known place otherwise. Units
+    as in ``Report``.
+    """
+
+    place: str
+    place_kind: PlaceKind
+    incident_state: IncidentState
+    description: str
     nations: tuple[str, ...]
     regions: tuple[str, ...]
     other_side: tuple[str, ...]
@@ -70,28 +78,10 @@ class Alert(Contract):
     object: Known = Known()
 
 
-class PublicAlert(Contract):
+class PublicAlert(_Message):
     """What the public of a region may be told: a model that has no field for a position."""
 
-    alert_id: UUID
-    incident_id: UUID
-    channel: str
     region: str
-    step: Step
-    references: tuple[UUID, ...] = ()
-    status: Status
-    message_type: MessageType
-    category: Literal["Security"] = "Security"
-    event: Literal["airspace violation"] = "airspace violation"
-    response_type: ResponseType
-    urgency: Urgency
-    severity: Severity
-    certainty: Certainty
-    time: UtcTime
-    expires: UtcTime
-    language: Literal["en"] = "en"
-    headline: str
-    instruction: str
 
 
 class Timeline(Contract):

@@ -117,11 +117,6 @@ def steps_key(environment: Environment, place: str, incident_id: str) -> str:
     return f"{environment.redis_prefix}steps:{_checked(place)}:{incident_id}"
 
 
-def place_of(channel: str) -> str:
-    """Return the region, nation or alliance a channel is for."""
-    return channel.rsplit(":", 1)[-1]
-
-
 def _checked(place: str) -> str:
     if not is_zone_id(place):
         raise ValueError(f"not a zone identifier: {place!r}")

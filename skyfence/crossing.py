@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from skyfence.model import Contract, Latitude, Longitude, RunName, SourceName, TrackName, UtcTime
-from skyfence.report import AltitudeRef, Category, Report
+from skyfence.report import AltitudeRef, Category
 
 CrossingKind = Literal["enter", "exit", "appear", "vanish"]
 
@@ -29,13 +29,6 @@ class Known(Contract):
     icao_address: str | None = None
     category: Category = "unknown"
     simulated: bool = False
-
-    @classmethod
-    def of(cls, report: Report) -> "Known":
-        """Take over what a report says of the object itself."""
-        return cls.model_construct(
-            None, **{name: getattr(report, name) for name in cls.model_fields}
-        )
 
 
 class Crossing(Contract):

@@ -104,10 +104,6 @@ class Frame:
         columns = [self.batch.column(name).to_pylist() for name in KNOWN_FIELDS]
         return list(zip(*columns, strict=True))
 
-    def report(self, row: int) -> Report:
-        """Return one row as a report."""
-        return Report.model_validate(row_fields(self.batch, row) | {"source": self.source})
-
 
 def source_of(key: str) -> str:
     """Return the source that a message key names (``source`` or ``source/shard``)."""

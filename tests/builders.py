@@ -7,7 +7,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from skyfence.airspace import Airspace
-from skyfence.frame import Frame, frame_of
+from skyfence.frame import Frame, frame_of, row_fields
 from skyfence.identity import derive
 from skyfence.report import Report
 from skyfence.times import to_ms
@@ -99,3 +99,8 @@ def track_event(kind: str, number: int, **changes: Any) -> TrackEvent:
         "zones_version": VERSION,
     }
     return TrackEvent.model_validate(given | changes)
+
+
+def row_of(frame: Frame, row: int) -> Report:
+    """Return one row of a frame as a report."""
+    return Report.model_validate(row_fields(frame.batch, row) | {"source": frame.source})

@@ -8,7 +8,6 @@ from skyfence.channels import (
     is_zone_id,
     operators_channel,
     operators_pattern,
-    place_of,
     public_channel,
     steps_key,
 )
@@ -59,14 +58,6 @@ def test_partitions_follow_the_tracks() -> None:
         "alerts": 4,
         "rejected": 1,
     }
-
-
-@pytest.mark.parametrize("place", ["RO-TL", "LV", "a", "x.y_z-1", "A" * 64])
-def test_a_place_is_found_again_in_its_channel(place: str) -> None:
-    """The place of a channel is the one it was made for, in both worlds."""
-    for environment in Environment:
-        assert place_of(operators_channel(environment, place)) == place
-        assert place_of(public_channel(environment, place)) == place
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import T0, T0_MS, report
+from builders import T0, T0_MS, report, row_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +32,7 @@ def test_a_frame_gives_back_its_reports() -> None:
     """Reports with every field, and with none that is optional, come back equal, in order."""
     reports = [report(track_id="b", **FULL), report(track_id="a"), report(track_id="b")]
     frame = frame_of(reports, key="radar")
-    assert [frame.report(row) for row in range(len(frame))] == reports
+    assert [row_of(frame, row) for row in range(len(frame))] == reports
 
 
 @given(st.floats(-90, 90), st.floats(-180, 180), st.integers(0, 4_102_444_800_000))
@@ -40,7 +40,7 @@ def test_no_number_changes_in_a_frame(lat: float, lon: float, time_ms: int) -> N
     """Coordinates keep their last bit and times their millisecond."""
     given_report = report(lat=lat, lon=lon, time=from_ms(time_ms))
     frame = frame_of([given_report], key="radar")
-    assert frame.report(0) == given_report
+    assert row_of(frame, 0) == given_report
     assert (frame.lats[0], frame.lons[0], frame.times_ms[0]) == (lat, lon, time_ms)
 
 
@@ -83,7 +83,7 @@ def test_the_key_names_the_source(key: str, source: str) -> None:
 def test_rows_of_a_shard_carry_the_source() -> None:
     """A report of a sharded source names the source without its shard."""
     frame = frame_of([report()], key="radar/3")
-    assert (frame.source, frame.report(0).source) == ("radar", "radar")
+    assert (frame.source, row_of(frame, 0).source) == ("radar", "radar")
 
 
 def test_the_columns_are_the_fields_of_a_report() -> None:
@@ -97,5 +97,5 @@ def test_the_columns_are_the_fields_of_a_report() -> None:
 def test_the_time_zone_is_utc() -> None:
     """A time comes back aware and in UTC, however it went in."""
     frame = frame_of([report(time="2024-09-07T06:58:00+03:00")], key="radar")
-    assert frame.report(0).time == T0
-    assert frame.report(0).time.utcoffset() == T0.utcoffset()
+    assert row_of(frame, 0).time == T0
+    assert row_of(frame, 0).time.utcoffset() == T0.utcoffset()

@@ -1,6 +1,6 @@
 """Playback: the heartbeats and ends that a recording lacks, and frames."""
 
-from builders import T0, T0_MS, seen
+from builders import T0, T0_MS, row_of, seen
 
 from skyfence.playback import FRAME_REPORTS, End, Heartbeat, Item, Packer, play, time_of
 from skyfence.report import Report
@@ -55,7 +55,7 @@ def test_reports_are_packed_by_source() -> None:
     assert packer.add(of("b", 1)) == []
     (frame,) = packer.add(of("a", 2))
     assert (frame.source, frame.key, frame.run, len(frame)) == ("a", "a", "run", 2)
-    assert [frame.report(row) for row in range(2)] == [of("a", 0), of("a", 2)]
+    assert [row_of(frame, row) for row in range(2)] == [of("a", 0), of("a", 2)]
     assert not frame.last
 
 
