@@ -57,10 +57,29 @@ def test_what_is_protected() -> None:
     assert (region.is_region, region.is_protected) == (True, False)
 
 
-def test_heights_are_dropped_and_unknown_properties_ignored() -> None:
-    """A third coordinate is no part of a border; a property of somebody else's tool is no error."""
-    made = one(ring=[[*position, 7.0] for position in SQUARE], colour="red")
-    assert not made.area.has_z
+def test_heights_are_dropped() -> None:
+    """A third coordinate is no part of a border."""
+    assert not one(ring=[[*position, 7.0] for position in SQUARE]).area.has_z
+
+
+def test_an_unknown_property_is_refused() -> None:
+    """A misspelt ceiling is named: it must not mean that there is none."""
+    with pytest.raises(InputError, match=r"celing_m: unknown field, got 500\.0$"):
+        one(celing_m=500.0)
+
+
+@pytest.mark.parametrize("reserved", ["NATO", "all"])
+def test_a_reserved_identifier_is_refused(reserved: str) -> None:
+    """No zone may have the channel of the alliance, or the word for all."""
+    with pytest.raises(InputError, match="stands for more than one zone"):
+        zone_set([[zone(reserved, (0, 0, 1, 1))]])
+
+
+def test_a_region_named_as_a_nation_is_refused() -> None:
+    """Two chains on one channel would mix their steps."""
+    region = zone("AA", (0, 0, 1, 1), kind="region", country="BB")
+    with pytest.raises(InputError, match="a region cannot have the identifier of a nation"):
+        zone_set([[zone("AREA", (0, 0, 1, 1), country="AA"), region]])
 
 
 @pytest.mark.parametrize("given", [None, [], "x", {}, {"type": "Feature"}])
