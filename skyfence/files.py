@@ -1,8 +1,8 @@
-"""Files that people bring, recordings and zones: reads them and says exactly what is wrong.
+"""Files that people bring (recordings, zones, a policy): reads them and says exactly what is wrong.
 
 A recording is JSON lines, one report a line; ``.gz`` and ``.zst`` are unpacked as they are read and
 ``-`` is standard input. The default zones and recordings stand in ``geodata/`` and ``recordings/``
-of a checkout, and inside the package of an installation.
+of a checkout, and inside the package of an installation; the default policy beside this module.
 """
 
 import gzip
@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from skyfence.errors import InputError, UnavailableError
 from skyfence.model import why_invalid
+from skyfence.policy import Policy, parse_policy
 from skyfence.report import Report
 from skyfence.zones import Zone, ZoneSet, parse_zones, zone_set
 
@@ -84,19 +85,35 @@ def load_zones(zones: Path | None = None, regions: Path | None = None) -> ZoneSe
 
 def read_zones(path: Path) -> list[Zone]:
     """Read one zone file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not GeoJSON: not UTF-8 text") from None
-    except OSError as error:
-        raise UnavailableError(f"{path}: {_why(error)}") from None
-    if not text.strip():
-        raise InputError(f"{path}: the file is empty")
+    text = _text(path, "GeoJSON")
     try:
         document = json.loads(text)
     except ValueError as error:
         raise InputError(f"{path}: not GeoJSON: {error}") from None
     return parse_zones(document, str(path))
+
+
+def load_policy(path: Path | None = None) -> Policy:
+    """Read the policy to judge by: the default one, or that of the file given."""
+    return parse_policy(*policy_text(path))
+
+
+def policy_text(path: Path | None = None) -> tuple[str, str]:
+    """Return what a policy's file holds, and the file's name."""
+    path = path or Path(__file__).resolve().parent / "default_policy.toml"
+    return _text(path, "TOML"), str(path)
+
+
+def _text(path: Path, form: str) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not {form}: not UTF-8 text") from None
+    except OSError as error:
+        raise UnavailableError(f"{path}: {_why(error)}") from None
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty")
+    return text
 
 
 def _open(name: str, stack: ExitStack) -> BinaryIO:

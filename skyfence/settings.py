@@ -6,8 +6,9 @@ Every default is safe to be wrong: loopback addresses, and the exercise rather t
 import os
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from skyfence.channels import Environment, Topics
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     fetch_pause_ms: Annotated[int, Field(ge=0, le=1_000)] = 0
     zones: Path | None = None
     regions: Path | None = None
+    policy: Path | None = None
     # A worker that comes back under its old name gets its partitions back without a rebalance.
     worker_slot: Annotated[int | None, Field(ge=0)] = None
     health_file: Path | None = None
@@ -49,6 +51,23 @@ class Settings(BaseSettings):
     def topics(self) -> Topics:
         """Return the topics and groups of this environment."""
         return Topics(self.environment)
+
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _has_ports(cls, value: str) -> str:
+        for one in value.split(","):
+            if not 0 < int(one.rsplit(":", 1)[1]) < 65_536:
+                raise ValueError("a port is 1 to 65535")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _has_port(cls, value: str) -> str:
+        try:
+            urlsplit(value).port  # noqa: B018 - reading it is what checks it
+        except ValueError:
+            raise ValueError("a port is 1 to 65535") from None
+        return value
 
     def instance_id(self, group: str) -> str | None:
         """Return this slot's fixed name in a consumer group."""

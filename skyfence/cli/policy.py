@@ -1,0 +1,161 @@
+"""``skyfence policy``: what a policy file says, in plain words, and what is wrong with it.
+
+file ──▶ findings (standard error, exit 1)
+     └─▶ what it says, and what it would say of one report (standard output)
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+from pydantic import ValidationError
+
+from skyfence.crossing import Known
+from skyfence.errors import InputError
+from skyfence.files import policy_text
+from skyfence.model import why_invalid
+from skyfence.permit import EMERGENCY_CODES, Corridor, Permit
+from skyfence.policy import CIVIL, Policy, check_policy, not_civil, parse_policy
+from skyfence.report import Report
+from skyfence.settings import load
+from skyfence.times import format_time, parse_time, to_ms
+
+# An exception for longer is a rule, and nobody remembers why. Leap years included.
+_LONG: Final = timedelta(days=366)
+
+
+@click.group()
+def policy() -> None:
+    """Who is no alert, how early to warn: what an authority has set."""
+
+
+@policy.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--at", metavar="TIME", help="Say which permits are in force then (RFC 3339).")
+@click.option("--report", "given", metavar="JSON", help="Say which rule would hold this one back.")
+def check(file: Path | None, at: str | None, given: str | None) -> int:
+    """Say what FILE sets, or all that is wrong with it, one line each.
+
+    Without FILE: the one that SKYFENCE_POLICY names, or else the default policy.
+    """
+    when = None if at is None else _time(at)
+    report = None if given is None else _report(given)
+    text, where = policy_text(file or load().policy)
+    findings = check_policy(text, where)
+    for finding in findings:
+        click.echo(f"skyfence: {finding}", err=True)
+    if findings:
+        return 1
+    found = parse_policy(text, where)
+    click.echo(f"policy {found.version} of {where}")
+    for line in _says(found, when):
+        click.echo(line)
+    for warning in _warnings(found, when):
+        click.echo(f"{where}: warning: {warning}", err=True)
+    for line in _says_of(found, report) if report else ():
+        click.echo(line)
+    return 0
+
+
+def _time(given: str) -> datetime:
+    try:
+        return parse_time(given)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}, got {given!r}", param_hint="--at") from None
+
+
+def _report(given: str) -> Report:
+    try:
+        return Report.model_validate_json(given)
+    except ValidationError as error:
+        raise InputError(f"--report: {why_invalid(error)}") from None
+
+
+def _says(policy: Policy, when: datetime | None) -> Iterator[str]:
+    file = policy.file
+    warned = {kind: policy.look_ahead_s(kind) for kind in file.look_ahead_s if kind != "default"}
+    warned["any other kind"] = policy.look_ahead_s("default")
+    for kind, seconds in warned.items():
+        yield f"zones of {kind}: " + (f"warned {_span(seconds)} ahead" if seconds else "not warned")
+    for name, source in file.sources.items():
+        alarm = source.silent_after_s
+        yield f"source {name}: reports may be {source.lateness_ms} ms late, " + (
+            "its silence is no alarm" if alarm is None else f"silent for {_span(alarm)}: alarm"
+        )
+    yield f"identified civil flights: {file.civil.identified.replace('-', ' ')}"
+    yield f"emergency codes {', '.join(sorted(EMERGENCY_CODES))}: alert, whoever it is"
+    yield f"first seen inside within {policy.near_border_m:g} m of the outer border: possible"
+    for number, permit in enumerate(file.permit, 1):
+        yield f'permit {number} "{permit.name}": {_period(permit, when)}'
+        yield f"    reason: {permit.reason}"
+        yield f"    covers: {_covers(permit)}"
+    if not file.permit:
+        yield "no permits"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:g} s" if seconds % 60 else f"{seconds / 60:g} min"
+
+
+def _period(permit: Permit, when: datetime | None) -> str:
+    begins = "" if permit.begins is None else f"from {format_time(permit.begins)} "
+    period = f"{begins}until {format_time(permit.expires)}"
+    if when is None:
+        return period
+    if when >= permit.expires:
+        return f"{period}, expired"
+    waits = permit.begins is not None and when < permit.begins
+    return f"{period}, {'not in force yet' if waits else 'in force'}"
+
+
+def _covers(permit: Permit) -> str:
+    """Say what an object must be, have and do, all of it."""
+    lists = {
+        "ICAO address": permit.icao_addresses,
+        "callsign": permit.callsigns,
+        "mode 3/A": permit.mode_3a,
+    }
+    named = [f"{what} {' or '.join(those)}" for what, those in lists.items() if those]
+    if permit.corridor is not None:
+        named.append(_within(permit.corridor))
+    return "; ".join(named)
+
+
+def _within(corridor: Corridor) -> str:
+    lons, lats = zip(*corridor.polygon, strict=True)
+    return (
+        f"{corridor.floor_m:g} to {corridor.ceiling_m:g} m {corridor.vertical_ref} in a corridor "
+        f"between longitude {min(lons):g} and {max(lons):g}, latitude {min(lats):g} and "
+        f"{max(lats):g}"
+    )
+
+
+def _warnings(policy: Policy, when: datetime | None) -> Iterator[str]:
+    for number, permit in enumerate(policy.file.permit, 1):
+        starts = [start for start in (permit.begins, when) if start is not None]
+        if starts and permit.expires - min(starts) > _LONG:
+            yield (
+                f'permit {number} ("{permit.name}"): expires {format_time(permit.expires)}, '
+                f"more than a year after {format_time(min(starts))}"
+            )
+
+
+def _says_of(policy: Policy, report: Report) -> Iterator[str]:
+    """Say what the policy would do with a report, and why."""
+    known = Known.model_validate(report.model_dump(include=set(Known.model_fields)))
+    seen = (known, to_ms(report.time), report.lon, report.lat)
+    rule = policy.suppressed_by(*seen)
+    if rule == CIVIL:
+        yield "the report: no alert, it is an identified civil flight"
+    elif rule is not None:
+        (permit,) = (one for one in policy.file.permit if one.name == rule)
+        yield f'the report: no alert, permit "{rule}" covers it: {_covers(permit)}'
+    elif known.mode_3a in EMERGENCY_CODES:
+        yield f"the report: alert, {known.mode_3a} is an emergency code"
+    else:
+        yield "the report: alert, no rule holds it back"
+        for permit in policy.file.permit:
+            yield f'    permit "{permit.name}": {permit.unmet(*seen)}'
+        yield f"    civil: {not_civil(known) or 'the policy alerts of identified civil flights'}"
