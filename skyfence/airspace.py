@@ -5,13 +5,19 @@ one STR tree, so that a segment meets only the few it may cross. The protected a
 alliance (the union of the members' zones, the slivers between them closed) is kept as one more
 area, behind the last zone, because "moved from one member to another" is no violation.
 
-    zone index   0 .. n-1   the zones of the set
-                 n          the protected airspace, if any zone is protected
+    area   0 .. n-1   the zones of the set
+           n          the union of the members' zones without limits of height or time, if any
+
+A member's zone with limits is protected by itself, while they hold: an object is in the protected
+airspace if it is in any of ``protected_areas``, the union first. All answers here are horizontal;
+``within_limits`` tells which areas also hold a time and a height, and ``path`` when that changes.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from enum import Enum
+from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
+from itertools import pairwise
+from math import inf
 from typing import Any, Final
 
 import numpy as np
@@ -21,26 +27,21 @@ from shapely import STRtree
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
+from skyfence.border import Border, Floats
 from skyfence.geodesy import Leg, metres_per_degree
-from skyfence.zones import Zone, ZoneSet
+from skyfence.limits import Limits, Side, limits_of
+from skyfence.protected import TOUCH_DEG, nearest_accuracies, protected_outline
+from skyfence.zones import VerticalRef, Zone, ZoneSet
+
+__all__ = ["Airspace", "Side", "protected_outline"]
 
 # Short enough that a box around a piece is hardly larger than it, long enough that the tree
 # stays small: 400,000 vertices make 25,000 pieces.
 _PIECE_SEGMENTS: Final = 16
-# Outlines of neighbours leave slivers up to ~200 m between them (380 m on the Danube between
-# Romania and Bulgaria); half of 0.004 degrees closes those. See geodata/README.md.
-_SLIVER_DEG: Final = 0.002
-# What comes no farther from a border than this touches it: 0.1 mm, far more than rounding moves
-# a computed point on a sloping border, far less than any sensor means.
-_TOUCH_DEG: Final = 1e-9
 
 
-class Side(Enum):
-    """Where a point is, seen from one zone."""
-
-    OUTSIDE = 0
-    BORDER = 1
-    INSIDE = 2
+# Of rays, in queries: about as long as a border piece's box is wide.
+_RAY_STEP_DEG: Final = 0.1
 
 
 class Airspace:
@@ -51,11 +52,27 @@ class Airspace:
         self.version = zones.version
         accuracies = [zone.properties.accuracy_m for zone in self.zones if zone.is_region]
         self.widest_region_m = max(accuracies, default=0.0)
+        limits = ((n, limits_of(zone.properties)) for n, zone in enumerate(self.zones))
+        self.limits: dict[int, Limits] = {n: one for n, one in limits if one is not None}
         areas: list[Any] = [zone.area for zone in self.zones]
         outline = protected_outline(self.zones)
         self.protected: int | None = None if outline is None else len(areas)
         if outline is not None:
             areas.append(outline)
+        self.limited_areas = tuple(n for n in self.limits if self.zones[n].is_protected)
+        union = () if self.protected is None else (self.protected,)
+        self.protected_areas: tuple[int, ...] = (*union, *self.limited_areas)
+        self._protecting = frozenset(self.protected_areas)
+        self._joined = np.array(
+            [zone.is_protected and n not in self.limits for n, zone in enumerate(self.zones)], bool
+        )
+        members = [zone for n, zone in enumerate(self.zones) if self._joined[n]]
+        self.protected_kinds = tuple(sorted({zone.properties.kind for zone in members}))
+        self.member_regions = frozenset(
+            index
+            for index, zone in enumerate(self.zones)
+            if zone.is_region and zone.properties.nato
+        )
         self._areas = np.array(areas, dtype=object)
         shapely.prepare(self._areas)
         self._boxes = STRtree(list(map(shapely.box, *shapely.bounds(self._areas).T)))
@@ -63,13 +80,41 @@ class Airspace:
         self._pieces = pieces
         self._owners = owners
         self._borders = STRtree(pieces)
-        self._single: dict[int, tuple[npt.NDArray[Any], STRtree]] = {}
+        self._single: dict[int, Border] = {}
+
+    def outline(self, area: int) -> BaseGeometry:
+        """Return the outline of an area."""
+        found: BaseGeometry = self._areas[area]
+        return found
 
     def covering(self, lon: float, lat: float) -> frozenset[int]:
         """Return the areas that hold a point, border included."""
         candidates = self._boxes.query(shapely.Point(lon, lat))
         held = shapely.intersects_xy(self._areas[candidates], lon, lat)
         return frozenset(candidates[held].tolist())
+
+    def covering_many(self, lons: Floats, lats: Floats) -> list[frozenset[int]]:
+        """Return for each of many points the areas that hold it, border included."""
+        point, area = self._boxes.query(shapely.points(lons, lats))
+        held = shapely.intersects_xy(self._areas[area], lons[point], lats[point])
+        ends = np.cumsum(np.bincount(point[held], minlength=len(lons))).tolist()
+        areas = area[held].tolist()
+        return [frozenset(areas[start:end]) for start, end in pairwise([0, *ends])]
+
+    def within_limits(
+        self,
+        areas: Iterable[int],
+        time_ms: int,
+        altitude_m: float | None,
+        altitude_ref: VerticalRef | None,
+    ) -> frozenset[int]:
+        """Return those areas whose limits, if they have any, hold a time and a height."""
+        limits = self.limits
+        return frozenset(
+            area
+            for area in areas
+            if area not in limits or limits[area].holds(time_ms, altitude_m, altitude_ref)
+        )
 
     def side(self, area: int, lon: float, lat: float) -> Side:
         """Return where a point is, seen from one area."""
@@ -84,14 +129,30 @@ class Airspace:
             return {}
         ends = np.array([((leg.lon0, leg.lat0), (leg.lon1, leg.lat1)) for leg in legs])
         met: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-        # GEOS finds nothing near a line of no length.
-        still = (ends[:, 0] == ends[:, 1]).all(axis=1)
-        lines = np.array(shapely.linestrings(ends), dtype=object)
-        lines[still] = shapely.points(ends[still, 0])
-        found = self._borders.query(lines, predicate="dwithin", distance=_TOUCH_DEG)
+        found = self._borders.query(_lines(ends), predicate="dwithin", distance=TOUCH_DEG)
         for leg, piece in found.T.tolist():
             met[leg][int(self._owners[piece])].append(piece)
         return met
+
+    def legs_meet(
+        self, lons0: Floats, lats0: Floats, lons1: Floats, lats1: Floats
+    ) -> npt.NDArray[np.bool_]:
+        """Tell for each of many planar legs whether it comes within a touch of any border.
+
+        Those over the antimeridian, which are no planar legs, always do.
+        """
+        ends = np.stack((lons0, lats0, lons1, lats1), axis=1).reshape(-1, 2, 2)
+        low, high = ends.min(axis=1) - TOUCH_DEG, ends.max(axis=1) + TOUCH_DEG
+        # Boxes first: with a predicate, the tree prepares each line for the one test or two.
+        leg, piece = self._borders.query(shapely.box(*low.T, *high.T))
+        lines = _lines(ends)
+        meets = np.abs(lons1 - lons0) > 180.0
+        meets[leg[shapely.dwithin(lines[leg], self._pieces[piece], TOUCH_DEG)]] = True
+        return meets
+
+    def borders_in(self, west: float, south: float, east: float, north: float) -> Floats:
+        """Return the border segments near a box: all that meet it, (lon0, lat0, lon1, lat1)."""
+        return _segments(self._pieces[self._borders.query(shapely.box(west, south, east, north))])
 
     def cuts(self, leg: Leg, pieces: list[int]) -> list[float]:
         """Return where a leg meets border pieces, as fractions 0..1 of the leg, ascending.
@@ -102,33 +163,76 @@ class Airspace:
         start = np.array([leg.lon0, leg.lat0])
         along = np.array([leg.lon1, leg.lat1]) - start
         length2 = float(along @ along)
-        if length2 == 0.0:
+        if length2 == 0.0 or not pieces:
             return []
         line = shapely.LineString([(leg.lon0, leg.lat0), (leg.lon1, leg.lat1)])
         points = shapely.get_coordinates(shapely.intersection(line, self._pieces[pieces])) - start
         vertices = shapely.get_coordinates(self._pieces[pieces]) - start
         off = np.abs(vertices[:, 0] * along[1] - vertices[:, 1] * along[0])
-        vertices = vertices[off < _TOUCH_DEG * length2**0.5]
+        vertices = vertices[off < TOUCH_DEG * length2**0.5]
         passed = vertices @ along / length2
         passed = passed[(passed > 0.0) & (passed < 1.0)]
         met = np.clip(points @ along / length2, 0.0, 1.0)
         return sorted(set(met.tolist() + passed.tolist()))
 
+    def first_met(
+        self, rays: Sequence[tuple[float, float, float, float]]
+    ) -> dict[int, list[float]]:
+        """Return, for each area whose border a ray meets, where each ray first does.
+
+        Rays are (lon0, lat0, lon1, lat1); places are fractions 0..1 of each, ``inf`` for none.
+        """
+        ends = np.array(rays).reshape(-1, 2, 2)
+        start, along = ends[:, 0], ends[:, 1] - ends[:, 0]
+        # In steps: the box around a long slanting ray would hold half a country's border.
+        steps = int(np.abs(along).max() / _RAY_STEP_DEG) + 1
+        marks = start[:, None] + along[:, None] * np.linspace(0.0, 1.0, steps + 1)[None, :, None]
+        pairs = np.stack((marks[:, :-1], marks[:, 1:]), axis=2).reshape(-1, 2, 2)
+        lines = np.array(shapely.linestrings(pairs), dtype=object)
+        step, piece = self._borders.query(lines, predicate="intersects")
+        points, hit = shapely.get_coordinates(
+            shapely.intersection(lines[step], self._pieces[piece]), return_index=True
+        )
+        ray = step[hit] // steps
+        fractions = np.einsum("ij,ij->i", points - start[ray], along[ray])
+        fractions /= np.einsum("ij,ij->i", along, along)[ray]
+        found: dict[int, list[float]] = {}
+        owners = self._owners[piece[hit]].tolist()
+        for area, number, at in zip(owners, ray.tolist(), fractions.tolist(), strict=True):
+            of_area = found.setdefault(area, [inf] * len(rays))
+            of_area[number] = min(of_area[number], max(at, 0.0))
+        return found
+
     def is_at_border(self, area: int, lon: float, lat: float) -> bool:
         """Tell whether a point lies on an area's border, as far as computed points can."""
         point = shapely.Point(lon, lat)
-        near = self._borders.query(point, predicate="dwithin", distance=_TOUCH_DEG)
+        near = self._borders.query(point, predicate="dwithin", distance=TOUCH_DEG)
         return bool(np.any(self._owners[near] == area))
 
     def border_distance_m(self, area: int, lon: float, lat: float) -> float:
-        """Return the distance from a point to the nearest border of an area, metres.
+        """Return the distance from a point to the nearest border of an area, metres."""
+        if area == self.protected and not self.limited_areas:
+            return self._outer.nearest(lon, lat)[0]
+        if area not in self._single:
+            segments = _segments(self._pieces[self._owners == area])
+            self._single[area] = Border(segments, np.zeros(len(segments)))
+        return self._single[area].nearest(lon, lat)[0]
 
-        The nearest piece in degrees bounds the distance; the pieces within that bound are then
-        measured in metres, because a degree of longitude is shorter than one of latitude.
+    def is_protected_at(self, areas: Collection[int]) -> bool:
+        """Tell whether a place that these areas hold is in the protected airspace."""
+        return not self._protecting.isdisjoint(areas)
+
+    def protected_border(self, lon: float, lat: float) -> tuple[float, float]:
+        """Return the distance to the protected airspace's border and its accuracy, metres.
+
+        The accuracy is that of the member whose border it is. The border is that of the union,
+        and of members' zones with limits where they lie outside of it, whether they hold or not.
         """
-        pieces, tree = self._border_of(area)
-        bound_m = _distance_m(pieces[[tree.nearest(shapely.Point(lon, lat))]], lon, lat)
-        return _distance_m(pieces[tree.query(_box_around(lon, lat, bound_m))], lon, lat)
+        return self._outer.nearest(lon, lat)
+
+    def clear_of_protected_m(self, lons: Floats, lats: Floats) -> Floats:
+        """Return for each point how far the protected border is at least, metres."""
+        return self._outer.at_least_m(lons, lats)
 
     def near(self, lon: float, lat: float, tolerance_m: float) -> list[tuple[float, int]]:
         """Return the zones within a distance of a point: (metres, index), nearest first."""
@@ -141,46 +245,26 @@ class Airspace:
                 found.append((metres, int(area)))
         return sorted(one for one in found if one[1] < len(self.zones))
 
-    def _border_of(self, area: int) -> tuple[npt.NDArray[Any], STRtree]:
-        if area not in self._single:
+    @cached_property
+    def _outer(self) -> Border:
+        """The border of all that is ever protected, each part with its member's accuracy."""
+        segments, accuracies_m = [np.empty((0, 4))], [np.empty(0)]
+        accuracy_m = np.array([zone.properties.accuracy_m for zone in self.zones])
+        if self.protected is not None:
+            segments.append(_segments(self._pieces[self._owners == self.protected]))
+            members = np.append(self._joined, False)[self._owners]
+            accuracies_m.append(
+                nearest_accuracies(
+                    segments[-1], self._pieces[members], accuracy_m[self._owners[members]]
+                )
+            )
+        for area in self.limited_areas:
             pieces = self._pieces[self._owners == area]
-            self._single[area] = (pieces, STRtree(pieces))
-        return self._single[area]
-
-
-def protected_outline(zones: Sequence[Zone]) -> BaseGeometry | None:
-    """Return the union of the members' zones, with the slivers between members closed.
-
-    Only gaps that touch two members are closed, and never at the cost of a zone that is no
-    member's: the outer border stays exactly the members' own.
-    """
-    members = np.array([zone.area for zone in zones if zone.is_protected], dtype=object)
-    if not members.size:
-        return None
-    union = shapely.union_all(members)
-    if members.size == 1:
-        return union
-    closed = shapely.buffer(
-        shapely.buffer(union, _SLIVER_DEG, quad_segs=1), -_SLIVER_DEG, quad_segs=1
-    )
-    gaps = shapely.get_parts(shapely.difference(closed, union))
-    # The query prepares its input, not what stands in the tree: members are the large ones.
-    touched = STRtree(gaps).query(members, predicate="dwithin", distance=_TOUCH_DEG)[1]
-    between = gaps[np.bincount(touched, minlength=len(gaps)) >= 2]
-    if not len(between):
-        return union
-    others = [zone.area for zone in zones if not zone.is_protected and not zone.is_region]
-    # Corners of a gap are computed and miss a sloping border by a hair, which must not stay open.
-    grown = shapely.buffer(_without(between, others), _TOUCH_DEG, quad_segs=1)
-    return shapely.union_all([union, *_without(grown, others)])
-
-
-def _without(gaps: npt.NDArray[Any], others: Sequence[BaseGeometry]) -> npt.NDArray[Any]:
-    left = gaps.copy()
-    for area in others:
-        meets = shapely.intersects(area, left)
-        left[meets] = shapely.difference(left[meets], area)
-    return left
+            if self.protected is not None:
+                pieces = shapely.get_parts(shapely.difference(pieces, self._areas[self.protected]))
+            segments.append(_segments(pieces))
+            accuracies_m.append(np.full(len(segments[-1]), accuracy_m[area]))
+        return Border(np.vstack(segments), np.concatenate(accuracies_m))
 
 
 def _border_pieces(areas: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
@@ -194,6 +278,21 @@ def _border_pieces(areas: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[
                 pieces.append(shapely.linestrings(points[start : start + _PIECE_SEGMENTS + 1]))
                 owners.append(index)
     return np.array(pieces, dtype=object), np.array(owners, dtype=np.int64)
+
+
+def _segments(lines: npt.NDArray[Any]) -> Floats:
+    """Return the segments of some lines, in their order, (lon0, lat0, lon1, lat1)."""
+    points, line = shapely.get_coordinates(lines, return_index=True)
+    joined = line[1:] == line[:-1]
+    return np.hstack((points[:-1][joined], points[1:][joined]))
+
+
+def _lines(ends: Floats) -> npt.NDArray[Any]:
+    """Return lines between ends (n, 2, 2); one of no length as a point: GEOS asks for it."""
+    lines = np.array(shapely.linestrings(ends), dtype=object)
+    still = (ends[:, 0] == ends[:, 1]).all(axis=1)
+    lines[still] = shapely.points(ends[still, 0])
+    return lines
 
 
 def _box_around(lon: float, lat: float, metres: float) -> Polygon:

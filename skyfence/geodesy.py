@@ -1,22 +1,32 @@
 """Distances and path legs on the WGS 84 ellipsoid.
 
 Borders are planar in longitude and latitude. Over 1 km the straight planar line and the true path
-part by less than 0.13 m, over 10 km by less than 13 m; longer segments are split geodesically.
+part by less than 0.13 m, over 10 km by less than 13 m up to 80 degrees of latitude; longer segments
+are split geodesically, and nearer to a pole shorter ones too.
 """
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import cos, radians, sin, sqrt
+from math import ceil, cos, radians, sin, sqrt, tan
 from typing import Final
 
 from pyproj import Geod
 
 WGS84: Final = Geod(ellps="WGS84")
 # Semi-major axis (m) and first eccentricity squared of WGS 84 (NIMA TR8350.2).
-_A_M: Final = 6_378_137.0
-_E2: Final = 6.694_379_990_14e-3
+WGS84_A_M: Final = 6_378_137.0
+WGS84_E2: Final = 6.694_379_990_14e-3
 # Past this length a planar leg errs by more than 13 m.
 MAX_LEG_M: Final = 10_000.0
+# The error grows with the tangent of the latitude; this is where 10 km reach 13 m.
+_STEEP_DEG: Final = 80.0
+# 11 m from the pole a leg of 31 m goes round it; nobody needs it finer.
+_HIGHEST_DEG: Final = 89.9999
+# A segment that spans less is under 10 km everywhere, and one leg. The grid relies on it.
+SHORT_LON_DEG: Final = 0.08
+SHORT_LAT_DEG: Final = 0.04
+
+Stop = tuple[float, float, float]  # fraction 0..1 of a segment, longitude, latitude
 
 
 @dataclass(frozen=True)
@@ -41,9 +51,9 @@ def metres_per_degree(lat: float) -> tuple[float, float]:
     From the radii of curvature; within 9 mm of the geodesic at 10 km.
     """
     phi = radians(lat)
-    w2 = 1.0 - _E2 * sin(phi) ** 2
-    prime_vertical_m = _A_M / sqrt(w2)
-    meridian_m = _A_M * (1.0 - _E2) / (w2 * sqrt(w2))
+    w2 = 1.0 - WGS84_E2 * sin(phi) ** 2
+    prime_vertical_m = WGS84_A_M / sqrt(w2)
+    meridian_m = WGS84_A_M * (1.0 - WGS84_E2) / (w2 * sqrt(w2))
     return radians(1.0) * prime_vertical_m * cos(phi), radians(1.0) * meridian_m
 
 
@@ -55,18 +65,38 @@ def distance_m(lon0: float, lat0: float, lon1: float, lat1: float) -> float:
 def legs(lon0: float, lat0: float, lon1: float, lat1: float) -> list[Leg]:
     """Split the segment between two points into planar legs, in order of flight.
 
-    One leg for nearly every segment; more where it is longer than 10 km or passes the
-    antimeridian, where it is cut at 180 degrees.
+    One leg for nearly every segment; more where it is longer than 10 km, near a pole, or passes
+    the antimeridian, where it is cut at 180 degrees.
     """
-    if abs(lon1 - lon0) < 0.08 and abs(lat1 - lat0) < 0.04:  # under 10 km everywhere
+    if abs(lon1 - lon0) < SHORT_LON_DEG and abs(lat1 - lat0) < SHORT_LAT_DEG:
         return [Leg(lon0, lat0, lon1, lat1, 0.0, 1.0)]
-    count = int(distance_m(lon0, lat0, lon1, lat1) // MAX_LEG_M) + 1
-    inner = WGS84.npts(lon0, lat0, lon1, lat1, count - 1) if count > 1 else []
-    points = [(lon0, lat0), *inner, (lon1, lat1)]
+    length_m = distance_m(lon0, lat0, lon1, lat1)
+    count = int(length_m // MAX_LEG_M) + 1
+    stops = _evenly((0.0, lon0, lat0), (1.0, lon1, lat1), count)
+    if max(abs(lat) for _, _, lat in stops) > _STEEP_DEG - 0.1:  # 10 km are under 0.1 degrees
+        stops = _finer(stops, length_m / count)
     found: list[Leg] = []
-    for number, (start, end) in enumerate(pairwise(points)):
-        leg = Leg(start[0], start[1], end[0], end[1], number / count, (number + 1) / count)
-        found += _cut_at_antimeridian(leg)
+    for (start, *place), (end, *beyond) in pairwise(stops):
+        found += _cut_at_antimeridian(Leg(place[0], place[1], beyond[0], beyond[1], start, end))
+    return found
+
+
+def _evenly(start: Stop, end: Stop, count: int) -> list[Stop]:
+    """Return the stops that divide the geodesic between two into equal parts, both ends too."""
+    inner = WGS84.npts(*start[1:], *end[1:], count - 1) if count > 1 else []
+    span = end[0] - start[0]
+    between = [(start[0] + span * (n + 1) / count, *place) for n, place in enumerate(inner)]
+    return [start, *between, end]
+
+
+def _finer(stops: list[Stop], apart_m: float) -> list[Stop]:
+    """Divide what lies between stops further where a planar leg would err by more than 13 m."""
+    found = stops[:1]
+    for start, end in pairwise(stops):
+        highest = max(abs(start[2]), abs(end[2])) + apart_m / 200_000.0  # between them, at most
+        steep = tan(radians(min(highest, _HIGHEST_DEG))) / tan(radians(_STEEP_DEG))
+        count = ceil(apart_m * sqrt(max(steep, 1.0)) / MAX_LEG_M)
+        found += _evenly(start, end, count)[1:]
     return found
 
 

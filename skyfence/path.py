@@ -3,14 +3,18 @@
 A transition is a change between outside and inside that lasts: touching a border, or running along
 it, is none. The side at a leg's end is the point's own, so that a track's state never drifts from
 what a brute-force test of the point would say. A leg that clips a corner yields two transitions.
+
+An area with limits is entered where outline and limits both hold: a path that climbs through the
+floor, or is there when the zone becomes valid, enters like one that crosses the outline.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from skyfence.airspace import Airspace, Side
+from skyfence.airspace import Airspace
 from skyfence.geodesy import Leg
+from skyfence.limits import Profile, Side, both
 
 
 @dataclass(frozen=True, order=True)
@@ -24,27 +28,95 @@ class Transition:
     lat: float
 
 
+def path_transitions(
+    airspace: Airspace, legs: Sequence[Leg], inside: set[int], profile: Profile | None = None
+) -> list[Transition]:
+    """Return the transitions along all legs of a segment, in order; see ``leg_transitions``."""
+    met = airspace.met_by(legs)
+    found: list[Transition] = []
+    for number, leg in enumerate(legs):
+        if number in met or (profile is not None and airspace.limits):
+            found += leg_transitions(airspace, leg, met.get(number, {}), inside, profile)
+    return found
+
+
 def leg_transitions(
-    airspace: Airspace, leg: Leg, met: Mapping[int, list[int]], inside: set[int]
+    airspace: Airspace,
+    leg: Leg,
+    met: Mapping[int, list[int]],
+    inside: set[int],
+    profile: Profile | None = None,
 ) -> list[Transition]:
     """Return the transitions along one leg, in order, and bring ``inside`` up to its end.
 
-    ``met`` holds the areas whose border the leg meets, with the border pieces it meets.
+    ``met`` holds the areas whose border the leg meets, with the border pieces it meets. ``profile``
+    is that of the whole segment; without one, limits of height and time are not looked at.
     """
     found: list[Transition] = []
-    for area, pieces in met.items():
-        found += _area_transitions(airspace, leg, area, pieces, area in inside)
+    areas = dict(met)
+    if profile is not None and airspace.limits:  # what changes, though no border is met
+        held = airspace.covering(leg.lon0, leg.lat0) & airspace.limits.keys()
+        areas |= {area: [] for area in held - met.keys()}
+    for area, pieces in areas.items():
+        one = _Area(airspace, leg, area, pieces, profile)
+        found += _area_transitions(one, area in inside)
     for transition in sorted(found):
         (inside.add if transition.entered else inside.discard)(transition.area)
     return sorted(found)
 
 
-def _area_transitions(
-    airspace: Airspace, leg: Leg, area: int, pieces: list[int], was_inside: bool
-) -> list[Transition]:
+class _Area:
+    """One area as one leg meets it: the border pieces, and the limits that are to be kept."""
+
+    def __init__(
+        self, airspace: Airspace, leg: Leg, index: int, pieces: list[int], profile: Profile | None
+    ) -> None:
+        self.leg = leg
+        self.index = index
+        self._airspace = airspace
+        self._pieces = pieces
+        self._profile = profile
+        self._limits = None if profile is None else airspace.limits.get(index)
+
+    def cuts(self) -> list[float]:
+        """Return where on the leg the side may change, as fractions 0..1 of it, ascending."""
+        found = self._airspace.cuts(self.leg, self._pieces)
+        start, span = self.leg.start, self.leg.end - self.leg.start
+        if self._limits is None or self._profile is None or span <= 0.0:
+            return found
+        shares = [(at - start) / span for at in self._limits.cuts(self._profile)]
+        return sorted({*found, *(share for share in shares if 0.0 <= share <= 1.0)})
+
+    def side_at(self, share: float) -> Side:
+        """Return the side of a place between two cuts."""
+        place = _point(self.leg, share)
+        # Along a sloping border, or between two cuts at one vertex, rounding puts it on either.
+        at_border = self._airspace.is_at_border(self.index, *place)
+        side = Side.BORDER if at_border else self._airspace.side(self.index, *place)
+        return self._limited(side, self.leg.start + share * (self.leg.end - self.leg.start))
+
+    def side_at_end(self) -> Side:
+        """Return the side of the leg's end itself, though it be inside by a hair."""
+        side = self._airspace.side(self.index, self.leg.lon1, self.leg.lat1)
+        return self._limited(side, self.leg.end)
+
+    def ends_at_cut(self) -> bool:
+        """Tell whether the leg ends at the antimeridian and nothing of the area is beyond."""
+        if not self.leg.wraps:
+            return False
+        beyond = self._airspace.side(self.index, -self.leg.lon1, self.leg.lat1)
+        return beyond is Side.OUTSIDE
+
+    def _limited(self, side: Side, fraction: float) -> Side:
+        if self._limits is None or self._profile is None:
+            return side
+        return both(side, self._limits.side_on(self._profile, fraction))
+
+
+def _area_transitions(area: _Area, was_inside: bool) -> list[Transition]:
     found: list[Transition] = []
-    now_inside = was_inside
-    for start, side in _sides(airspace, leg, area, pieces):
+    leg, now_inside = area.leg, was_inside
+    for start, side in _sides(area):
         if side is Side.BORDER or (side is Side.INSIDE) == now_inside:
             continue
         now_inside = not now_inside
@@ -52,31 +124,21 @@ def _area_transitions(
         if found and found[-1].fraction == fraction:
             found.pop()  # there and back in no time
         else:
-            found.append(Transition(fraction, now_inside, area, *_point(leg, start)))
+            found.append(Transition(fraction, now_inside, area.index, *_point(leg, start)))
     return found
 
 
-def _sides(
-    airspace: Airspace, leg: Leg, area: int, pieces: list[int]
-) -> Iterator[tuple[float, Side]]:
+def _sides(area: _Area) -> Iterator[tuple[float, Side]]:
     """Yield where each stretch between two cuts begins, and its side."""
-    bounds = [0.0, *airspace.cuts(leg, pieces), 1.0]
+    bounds = [0.0, *area.cuts(), 1.0]
     for start, end in pairwise(bounds[:-1]):
-        yield start, _side_of_middle(airspace, leg, area, (start + end) / 2)
-    last = airspace.side(area, leg.lon1, leg.lat1)  # the end's own side, though it be a hair's
+        yield start, area.side_at((start + end) / 2)
+    last = area.side_at_end()
     if last is Side.BORDER:
-        last = _side_of_middle(airspace, leg, area, (bounds[-2] + 1.0) / 2)
+        last = area.side_at((bounds[-2] + 1.0) / 2)
     yield bounds[-2], last
-    if leg.wraps and airspace.side(area, -leg.lon1, leg.lat1) is Side.OUTSIDE:
+    if area.ends_at_cut():
         yield 1.0, Side.OUTSIDE  # the next leg begins where nothing of this area is
-
-
-def _side_of_middle(airspace: Airspace, leg: Leg, area: int, share: float) -> Side:
-    middle = _point(leg, share)
-    # Along a sloping border, or between two cuts at one vertex, rounding puts it on either side.
-    if airspace.is_at_border(area, *middle):
-        return Side.BORDER
-    return airspace.side(area, *middle)
 
 
 def _point(leg: Leg, share: float) -> tuple[float, float]:

@@ -8,8 +8,9 @@ import shapely
 from builders import airspace, zone
 from shapely.geometry.base import BaseGeometry
 
-from skyfence.airspace import Side, protected_outline
-from skyfence.geodesy import distance_m
+from skyfence.airspace import Side
+from skyfence.geodesy import Leg, distance_m
+from skyfence.protected import protected_outline
 from skyfence.zones import Zone
 
 
@@ -42,25 +43,32 @@ def test_where_a_point_is(seed: int) -> None:
             assert space.side(n, lon, lat) is expected
 
 
-def border_m_by_force(area: BaseGeometry, lon: float, lat: float) -> float:
-    """Measure to points every ~10 m along the border, with the geodesic."""
-    rings = shapely.segmentize(area.boundary, 1e-4)
-    points = shapely.get_coordinates(rings)
-    near = points[np.argsort(np.hypot((points[:, 0] - lon) * 0.6, points[:, 1] - lat))[:400]]
-    return min(distance_m(lon, lat, *place) for place in near.tolist())
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_the_border_is_as_near_as_it_is(seed: int) -> None:
-    """The distance to the nearest border is the geodesic's to 10 m or, at 20 km, 3 in 1,000."""
+@pytest.mark.parametrize("seed", range(10))
+def test_many_points_and_legs_are_judged_like_one(seed: int) -> None:
+    """Asked for many at once, the answers are those for each: sets, and whether a border is met."""
     source = random.Random(seed)
-    area = blob(source)
-    space = airspace(zone("A", area, nato=False))
-    west, south, east, north = area.bounds
-    for _ in range(10):
-        lon, lat = source.uniform(west, east), source.uniform(south, north)
-        by_force = border_m_by_force(area, lon, lat)
-        assert space.border_distance_m(0, lon, lat) == pytest.approx(by_force, rel=3e-3, abs=10)
+    areas = [blob(source) for _ in range(4)]
+    space = airspace(*(zone(f"Z{n}", area, nato=bool(n % 2)) for n, area in enumerate(areas)))
+    corners = shapely.get_coordinates(areas)
+    places = np.array([source.choice(corners) + source.gauss(0, 0.1) for _ in range(60)])
+    places[::6] = [source.choice(corners) for _ in range(10)]
+    found = space.covering_many(*places.T)
+    assert found == [space.covering(*place) for place in places.tolist()]
+    ends = places + np.array([[source.gauss(0, 0.05), source.gauss(0, 0.05)] for _ in places])
+    ends[::4] = places[::4]  # no way at all
+    met = space.met_by([Leg(*a, *b, 0, 1) for a, b in zip(places, ends, strict=True)])
+    meets = space.legs_meet(*places.T, *ends.T)
+    assert meets.tolist() == [number in met for number in range(60)]
+    assert meets[::12].all()  # on a vertex, and no way from it
+
+
+def test_none_and_over_the_antimeridian() -> None:
+    """No points have no sets; what is no planar leg may meet anything."""
+    space, none = airspace(zone("A", WEST)), np.empty(0)
+    assert space.covering_many(none, none) == []
+    assert space.legs_meet(none, none, none, none).tolist() == []
+    lons = np.array([179.0, 0.0])
+    assert space.legs_meet(lons, 0 * lons, -lons, 0 * lons).tolist() == [True, False]
 
 
 def test_a_metre_east_is_nearer_than_it_looks_in_degrees() -> None:
@@ -108,6 +116,14 @@ def outline(*zones: Zone) -> BaseGeometry:
     assert made is not None
     assert made.is_valid
     return made
+
+
+def test_limited_members_are_left_out() -> None:
+    """A member's zone with limits of height or time is no part of the outline."""
+    low = zone("B", EAST, ceiling_m=900.0, vertical_ref="agl")
+    soon = zone("C", EAST, valid_from="2024-09-07T00:00:00Z")
+    assert outline(zone("A", WEST), low, soon).equals(WEST)
+    assert protected_outline([low, soon]) is None
 
 
 def test_no_member_no_protected_airspace() -> None:

@@ -82,6 +82,20 @@ def test_a_planar_leg_errs_by_no_more_than_it_says() -> None:
         assert distance_m(*middle, (lon + east) / 2, (lat + north) / 2) < 13
 
 
+def test_near_a_pole_a_leg_errs_by_no_more() -> None:
+    """Past 80 degrees legs get shorter, so that they err by 13 m at most, to 100 m from a pole."""
+    source = random.Random(20240907)
+    for _ in range(60):
+        lon, azimuth = source.uniform(-180, 180), source.uniform(0, 360)
+        lat = 90 - 10 ** source.uniform(-3, 1)
+        east, north, _ = WGS84.fwd(lon, lat, azimuth, source.uniform(500, 30_000))
+        for leg in check((lon, lat), (east, north)):
+            away, _, metres = WGS84.inv(leg.lon0, leg.lat0, leg.lon1, leg.lat1)
+            middle = WGS84.fwd(leg.lon0, leg.lat0, away, metres / 2)[:2]
+            planar = ((leg.lon0 + leg.lon1) / 2, (leg.lat0 + leg.lat1) / 2)
+            assert distance_m(*middle, *planar) < 13 or max(leg.lat0, leg.lat1) > 89.999
+
+
 @pytest.mark.parametrize(
     ("start", "end"),
     [

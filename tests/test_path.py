@@ -2,18 +2,20 @@
 
 import math
 import random
+from bisect import bisect_left
 from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 import shapely
-from builders import airspace, zone
+from builders import T0_MS, airspace, zone
 from random_areas import on_grid, star
 from shapely.geometry.base import BaseGeometry
 
 from skyfence.airspace import Airspace, Side
 from skyfence.geodesy import Leg, legs
-from skyfence.path import Transition, leg_transitions
+from skyfence.limits import Profile
+from skyfence.path import Transition, leg_transitions, path_transitions
 
 Point = tuple[float, float]
 # Shorter stretches, and those nearer to the border, are a touch (degrees; 1e-9 is 0.1 mm).
@@ -25,11 +27,7 @@ def fly(space: Airspace, points: list[Point], inside: set[int]) -> list[list[Tra
     """Return the transitions on each segment of a path, and bring ``inside`` up to its end."""
     found = []
     for (lon0, lat0), (lon1, lat1) in pairwise(points):
-        path = legs(lon0, lat0, lon1, lat1)
-        met = space.met_by(path)
-        found.append(
-            [t for n in sorted(met) for t in leg_transitions(space, path[n], met[n], inside)]
-        )
+        found.append(path_transitions(space, legs(lon0, lat0, lon1, lat1), inside))
     return found
 
 
@@ -278,3 +276,128 @@ def test_the_antimeridian_is_no_border_of_an_area_on_both_sides(stops: list[Poin
     inside = {1, 2}
     fly(EAST_WEST, back, inside)
     assert inside == {0, 2}
+
+
+NORTH = airspace(
+    zone("ALL", (-180.0, 89.5, 180.0, 90.0), nato=False),
+    zone("WEDGE", (-110.0, 80.0, -70.0, 90.0), nato=False),
+)
+
+
+def test_a_flight_over_the_pole_is_followed() -> None:
+    """Past the pole and back down, what lies around it is entered and left once each."""
+    (found,) = fly(NORTH, [(0.0, 89.0), (180.0, 89.0)], set())
+    assert [(one.area, one.entered) for one in found] == [(0, True), (0, False)]
+    assert [one.fraction for one in found] == pytest.approx([0.25, 0.75], abs=1e-3)
+
+
+@pytest.mark.parametrize("off_deg", [0.001, 0.01, 0.1])
+def test_a_wedge_that_ends_at_the_pole_is_clipped_near_it(off_deg: float) -> None:
+    """A flight past the pole on the wedge's side clips it, though by 100 m; on the other, not."""
+    lean = math.degrees(math.asin(off_deg))  # off the meridian, so far from the pole as it comes
+    for side, expected in ((-1, [True, False]), (1, [])):
+        path = [(side * lean, 89.0), (side * (180 - lean), 89.0)]
+        found = fly(NORTH, path, set())[0]
+        assert [one.entered for one in found if one.area == 1] == expected
+
+
+# A zone from 1,000 to 3,000 m over the box, and one valid for half a minute from T0 + 15 s.
+LAYER = {"floor_m": 1_000.0, "ceiling_m": 3_000.0, "vertical_ref": "amsl"}
+SPELL = {"valid_from": "2024-09-07T03:58:15Z", "valid_until": "2024-09-07T03:58:45Z"}
+HERE_AND_NOW = airspace(
+    zone("LAYER", (0.0, 0.0, 1.0, 1.0), nato=False, **LAYER),
+    zone("SPELL", (0.0, 0.0, 1.0, 1.0), nato=False, **SPELL),
+)
+LAYER_AT, SPELL_AT = 0, 1
+
+
+def climb(start_m: float | None, end_m: float | None) -> Profile:
+    """Return a minute's climb from T0 on."""
+    return Profile(T0_MS, T0_MS + 60_000, start_m, end_m, "amsl", "amsl")
+
+
+def changes(
+    area: int, points: list[Point], profile: Profile | None, inside: set[int]
+) -> list[tuple[bool, float]]:
+    (start, end) = points
+    found = path_transitions(HERE_AND_NOW, legs(*start, *end), inside, profile)
+    return [(one.entered, round(one.fraction, 6)) for one in found if one.area == area]
+
+
+STILL = [(0.5, 0.5), (0.5, 0.5)]
+THROUGH = [(-0.03, 0.5), (0.03, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("points", "profile", "expected"),
+    [
+        (STILL, climb(0, 4_000), [(True, 0.25), (False, 0.75)]),
+        (STILL, climb(0, 900), []),
+        ([(0.5, 0.5), (0.55, 0.5)], climb(0, 2_000), [(True, 0.5)]),
+        ([(0.2, 0.5), (0.6, 0.5)], climb(0, 4_000), [(True, 0.25), (False, 0.75)]),  # many legs
+        (THROUGH, climb(2_000, 2_000), [(True, 0.5)]),
+        (THROUGH, climb(500, 900), []),  # below
+        (THROUGH, climb(500, 2_500), [(True, 0.5)]),  # through the floor before the border
+        (THROUGH, climb(0, 1_250), [(True, 0.8)]),  # and after it
+        (THROUGH, climb(4_000, 2_800), [(True, 0.833333)]),  # from above
+        (THROUGH, climb(2_000, 4_000), []),  # at the ceiling where it meets the border
+        (THROUGH, climb(2_000, 3_800), [(True, 0.5), (False, 0.555556)]),
+        (THROUGH, climb(None, None), [(True, 0.5)]),  # unknown is inside
+        (THROUGH, climb(500, None), [(True, 0.5)]),
+        (THROUGH, climb(None, 500), [(True, 0.5), (False, 1.0)]),
+        (STILL, climb(500, None), [(True, 0.0)]),
+        (STILL, climb(500, 1_000), []),  # touches the floor
+        (THROUGH, None, [(True, 0.5)]),  # nobody asks for limits
+    ],
+)
+def test_a_zone_is_entered_where_outline_and_limits_hold(
+    points: list[Point], profile: Profile | None, expected: list[tuple[bool, float]]
+) -> None:
+    """Floor and ceiling are crossed like the outline, and an unknown height is inside."""
+    assert changes(LAYER_AT, points, profile, set()) == expected
+
+
+def test_a_zone_becomes_valid_around_a_track() -> None:
+    """Who is there when a zone becomes valid enters it then, and leaves it when it ends."""
+    for points in (STILL, [(0.2, 0.5), (0.7, 0.5)]):
+        inside: set[int] = set()
+        assert changes(SPELL_AT, points, climb(0, 0), inside) == [(True, 0.25), (False, 0.75)]
+        assert inside == set()
+    assert changes(SPELL_AT, THROUGH, climb(0, 0), set()) == [(True, 0.5), (False, 0.75)]
+
+
+def test_level_flight_at_the_floor_changes_nothing() -> None:
+    """At the floor itself a track keeps the side it had, until it leaves the floor."""
+    for inside in (set[int](), {LAYER_AT}):
+        before = set(inside)
+        assert changes(LAYER_AT, STILL, climb(1_000, 1_000), inside) == []
+        assert inside - {SPELL_AT} == before
+    assert changes(LAYER_AT, STILL, climb(1_000, 2_000), set()) == [(True, 0.0)]
+    assert changes(LAYER_AT, STILL, climb(1_000, 500), {LAYER_AT}) == [(False, 0.0)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_limited_walks_agree_with_samples(seed: int) -> None:
+    """On random climbing walks the path is inside exactly where outline, height and time hold."""
+    source = random.Random(seed)
+    area = star(source, 1.0)
+    given = LAYER | SPELL if seed % 2 else LAYER
+    space = airspace(zone("A", area, nato=False, **given))
+    here, time_ms, height_m = (source.uniform(0, 8), source.uniform(0, 8)), T0_MS, 500.0
+    inside = set(space.within_limits(space.covering(*here), time_ms, height_m, "amsl"))
+    for _ in range(12):
+        there = (source.uniform(0, 8), source.uniform(0, 8)) if source.random() < 0.7 else here
+        profile = Profile(
+            time_ms, time_ms + 5_000, height_m, source.uniform(0, 4_000), "amsl", "amsl"
+        )
+        was_inside = HERE in inside
+        leg = Leg(*here, *there, 0.0, 1.0)
+        turns = [one.fraction for one in path_transitions(space, [leg], inside, profile)]
+        for share in (n / 40 + 1e-4 for n in range(40)):
+            lon, lat = (a + share * (b - a) for a, b in zip(here, there, strict=True))
+            now_m = profile.height_at(share)
+            held = space.covering(lon, lat)
+            now = space.within_limits(held, time_ms + share * 5_000, now_m, "amsl")  # type: ignore[arg-type]
+            near = any(abs(share - turn) < 1e-6 for turn in turns)
+            assert near or (HERE in now) == (was_inside ^ bool(bisect_left(turns, share) % 2))
+        here, time_ms, height_m = there, profile.end_ms, profile.end_m or 0.0
