@@ -85,7 +85,7 @@ class Recording:
 ENTERS_LATVIA: Final = "27.92 55.87, 27.74 56.00, 27.52 56.20, 27.21 56.42, 27.07 56.73"
 # Over Ukraine, across the Danube by Periprava, a wide turn, back across by Chilia Veche.
 ENTERS_ROMANIA: Final = (
-    "29.66 45.53, 29.54 45.44, 29.49 45.36, 29.43 45.325, 29.35 45.355, "
+    "29.66 45.53, 29.54 45.44, 29.475 45.34, 29.45 45.29, 29.36 45.33, "
     "29.27 45.44, 29.29 45.50, 29.40 45.60"
 )
 LATVIA: Final = Recording(
@@ -109,7 +109,7 @@ ROMANIA: Final = Recording(
     name="romania-2024-09-08",
     source="ro-recon",
     start=datetime(2024, 9, 8, 0, 32, tzinfo=UTC),
-    length_s=24 * 60,
+    length_s=27 * 60,
     tracks=(
         Track("T0423", UNKNOWN, 2, 290, ENTERS_ROMANIA),
         # Romania to Bulgaria, Bulgaria to Romania, Romania to Hungary, inside Romania
