@@ -11,18 +11,20 @@ from uuid import UUID
 
 from pydantic import Field
 
-from skyfence.crossing import Known
+from skyfence.crossing import Evidence, Known
 from skyfence.identity import derive
 from skyfence.model import Contract, Latitude, Longitude, RunName, SourceName, TrackName, UtcTime
+from skyfence.track_event import Ahead
 
 Status = Literal["Actual", "Exercise", "Test"]
 MessageType = Literal["Alert", "Update", "Cancel"]
-ResponseType = Literal["Shelter", "Monitor", "AllClear"]
+ResponseType = Literal["Shelter", "Prepare", "Monitor", "AllClear"]
+EventName = Literal["airspace violation", "repeated airspace violations"]
 Urgency = Literal["Immediate", "Expected", "Future", "Past", "Unknown"]
 Severity = Literal["Extreme", "Severe", "Moderate", "Minor", "Unknown"]
 Certainty = Literal["Observed", "Likely", "Possible", "Unlikely", "Unknown"]
 PlaceKind = Literal["region", "nation", "alliance"]
-IncidentState = Literal["violation", "exited", "lost", "closed"]
+IncidentState = Literal["threat", "violation", "exited", "lost", "closed"]
 Step = Annotated[int, Field(ge=1)]
 
 
@@ -41,7 +43,7 @@ class _Message(Contract):
     status: Status
     message_type: MessageType
     category: Literal["Security"] = "Security"
-    event: Literal["airspace violation"] = "airspace violation"
+    event: EventName = "airspace violation"
     response_type: ResponseType
     urgency: Urgency
     severity: Severity
@@ -56,8 +58,12 @@ class _Message(Contract):
 class Alert(_Message):
     """One message to one operators' channel. ``place`` is what the channel stands for.
 
-    ``lat`` and ``lon`` are the border for an entry or exit, the last known place otherwise. Units
-    as in ``Report``.
+    ``lat`` and ``lon`` are the border for an entry or exit, the last known place otherwise; where
+    the object was lost, it is within ``search_radius_m`` of there, which grows by
+    ``search_growth_mps``. ``minutes_left`` counts whole minutes until it reaches this place, or the
+    border for a nation; ``ahead`` holds all regions that it heads for. ``tracks`` names those that
+    are this one object, ``incidents`` those that are repeated violations or that this one was
+    joined with. Units as in ``Report``.
     """
 
     place: str
@@ -66,11 +72,19 @@ class Alert(_Message):
     description: str
     nations: tuple[str, ...]
     regions: tuple[str, ...]
+    ahead: tuple[Ahead, ...] = ()
+    minutes_left: Annotated[int | None, Field(ge=0)] = None
     other_side: tuple[str, ...]
     lat: Latitude
     lon: Longitude
     last_seen: UtcTime
     depth_m: Annotated[int, Field(ge=0)]
+    search_radius_m: Annotated[int | None, Field(ge=0)] = None
+    search_growth_mps: Annotated[float | None, Field(ge=0)] = None
+    identified_as: str | None = None
+    incidents: tuple[UUID, ...] = ()
+    tracks: tuple[str, ...] = ()
+    evidence: Evidence | None = None
     zones_version: str
     run: RunName
     source: SourceName
@@ -82,6 +96,7 @@ class PublicAlert(_Message):
     """What the public of a region may be told: a model that has no field for a position."""
 
     region: str
+    minutes_left: Annotated[int | None, Field(ge=0)] = None
 
 
 class Timeline(Contract):

@@ -7,6 +7,7 @@ here, never as silence.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import structlog
 from pydantic import ValidationError
@@ -41,9 +42,15 @@ async def connect(settings: Settings) -> Redis:
         await redis.ping()
     except (RedisError, OSError) as error:
         await redis.aclose()
-        where = settings.redis_url.rsplit("@", 1)[-1]  # never the credentials before it
+        where = redis_address(settings.redis_url)
         raise UnavailableError(f"redis at {where} cannot be reached: {error}") from None
     return redis
+
+
+def redis_address(url: str) -> str:
+    """Return where a URL leads, never the credentials in it."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or 6379}{parts.path}" if parts.hostname else parts.path
 
 
 class AlertFeed:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from skyfence.frame import ARROW_SCHEMA, row_fields
 from skyfence.model import why_invalid
 from skyfence.report import Report
+from skyfence.times import LATEST_MS
 
 # What a column's values must pass to be taken without building a Report: bounds or a pattern,
 # never wider than the model's. tests/test_columns.py holds the two together.
@@ -38,7 +39,6 @@ _PATTERNS: Final[dict[str, str]] = {
 }
 # A null in one of these is no value; left out, the model would put its default there.
 _REQUIRED: Final = [field.name for field in ARROW_SCHEMA if not field.nullable]
-_LATEST_TIME_MS: Final = 4_102_444_800_000  # the year 2100
 
 
 def bad_rows(batch: pa.RecordBatch, source: str) -> dict[int, str]:
@@ -76,7 +76,7 @@ def _suspects(name: str, column: pa.Array) -> npt.NDArray[np.bool_]:
         ok = pc.match_substring_regex(column, _PATTERNS[name])
     elif name == "time":
         ms = column.cast(pa.int64())
-        ok = pc.and_(pc.greater_equal(ms, 0), pc.less_equal(ms, _LATEST_TIME_MS))
+        ok = pc.and_(pc.greater_equal(ms, 0), pc.less_equal(ms, LATEST_MS))
     else:
         ok = pc.is_valid(column)
     required = not ARROW_SCHEMA.field(name).nullable

@@ -31,13 +31,41 @@ class Known(Contract):
     simulated: bool = False
 
 
+class Seen(Contract):
+    """Where one report saw an object. ``accuracy_m`` is one sigma, horizontal."""
+
+    time: UtcTime
+    lat: Latitude
+    lon: Longitude
+    accuracy_m: float | None = None
+
+
+class Evidence(Contract):
+    """What a statement about an object rests on.
+
+    The two reports between which it crossed the border and the point interpolated between them
+    (for what did not cross, or not yet: the last report alone); the probability that the object is
+    inside by the last report alone, and by all reports weighed together.
+    """
+
+    before: Seen | None = None
+    after: Seen
+    time: UtcTime
+    lat: Latitude
+    lon: Longitude
+    probability: Annotated[float, Field(ge=0, le=1)]
+    probability_weighed: Annotated[float, Field(ge=0, le=1)]
+
+
 class Crossing(Contract):
     """One track's path met one zone's border (enter, exit), or began or ended inside it.
 
     ``other_side`` names the zones across the border within the larger of 100 m and twice the
     zone's accuracy. ``depth_m`` is the greatest distance from the zone's border that the track
-    reached inside, metres; it stands on exit and vanish. ``cut`` marks a path that was cut because
-    nothing flies that fast.
+    reached inside, metres; it stands on exit and vanish. ``probability`` is that of being on the
+    side that the kind says, by the report at the end of the segment alone. ``cut`` marks a path
+    that was cut because nothing flies that fast. ``suppressed_by`` names the rule of the
+    identification policy because of which nobody was told.
     """
 
     crossing_id: UUID
@@ -55,4 +83,5 @@ class Crossing(Contract):
     depth_m: Annotated[int | None, Field(ge=0)] = None
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0
     cut: bool = False
+    suppressed_by: str | None = None
     object: Known = Known()

@@ -25,7 +25,7 @@ from skyfence.errors import InputError
 from skyfence.frame import LIVE_RUN, Frame, batch_of, source_of
 from skyfence.model import RunName, SourceName, why_invalid
 from skyfence.report import Report
-from skyfence.times import format_time, from_ms
+from skyfence.times import LATEST_MS, format_time, from_ms
 
 JSON_CONTENT_TYPE: Final = "application/json"
 # How far a sensor's clock may run ahead of the broker's.
@@ -106,6 +106,10 @@ def encode_frame(frame: Frame) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
 
 
 def _envelope(message: Message) -> _Envelope:
+    if not 0 <= message.timestamp_ms <= LATEST_MS:
+        raise InputError(
+            f"the message's timestamp must be milliseconds since 1970, got {message.timestamp_ms}"
+        )
     latest_ms = message.timestamp_ms + MAX_AHEAD_MS
     scan_time_ms = _header_int(message, "scan-time")
     if scan_time_ms is not None and scan_time_ms > latest_ms:
@@ -223,7 +227,8 @@ def _scan_time(batch: pa.RecordBatch, bad: Mapping[int, str], envelope: _Envelop
             f"{_show(envelope.latest_ms - MAX_AHEAD_MS)}"
         )
     if bad:
-        raise InputError(next(iter(bad.values())))
+        more = f" (and {len(bad) - 1} more reports are bad)" if len(bad) > 1 else ""
+        raise InputError(next(iter(bad.values())) + more)
     raise InputError("a message without reports needs the header scan-time")
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from skyfence.airspace import Airspace
 from skyfence.alert import Alert
+from skyfence.book import IncidentBook
 from skyfence.channels import Environment
 from skyfence.crossing import Crossing
 from skyfence.frame import Frame
-from skyfence.incident import Incident, IncidentBook
+from skyfence.incident import Incident
+from skyfence.policy import Policy
 from skyfence.rules import Rules
 from skyfence.tracking import Tracker
 from skyfence.zones import ZoneSet
@@ -33,11 +35,12 @@ class Engine:
         self,
         zones: ZoneSet,
         environment: Environment = Environment.EXERCISE,
+        policy: Policy | None = None,
         rules: Rules | None = None,
     ) -> None:
         airspace = Airspace(zones)
-        self.protects = airspace.protected is not None
-        self._tracker = Tracker(airspace, environment, rules)
+        self.protects = bool(airspace.protected_areas)
+        self._tracker = Tracker(airspace, environment, policy, rules)
         self._book = IncidentBook(environment, zones.names)
 
     @property

@@ -5,26 +5,20 @@ the same reports give the same facts on every machine.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from skyfence.airspace import Airspace
+from skyfence.airspace import Airspace, Side
 from skyfence.channels import Environment
-from skyfence.crossing import Crossing, CrossingKind
+from skyfence.crossing import Crossing, CrossingKind, Evidence
+from skyfence.evidence import log_odds, probability, sigma_m
 from skyfence.identity import derive
 from skyfence.model import round_degrees
+from skyfence.policy import Policy
 from skyfence.rules import Rules
-from skyfence.state import TrackState
+from skyfence.state import Passage, Place, Sight, Story, TrackState
 from skyfence.surroundings import across
 from skyfence.times import from_ms
-from skyfence.track_event import TrackEvent, TrackEventKind
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where and when a fact stands."""
-
-    time_ms: int
-    lat: float
-    lon: float
+from skyfence.track_event import Ahead, Event, SourceClock, TrackEvent, TrackEventKind
 
 
 @dataclass
@@ -34,9 +28,11 @@ class Facts:
     environment: Environment
     airspace: Airspace
     rules: Rules
+    policy: Policy
     crossings: list[Crossing] = field(default_factory=list)
-    events: list[TrackEvent] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     reports: int = 0
+    judged: int = 0  # of the reports, those that were not quiet
     late: int = 0
 
     def crossing(
@@ -46,9 +42,6 @@ class Facts:
         if area == self.airspace.protected:
             return
         zone = self.airspace.zones[area]
-        met = kind in ("enter", "exit")
-        depth = track.depths.get(area)
-        ended = kind in ("exit", "vanish")
         self.crossings.append(
             Crossing(
                 crossing_id=derive("crossing", *_names(self.environment, track), track.facts),
@@ -62,49 +55,111 @@ class Facts:
                 run=track.run,
                 source=track.source,
                 track_id=track.track_id,
-                other_side=across(self.airspace, area, place.lon, place.lat, self.rules)
-                if met
-                else (),
-                depth_m=round(depth.deepest_m) if ended and depth else None,
+                other_side=self._other_side(kind in ("enter", "exit"), area, place),
+                depth_m=self._depth_m(track, area, place) if kind in ("exit", "vanish") else None,
+                probability=self._probability(kind, track, area),
                 cut=cut,
-                object=track.known,
+                suppressed_by=track.suppressed_by,
+                object=track.sight.known,
             )
         )
         track.facts += 1
 
-    def event(self, kind: TrackEventKind, track: TrackState, place: Place) -> None:
+    def event(self, kind: TrackEventKind, track: TrackState, place: Place, **more: Any) -> None:
         """Record a step of a track's story with the protected airspace."""
-        story, area = track.story, self.airspace.protected
+        story = track.story
         assert story is not None  # noqa: S101 - events are steps of a story
-        assert area is not None  # noqa: S101 - and a story is one with this airspace
         story.number += 1
-        if depth := track.depths.get(area):
-            story.deepest_m = max(story.deepest_m, round(depth.deepest_m))
-        met = kind in ("entered", "exited")
+        story.told_ms = track.sight.time_ms
+        passage = track.entry if kind == "entered" else track.exit if kind == "exited" else None
         names = _names(self.environment, track)
         self.events.append(
             TrackEvent(
-                event_id=derive("event", *names[:-1], story.episode, story.number),
+                event_id=derive("event", *names[:-1], story.opened_ms, story.number),
                 kind=kind,
+                confidence=story.confidence,
                 run=track.run,
                 source=track.source,
                 track_id=track.track_id,
-                episode=story.episode,
+                opened=from_ms(story.opened_ms),
                 number=story.number,
                 time=from_ms(place.time_ms),
                 last_seen=from_ms(track.sight.time_ms),
                 lat=round_degrees(place.lat),
                 lon=round_degrees(place.lon),
-                nations=story.nations,
-                regions=story.regions,
-                other_side=across(self.airspace, area, place.lon, place.lat, self.rules)
-                if met
-                else (),
-                depth_m=story.deepest_m,
+                other_side=() if passage is None else self._beyond(passage.place),
+                evidence=evidence_of(track, passage),
+                first=track.began.seen,
                 zones_version=self.airspace.version,
-                object=track.known,
+                object=track.sight.known,
+                **_situation(story),
+                **more,
             )
         )
+
+    def clock(self, run: str, key: str, time_ms: int, *, last: bool) -> None:
+        """Record how far a source's event time has come."""
+        self.events.append(SourceClock(run=run, key=key, time=from_ms(time_ms), last=last))
+
+    def _depth_m(self, track: TrackState, area: int, place: Place) -> int:
+        """Return how deep a track was in an area that it leaves or vanishes in.
+
+        Of one that nobody is told about only the entry is remembered, so it is measured in the
+        middle of the straight line from there, and at the end of it.
+        """
+        measured = track.depths.get(area)
+        if measured is not None:
+            return round(measured.deepest_m)
+        came = track.came.get(area, place)
+        half = ((place.lon - came.lon + 180.0) % 360.0 - 180.0) / 2
+        lon = (came.lon + half + 180.0) % 360.0 - 180.0
+        places = [(lon, (came.lat + place.lat) / 2), (place.lon, place.lat)]
+        inside = [one for one in places if self.airspace.side(area, *one) is Side.INSIDE]
+        depths = [self.airspace.border_distance_m(area, *one) for one in inside]
+        return round(max(depths, default=0.0))
+
+    def _other_side(self, met: bool, area: int, place: Place) -> tuple[str, ...]:
+        return across(self.airspace, area, place.lon, place.lat, self.rules) if met else ()
+
+    def _beyond(self, place: Place) -> tuple[str, ...]:
+        protected = self.airspace.protected
+        return () if protected is None else self._other_side(True, protected, place)
+
+    def _probability(self, kind: CrossingKind, track: TrackState, area: int) -> float:
+        """Return how likely the last report alone makes the side that a crossing says."""
+        sight = track.sight
+        border_m = self.airspace.zones[area].properties.accuracy_m
+        distance_m = self.airspace.border_distance_m(area, sight.lon, sight.lat)
+        depth_m = distance_m if area in track.inside else -distance_m
+        inside = probability(log_odds(depth_m, sigma_m(sight.accuracy_m, border_m, self.rules)))
+        return round(1.0 - inside, 3) if kind == "exit" else inside
+
+
+def evidence_of(track: TrackState, passage: Passage | None) -> Evidence:
+    """Return what a statement about a track rests on."""
+    before: Sight | None = passage.before if passage else None
+    after = passage.after if passage else track.sight
+    place = passage.place if passage else Place(after.time_ms, after.lat, after.lon)
+    return Evidence(
+        before=before.seen if before else None,
+        after=after.seen,
+        time=from_ms(place.time_ms),
+        lat=round_degrees(place.lat),
+        lon=round_degrees(place.lon),
+        probability=probability(track.belief.fresh),
+        probability_weighed=probability(track.belief.odds),
+    )
+
+
+def _situation(story: Story) -> dict[str, Any]:
+    ahead = sorted(story.ahead.items(), key=lambda one: (one[1], one[0]))
+    return {
+        "nations": story.nations,
+        "regions": story.regions,
+        "ahead": tuple(Ahead(place=place, minutes_left=minutes) for place, minutes in ahead),
+        "minutes_left": story.minutes_left,
+        "depth_m": story.deepest_m,
+    }
 
 
 def _names(environment: Environment, track: TrackState) -> tuple[str | int, ...]:

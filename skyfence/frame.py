@@ -47,7 +47,7 @@ ARROW_SCHEMA: Final = pa.schema(
     ]
 )
 
-# The columns that say what the object is, in the order of ``Frame.known``.
+# The columns that say what the object is: what ``known_at`` returns.
 KNOWN_FIELDS: Final = (*ARROW_SCHEMA.names[4:14], "simulated")
 
 
@@ -98,16 +98,36 @@ class Frame:
         """Return track phases, one a row."""
         return list(self.batch.column("phase").to_pylist())
 
+    def number(self, column: str, row: int) -> float | None:
+        """Return a number of a row, or None where it is not known."""
+        value = self._numbers(column)[row]
+        return None if value is None else float(value)
+
+    def text(self, column: str, row: int) -> str | None:
+        """Return a text of a row, or None where it is not known."""
+        value = self.batch.column(column)[row].as_py()
+        return None if value is None else str(value)
+
+    def _numbers(self, column: str) -> list[float | None]:
+        found: list[float | None] | None = self._columns.get(column)
+        if found is None:
+            found = self._columns[column] = self.batch.column(column).to_pylist()
+        return found
+
     @cached_property
-    def known(self) -> list[tuple[Any, ...]]:
-        """Return what each row says of the object itself, in the order of ``KNOWN_FIELDS``."""
-        columns = [self.batch.column(name).to_pylist() for name in KNOWN_FIELDS]
-        return list(zip(*columns, strict=True))
+    def _columns(self) -> dict[str, list[float | None]]:
+        return {}
 
 
 def source_of(key: str) -> str:
     """Return the source that a message key names (``source`` or ``source/shard``)."""
     return key.split("/", 1)[0]
+
+
+def known_at(batch: pa.RecordBatch, row: int) -> dict[str, Any]:
+    """Return what a row says of the object itself, without what is null."""
+    values = {name: batch.column(name)[row].as_py() for name in KNOWN_FIELDS}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def row_fields(batch: pa.RecordBatch, row: int) -> dict[str, Any]:

@@ -3,14 +3,23 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
 
-from skyfence.times import format_time, parse_time
+from skyfence.times import RFC3339_PATTERN, format_time, parse_time
 
 UtcTime = Annotated[
     datetime,
     BeforeValidator(parse_time),
     PlainSerializer(format_time, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": RFC3339_PATTERN}),
 ]
 Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
@@ -44,6 +53,8 @@ def why_invalid(error: ValidationError) -> str:
     field = ".".join(str(part) for part in first["loc"]) or "report"
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")
     reason = reason[:1].lower() + reason[1:]
+    if first["type"] == "extra_forbidden":
+        reason = "unknown field"
     if first["type"] == "missing":
         return f"{field}: field required"
     held = repr(first.get("input"))

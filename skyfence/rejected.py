@@ -10,7 +10,7 @@ from typing import Protocol, Self
 from pydantic import Field
 
 from skyfence.model import Contract, UtcTime
-from skyfence.times import from_ms
+from skyfence.times import LATEST_MS, from_ms
 
 EXCERPT_BYTES = 256
 
@@ -49,7 +49,7 @@ class Rejected(Contract):
             offset=message.offset,
             row=row,
             key=None if key is None else key[:EXCERPT_BYTES].decode("utf-8", "backslashreplace"),
-            received=from_ms(received_ms),
+            received=from_ms(min(max(received_ms, 0), LATEST_MS)),
             size_bytes=len(value),
             excerpt_base64=base64.b64encode(value[:EXCERPT_BYTES]).decode("ascii"),
         )

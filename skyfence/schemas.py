@@ -11,12 +11,13 @@ from skyfence.incident import Incident
 from skyfence.model import Contract
 from skyfence.rejected import Rejected
 from skyfence.report import Report
-from skyfence.track_event import TrackEvent
+from skyfence.track_event import SourceClock, TrackEvent
 
 CONTRACTS: Final[dict[str, type[Contract]]] = {
     "report": Report,
     "crossing": Crossing,
     "track-event": TrackEvent,
+    "source-clock": SourceClock,
     "incident": Incident,
     "alert-message": AlertMessage,
     "public-alert": PublicAlert,

@@ -1,57 +1,164 @@
 """What is remembered of a track, of a source, and of a track's story with the protected airspace.
 
-Plain data, one object a track; ``tracking`` changes it. Everything here belongs to one partition
-of ``tracks`` and can be written to its checkpoint as it stands.
+Plain data, one object a track; ``tracking`` and ``story`` change it. Everything here belongs to one
+partition of ``tracks`` and can be written to its checkpoint as it stands.
 """
 
 import heapq
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from functools import cached_property
+from typing import cast
 
-from skyfence.crossing import Known
-from skyfence.frame import KNOWN_FIELDS, Frame
+from skyfence.crossing import Known, Seen
+from skyfence.evidence import Belief
+from skyfence.forecast import Forecast
+from skyfence.frame import Frame, known_at
+from skyfence.limits import Profile
+from skyfence.model import round_degrees
+from skyfence.motion import Anchors, Motion, reported
 from skyfence.rules import Rules
+from skyfence.times import from_ms
+from skyfence.track_event import Confidence
+from skyfence.zones import VerticalRef
 
 
 class Status(StrEnum):
     """Where a track's story with the protected airspace stands."""
 
+    THREAT = "threat"
     VIOLATION = "violation"
     EXITED = "exited"
     LOST = "lost"
 
 
-@dataclass(slots=True)
-class Story:
-    """One incident as its track tells it: from the entry to the end."""
+@dataclass(frozen=True)
+class Sight:
+    """One row of a frame: a track seen at a place."""
 
-    episode: int
-    status: Status = Status.VIOLATION
-    number: int = 0  # of the last event
-    since_ms: int = 0  # when the status was reached
-    nations: tuple[str, ...] = ()
-    regions: tuple[str, ...] = ()
-    deepest_m: int = 0  # inside the protected airspace, in this story
+    frame: Frame
+    row: int
+    time_ms: int
+    lat: float
+    lon: float
 
-    def deadline_ms(self, rules: Rules) -> int | None:
-        """Return when the story ends by itself, or None while the object is inside."""
-        if self.status is Status.EXITED:
-            return self.since_ms + rules.clear_after_ms
-        if self.status is Status.LOST:
-            return self.since_ms + rules.expire_after_ms
-        return None
+    @classmethod
+    def of(cls, frame: Frame, row: int) -> "Sight":
+        """Take one row of a frame."""
+        time_ms, lat, lon = frame.times_ms[row], frame.lats[row], frame.lons[row]
+        return cls(frame, row, int(time_ms), float(lat), float(lon))
+
+    def alone(self) -> "Sight":
+        """Return the same sight on a frame of its own, so that the large one can be let go."""
+        frame = replace(self.frame, batch=self.frame.batch.take([self.row]))
+        return Sight(frame, 0, self.time_ms, self.lat, self.lon)
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether this is the track's last report by its source's own word."""
+        return self.frame.text("phase", self.row) == "ended"
+
+    @cached_property
+    def known(self) -> Known:
+        """Return what the report says of the object."""
+        return Known.model_validate(known_at(self.frame.batch, self.row))
+
+    @property
+    def accuracy_m(self) -> float | None:
+        """Return one sigma of the place, metres, where the report names it."""
+        return self.frame.number("accuracy_m", self.row)
+
+    @property
+    def altitude_m(self) -> float | None:
+        """Return the altitude, metres above ``altitude_ref``."""
+        return self.frame.number("altitude_m", self.row)
+
+    @property
+    def altitude_ref(self) -> VerticalRef | None:
+        """Return what the altitude is measured from."""
+        return cast("VerticalRef | None", self.frame.text("altitude_ref", self.row))
+
+    @property
+    def motion(self) -> Motion | None:
+        """Return the velocity, where the report names it."""
+        speed_mps = self.frame.number("ground_speed_mps", self.row)
+        return reported(speed_mps, self.frame.number("course_deg", self.row))
+
+    @property
+    def seen(self) -> Seen:
+        """Return the place as it is published."""
+        return Seen(
+            time=from_ms(self.time_ms),
+            lat=round_degrees(self.lat),
+            lon=round_degrees(self.lon),
+            accuracy_m=self.accuracy_m,
+        )
+
+
+def profile_of(before: Sight, after: Sight) -> Profile:
+    """Return when and how high a track was at both ends of a segment."""
+    return Profile(
+        before.time_ms,
+        after.time_ms,
+        before.altitude_m,
+        after.altitude_m,
+        before.altitude_ref,
+        after.altitude_ref,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """One row of a frame: a track seen at a place."""
+class Place:
+    """Where and when a fact stands."""
 
     time_ms: int
     lat: float
     lon: float
-    ended: bool
-    known: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Where a track crossed the border of the protected airspace, and the reports about it."""
+
+    place: Place
+    before: Sight
+    after: Sight
+
+
+@dataclass(slots=True)
+class Story:
+    """One incident as its track tells it: from the first threat or entry to the end.
+
+    ``ahead`` holds the whole minutes left to each region ahead; ``marks`` the lowest mark of
+    minutes that each place was told ("" stands for the border).
+    """
+
+    opened_ms: int  # with the track's names, what identifies it: known again after a lost state
+    status: Status
+    confidence: Confidence
+    since_ms: int  # when the status was reached
+    number: int = 0  # of the last event
+    was_threat: bool = False  # of what is lost: it had not entered
+    away: bool = False  # of what is lost: its identity was seen where it cannot have flown to
+    nations: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    ahead: dict[str, int] = field(default_factory=dict)
+    minutes_left: int | None = None
+    marks: dict[str, int] = field(default_factory=dict)
+    deepest_m: int = 0  # inside the protected airspace, in this story
+    told_depth_m: int = 0
+    told_speed_mps: float = 0.0
+    told_ms: int = 0  # when an event said last where the track is
+
+    def deadline_ms(self, rules: Rules) -> int | None:
+        """Return when the story ends by itself, or None while the object is followed."""
+        if self.status is Status.EXITED:
+            return self.since_ms + rules.clear_after_ms
+        if self.status is Status.LOST:
+            waits_ms = rules.threat_expires_after_ms if self.was_threat else rules.expire_after_ms
+            return self.since_ms + waits_ms
+        return None
 
 
 @dataclass(slots=True)
@@ -63,30 +170,65 @@ class Depth:
 
 
 @dataclass(slots=True)
+class Outlook:
+    """The last forecast of a track, and since when it has said the same about the border."""
+
+    forecast: Forecast = field(default_factory=Forecast)
+    time_ms: int | None = None
+    heads_for_since_ms: int | None = None
+    heads_away_since_ms: int | None = None
+
+
+@dataclass(slots=True)
 class TrackState:
     """One track of one source in one run. ``inside`` holds indices of areas (``airspace``)."""
 
     run: str
     source: str
     track_id: str
-    first_ms: int
+    first: Sight
     sight: Sight
+    began: Sight  # where its path was first known, which is later after a cut or a long silence
     inside: set[int] = field(default_factory=set)
+    came: dict[int, Place] = field(default_factory=dict)  # where it entered, or appeared
     depths: dict[int, Depth] = field(default_factory=dict)
+    flown_m: float = 0.0  # since the report before the last; infinite if nobody knows
     live: bool = True  # False once lost or ended, until it is seen again
     settled_ms: int = -1  # timers have been decided up to here: an earlier report is late
     due_ms: int | None = None  # when its entry among the source's timers comes up
     facts: int = 0  # crossings so far; numbers their identifiers
+    stray: Sight | None = None  # a report that nothing can have flown to; the next one decides
+    suppressed_by: str | None = None
+    judged_ms: int | None = None  # the last report that was near enough to be judged
+    crossed: bool = True  # False while it is inside and nobody saw how it came there
+    entry: Passage | None = None
+    exit: Passage | None = None
+    belief: Belief = field(default_factory=Belief)
+    anchors: Anchors = field(default_factory=Anchors)
+    outlook: Outlook = field(default_factory=Outlook)
     story: Story | None = None
 
     @property
-    def known(self) -> Known:
-        """Return what the last report said of the object."""
-        return Known.model_validate(dict(zip(KNOWN_FIELDS, self.sight.known, strict=True)))
+    def first_ms(self) -> int:
+        """Return when the track was first seen: with its names, what identifies its life."""
+        return self.first.time_ms
+
+    def forget(self) -> None:
+        """Drop what was weighed and foreseen: it was about another place or another object."""
+        self.belief, self.anchors, self.outlook = Belief(), Anchors(), Outlook()
+        self.depths = {}
+
+    def motion(self, rules: Rules) -> Motion | None:
+        """Return the track's velocity, reported or measured."""
+        sight = self.sight
+        return sight.motion or self.anchors.motion(
+            sight.time_ms, sight.lat, sight.lon, sight.accuracy_m, rules
+        )
 
     def is_late(self, time_ms: int) -> bool:
         """Tell whether a report of this time comes after what has been decided without it."""
-        return time_ms <= max(self.sight.time_ms, self.settled_ms)
+        last_ms = self.sight.time_ms if self.stray is None else self.stray.time_ms
+        return time_ms <= max(last_ms, self.settled_ms)
 
     def deadline_ms(self, rules: Rules) -> int:
         """Return when the next timer of this track runs out."""
@@ -105,11 +247,27 @@ class SourceState:
     """What is remembered of one source (or shard of it) in one run."""
 
     watermark_ms: int = -1
+    clock_ms: int = -1  # the last one that was told to those who join tracks
     tracks: dict[str, TrackState] = field(default_factory=dict)
-    # How often a track identifier opened an incident; outlives the track, because radars reuse
-    # their numbers and a second incident must not carry the first one's identifier.
-    opened: dict[str, int] = field(default_factory=dict)
     timers: list[tuple[int, str]] = field(default_factory=list)  # a heap of (due, track)
+    # Reports of a source that may be late: a heap of (time, track, arrival, report).
+    waiting: list[tuple[int, str, int, Sight]] = field(default_factory=list)
+    arrivals: int = 0
+
+    def arrange(self, frame: Frame, until_ms: int) -> Iterable[tuple[str, Sight]]:
+        """Return the reports of a source that may be late, up to a time, in order of their times.
+
+        Each comes with its track's identifier; the rest is kept.
+        """
+        for row, name in enumerate(frame.track_ids):
+            self.arrivals += 1
+            sight = Sight.of(frame, row)
+            heapq.heappush(self.waiting, (sight.time_ms, name, self.arrivals, sight))
+        due: list[tuple[str, Sight]] = []
+        while self.waiting and self.waiting[0][0] <= until_ms:
+            _, name, _, sight = heapq.heappop(self.waiting)
+            due.append((name, sight))
+        return due
 
     def schedule(self, track: TrackState, rules: Rules) -> None:
         """Have a track looked at when its next timer runs out.
@@ -131,19 +289,3 @@ class SourceState:
                 track.due_ms = None
                 return track
         return None
-
-
-def sights(frame: Frame) -> list[tuple[str, Sight]]:
-    """Return the rows of a frame, each with its track's identifier."""
-    return [
-        (track_id, Sight(time_ms, lat, lon, phase == "ended", known))
-        for track_id, time_ms, lat, lon, phase, known in zip(
-            frame.track_ids,
-            frame.times_ms.tolist(),
-            frame.lats.tolist(),
-            frame.lons.tolist(),
-            frame.phases,
-            frame.known,
-            strict=True,
-        )
-    ]

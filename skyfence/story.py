@@ -1,65 +1,64 @@
-"""A track's story with the alliance's protected airspace: entered, exited, lost, and how it ends.
+r"""A track's story with the alliance's protected airspace: from the first threat to the end.
 
-    (none) --entered--> violation --exited--> exited --cleared--> (none)
-                         |    ^   <-entered--    |
-                        lost  reacquired        (exited stays exited when the track is lost)
-                         v    |
-                         lost --expired--> (none)
+    (none) --threatened--> threat --entered--> violation --exited--> exited --cleared--> (none)
+      |                      |  \               |    ^  <--entered----'  (threatened again: threat)
+      |                   receded lost        lost  reacquired
+      |                      v     \             v    |
+      |                   (none)    '---------> lost --expired--> (none)
+      '--entered, or appeared--> violation
 
-What appears inside without having crossed begins no story: it is a fact only.
+A violation is possible or confirmed. What appears inside without having crossed is possible near
+the outer border, and a fact that nobody is told deeper in. What the policy suppresses has no story.
 """
 
-from collections.abc import Sequence
-
-from skyfence.facts import Facts, Place
-from skyfence.path import Transition
-from skyfence.state import SourceState, Status, Story, TrackState
+from skyfence import outlook
+from skyfence.facts import Facts
+from skyfence.outlook import seen_at
+from skyfence.state import Passage, Place, Status, Story, TrackState
 from skyfence.surroundings import nations_of, nearest_nation, nearest_region, regions_at
+from skyfence.track_event import Confidence
+
+# A duty officer wants to hear when it is this deep, and half as fast again as told.
+_DEPTH_MARKS_M = (10_000, 25_000, 50_000, 100_000, 200_000, 400_000)
+_FASTER_SHARE = 1.5
+_FASTER_MPS = 50.0
 
 
-def follow(
-    facts: Facts,
-    source: SourceState,
-    track: TrackState,
-    was_inside: bool,
-    met: Sequence[tuple[Transition, Place]],
-) -> None:
-    """Tell what a move along a known path means: ``met`` are its transitions of the airspace.
-
-    A path that leaves and comes back between two reports has not left for anyone who watches.
-    """
-    inside = facts.airspace.protected in track.inside
-    entries = [place for transition, place in met if transition.entered]
-    exits = [place for transition, place in met if not transition.entered]
-    lost = track.story is not None and track.story.status is Status.LOST
-    if lost and inside:
-        _back(facts, track)
+def follow(facts: Facts, track: TrackState) -> None:
+    """Tell what the last report means."""
+    story = track.story
+    if track.suppressed_by is not None and not _stands(story):
+        _identified(facts, track)
         return
-    if not was_inside and entries:
-        _enter(facts, source, track, entries[0])
-    if not inside and exits:
-        _exit(facts, track, exits[-1])
-    elif inside and was_inside:
-        _move(facts, track)
+    outlook.look(facts, track)
+    inside = facts.airspace.is_protected_at(track.inside)
+    likely = inside and track.belief.is_in(facts.rules.possible_odds)
+    if story is None or story.status in (Status.THREAT, Status.EXITED):
+        _from_outside(facts, track, likely=likely)
+    elif story.status is Status.VIOLATION:
+        _from_inside(facts, track, inside=inside)
+    else:
+        _from_lost(facts, track, likely=likely, inside=inside)
 
 
-def resume(facts: Facts, track: TrackState, *, same_object: bool) -> None:
-    """Tell what it means that a track is seen again, its path unknown.
-
-    What jumped faster than anything flies need not be the object that was lost: unless it is
-    inside again, that one stays lost.
-    """
-    if facts.airspace.protected in track.inside:
-        _back(facts, track)
-    elif track.story is not None and track.story.status is Status.LOST and same_object:
-        _exit(facts, track, _seen(track))
+def clip(facts: Facts, track: TrackState, passage: Passage, odds: float, depth_m: int) -> None:
+    """Tell of a corner that was cut between two reports, if it was cut deep enough."""
+    story = track.story
+    known = story is not None and story.status in (Status.VIOLATION, Status.LOST)
+    if odds < facts.rules.possible_odds or known or track.suppressed_by is not None:
+        return
+    track.entry = passage
+    _enter(facts, track, _confidence(facts, track, odds), depth_m)
 
 
 def lose(facts: Facts, track: TrackState, time_ms: int) -> None:
-    """Tell that a track is no longer seen, if it was inside."""
-    if track.story is not None and track.story.status is Status.VIOLATION:
-        _reach(track.story, Status.LOST, time_ms)
-        facts.event("lost", track, Place(time_ms, track.sight.lat, track.sight.lon))
+    """Tell that a track is no longer seen, if it was inside or on its way."""
+    story = track.story
+    if story is None or story.status not in (Status.VIOLATION, Status.THREAT):
+        return
+    story.was_threat = story.status is Status.THREAT
+    _reach(story, Status.LOST, time_ms)
+    facts.event("lost", track, Place(time_ms, track.sight.lat, track.sight.lon))
 
 
 def end(facts: Facts, track: TrackState, time_ms: int) -> None:
@@ -72,51 +71,192 @@ def end(facts: Facts, track: TrackState, time_ms: int) -> None:
     track.story = None
 
 
-def _enter(facts: Facts, source: SourceState, track: TrackState, place: Place) -> None:
-    if track.story is None:
-        episode = source.opened.get(track.track_id, 0) + 1
-        source.opened[track.track_id] = episode
-        track.story = Story(episode)
-    _reach(track.story, Status.VIOLATION, place.time_ms)
-    _locate(facts, track, place)
+def _stands(story: Story | None) -> bool:
+    """Tell whether a story goes on though the object is identified: a confirmed violation does."""
+    return story is not None and story.confidence == "confirmed" and story.status != Status.THREAT
+
+
+def _identified(facts: Facts, track: TrackState) -> None:
+    if track.story is not None:
+        facts.event("identified", track, seen_at(track), identified_as=track.suppressed_by)
+        track.story = None
+
+
+def _from_outside(facts: Facts, track: TrackState, *, likely: bool) -> None:
+    story = track.story
+    if likely and track.crossed:
+        _enter(facts, track, _confidence(facts, track, track.belief.fresh))
+    elif likely and story is None:
+        _appear(facts, track)
+    elif (story is None or story.status is Status.EXITED) and outlook.is_threat(facts, track):
+        _threaten(facts, track)
+    elif story is not None and story.status is Status.THREAT:
+        if facts.airspace.is_protected_at(track.inside):
+            return  # at the border: in a moment it is in, or out again
+        if outlook.has_receded(facts, track):
+            facts.event("receded", track, seen_at(track))
+            track.story = None
+        elif outlook.bring_up(facts, track, story):
+            outlook.aim(facts, track, story)
+            facts.event("updated", track, seen_at(track), changes=("ahead",))
+        else:
+            _sight(facts, track, story)
+
+
+def _from_inside(facts: Facts, track: TrackState, *, inside: bool) -> None:
+    story = track.story
+    assert story is not None  # noqa: S101 - called with one only
+    if not inside and track.belief.is_out(facts.rules):
+        _exit(facts, track)
+    elif story.confidence == "possible" and track.crossed and _is_sure(facts, track):
+        story.confidence = "confirmed"
+        _locate(facts, track, story)
+        facts.event("confirmed", track, seen_at(track))
+    else:
+        _update(facts, track, story)
+
+
+def _from_lost(facts: Facts, track: TrackState, *, likely: bool, inside: bool) -> None:
+    story = track.story
+    assert story is not None  # noqa: S101 - called with one only
+    if story.away and not inside:
+        return  # what jumped there need not be the object that was lost
+    story.away = False
+    if story.was_threat and not likely:
+        _reach(story, Status.THREAT, track.sight.time_ms)
+        facts.event("threatened", track, seen_at(track))
+    elif story.was_threat:
+        _reach(story, Status.VIOLATION, track.sight.time_ms)
+        story.confidence = _confidence(facts, track, track.belief.fresh)
+        _locate(facts, track, story)
+        facts.event("entered", track, _at(track.entry, track))
+    elif inside:
+        _reach(story, Status.VIOLATION, track.sight.time_ms)
+        _locate(facts, track, story)
+        facts.event("reacquired", track, seen_at(track))
+    elif track.belief.is_out(facts.rules):
+        _exit(facts, track)
+
+
+def _open(track: TrackState, status: Status, confidence: Confidence) -> Story:
+    now_ms = track.sight.time_ms
+    track.story = Story(now_ms, status, confidence, now_ms)
+    return track.story
+
+
+def _threaten(facts: Facts, track: TrackState) -> None:
+    story = track.story or _open(track, Status.THREAT, "possible")
+    _reach(story, Status.THREAT, track.sight.time_ms)
+    story.confidence, story.regions = "possible", ()
+    outlook.bring_up(facts, track, story)
+    outlook.aim(facts, track, story)
+    _note_speed(facts, track, story)
+    facts.event("threatened", track, seen_at(track))
+
+
+def _enter(facts: Facts, track: TrackState, confidence: Confidence, deepest_m: int = 0) -> None:
+    story = track.story or _open(track, Status.VIOLATION, confidence)
+    story.confidence = confidence
+    place = _at(track.entry, track)
+    track.belief.settle_inside()
+    _reach(story, Status.VIOLATION, place.time_ms)
+    _locate(facts, track, story, place)
+    outlook.bring_up(facts, track, story)
+    story.deepest_m = max(story.deepest_m, deepest_m)
+    _note_depth(facts, track, story)
+    _note_speed(facts, track, story)
     facts.event("entered", track, place)
 
 
-def _exit(facts: Facts, track: TrackState, place: Place) -> None:
-    if track.story is not None and track.story.status is not Status.EXITED:
-        _reach(track.story, Status.EXITED, place.time_ms)
-        facts.event("exited", track, place)
+def _appear(facts: Facts, track: TrackState) -> None:
+    """Begin the story of what was first seen inside."""
+    distance_m, _ = facts.airspace.protected_border(track.began.lon, track.began.lat)
+    near = round(distance_m) <= facts.policy.near_border_m
+    story = _open(track, Status.VIOLATION, "possible" if near else "fact")
+    _locate(facts, track, story)
+    outlook.bring_up(facts, track, story)
+    _note_depth(facts, track, story)
+    _note_speed(facts, track, story)
+    facts.event("appeared", track, seen_at(track))
 
 
-def _back(facts: Facts, track: TrackState) -> None:
-    """Tell of an object that is inside again, having been lost or gone."""
-    if track.story is not None:
-        lost = track.story.status is Status.LOST
-        _reach(track.story, Status.VIOLATION, track.sight.time_ms)
-        _locate(facts, track, _seen(track))
-        facts.event("reacquired" if lost else "entered", track, _seen(track))
-
-
-def _move(facts: Facts, track: TrackState) -> None:
+def _exit(facts: Facts, track: TrackState) -> None:
     story = track.story
-    if story is None:
-        return
-    before = (story.nations, story.regions)
-    _locate(facts, track, _seen(track))
-    if (story.nations, story.regions) != before:
-        facts.event("moved", track, _seen(track))
-
-
-def _locate(facts: Facts, track: TrackState, border: Place) -> None:
-    """Bring nations and regions up to date; where the files know none, the last known stay."""
-    story, airspace = track.story, facts.airspace
     assert story is not None  # noqa: S101 - called with one only
-    at = _seen(track) if airspace.protected in track.inside else border
-    nations = nations_of(airspace, track.inside)
+    place = _at(track.exit, track)
+    _reach(story, Status.EXITED, place.time_ms)
+    story.ahead, story.minutes_left, story.marks = {}, None, {}
+    track.crossed = True  # what comes back from here will have crossed
+    facts.event("exited", track, place)
+
+
+def _update(facts: Facts, track: TrackState, story: Story) -> None:
+    before = (story.nations, story.regions)
+    _locate(facts, track, story)
+    news = {
+        "place": (story.nations, story.regions) != before,
+        "ahead": outlook.bring_up(facts, track, story),
+        "deeper": _note_depth(facts, track, story),
+        "faster": _note_speed(facts, track, story),
+    }
+    changes = tuple(name for name, is_new in news.items() if is_new)
+    if changes:
+        facts.event("updated", track, seen_at(track), changes=changes)
+    else:
+        _sight(facts, track, story)
+
+
+def _sight(facts: Facts, track: TrackState, story: Story) -> None:
+    if track.sight.time_ms - story.told_ms >= facts.rules.sighted_every_ms:
+        facts.event("sighted", track, seen_at(track))
+
+
+def _note_depth(facts: Facts, track: TrackState, story: Story) -> bool:
+    """Bring the depth up to date; return whether it passed a mark."""
+    deepest_m = max(
+        (depth.deepest_m for area, depth in track.depths.items() if _counts(facts, area)),
+        default=0.0,
+    )
+    story.deepest_m = max(story.deepest_m, round(deepest_m))
+    passed = [mark for mark in _DEPTH_MARKS_M if story.told_depth_m < mark <= story.deepest_m]
+    story.told_depth_m = max(story.told_depth_m, *passed) if passed else story.told_depth_m
+    return bool(passed)
+
+
+def _counts(facts: Facts, area: int) -> bool:
+    return area in facts.airspace.protected_areas
+
+
+def _note_speed(facts: Facts, track: TrackState, story: Story) -> bool:
+    motion = track.motion(facts.rules)
+    if motion is None:
+        return False
+    told = story.told_speed_mps
+    faster = motion.speed_mps >= max(told * _FASTER_SHARE, told + _FASTER_MPS)
+    if faster or not told:
+        story.told_speed_mps = motion.speed_mps
+    return faster and bool(told)
+
+
+def _locate(facts: Facts, track: TrackState, story: Story, border: Place | None = None) -> None:
+    """Bring nations and regions up to date; where the files know none, the last known stay."""
+    airspace = facts.airspace
+    inside = airspace.is_protected_at(track.inside)
+    at = seen_at(track) if inside or border is None else border
+    nations = nations_of(airspace, track.inside) if inside else ()
     nations = nations or nearest_nation(airspace, at.lon, at.lat, facts.rules) or story.nations
     regions = regions_at(airspace, at.lon, at.lat, nations, story.regions) or story.regions
     story.nations = nations
     story.regions = regions or nearest_region(airspace, at.lon, at.lat, nations, facts.rules)
+
+
+def _is_sure(facts: Facts, track: TrackState) -> bool:
+    return track.belief.is_in(facts.rules.confirmed_odds)
+
+
+def _confidence(facts: Facts, track: TrackState, odds: float) -> Confidence:
+    sure = odds >= facts.rules.confirmed_odds or _is_sure(facts, track)
+    return "confirmed" if sure else "possible"
 
 
 def _reach(story: Story, status: Status, time_ms: int) -> None:
@@ -124,5 +264,5 @@ def _reach(story: Story, status: Status, time_ms: int) -> None:
     story.since_ms = time_ms
 
 
-def _seen(track: TrackState) -> Place:
-    return Place(track.sight.time_ms, track.sight.lat, track.sight.lon)
+def _at(passage: Passage | None, track: TrackState) -> Place:
+    return seen_at(track) if passage is None else passage.place

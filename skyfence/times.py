@@ -8,10 +8,11 @@ import re
 from datetime import UTC, datetime
 
 # RFC 3339 with a zone; a bare local time is refused, because nobody can say what it meant.
-_RFC3339 = re.compile(
-    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})\Z"
-)
+RFC3339_PATTERN = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$"
+_RFC3339 = re.compile(RFC3339_PATTERN.replace("$", r"\Z"), re.ASCII)
 MS_PER_S = 1000
+# The year 2100: later instants are a broken clock's, or microseconds taken for milliseconds.
+LATEST_MS = 4_102_444_800_000
 
 
 def parse_time(value: object) -> datetime:
@@ -33,6 +34,8 @@ def parse_time(value: object) -> datetime:
         raise ValueError("time is out of range") from None
     if utc.year < 1970:
         raise ValueError("time is before 1970")
+    if to_ms(utc) > LATEST_MS:
+        raise ValueError("time is after 2100")
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 

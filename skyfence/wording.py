@@ -1,20 +1,24 @@
 """What an alert says in words: short, exact English, the same for the same event.
 
-    headline      one line that stands alone: what, where, from where
-    description   time, position, height, speed, course, how deep
+    headline      one line that stands alone: what, where, from where, how soon
+    description   time, position, height, speed, course, how deep, how sure
     instruction   what the reader is to do
 
 Other languages come with the texts for phones; the operators' working language is English.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from skyfence.alert import PlaceKind
+from skyfence.alert import IncidentState, PlaceKind
 from skyfence.channels import Environment
 from skyfence.crossing import Known
 from skyfence.times import format_time
-from skyfence.track_event import TrackEvent
+from skyfence.track_event import TrackEvent, TrackEventKind
 
+# What there is to tell: a track's own event, or what was found out by joining tracks.
+News = TrackEventKind | Literal["joined", "continued", "merged"]
 _OBJECTS = {
     "unknown": "an unidentified object",
     "uav": "a drone",
@@ -25,55 +29,152 @@ _OBJECTS = {
     "balloon": "a balloon",
 }
 Names = Mapping[str, str]
+# Where an object is, seen from a place: in it, on its way there, in it before, on its way before.
+Nearness = Literal["here", "ahead", "left", "averted"]
 
 
-def headline(
-    event: TrackEvent, place: str, names: Names, environment: Environment, *, left: bool
-) -> str:
-    """Return the line that a duty officer reads first; ``left`` if the object left this place."""
-    thing = _OBJECTS[event.object.category]
-    nations = _list(event.nations, names) or "protected airspace"
-    regions = _list(event.regions, names)
-    over = f" over {regions}" if regions else ""
-    beyond = _list(event.other_side, names)
-    line = {
-        "entered": f"{thing} entered {nations}" + (f" from {beyond}" if beyond else "") + over,
-        "moved": f"{thing} is now in {nations}{over}",
-        "exited": f"{thing} left {nations}" + (f" towards {beyond}" if beyond else ""),
-        "cleared": f"all clear: {thing} left {nations} and has not come back",
-        "lost": f"{thing} in {nations} is lost" + (f", last seen{over}" if over else ""),
-        "reacquired": f"{thing} that was lost in {nations} is seen again{over}",
-        "expired": f"alert ended: {thing} lost in {nations} has not been seen for hours",
-    }[event.kind]
-    if left and event.kind == "moved":
-        line = f"{thing} moved on from {names.get(place, place)}, is now in {nations}{over}"
-    line = line[0].upper() + line[1:]
-    return f"EXERCISE: {line}" if environment is Environment.EXERCISE else line
+@dataclass(frozen=True)
+class Saying:
+    """One message to be put into words: the news, and whom it is for."""
+
+    news: News
+    event: TrackEvent
+    place: str
+    kind: PlaceKind
+    nearness: Nearness
+    minutes_left: int | None
+    names: Names
+    environment: Environment
 
 
-def description(event: TrackEvent) -> str:
+def headline(saying: Saying) -> str:
+    """Return the line that a duty officer reads first."""
+    line = _for_place(saying) or _by_news(saying)
+    return _exercise(line[0].upper() + line[1:], saying.environment)
+
+
+def description(saying: Saying, radius_m: int | None, growth_mps: float | None) -> str:
     """Return the facts behind the headline, one sentence each."""
-    lat = f"{abs(event.lat):.4f} {'N' if event.lat >= 0 else 'S'}"
-    lon = f"{abs(event.lon):.4f} {'E' if event.lon >= 0 else 'W'}"
+    event = saying.event
     crossed = event.kind in ("entered", "exited")
     seen_at = event.time if crossed else event.last_seen
     what = "Crossed the border" if crossed else "Last seen"
-    sentences = [f"{what} at {format_time(seen_at)} at {lat} {lon}.", *_object(event.object)]
+    sentences = [f"{what} at {format_time(seen_at)} at {_position(event)}."]
+    sentences += _object(event.object)
+    if event.ahead:
+        reached = (
+            f"{_name(one.place, saying)} {_minutes(one.minutes_left)}" for one in event.ahead
+        )
+        sentences.append(f"Ahead: {', '.join(reached)}.")
     if event.depth_m:
         sentences.append(f"Greatest depth so far {event.depth_m / 1000:.1f} km.")
+    if radius_m is not None and growth_mps is not None:
+        km, km_a_minute = radius_m / 1000, growth_mps * 60 / 1000
+        sentences.append(f"Search within {km:.1f} km of there, {km_a_minute:.1f} km more a minute.")
+    if event.evidence is not None and event.confidence == "possible":
+        sentences.append(f"Inside with probability {event.evidence.probability_weighed:.2f}.")
     sentences.append(f"Track {event.track_id} of {event.source}, zones {event.zones_version}.")
     return " ".join(sentences)
 
 
-def instruction(event: TrackEvent, kind: PlaceKind, *, left: bool) -> str:
+def instruction(saying: Saying, state: IncidentState) -> str:
     """Return what the reader is to do."""
-    if event.kind in ("cleared", "expired"):
+    if saying.news == "merged":
+        return "Follow the incident that goes on: it is the same object."
+    if state == "closed":
         return "Stand down."
-    if event.kind == "exited" or left:
+    if state == "exited" or saying.nearness in ("left", "averted"):
         return "Keep watching: it may come back. An all-clear will follow."
-    if kind == "region":
+    if saying.kind != "region":
+        return "Follow the incident; inform the services responsible. Updates will follow."
+    sure = saying.event.confidence == "confirmed" and saying.nearness == "here"
+    if state in ("violation", "lost") and sure:
         return "Warn people to take shelter and to keep away from debris. Report sightings to 112."
-    return "Follow the incident; inform the services responsible. Updates will follow."
+    return "Make ready to warn people and to have them take shelter. Updates will follow."
+
+
+def situation_headline(
+    count: int, nations: Sequence[str], environment: Environment, *, over: bool
+) -> str:
+    """Return the line that tells the alliance of repeated violations, or that they are over."""
+    where = f" ({_join(nations)})" if nations else ""
+    line = f"{count} airspace violations within 24 hours{where}"
+    if over:
+        line = f"All clear: no further airspace violation for 24 hours{where}"
+    return _exercise(line, environment)
+
+
+def _for_place(saying: Saying) -> str | None:
+    """Return what a region hears that the object is not in, where that differs."""
+    event, thing = saying.event, _thing(saying.event)
+    here = _name(saying.place, saying)
+    if saying.kind == "alliance" or saying.news in _ENDS or saying.news in ("exited", "lost"):
+        return None
+    if saying.nearness == "ahead":
+        return f"{thing} is heading for {here}{_in_minutes(saying.minutes_left)}"
+    if saying.nearness == "averted":
+        return f"{thing} no longer heads for {here}"
+    if saying.nearness == "left":
+        return f"{thing} moved on from {here}, is now in {_list(event.nations, saying.names)}"
+    return None
+
+
+_ENDS = ("receded", "identified", "cleared", "expired", "merged")
+
+
+def _by_news(saying: Saying) -> str:
+    event, thing = saying.event, _thing(saying.event)
+    nations = _list(event.nations, saying.names) or "protected airspace"
+    regions = _list(event.regions, saying.names)
+    over = f" over {regions}" if regions else ""
+    beyond = _list(event.other_side, saying.names)
+    rule = event.identified_as or "by the policy"
+    maybe = "may have entered" if event.confidence == "possible" else "entered"
+    soon = _in_minutes(saying.minutes_left)
+    return {
+        "threatened": f"{thing} is heading for {nations}{soon}",
+        "receded": f"all clear: {thing} no longer heads for {nations}",
+        "identified": f"all clear: {thing} was identified ({rule})",
+        "entered": f"{thing} {maybe} {nations}" + (f" from {beyond}" if beyond else "") + over,
+        "appeared": f"{thing} appeared in {nations}{over}, where it came from is not known",
+        "confirmed": f"{thing} is confirmed in {nations}{over}",
+        "updated": f"{thing} is heading for {nations}{soon}"
+        if event.minutes_left is not None
+        else f"{thing} is now in {nations}{over}{_news_of(saying)}",
+        "sighted": f"{thing} is in {nations}{over}",
+        "exited": f"{thing} left {nations}" + (f" towards {beyond}" if beyond else ""),
+        "cleared": f"all clear: {thing} left {nations} and has not come back",
+        "lost": f"{thing} in {nations} is lost" + (f", last seen{over}" if over else "")
+        if event.regions
+        else f"{thing} heading for {nations} is lost",
+        "reacquired": f"{thing} that was lost in {nations} is seen again{over}",
+        "expired": f"alert ended: {thing} lost in {nations} has not been seen for hours"
+        if event.regions
+        else f"alert ended: {thing} that was heading for {nations} has not come",
+        "joined": f"{thing} in {nations} is seen by more than one track",
+        "continued": f"{thing} in {nations} is still seen by another track{over}",
+        "merged": f"{thing} in {nations} is one that is followed already",
+    }[saying.news]
+
+
+def _news_of(saying: Saying) -> str:
+    event = saying.event
+    if "ahead" in event.changes and event.ahead and saying.kind == "nation":
+        return f", heading for {_list([one.place for one in event.ahead], saying.names)}"
+    if "deeper" in event.changes:
+        return f", {event.depth_m / 1000:.0f} km deep"
+    speed = event.object.ground_speed_mps
+    return f", faster: {speed:.0f} m/s" if "faster" in event.changes and speed else ""
+
+
+def _thing(event: TrackEvent) -> str:
+    return _OBJECTS[event.object.category]
+
+
+def _position(event: TrackEvent) -> str:
+    lat = f"{abs(event.lat):.4f} {'N' if event.lat >= 0 else 'S'}"
+    lon = f"{abs(event.lon):.4f} {'E' if event.lon >= 0 else 'W'}"
+    return f"{lat} {lon}"
 
 
 def _object(known: Known) -> list[str]:
@@ -94,9 +195,31 @@ def _object(known: Known) -> list[str]:
     return [line[0].upper() + line[1:] + "."]
 
 
+def _in_minutes(minutes: int | None) -> str:
+    return "" if minutes is None else f", {_minutes(minutes)}"
+
+
+def _minutes(minutes: int) -> str:
+    """Return whole minutes left: "in less than a minute", "in about 4 minutes"."""
+    if minutes == 0:
+        return "in less than a minute"
+    return f"in about {minutes} minute" + ("" if minutes == 1 else "s")
+
+
+def _exercise(line: str, environment: Environment) -> str:
+    return f"EXERCISE: {line}" if environment is Environment.EXERCISE else line
+
+
+def _name(place: str, saying: Saying) -> str:
+    return saying.names.get(place, place)
+
+
 def _list(places: Sequence[str], names: Names) -> str:
     """Join the places' names: "Tulcea and Constanța"."""
-    words = [names.get(place, place) for place in places]
+    return _join([names.get(place, place) for place in places])
+
+
+def _join(words: Sequence[str]) -> str:
     if len(words) < 2:
         return "".join(words)
     return ", ".join(words[:-1]) + " and " + words[-1]

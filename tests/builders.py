@@ -11,7 +11,7 @@ from skyfence.frame import Frame, frame_of, row_fields
 from skyfence.identity import derive
 from skyfence.report import Report
 from skyfence.times import to_ms
-from skyfence.track_event import TrackEvent
+from skyfence.track_event import SourceClock, TrackEvent
 from skyfence.zones import Zone, ZoneProperties, ZoneSet, zone_set
 
 T0 = datetime(2024, 9, 7, 3, 58, tzinfo=UTC)
@@ -65,8 +65,9 @@ def world() -> ZoneSet:
 
 
 def seen(at_s: float, lon: float, lat: float = 56.25, **changes: Any) -> Report:
-    """Return a report of a place, so many seconds after T0."""
-    return report(time=T0 + timedelta(seconds=at_s), lon=lon, lat=lat, **changes)
+    """Return a report of a place, so many seconds after T0, good to 10 m."""
+    given = {"accuracy_m": 10.0} | changes
+    return report(time=T0 + timedelta(seconds=at_s), lon=lon, lat=lat, **given)
 
 
 def packed(*reports: Report, run: str = "run") -> Frame:
@@ -81,24 +82,42 @@ def beat(at_s: float, *, last: bool = False, run: str = "run") -> Frame:
 
 def track_event(kind: str, number: int, **changes: Any) -> TrackEvent:
     """Return an event of a track inside AA-1, with changes; a minute passes with each number."""
+    at = changes.pop("at", T0 + timedelta(minutes=number))
+    seen_at = at - timedelta(seconds=0 if kind != "lost" else 60)
+    lat, lon = changes.get("lat", 56.25), changes.get("lon", 27.0)
+    after = {"time": seen_at, "lat": lat, "lon": lon, "accuracy_m": 50.0}
     given = {
         "event_id": derive("event", kind, number),
         "kind": kind,
         "run": "run",
         "source": "radar",
         "track_id": "T1",
-        "episode": 1,
+        "opened": T0,
         "number": number,
-        "time": T0 + timedelta(minutes=number),
-        "last_seen": T0 + timedelta(minutes=number, seconds=-5),
-        "lat": 56.25,
-        "lon": 27.0,
+        "time": at,
+        "last_seen": seen_at,
+        "lat": lat,
+        "lon": lon,
         "nations": ("AA",),
         "regions": ("AA-1",),
         "other_side": ("XX",),
+        "evidence": {
+            "after": after,
+            "time": seen_at,
+            "lat": lat,
+            "lon": lon,
+            "probability": 0.999,
+            "probability_weighed": 0.999,
+        },
+        "first": after,
         "zones_version": VERSION,
     }
     return TrackEvent.model_validate(given | changes)
+
+
+def clock(at: datetime, key: str = "radar", *, last: bool = False) -> SourceClock:
+    """Return a source's clock."""
+    return SourceClock(run="run", key=key, time=at, last=last)
 
 
 def row_of(frame: Frame, row: int) -> Report:

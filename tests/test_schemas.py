@@ -7,8 +7,8 @@ import pytest
 from builders import report, track_event
 
 from skyfence.alert import AlertMessage, PublicAlert, Timeline
+from skyfence.book import IncidentBook
 from skyfence.channels import Environment
-from skyfence.incident import IncidentBook
 from skyfence.model import Contract
 from skyfence.schemas import CONTRACTS, schema_of
 

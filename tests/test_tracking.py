@@ -9,8 +9,10 @@ from skyfence.crossing import Crossing
 from skyfence.facts import Facts
 from skyfence.frame import Frame
 from skyfence.geodesy import distance_m
+from skyfence.policy import Policy
 from skyfence.report import Report
 from skyfence.rules import Rules
+from skyfence.track_event import TrackEvent
 from skyfence.tracking import Tracker
 
 AA = airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)))
@@ -29,14 +31,14 @@ def tracker(space: Airspace = AA) -> Tracker:
 def judge(*items: Report | Frame, by: Tracker | None = None) -> Facts:
     """Judge each item as a frame of its own; return all that happened."""
     by = by or tracker()
-    told = Facts(Environment.EXERCISE, AA, Rules())
+    all_told = Facts(Environment.EXERCISE, AA, Rules(), Policy())
     for item in items:
         facts = by.take(packed(item) if isinstance(item, Report) else item)
-        told.crossings += facts.crossings
-        told.events += facts.events
-        told.reports += facts.reports
-        told.late += facts.late
-    return told
+        all_told.crossings += facts.crossings
+        all_told.events += facts.events
+        all_told.reports += facts.reports
+        all_told.late += facts.late
+    return all_told
 
 
 def seconds(found: Crossing) -> float:
@@ -47,8 +49,14 @@ def rows(facts: Facts) -> list[Row]:
     return [(found.kind, found.zone, seconds(found)) for found in facts.crossings]
 
 
+def told(facts: Facts) -> list[TrackEvent]:
+    """Return what happened, without clocks and what is only for those who join tracks."""
+    tracks = [event for event in facts.events if isinstance(event, TrackEvent)]
+    return [event for event in tracks if event.kind != "sighted"]
+
+
 def events(facts: Facts) -> list[tuple[str, float]]:
-    return [(event.kind, (event.time - T0).total_seconds()) for event in facts.events]
+    return [(event.kind, (event.time - T0).total_seconds()) for event in told(facts)]
 
 
 def test_enter_is_interpolated() -> None:
@@ -67,7 +75,7 @@ def test_exit_tells_the_greatest_depth() -> None:
     facts = judge(OUT, seen(10, 27.03), seen(20, 27.01), seen(30, 26.99))
     assert rows(facts) == [("enter", "AA", 2.5), ("exit", "AA", 25.0)]
     assert facts.crossings[1].depth_m == round(distance_m(27.0, 56.25, 27.03, 56.25))
-    assert [event.depth_m for event in facts.events][-1] == facts.crossings[1].depth_m
+    assert told(facts)[-1].depth_m == facts.crossings[1].depth_m
 
 
 def test_both_sides_of_a_border_are_told() -> None:
@@ -81,10 +89,17 @@ def test_both_sides_of_a_border_are_told() -> None:
 
 def test_a_clipped_corner_is_entered_and_left() -> None:
     """A segment that clips a corner between two reports is an entry and an exit, with a depth."""
-    facts = judge(seen(0, 26.99, 56.01), seen(30, 27.02, 55.995))
-    assert rows(facts) == [("enter", "AA", 10.0), ("exit", "AA", 20.0)]
+    facts = judge(seen(0, 26.99, 56.01), seen(12, 27.02, 55.995))
+    assert rows(facts) == [("enter", "AA", 4.0), ("exit", "AA", 8.0)]
     assert facts.crossings[1].depth_m == round(distance_m(27.005, 56.0, 27.005, 56.0025))
-    assert events(facts) == [("entered", 10.0), ("exited", 20.0)]
+    assert events(facts) == [("entered", 4.0), ("exited", 8.0)]
+
+
+def test_a_corner_cut_on_an_unknown_path_is_a_fact_only() -> None:
+    """Over a long segment the object may have flown around the corner: nobody is told of it."""
+    facts = judge(seen(0, 26.99, 56.01), seen(60, 27.02, 55.995))
+    assert rows(facts) == [("enter", "AA", 20.0), ("exit", "AA", 40.0)]
+    assert events(facts) == []
 
 
 @pytest.mark.parametrize(
@@ -97,14 +112,20 @@ def test_touching_is_nothing(places: list[tuple[float, float]]) -> None:
     track = [OUT, *(seen(10 * n, *place) for n, place in enumerate(places, 1))]
     facts = judge(*track, seen(50, 26.99, 56.1))
     assert rows(facts) == []
-    assert events(facts) == []
+    assert {kind for kind, _ in events(facts)} <= {"threatened"}
 
 
-def test_appearing_inside_is_a_fact_only() -> None:
-    """What is first seen inside, and what it does until it has left, begins no story."""
-    facts = judge(seen(0, 27.01), seen(10, 26.99))
-    assert rows(facts) == [("appear", "AA", 0.0), ("exit", "AA", 5.0)]
-    assert events(facts) == []
+@pytest.mark.parametrize(("lon", "confidence"), [(27.07, "possible"), (27.09, "fact")])
+def test_appearing_inside_is_no_certain_violation(lon: float, confidence: str) -> None:
+    """What is first seen inside may have crossed within 5 km of the border; deeper it is a fact."""
+    facts = judge(seen(0, lon), seen(60, 26.99))
+    assert rows(facts) == [
+        ("appear", "AA", 0.0),
+        ("exit", "AA", facts_s := seconds(facts.crossings[1])),
+    ]
+    assert 0 < facts_s < 60
+    assert [event.kind for event in told(facts)] == ["appeared", "exited"]
+    assert {event.confidence for event in told(facts)} == {confidence}
 
 
 def test_silence_makes_a_track_vanish() -> None:
@@ -139,7 +160,7 @@ def test_no_path_over_a_long_silence() -> None:
     """After more than ten minutes of silence nobody knows the path: the track only appears."""
     facts = judge(OUT, beat(600.001), seen(600.001, 27.01))
     assert rows(facts) == [("appear", "AA", 600.001)]
-    assert events(facts) == []
+    assert events(facts) == [("appeared", 600.001)]
 
 
 def test_lost_inside_and_back_inside() -> None:
@@ -147,7 +168,7 @@ def test_lost_inside_and_back_inside() -> None:
     facts = judge(OUT, IN, seen(130, 27.02))
     assert rows(facts)[1:] == [("vanish", "AA", 10.0), ("appear", "AA", 130.0)]
     assert events(facts)[1:] == [("lost", 70.0), ("reacquired", 130.0)]
-    assert {event.episode for event in facts.events} == {1}
+    assert len({event.opened for event in told(facts)}) == 1
 
 
 def test_lost_inside_and_back_outside() -> None:
@@ -166,10 +187,22 @@ def test_lost_inside_and_found_outside_much_later() -> None:
 
 def test_a_jump_into_a_zone_is_no_entry() -> None:
     """What moves faster than anything flies did not cross a border: it appears, marked as cut."""
-    facts = judge(OUT, seen(1, 27.5))
+    facts = judge(OUT, seen(1, 27.5), seen(2, 27.501))
     assert rows(facts) == [("appear", "AA", 1.0)]
     assert facts.crossings[0].cut
-    assert events(facts) == []
+    assert [(event.kind, event.confidence) for event in told(facts)] == [("appeared", "fact")]
+
+
+def test_a_stray_report_leaves_the_track_as_it_was() -> None:
+    """One report that nothing can have flown to is recorded, cut, and changes no story."""
+    stray = seen(14, 27.9)
+    plain = judge(OUT, IN, seen(20, 27.02), seen(30, 26.99))
+    facts = judge(OUT, IN, stray, seen(20, 27.02), seen(30, 26.99))
+    assert [row for row in rows(facts) if row[2] != 14.0] == rows(plain)
+    assert [(found.kind, found.cut) for found in facts.crossings if seconds(found) == 14.0] == [
+        ("appear", True)
+    ]
+    assert events(facts) == events(plain)
 
 
 def test_a_jump_out_of_a_zone_is_no_exit() -> None:
@@ -182,16 +215,16 @@ def test_a_jump_out_of_a_zone_is_no_exit() -> None:
 
 def test_a_jump_inside_cuts_the_track() -> None:
     """A jump within a zone vanishes and appears, cut, and the story goes on."""
-    facts = judge(OUT, IN, seen(11, 27.5))
+    facts = judge(OUT, IN, seen(11, 27.5), seen(12, 27.501))
     assert rows(facts)[1:] == [("vanish", "AA", 10.0), ("appear", "AA", 11.0)]
     assert [found.cut for found in facts.crossings] == [False, True, True]
-    assert events(facts)[1:] == [("lost", 10.0), ("reacquired", 11.0)]
+    assert events(facts)[1:] == [("lost", 10.0), ("reacquired", 12.0)]
 
 
 def test_what_flies_fast_is_no_jump() -> None:
     """A ballistic missile at 7 km/s crosses a border like anything else."""
-    facts = judge(seen(0, 26.95), seen(1, 27.05, 56.25))
-    assert [found.kind for found in facts.crossings] == ["enter"]
+    track = [seen(0, 26.95, category="missile"), seen(1, 27.05, category="missile")]
+    assert [found.kind for found in judge(*track).crossings] == ["enter"]
 
 
 def test_repeated_reports_change_nothing() -> None:
@@ -264,7 +297,7 @@ def test_a_run_after_its_end_is_told_again() -> None:
     first, second = judge(*whole, by=by), judge(*whole, by=by)
     assert first.crossings == second.crossings
     assert first.events == second.events
-    assert len(first.events) == 2
+    assert [kind for kind, _ in events(first)] == ["entered", "lost"]
 
 
 def test_runs_do_not_meet() -> None:
@@ -274,18 +307,18 @@ def test_runs_do_not_meet() -> None:
     two = judge(packed(OUT, IN, run="two"), by=by)
     assert rows(one) == rows(two)
     assert one.crossings[0].crossing_id != two.crossings[0].crossing_id
-    assert one.events[0].event_id != two.events[0].event_id
+    assert told(one)[0].event_id != told(two)[0].event_id
 
 
-def test_a_reused_track_identifier_opens_another_episode() -> None:
+def test_a_reused_track_identifier_opens_another_story() -> None:
     """When a radar gives a number again, the second story has its own count and identifiers."""
     later = [seen(2000, 26.99), seen(2010, 27.01)]
     facts = judge(OUT, IN, seen(20, 26.99), *later)
-    assert [(e.kind, e.episode, e.number) for e in facts.events] == [
-        ("entered", 1, 1),
-        ("exited", 1, 2),
-        ("cleared", 1, 3),
-        ("entered", 2, 1),
+    assert [(e.kind, e.opened, e.number) for e in told(facts)] == [
+        ("entered", IN.time, 1),
+        ("exited", IN.time, 2),
+        ("cleared", IN.time, 3),
+        ("entered", later[1].time, 1),
     ]
-    assert len({event.event_id for event in facts.events}) == 4
+    assert len({event.event_id for event in told(facts)}) == 4
     assert len({found.crossing_id for found in facts.crossings}) == 3

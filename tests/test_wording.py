@@ -1,68 +1,112 @@
 """The words of alerts, line by line."""
 
-from typing import Any
+from itertools import product
+from typing import Any, get_args
 
 import pytest
 from builders import track_event
 
 from skyfence.channels import Environment
-from skyfence.wording import description, headline, instruction
+from skyfence.track_event import Confidence
+from skyfence.wording import Nearness, News, Saying, description, headline, instruction
 
 NAMES = {"AA": "Aland", "BB": "Bland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia"}
 DRONE = {"object": {"category": "uav"}}
+ALL_NEWS = [word for part in get_args(News) for word in (get_args(part) or (part,))]
+PLACES = {"region": "AA-1", "nation": "AA", "alliance": "NATO"}
 
 
-def head(kind: str, place: str = "AA", *, left: bool = False, **changes: Any) -> str:
-    event = track_event(kind, 1, **DRONE, **changes)
-    return headline(event, place, NAMES, Environment.ACTUAL, left=left)
+def saying(
+    news: str,
+    place: str = "AA",
+    kind: Any = "nation",
+    nearness: Any = "here",
+    minutes: int | None = None,
+    **changes: Any,
+) -> Saying:
+    own = news if news not in ("joined", "continued", "merged") else "updated"
+    event = track_event(own, 1, **(DRONE | changes))
+    names = {"NATO": "the alliance", **NAMES}
+    return Saying(news, event, place, kind, nearness, minutes, names, Environment.ACTUAL)
+
+
+def head(news: str, *given: Any, **changes: Any) -> str:
+    return headline(saying(news, *given, **changes))
 
 
 @pytest.mark.parametrize(
-    ("kind", "line"),
+    ("news", "line"),
     [
+        ("threatened", "A drone is heading for Aland, in about 4 minutes"),
+        ("receded", "All clear: a drone no longer heads for Aland"),
         ("entered", "A drone entered Aland from Xenia over Southshire"),
-        ("moved", "A drone is now in Aland over Southshire"),
+        ("confirmed", "A drone is confirmed in Aland over Southshire"),
+        ("updated", "A drone is now in Aland over Southshire"),
         ("exited", "A drone left Aland towards Xenia"),
         ("cleared", "All clear: a drone left Aland and has not come back"),
         ("lost", "A drone in Aland is lost, last seen over Southshire"),
         ("reacquired", "A drone that was lost in Aland is seen again over Southshire"),
         ("expired", "Alert ended: a drone lost in Aland has not been seen for hours"),
+        ("joined", "A drone in Aland is seen by more than one track"),
+        ("continued", "A drone in Aland is still seen by another track over Southshire"),
     ],
 )
-def test_headlines(kind: str, line: str) -> None:
-    """Each event has one line that says what happened and where."""
-    assert head(kind) == line
+def test_headlines(news: str, line: str) -> None:
+    """Each news has one line that says what happened and where."""
+    minutes = 4 if news == "threatened" else None
+    assert head(news, "AA", "nation", "here", minutes) == line
 
 
 @pytest.mark.parametrize(
-    ("kind", "line"),
+    ("news", "line"),
     [
         ("entered", "A drone entered protected airspace"),
-        ("moved", "A drone is now in protected airspace"),
+        ("updated", "A drone is now in protected airspace"),
         ("exited", "A drone left protected airspace"),
-        ("lost", "A drone in protected airspace is lost"),
         ("reacquired", "A drone that was lost in protected airspace is seen again"),
     ],
 )
-def test_headlines_without_places(kind: str, line: str) -> None:
+def test_headlines_without_places(news: str, line: str) -> None:
     """Where no nation, region or neighbour is known the line is still a whole sentence."""
-    assert head(kind, nations=(), regions=(), other_side=()) == line
+    assert head(news, nations=(), regions=(), other_side=()) == line
+
+
+def test_doubt_is_said() -> None:
+    """What is only possible may have entered; the probability stands in the description."""
+    assert head("entered", confidence="possible").startswith("A drone may have entered Aland")
+    told = description(saying("entered", confidence="possible"), None, None)
+    assert "Inside with probability 1.00." in told
 
 
 def test_several_places_are_listed() -> None:
     """Names are joined as in a sentence; a zone without a name keeps its identifier."""
-    assert head("moved", regions=("AA-1", "AA-2")).endswith("over Southshire and Northshire")
-    assert head("moved", regions=("AA-1", "AA-2", "ZZ")).endswith(
+    assert head("updated", regions=("AA-1", "AA-2")).endswith("over Southshire and Northshire")
+    assert head("updated", regions=("AA-1", "AA-2", "ZZ")).endswith(
         "over Southshire, Northshire and ZZ"
     )
 
 
-def test_a_region_left_behind_reads_where_the_object_went() -> None:
-    """A region that the object has left reads its own name and where the object is."""
+@pytest.mark.parametrize(
+    ("nearness", "minutes", "line"),
+    [
+        ("ahead", 9, "A drone is heading for Northshire, in about 9 minutes"),
+        ("ahead", 1, "A drone is heading for Northshire, in about 1 minute"),
+        ("ahead", 0, "A drone is heading for Northshire, in less than a minute"),
+        ("left", None, "A drone moved on from Northshire, is now in Bland"),
+        ("averted", None, "A drone no longer heads for Northshire"),
+    ],
+)
+def test_a_region_reads_what_concerns_it(nearness: str, minutes: int | None, line: str) -> None:
+    """A region that the object is not in reads its own name, and how soon or where to."""
     gone = {"nations": ("BB",), "regions": ()}
-    assert head("moved", "AA-1", left=True, **gone) == (
-        "A drone moved on from Southshire, is now in Bland"
-    )
+    assert head("updated", "AA-2", "region", nearness, minutes, **gone) == line
+
+
+def test_deeper_and_faster_say_how_much() -> None:
+    """An update says why it was sent."""
+    assert head("updated", changes=("deeper",), depth_m=25_400).endswith(", 25 km deep")
+    quick = {"object": {"category": "uav", "ground_speed_mps": 120.0}, "changes": ("faster",)}
+    assert head("updated", **quick).endswith(", faster: 120 m/s")
 
 
 @pytest.mark.parametrize(
@@ -71,9 +115,28 @@ def test_a_region_left_behind_reads_where_the_object_went() -> None:
 )
 def test_things_have_their_article(category: str, thing: str) -> None:
     """The object's kind opens the sentence, with its article and a capital."""
-    event = track_event("entered", 1, object={"category": category})
-    line = headline(event, "AA", NAMES, Environment.EXERCISE, left=False)
-    assert line.startswith(f"EXERCISE: {thing} entered Aland")
+    assert head("entered", object={"category": category}).startswith(f"{thing} entered Aland")
+
+
+def test_every_line_is_a_sentence() -> None:
+    """For all news, places, nearness and confidence: one line, nothing empty, nothing unknown."""
+    for news, kind, nearness, confidence in product(
+        ALL_NEWS, PLACES, get_args(Nearness), get_args(Confidence)
+    ):
+        one = saying(news, PLACES[kind], kind, nearness, confidence=confidence)
+        line = headline(one)
+        assert line[0].isupper(), line
+        assert "None" not in line, line
+        assert "  " not in line, line
+        assert not line.endswith((" ", ",", " over", " from")), line
+        assert "\n" not in line + description(one, 100, 50.0) + instruction(one, "violation")
+
+
+def test_an_exercise_says_so_first() -> None:
+    """Nobody who reads the headline of an exercise can take it for real."""
+    one = saying("entered")
+    drill = Saying(one.news, one.event, "AA", "nation", "here", None, NAMES, Environment.EXERCISE)
+    assert headline(drill) == f"EXERCISE: {headline(one)}"
 
 
 def test_description_of_a_crossing() -> None:
@@ -87,7 +150,7 @@ def test_description_of_a_crossing() -> None:
         "mode_3a": "2145",
         "icao_address": "F00065",
     }
-    assert description(track_event("entered", 1, object=known)) == (
+    assert description(saying("entered", object=known), None, None) == (
         "Crossed the border at 2024-09-07T03:59:00.000Z at 56.2500 N 27.0000 E. "
         "Altitude 344 m amsl, speed 49 m/s, course 322 degrees, callsign TEST1, mode 3a 2145, "
         "icao address F00065. Track T1 of radar, zones 2024-1."
@@ -95,27 +158,31 @@ def test_description_of_a_crossing() -> None:
 
 
 def test_description_of_a_loss() -> None:
-    """A loss is described with the last place and its time, south and west in words."""
-    event = track_event("lost", 1, lat=-1.5, lon=-0.25, depth_m=54_324)
-    assert description(event) == (
-        "Last seen at 2024-09-07T03:58:55.000Z at 1.5000 S 0.2500 W. "
-        "Greatest depth so far 54.3 km. Track T1 of radar, zones 2024-1."
+    """A loss is described with the last place and its time, and how far to search."""
+    lost = saying("lost", lat=-1.5, lon=-0.25, depth_m=54_324)
+    assert description(lost, 3_150, 50.0) == (
+        "Last seen at 2024-09-07T03:58:00.000Z at 1.5000 S 0.2500 W. "
+        "Greatest depth so far 54.3 km. Search within 3.1 km of there, 3.0 km more a minute. "
+        "Track T1 of radar, zones 2024-1."
     )
 
 
 @pytest.mark.parametrize(
-    ("kind", "place_kind", "left", "words"),
+    ("state", "kind", "nearness", "confidence", "words"),
     [
-        ("entered", "region", False, "Warn people to take shelter"),
-        ("lost", "region", False, "Warn people to take shelter"),
-        ("moved", "region", True, "Keep watching: it may come back."),
-        ("exited", "region", False, "Keep watching: it may come back."),
-        ("entered", "nation", False, "Follow the incident"),
-        ("lost", "alliance", False, "Follow the incident"),
-        ("cleared", "region", False, "Stand down."),
-        ("expired", "nation", False, "Stand down."),
+        ("violation", "region", "here", "confirmed", "Warn people to take shelter"),
+        ("violation", "region", "here", "possible", "Make ready to warn people"),
+        ("violation", "region", "ahead", "confirmed", "Make ready to warn people"),
+        ("threat", "region", "ahead", "possible", "Make ready to warn people"),
+        ("lost", "region", "here", "confirmed", "Warn people to take shelter"),
+        ("violation", "region", "left", "confirmed", "Keep watching: it may come back."),
+        ("exited", "region", "here", "confirmed", "Keep watching: it may come back."),
+        ("violation", "nation", "here", "confirmed", "Follow the incident"),
+        ("lost", "alliance", "here", "confirmed", "Follow the incident"),
+        ("closed", "region", "here", "confirmed", "Stand down."),
     ],
 )
-def test_instructions(kind: str, place_kind: Any, left: bool, words: str) -> None:
-    """Regions shelter their people, others follow; who was left watches; the end stands down."""
-    assert instruction(track_event(kind, 1), place_kind, left=left).startswith(words)
+def test_instructions(state: Any, kind: str, nearness: str, confidence: str, words: str) -> None:
+    """Regions shelter their people when it is sure; others follow; the end stands down."""
+    one = saying("updated", PLACES[kind], kind, nearness, confidence=confidence)
+    assert instruction(one, state).startswith(words)

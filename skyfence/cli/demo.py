@@ -52,7 +52,8 @@ class _Seen:
     @property
     def open_incidents(self) -> list[Alert]:
         """Return the last word on each incident that was not closed."""
-        last: dict[UUID, Alert] = {alert.incident_id: alert for alert in self.alerts}
+        single = [alert for alert in self.alerts if alert.event == "airspace violation"]
+        last: dict[UUID, Alert] = {alert.incident_id: alert for alert in single}
         return [alert for alert in last.values() if alert.incident_state != "closed"]
 
 

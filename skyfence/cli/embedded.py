@@ -5,10 +5,9 @@ evidence of how Apache Kafka behaves when machines fail.
 """
 
 import asyncio
+import os
 import secrets
-import shutil
 import socket
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -60,7 +59,7 @@ def check_port(port: int) -> int:
 def kafka(port: int, data: Path, output: IO[bytes] | None) -> Server:
     """Return the embedded broker on a port, its data in a folder."""
     bootstrap = f"{HOST}:{port}"
-    arguments = [_script("noida-db"), "start", "--only", "kafka", "--kafka-port", str(port)]
+    arguments = [_noida_binary(), "start", "--only", "kafka", "--kafka-port", str(port)]
     arguments += ["--data-dir", str(data / "kafka")]
 
     async def answers() -> None:
@@ -113,13 +112,16 @@ async def wait_until_answers(server: Server, running: "asyncio.Task[None]") -> N
     raise UnavailableError(f"the embedded {server.command.name} ended at once: see its output")
 
 
-def _script(name: str) -> str:
-    """Return the path of a program that pip installed beside this Python."""
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
-    if found is None:
-        raise UnavailableError(f"{name} is missing: pip install 'skyfence[embedded]'")
-    return found
+def _noida_binary() -> str:
+    """Return the broker's own program: the script around it would leave it behind when killed."""
+    try:
+        import noida_db  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise UnavailableError("noida-db is missing: pip install 'skyfence[embedded]'") from None
+    binary = Path(noida_db.__file__).parent / "noida-db"
+    if not os.access(binary, os.X_OK):  # as wheels are unpacked
+        binary.chmod(0o755)
+    return str(binary)
 
 
 def _valkey_binary() -> str:

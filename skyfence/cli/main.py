@@ -12,13 +12,16 @@ import click
 from skyfence import __version__
 from skyfence.cli.demo import demo
 from skyfence.cli.health import health
+from skyfence.cli.policy import policy
 from skyfence.cli.relay import relay
 from skyfence.cli.replay import replay
 from skyfence.cli.scan import scan
 from skyfence.cli.schemas import schemas
+from skyfence.cli.score import score
 from skyfence.cli.up import up
 from skyfence.cli.watch import watch
 from skyfence.cli.worker import worker
+from skyfence.cli.zones import zones
 from skyfence.errors import SkyfenceError
 
 
@@ -31,7 +34,20 @@ def commands() -> None:
     """
 
 
-for command in (demo, up, replay, watch, scan, worker, relay, health, schemas):
+for command in (
+    demo,
+    up,
+    replay,
+    watch,
+    scan,
+    worker,
+    relay,
+    health,
+    policy,
+    zones,
+    schemas,
+    score,
+):
     commands.add_command(command)
 
 

@@ -14,6 +14,7 @@ from producers.replay import Replay
 from skyfence.channels import Environment
 from skyfence.cli import asynchronous, runtime
 from skyfence.cli.recording import Recording, checked_run, counted
+from skyfence.errors import InputError
 from skyfence.kafka import Progress as GroupProgress
 from skyfence.kafka import ensure_topics
 from skyfence.playback import Item, play, time_of
@@ -63,6 +64,8 @@ def replay(recording: str, speed: float, run: str | None, actual: str | None, wa
     settings = runtime.reach(environment)
     console = Console(stderr=True, highlight=False)
     asynchronous.run(_replay(console, settings, source, speed, run, wait=wait))
+    if not source.read:
+        raise InputError(f"{recording}: no line of it is a report")
     console.print(
         f"{counted(source.read, 'report')} of {recording} as run {run} ({environment}), "
         f"{counted(source.bad_lines, 'bad line')} left out"

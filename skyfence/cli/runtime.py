@@ -20,6 +20,7 @@ _FIELDS: Final = (
     "track_partitions",
     "zones",
     "regions",
+    "policy",
 )
 
 
@@ -30,7 +31,7 @@ def write(settings: Settings) -> Path:
     found = {name: getattr(settings, name) for name in _FIELDS}
     if settings.redis_password is not None:
         found["redis_password"] = settings.redis_password.get_secret_value()
-    for name in ("zones", "regions"):
+    for name in ("zones", "regions", "policy"):
         found[name] = found[name] and str(Path(found[name]).resolve())
     path.unlink(missing_ok=True)  # it may have been made with other rights
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -59,7 +60,10 @@ def running_pid(settings: Settings) -> int | None:
 def reach(environment: Environment) -> Settings:
     """Return settings that reach a running skyfence, for one environment."""
     settings = load().model_copy(update={"environment": environment})
-    if {"kafka_bootstrap", "redis_url"} & settings.model_fields_set:
+    named = settings.model_fields_set
+    if named >= {"kafka_bootstrap", "redis_url"}:
+        return settings
+    if running_pid(settings) is None and named & {"kafka_bootstrap", "redis_url"}:
         return settings
     if running_pid(settings) is None:
         raise UnavailableError(
@@ -68,4 +72,6 @@ def reach(environment: Environment) -> Settings:
         )
     found: dict[str, Any] = json.loads(settings.runtime_file.read_text())
     found.pop("pid")
-    return Settings(**(settings.model_dump() | found))
+    if "redis_url" in named:
+        found.pop("redis_password", None)
+    return Settings(**(found | settings.model_dump(include=named) | {"environment": environment}))

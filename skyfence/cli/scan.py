@@ -12,7 +12,7 @@ import click
 from skyfence.cli.recording import Recording, checked_run, counted
 from skyfence.engine import Engine
 from skyfence.errors import InputError
-from skyfence.files import load_zones
+from skyfence.files import load_policy, load_zones
 from skyfence.playback import FRAME_REPORTS, Packer, play
 
 
@@ -30,6 +30,7 @@ class _Tally:
 @click.option(
     "--regions", type=click.Path(path_type=Path), help="Regions instead of the default ones."
 )
+@click.option("--policy", type=click.Path(path_type=Path), help="Policy instead of the default.")
 @click.option("--crossings", is_flag=True, help="Write crossings instead of alerts.")
 @click.option("--strict", is_flag=True, help="Exit 1 if a line is no report.")
 @click.option("--run", default="scan", show_default=True, help="The run, part of identifiers.")
@@ -37,6 +38,7 @@ def scan(
     recording: str,
     zones: Path | None,
     regions: Path | None,
+    policy: Path | None,
     crossings: bool,
     strict: bool,
     run: str,
@@ -50,7 +52,7 @@ def scan(
     source = Recording(recording)
     lines = source.reports()
     first = next(lines, None)  # before the zones, which take a few seconds
-    engine = Engine(load_zones(zones, regions))
+    engine = Engine(load_zones(zones, regions), policy=load_policy(policy))
     reports = chain([] if first is None else [first], lines)
     # From a pipe somebody may be waiting for each line; a file is read in large frames.
     packer = Packer(run, frame_reports=1 if recording == "-" else FRAME_REPORTS)
@@ -78,8 +80,7 @@ def _summarize(recording: Recording, tally: _Tally, engine: Engine) -> None:
     )
     for incident in engine.open_incidents:
         click.echo(
-            f"open: {incident.track_id} of {incident.source}, {incident.state}, "
-            f"{', '.join(incident.steps)}",
+            f"open: {incident.teller.name}, {incident.state}, {', '.join(incident.steps)}",
             err=True,
         )
     if not engine.protects:

@@ -1,6 +1,8 @@
 """``skyfence up``: the whole pipeline, kept running for one's own feed."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import click
@@ -10,8 +12,10 @@ from skyfence import logs
 from skyfence.channels import Environment
 from skyfence.cli import asynchronous, embedded, runtime
 from skyfence.cli.stack import edges, servers
+from skyfence.client import connect, redis_address
 from skyfence.errors import UnavailableError, UsageError
-from skyfence.files import load_zones
+from skyfence.files import load_policy, load_zones
+from skyfence.kafka import admin_client
 from skyfence.settings import Settings, load
 
 
@@ -32,11 +36,20 @@ def up(kafka_port: int | None, redis_port: int | None, data: Path | None) -> Non
         if port is not None:
             embedded.check_port(port)
     load_zones(settings.zones, settings.regions)  # a wrong file is better known before the start
+    load_policy(settings.policy)
     logs.configure()
     console = Console(stderr=True, highlight=False)
     folder = data or settings.data_dir
     folder.mkdir(parents=True, exist_ok=True)
     asynchronous.run(_up(console, settings, folder, kafka_port, redis_port))
+
+
+@asynccontextmanager
+async def _answering(settings: Settings) -> AsyncIterator[None]:
+    """Go on only if Kafka and Redis answer: one error now is better than four processes' later."""
+    async with admin_client(settings.kafka_bootstrap):
+        await (await connect(settings)).aclose()
+    yield
 
 
 async def _up(
@@ -47,12 +60,16 @@ async def _up(
             settings,
             server_tasks,
         ),
+        _answering(settings),
         edges(settings, list(Environment), None) as edge_tasks,
     ):
         path = runtime.write(settings)
         try:
-            console.print(f"kafka at {settings.kafka_bootstrap}, how to reach all in {path}")
-            console.print("try: skyfence watch all --exercise; Ctrl-C ends")
+            redis = redis_address(settings.redis_url)
+            console.print(f"kafka at {settings.kafka_bootstrap}, redis at {redis}")
+            console.print(f"how to reach both is in {path}")
+            console.print("workers and relays are starting; try: skyfence watch all --exercise")
+            console.print("Ctrl-C ends")
             tasks = [*server_tasks, *edge_tasks]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

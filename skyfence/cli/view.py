@@ -10,7 +10,13 @@ from skyfence.alert import Alert, AlertMessage
 from skyfence.times import format_time
 
 BANNER: Final = "EXERCISE  EXERCISE  EXERCISE   these alerts are not real"
-_STYLES: Final = {"violation": "bold red", "lost": "magenta", "exited": "yellow", "closed": "green"}
+_STYLES: Final = {
+    "threat": "bold yellow",
+    "violation": "bold red",
+    "lost": "magenta",
+    "exited": "yellow",
+    "closed": "green",
+}
 _WIDTHS: Final = (19, 8, 8, 9)  # the last column takes what is left
 
 

@@ -27,8 +27,7 @@ _LONGEST_PAUSE_S: Final = 10.0
 def watch(places: tuple[str, ...], exercise: bool, as_json: bool) -> None:
     """Show the alerts of PLACES: regions (RO-TL), nations (RO), NATO, or `all`."""
     environment = Environment.EXERCISE if exercise else Environment.ACTUAL
-    settings = runtime.reach(environment)
-    _check(places, settings)
+    _check(places, runtime.reach(environment))
     console = Console(highlight=False)
     notices = Console(stderr=True, highlight=False)
 
@@ -38,7 +37,7 @@ def watch(places: tuple[str, ...], exercise: bool, as_json: bool) -> None:
         else:
             console.print(view.line(message))
 
-    asynchronous.run(_watch(show, notices, settings, places))
+    asynchronous.run(_watch(show, notices, environment, places))
 
 
 def _check(places: Sequence[str], settings: Settings) -> None:
@@ -57,15 +56,17 @@ def _check(places: Sequence[str], settings: Settings) -> None:
 async def _watch(
     show: Callable[[AlertMessage], None],
     notices: Console,
-    settings: Settings,
+    environment: Environment,
     places: Sequence[str],
 ) -> None:
     """Show alerts for ever; say so whenever the connection is lost and when it is back."""
     pause_s = 0.0
     while True:
         try:
+            # Asked each time: a skyfence that was started anew listens elsewhere.
+            settings = runtime.reach(environment)
             async with await _subscribe(settings, places) as feed:
-                _say_what(notices, settings.environment, places)
+                _say_what(notices, environment, places)
                 pause_s = _FIRST_PAUSE_S
                 async for message in feed:
                     show(message)

@@ -1,18 +1,20 @@
 """Incidents: who is told what, in which words and under which identifiers."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from builders import T0, track_event
 
 from skyfence.alert import Alert
+from skyfence.book import IncidentBook
 from skyfence.channels import Environment
-from skyfence.incident import Incident, IncidentBook
+from skyfence.incident import Incident
 
 NAMES = {"AA": "Aland", "BB": "Bland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia"}
-BOTH = {"regions": ("AA-1", "AA-2")}
-MOVED = {"regions": ("AA-2",)}
-ABROAD = {"nations": ("BB",), "regions": ("BB-1",)}
+BOTH = {"regions": ("AA-1", "AA-2"), "changes": ("place",)}
+MOVED = {"regions": ("AA-2",), "changes": ("place",)}
+ABROAD = {"nations": ("BB",), "regions": ("BB-1",), "changes": ("place",)}
 Row = tuple[str, str, int]
 
 
@@ -47,7 +49,7 @@ def test_a_region_that_joins_late_gets_an_alert() -> None:
     """A move alerts the region it reaches, and updates the one it left, nation and alliance."""
     by = book()
     take(by, "entered")
-    alerts = take(by, "moved", start=2, **MOVED)
+    alerts = take(by, "updated", start=2, **MOVED)
     assert rows(alerts) == [
         ("AA-1", "Update", 2),
         ("AA-2", "Alert", 1),
@@ -61,14 +63,14 @@ def test_a_move_does_not_repeat_itself_to_a_region_that_stays() -> None:
     """A region in which the object still is hears nothing of its reaching another."""
     by = book()
     take(by, "entered")
-    assert [row[0] for row in rows(take(by, "moved", start=2, **BOTH))] == ["AA-2", "AA", "NATO"]
+    assert [row[0] for row in rows(take(by, "updated", start=2, **BOTH))] == ["AA-2", "AA", "NATO"]
 
 
 def test_a_move_to_another_member_tells_that_one() -> None:
     """The next member and its region get their first Alert; those it left hear that it did."""
     by = book()
     (first, *_) = take(by, "entered")
-    alerts = take(by, "moved", start=2, **ABROAD)
+    alerts = take(by, "updated", start=2, **ABROAD)
     assert rows(alerts) == [
         ("AA-1", "Update", 2),
         ("BB-1", "Alert", 1),
@@ -84,8 +86,8 @@ def test_a_nation_stays_a_nation_when_the_object_has_left_it() -> None:
     """What a nation that it left is told later is for a nation, and asks less of it."""
     by = book()
     take(by, "entered")
-    take(by, "moved", start=2, **ABROAD)
-    take(by, "moved", start=3, nations=("CC",), regions=("CC-1",))
+    take(by, "updated", start=2, **ABROAD)
+    take(by, "updated", start=3, nations=("CC",), regions=("CC-1",), changes=("place",))
     lost = {alert.place: alert for alert in take(by, "lost", start=4, nations=("CC",))}
     assert [lost[nation].place_kind for nation in ("AA", "BB", "CC")] == ["nation"] * 3
     assert [lost[nation].urgency for nation in ("AA", "CC")] == ["Expected", "Immediate"]
@@ -97,7 +99,7 @@ def test_a_change_of_state_tells_all_who_were_warned(kind: str) -> None:
     """Exit and loss go to every warned place, those the object has left included."""
     by = book()
     take(by, "entered")
-    take(by, "moved", start=2, **MOVED)
+    take(by, "updated", start=2, **MOVED)
     alerts = take(by, kind, start=3, **MOVED)
     assert sorted(rows(alerts)) == [
         ("AA", "Update", 3),
@@ -114,7 +116,7 @@ def test_the_end_is_told_to_all_who_were_warned(before: str, kind: str) -> None:
     """Every channel that was warned gets a Cancel, and the incident is closed."""
     by = book()
     take(by, "entered")
-    take(by, "moved", before, start=2, **MOVED)
+    take(by, "updated", before, start=2, **MOVED)
     alerts = take(by, kind, start=4, **MOVED)
     assert {alert.place for alert in alerts} == {"AA-1", "AA-2", "AA", "NATO"}
     assert {(a.message_type, a.response_type) for a in alerts} == {("Cancel", "AllClear")}
@@ -123,7 +125,7 @@ def test_the_end_is_told_to_all_who_were_warned(before: str, kind: str) -> None:
 
 
 def test_coming_back_before_the_all_clear_is_the_same_incident() -> None:
-    """An entry within the same episode updates the channels that know of it."""
+    """An entry within the same story updates the channels that know of it."""
     by = book()
     (first, *_) = take(by, "entered")
     alerts = take(by, "exited", "entered", start=2)
@@ -133,10 +135,10 @@ def test_coming_back_before_the_all_clear_is_the_same_incident() -> None:
 
 
 def test_coming_back_after_the_all_clear_is_another_incident() -> None:
-    """The next episode has a new incident, whose chains begin with step 1."""
+    """The next story has a new incident, whose chains begin with step 1."""
     by = book()
     closed = take(by, "entered", "exited", "cleared")
-    alerts = take(by, "entered", episode=2)
+    alerts = take(by, "entered", opened=T0 + timedelta(hours=1))
     assert rows(alerts) == [(place, "Alert", 1) for place in ("AA-1", "AA", "NATO")]
     assert alerts[0].incident_id != closed[0].incident_id
     assert len(by.open) == 1
@@ -147,10 +149,10 @@ def test_reacquired_tells_who_was_warned_and_who_is_new() -> None:
     by = book()
     take(by, "entered", "lost")
     assert rows(take(by, "reacquired", start=3, **MOVED)) == [
+        ("AA-2", "Alert", 1),
         ("AA-1", "Update", 3),
         ("AA", "Update", 3),
         ("NATO", "Update", 3),
-        ("AA-2", "Alert", 1),
     ]
 
 
@@ -181,7 +183,7 @@ def test_an_incident_survives_its_json() -> None:
     """An open incident written and read again is the same, with all that it must remember."""
     by = book()
     take(by, "entered")
-    take(by, "moved", start=2, **ABROAD)
+    take(by, "updated", start=2, **ABROAD)
     (incident,) = by.open
     assert incident.steps == {"AA-1": 2, "AA": 2, "NATO": 2, "BB-1": 1, "BB": 1}
     assert (incident.nations, incident.nations_left) == (("BB",), ("AA",))
@@ -213,7 +215,7 @@ def test_a_region_left_behind_is_told_less() -> None:
     """A region that the object has left is asked to watch, not to shelter, while others are."""
     by = book()
     take(by, "entered")
-    take(by, "moved", start=2, **MOVED)
+    take(by, "updated", start=2, **MOVED)
     told = {alert.place: alert for alert in take(by, "lost", start=3, **MOVED)}
     assert (told["AA-1"].response_type, told["AA-1"].urgency) == ("Monitor", "Expected")
     assert (told["AA-2"].response_type, told["AA-2"].urgency) == ("Shelter", "Immediate")
@@ -232,18 +234,114 @@ def test_an_exercise_is_no_actual_alert() -> None:
     assert drill.alert_id != actual.alert_id
 
 
-def test_identifiers_are_what_they_were() -> None:
-    """Identifiers come from names and counts alone; changed, every replay would be a new story."""
-    alert = take(book(), "entered")[0]
-    assert str(alert.incident_id) == "a2c70e8f-11ed-5cc3-861b-0c216511ec3e"
-    assert str(alert.alert_id) == "980fac90-b503-548d-b83d-9566055926b5"
+def test_an_incident_is_known_by_its_opening() -> None:
+    """A book that lost its memory gives the same story the same identifiers, a later one others."""
+    first, again = (take(book(), "entered")[0] for _ in range(2))
+    later = take(book(), "entered", opened=T0 + timedelta(milliseconds=1))[0]
+    assert (first.incident_id, first.alert_id) == (again.incident_id, again.alert_id)
+    assert later.incident_id != first.incident_id
 
 
 def test_what_an_event_says_an_alert_repeats() -> None:
     """Time, place, depth, object and zones of an alert are its event's."""
     event = track_event("entered", 1, depth_m=12, object={"category": "uav"})
     alert = book().take(event)[0]
-    shared = Alert.model_fields.keys() & type(event).model_fields.keys()
+    shared = (Alert.model_fields.keys() & type(event).model_fields.keys()) - {"minutes_left"}
     assert {"time", "lat", "lon", "depth_m", "object", "zones_version"} <= shared
     assert all(getattr(alert, name) == getattr(event, name) for name in shared)
     assert alert.time > T0
+
+
+THREAT = {
+    "confidence": "possible",
+    "regions": (),
+    "ahead": ({"place": "AA-1", "minutes_left": 4}, {"place": "AA-2", "minutes_left": 12}),
+    "minutes_left": 4,
+}
+
+
+def test_a_threat_warns_those_ahead_each_with_its_minutes() -> None:
+    """Regions ahead, the nation and the alliance are warned before anything is crossed."""
+    alerts = take(book(), "threatened", **THREAT)
+    assert [(a.place, a.minutes_left) for a in alerts] == [
+        ("AA-1", 4),
+        ("AA-2", 12),
+        ("AA", 4),
+        ("NATO", 4),
+    ]
+    assert {(a.incident_state, a.urgency, a.certainty) for a in alerts} == {
+        ("threat", "Expected", "Likely")
+    }
+    assert [a.response_type for a in alerts] == ["Prepare", "Prepare", "Monitor", "Monitor"]
+
+
+def test_minutes_are_told_when_they_pass_a_mark() -> None:
+    """A region hears at 10, 5, 2 and 1 minutes only; nation and alliance by the border's."""
+    by = book()
+    take(by, "threatened", **THREAT)
+    told = []
+    for number, minutes in enumerate([3, 2, 1, 0], 2):
+        ahead = ({"place": "AA-1", "minutes_left": minutes},)
+        ahead += ({"place": "AA-2", "minutes_left": minutes + 8},)
+        changes = {"ahead": ahead, "minutes_left": minutes, "changes": ("ahead",)}
+        alerts = take(by, "updated", start=number, **(THREAT | changes))
+        told.append([(alert.place, alert.minutes_left) for alert in alerts])
+    assert told == [
+        [],
+        [],
+        [("AA-1", 1), ("AA-2", 9), ("AA", 1), ("NATO", 1)],
+        [("AA-1", 0), ("AA", 0), ("NATO", 0)],
+    ]
+
+
+def test_a_threat_that_turns_away_is_cancelled() -> None:
+    """Every channel that was warned hears that the object no longer heads for it."""
+    by = book()
+    take(by, "threatened", **THREAT)
+    alerts = take(by, "receded", start=2, **THREAT)
+    assert {(a.place, a.message_type) for a in alerts} == {
+        (place, "Cancel") for place in ("AA-1", "AA-2", "AA", "NATO")
+    }
+    assert by.open == []
+
+
+def test_a_possible_violation_is_told_apart() -> None:
+    """What may have entered is possible to all; confirmed, only those it concerns hear it again."""
+    by = book()
+    doubt = {"confidence": "possible", "ahead": ({"place": "AA-2", "minutes_left": 7},)}
+    alerts = take(by, "entered", **doubt)
+    assert {alert.certainty for alert in alerts} == {"Possible"}
+    assert {a.place: a.response_type for a in alerts}["AA-1"] == "Prepare"
+    sure = take(by, "confirmed", start=2, ahead=doubt["ahead"])
+    assert [(a.place, a.certainty) for a in sure] == [
+        ("AA-1", "Observed"),
+        ("AA", "Observed"),
+        ("NATO", "Observed"),
+    ]
+    assert sure[0].response_type == "Shelter"
+
+
+def test_a_region_no_longer_ahead_hears_so() -> None:
+    """A region that the object turns away from is told, and not that it was ever there."""
+    by = book()
+    take(by, "entered", ahead=({"place": "AA-2", "minutes_left": 7},))
+    (dropped, *_) = take(by, "updated", start=2, changes=("ahead",))
+    assert (dropped.place, dropped.response_type) == ("AA-2", "Monitor")
+    assert "no longer heads for Northshire" in dropped.headline
+
+
+def test_what_is_a_fact_is_told_to_nobody() -> None:
+    """An object that appeared deep inside opens no incident."""
+    by = book()
+    assert take(by, "appeared", "updated", "lost", confidence="fact", changes=("place",)) == []
+    assert by.open == []
+
+
+def test_a_lost_object_has_a_search_radius_that_grows() -> None:
+    """The last place, how far the object can be from there by now, and how that grows."""
+    by = book()
+    moving = {"object": {"ground_speed_mps": 60.0, "accuracy_m": 50.0}}
+    take(by, "entered", **moving)
+    (lost, *_) = take(by, "lost", start=2, **moving)
+    assert (lost.search_radius_m, lost.search_growth_mps) == (3 * 50 + 60 * 60, 60.0)
+    assert "Search within 3.8 km" in lost.description

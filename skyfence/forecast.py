@@ -1,0 +1,132 @@
+"""How soon: the places a track will reach if it goes on, and how likely that is.
+
+A fan of straight courses about the present one, as wide as courses wander in the time looked ahead;
+each counts by its likelihood. The share of the fan that meets a border within the look-ahead is the
+likelihood of arriving, the middle of it says when.
+
+                 .-- 0.10
+              .-- 0.24
+    object  --- 0.32 -->  |border
+              '-- 0.24
+                 '-- 0.10
+
+Rays are planar lines between geodesic ends: at 60 km they err by some 100 m, far less than the fan
+is wide. Does not decide what is worth a warning (``story``).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from skyfence.airspace import Airspace
+from skyfence.geodesy import WGS84
+from skyfence.motion import Motion
+
+# Offsets of the rays in sigmas, and their weights (a normal density, normalised).
+_OFFSETS: Final = (0.0, -0.75, 0.75, -1.5, 1.5)
+_WEIGHTS: Final = (0.316, 0.239, 0.239, 0.103, 0.103)
+# Past this, planar rays err by more than the fan is wide, and a missile's would cross continents.
+_FURTHEST_M: Final = 500_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a place is reached, seconds from now, and the share of likely courses that do."""
+
+    seconds: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Arrivals at the protected airspace and at members' regions, by area index."""
+
+    border: Arrival | None = None
+    border_area: int | None = None
+    regions: Mapping[int, Arrival] | None = None
+
+
+def forecast(
+    airspace: Airspace,
+    place: tuple[float, float],
+    motion: Motion,
+    look_ahead_s: Callable[[str], float],
+    inside: frozenset[int],
+) -> Forecast:
+    """Look ahead from a place (lon, lat); ``inside`` are the areas that hold it."""
+    border, border_area = None, None
+    if not airspace.is_protected_at(inside):
+        border, border_area = _border(airspace, place, motion, look_ahead_s)
+    regions = _regions(airspace, place, motion, look_ahead_s("region"), inside)
+    return Forecast(border, border_area, regions)
+
+
+def _border(
+    airspace: Airspace,
+    place: tuple[float, float],
+    motion: Motion,
+    look_ahead_s: Callable[[str], float],
+) -> tuple[Arrival | None, int | None]:
+    horizons = {area: _horizon(airspace, area, look_ahead_s) for area in airspace.protected_areas}
+    horizon_s = _within_reach_s(motion, max(horizons.values(), default=0.0))
+    if horizon_s <= 0:
+        return None, None
+    met = airspace.first_met(_fan(place, motion, horizon_s))
+    best: tuple[Arrival | None, int | None] = (None, None)
+    for area in sorted(horizons.keys() & met.keys()):
+        arrival = _arrival([at * horizon_s for at in met[area]], horizons[area])
+        if arrival is not None and (best[0] is None or arrival.seconds < best[0].seconds):
+            best = (arrival, area)
+    return best
+
+
+def _regions(
+    airspace: Airspace,
+    place: tuple[float, float],
+    motion: Motion,
+    horizon_s: float,
+    inside: frozenset[int],
+) -> dict[int, Arrival]:
+    horizon_s = _within_reach_s(motion, horizon_s)
+    if horizon_s <= 0:
+        return {}
+    found: dict[int, Arrival] = {}
+    for area, fractions in airspace.first_met(_fan(place, motion, horizon_s)).items():
+        if area in airspace.member_regions and area not in inside:
+            arrival = _arrival([at * horizon_s for at in fractions], horizon_s)
+            if arrival is not None:
+                found[area] = arrival
+    return found
+
+
+def _horizon(airspace: Airspace, area: int, look_ahead_s: Callable[[str], float]) -> float:
+    """Return the look-ahead of a protected area; the union has the longest of its members'."""
+    kinds = airspace.protected_kinds if area == airspace.protected else None
+    return max(map(look_ahead_s, kinds or [airspace.zones[area].properties.kind]))
+
+
+def _within_reach_s(motion: Motion, horizon_s: float) -> float:
+    return min(horizon_s, _FURTHEST_M / motion.speed_mps)
+
+
+def _fan(
+    place: tuple[float, float], motion: Motion, seconds: float
+) -> Sequence[tuple[float, float, float, float]]:
+    spread_deg, metres = motion.spread_deg(seconds), motion.speed_mps * seconds
+    rays = []
+    for offset in _OFFSETS:
+        bearing = motion.course_deg + offset * spread_deg
+        lon, lat, _ = WGS84.fwd(*place, bearing, metres)
+        lon += 360.0 * round((place[0] - lon) / 360.0)  # a line, not a jump over the antimeridian
+        rays.append((*place, lon, lat))
+    return rays
+
+
+def _arrival(seconds: Sequence[float], horizon_s: float) -> Arrival | None:
+    hits = [(at, weight) for at, weight in zip(seconds, _WEIGHTS, strict=True) if at <= horizon_s]
+    if not hits:
+        return None
+    share = round(sum(weight for _, weight in hits), 3)
+    middle = seconds[0] if seconds[0] < inf else sum(at * w for at, w in hits) / share
+    return Arrival(round(middle), share)

@@ -1,0 +1,58 @@
+"""The public's text: what the people of a region may be told of an alert.
+
+From a model that has no field for a position, and in words that hold none: no place but the
+region's own, no track, no sensor, no speed, no identity. Whether and when it is published is for
+the region's authority to decide, and for who delivers it.
+"""
+
+from collections.abc import Mapping
+
+from skyfence.alert import Alert, PublicAlert, alert_id
+from skyfence.channels import Environment, public_channel
+
+_TEXTS: Mapping[str, str] = {
+    "Shelter": "Danger from the air in {region}. Take shelter now.",
+    "Prepare": "Possible danger from the air in {region}{soon}. Be ready to take shelter.",
+    "Monitor": "The danger from the air in {region} has moved away for now. Stay alert.",
+    "AllClear": "All clear in {region}: the danger from the air is over.",
+}
+_INSTRUCTIONS: Mapping[str, str] = {
+    "Shelter": "Go inside, keep away from windows and from debris. Report what fell to 112.",
+    "Prepare": "Stay near shelter and follow your authorities. Do not spread pictures.",
+    "Monitor": "Stay near shelter. Keep away from debris; report what fell to 112.",
+    "AllClear": "Keep away from debris; report what fell to 112.",
+}
+
+
+def public_alert(
+    alert: Alert, environment: Environment, names: Mapping[str, str]
+) -> PublicAlert | None:
+    """Return what the public hears of a region's alert; None for a nation's or the alliance's."""
+    if alert.place_kind != "region":
+        return None
+    channel = public_channel(environment, alert.place)
+    references = range(1, alert.step)
+    shared = PublicAlert.model_fields.keys() - {"alert_id", "channel", "references", "region"}
+    told = {name: getattr(alert, name) for name in shared}
+    text = _TEXTS[alert.response_type].format(
+        region=names.get(alert.place, alert.place), soon=_soon(alert.minutes_left)
+    )
+    exercise = "EXERCISE: " if environment is Environment.EXERCISE else ""
+    return PublicAlert(
+        **told
+        | {
+            "alert_id": alert_id(alert.incident_id, channel, alert.step),
+            "channel": channel,
+            "references": tuple(alert_id(alert.incident_id, channel, n) for n in references),
+            "region": alert.place,
+            "headline": exercise + text,
+            "instruction": _INSTRUCTIONS[alert.response_type],
+        }
+    )
+
+
+def _soon(minutes_left: int | None) -> str:
+    if minutes_left is None:
+        return ""
+    unit = "minute" if minutes_left == 1 else "minutes"
+    return f" in about {minutes_left} {unit}" if minutes_left else " within a minute"

@@ -1,0 +1,234 @@
+"""What needs no judgement: the rows of a frame whose tracks mean nothing new, found all at once.
+
+Most tracks, most of the time, meet no border, head for none that matters, and have no story. The
+few figures that prove it stand in columns, one slot a track; a row that passes is noted and costs
+no more. Every other row is judged in full, so this changes how fast the answer comes, never what
+it is: a test compares the two.
+
+    row -> known, alive, in order, no jump -> its cells lie in the set it is in, or no border near
+        -> civil as before, or too far from the protected border to matter  =>  quiet
+
+Does not judge (``tracking``) and knows no exception of its own: what is in doubt is judged.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skyfence.airspace import Airspace
+from skyfence.frame import Frame
+from skyfence.geodesy import SHORT_LAT_DEG, SHORT_LON_DEG
+from skyfence.grid import BOUNDARY, Grid
+from skyfence.permit import EMERGENCY_CODES, NO_ADDRESSES
+from skyfence.policy import CIVIL, NEVER_CIVIL
+from skyfence.rules import SECOND_MS, Rules
+from skyfence.state import Sight, TrackState
+
+Rows = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+
+# Below this the columns cost more than they save.
+FEWEST_ROWS: Final = 16
+_JUDGE: Final = -1  # in place of a set: this track is judged with every report
+# Longer than any degree of latitude or of longitude, metres (WGS 84).
+_LAT_DEG_M: Final = 111_700.0
+_LON_DEG_M: Final = 111_330.0
+_FIRST_SLOTS: Final = 64
+
+
+class Quiet:
+    """The tracks of one source, as columns; a slot is kept as long as its track is."""
+
+    def __init__(self, grid: Grid, airspace: Airspace, rules: Rules, look_ahead_s: float) -> None:
+        self._grid = grid
+        self._airspace = airspace
+        self._rules = rules
+        self._look_ahead_s = look_ahead_s
+        self._slots: dict[str, int] = {}
+        self._free: list[int] = []
+        self._columns: dict[str, npt.NDArray[Any]] = {
+            "time_ms": np.zeros(_FIRST_SLOTS, np.int64),
+            "lat": np.zeros(_FIRST_SLOTS),
+            "lon": np.zeros(_FIRST_SLOTS),
+            "x": np.zeros(_FIRST_SLOTS, np.int32),
+            "y": np.zeros(_FIRST_SLOTS, np.int32),
+            "set": np.full(_FIRST_SLOTS, _JUDGE, np.int32),
+            "civil": np.zeros(_FIRST_SLOTS, bool),
+            "row": np.full(_FIRST_SLOTS, -1, np.int32),  # of the frame; -1: the track has it
+            "frame": np.empty(_FIRST_SLOTS, object),
+        }
+
+    def sift(self, frame: Frame, due: Iterable[str]) -> Rows:
+        """Note the quiet rows of a frame; return the others, in order.
+
+        Tracks that are ``due`` have a timer that may run out in this frame, and are judged.
+        """
+        slots = self._slots_of(frame)
+        busy = [self._slots[name] for name in due if name in self._slots]
+        passing = self._passing(frame, slots, busy)
+        rows = np.flatnonzero(passing)
+        cells = self._grid.cells(frame.lons[rows], frame.lats[rows])
+        kept = self._stays(frame, rows, slots[rows], cells)
+        kept &= self._means_nothing(frame, rows, slots[rows], cells)
+        quiet = rows[kept]
+        self._note(frame, quiet, slots[quiet], (cells[0][kept], cells[1][kept]))
+        judged = np.ones(len(frame), dtype=bool)
+        judged[quiet] = False
+        return np.flatnonzero(judged)
+
+    def load(self, track: TrackState) -> None:
+        """Bring a track's last sight up to date with the rows noted here."""
+        slot = self._slots.get(track.track_id)
+        if slot is None or self._columns["row"][slot] < 0:
+            return
+        row = int(self._columns["row"][slot])
+        track.sight = Sight.of(self._columns["frame"][slot], row)
+        self._columns["row"][slot], self._columns["frame"][slot] = -1, None
+
+    def save(self, track: TrackState) -> None:
+        """Take in a track that was judged, and whether it must be again with every report."""
+        slot = self._slots.get(track.track_id)
+        if slot is None:
+            slot = self._slots[track.track_id] = self._new_slot()
+        sight, columns = track.sight, self._columns
+        columns["time_ms"][slot] = sight.time_ms
+        columns["lat"][slot], columns["lon"][slot] = sight.lat, sight.lon
+        x, y = self._grid.cells(np.array([sight.lon]), np.array([sight.lat]))
+        columns["x"][slot], columns["y"][slot] = x[0], y[0]
+        columns["set"][slot] = self._set_of(track)
+        columns["civil"][slot] = track.suppressed_by == CIVIL
+        columns["row"][slot], columns["frame"][slot] = -1, None
+
+    def drop(self, track_id: str) -> None:
+        """Forget a track."""
+        slot = self._slots.pop(track_id, None)
+        if slot is not None:
+            self._columns["set"][slot], self._columns["frame"][slot] = _JUDGE, None
+            self._columns["row"][slot] = -1
+            self._free.append(slot)
+
+    def _set_of(self, track: TrackState) -> int:
+        civil = track.suppressed_by == CIVIL
+        if not track.live or track.story is not None or track.stray is not None:
+            return _JUDGE
+        if not civil and (track.suppressed_by or self._airspace.is_protected_at(track.inside)):
+            return _JUDGE
+        number = self._grid.set_id(track.inside)
+        covering = self._airspace.covering(track.sight.lon, track.sight.lat)
+        limited = not covering.isdisjoint(self._airspace.limits)
+        return _JUDGE if limited else number
+
+    def _slots_of(self, frame: Frame) -> Rows:
+        find = self._slots.get
+        return np.array([find(name, -1) for name in frame.track_ids], dtype=np.intp)
+
+    def _passing(self, frame: Frame, slots: Rows, busy: list[int]) -> Mask:
+        """Mark rows of tracks that are known, once in the frame, in order and without a jump."""
+        times_ms, columns = self._columns["time_ms"], self._columns
+        seen = np.bincount(slots + 1, minlength=len(times_ms) + 1)[1:]
+        seen[busy] = 0
+        passing: Mask = (slots >= 0) & (seen[slots] == 1) & (columns["set"][slots] != _JUDGE)
+        passed_ms = frame.times_ms - times_ms[slots]
+        passing &= (passed_ms > 0) & (passed_ms <= self._rules.lost_after_ms)
+        passing &= ~_is_in(frame.batch.column("phase"), _ENDED)
+        up, along = np.abs(frame.lats - columns["lat"][slots]), frame.lons - columns["lon"][slots]
+        passing &= (up < SHORT_LAT_DEG) & (np.abs(along) < SHORT_LON_DEG)
+        metres = _LAT_DEG_M * up + _LON_DEG_M * np.abs(along) * np.cos(np.radians(frame.lats))
+        slowest = self._rules.slowest_limit_mps
+        passing &= metres <= slowest / SECOND_MS * passed_ms + self._rules.scatter_m / 2
+        return passing
+
+    def _stays(self, frame: Frame, rows: Rows, slots: Rows, cells: Any) -> Mask:
+        """Mark rows whose segment meets no border and stays in the track's set of areas."""
+        columns = self._columns
+        sets = columns["set"][slots]
+        found = self._grid.uniform(columns["x"][slots], columns["y"][slots], *cells)
+        stays: Mask = found == sets
+        doubt = np.flatnonzero(found == BOUNDARY)
+        if doubt.size:
+            slots, rows = slots[doubt], rows[doubt]
+            stays[doubt] = ~self._airspace.legs_meet(
+                columns["lon"][slots], columns["lat"][slots], frame.lons[rows], frame.lats[rows]
+            )
+            # What a border does not cut off is still the same set, save where a limit may hold.
+            stays[doubt] &= ~self._grid.have_limits(sets[doubt])
+        return stays
+
+    def _means_nothing(self, frame: Frame, rows: Rows, slots: Rows, cells: Any) -> Mask:
+        """Mark rows of civil flights as before, and of others too far from the border to matter."""
+        civil = self._columns["civil"][slots]
+        same: Mask = civil == civil_rows(frame.batch)[rows]
+        others = np.flatnonzero(same & ~civil)
+        if others.size:
+            clear_m = self._grid.clear_of_border_m(cells[0][others], cells[1][others])
+            speeds = _filled(frame, "ground_speed_mps", self._rules.unknown_speed_mps)
+            accuracies = _filled(frame, "accuracy_m", self._rules.unknown_accuracy_m)
+            own = rows[others]
+            reach_m = speeds[own] * self._look_ahead_s + 10 * accuracies[own]
+            same[others] = clear_m > reach_m + self._rules.reach_margin_m + _ROUNDING_M
+        return same
+
+    def _note(self, frame: Frame, rows: Rows, slots: Rows, cells: Any) -> None:
+        columns = self._columns
+        columns["time_ms"][slots] = frame.times_ms[rows]
+        columns["lat"][slots], columns["lon"][slots] = frame.lats[rows], frame.lons[rows]
+        columns["x"][slots], columns["y"][slots] = cells
+        columns["row"][slots] = rows
+        columns["frame"][slots] = frame
+
+    def _new_slot(self) -> int:
+        if self._free:
+            return self._free.pop()
+        slot = len(self._slots)
+        if slot >= len(self._columns["set"]):
+            for name, column in self._columns.items():
+                more = np.resize(column, 2 * len(column))
+                more[len(column) :] = {"set": _JUDGE, "row": -1, "frame": None}.get(name, 0)
+                self._columns[name] = more
+        return slot
+
+
+# The distance in the grid is a float32.
+_ROUNDING_M: Final = 10.0
+
+
+def civil_rows(batch: pa.RecordBatch) -> Mask:
+    """Mark the rows that ``policy.not_civil`` has nothing against, in no emergency."""
+    category, address = batch.column("category"), batch.column("icao_address")
+    code = batch.column("mode_3a")
+    addressed = _known(address) & ~_is_in(address, _NO_ADDRESSES)
+    coded = _known(code) & ~_is_in(category, _UNKNOWN)
+    civil: Mask = _known(batch.column("callsign")) & (addressed | coded)
+    return civil & ~_is_in(category, _NEVER_CIVIL) & ~_is_in(code, _EMERGENCY_CODES)
+
+
+def _options(values: Iterable[str]) -> pc.SetLookupOptions:
+    return pc.SetLookupOptions(pa.array(sorted(values), pa.string()))
+
+
+# Made once, and asked for below the friendly functions, which take three times as long.
+_ENDED: Final = _options(["ended"])
+_UNKNOWN: Final = _options(["unknown"])
+_NO_ADDRESSES: Final = _options(NO_ADDRESSES)
+_NEVER_CIVIL: Final = _options(NEVER_CIVIL)
+_EMERGENCY_CODES: Final = _options(EMERGENCY_CODES)
+_IS_IN: Final = pc.get_function("is_in")
+
+
+def _is_in(column: Any, options: pc.SetLookupOptions) -> Mask:
+    """Mark the values that are among some; one that is not known never is."""
+    return np.asarray(_IS_IN.call([column], options))
+
+
+def _known(column: Any) -> Mask:
+    if column.null_count == 0:
+        return np.ones(len(column), dtype=bool)
+    return np.asarray(column.is_valid())
+
+
+def _filled(frame: Frame, column: str, value: float) -> npt.NDArray[np.float64]:
+    return np.asarray(pc.fill_null(frame.batch.column(column), value))

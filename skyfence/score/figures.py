@@ -1,0 +1,268 @@
+"""The figures of a score: many tracks' measures summed up, and the aims that they are held to.
+
+measured tracks ─▶ cells (kind, sigma, noise) ─▶ one ``Figures`` for each detector ─▶ JSON
+              └──▶ all of them ──────────────▶ aims, each met or missed
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from skyfence.score.measure import SIGMAS, Entry, Measured, measure_engine, measure_naive
+from skyfence.score.noise import Noise
+from skyfence.score.traffic import SIGMAS_M, Kind
+from skyfence.score.trial import Result
+
+# The aims, from the issue that asked for the score.
+MOST_NUISANCES: Final = 1.0  # per 1,000 track-hours
+LEAST_LEAD_S: Final = 60.0
+# Where no event was seen in n hours, the rate is below 3/n with 95 % confidence (rule of three).
+_RULE_OF_THREE: Final = 3.0
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Tracks that stay outside: counts, and rates per 1,000 track-hours (None without hours)."""
+
+    tracks: int
+    hours: float
+    violations: int
+    confirmed: int
+    violations_rate: float | None
+    confirmed_rate: float | None
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Tracks that truly enter, times in seconds.
+
+    ``entries`` are those that were seen three sigma deep, of which none may be missed; ``shallow``
+    the others. Delays and leads are of the former.
+    """
+
+    entries: int
+    missed: int
+    missed_confirmed: int
+    shallow: int
+    shallow_told: int
+    delay_median_s: float | None
+    delay_p95_s: float | None
+    confirm_median_s: float | None
+    confirm_p95_s: float | None
+    lead_median_s: float | None
+    lead_60_share: float | None
+    deep: int
+    deep_late: int
+    early: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one detector made of some tracks; ``far`` is three sigma outside and more.
+
+    ``threats`` are those that no entry followed, ``baseless`` those among them when the true course
+    did not lead over the border. Rates per 1,000 track-hours.
+    """
+
+    tracks: int
+    hours: float
+    flaps: int
+    threats: int
+    baseless: int
+    threats_rate: float | None
+    baseless_rate: float | None
+    far: Outside
+    near: Outside
+    inside: Inside
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Tracks of one kind, sigma and noise, as both detectors judged them."""
+
+    kind: Kind
+    sigma_m: float
+    noise: Noise
+    engine: Figures
+    naive: Figures
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Something that the engine is held to; ``naive`` is the other detector's figure beside it."""
+
+    name: str
+    aim: str
+    engine: str
+    naive: str
+    met: bool
+
+
+@dataclass(frozen=True)
+class Score:
+    """All that a run found; ``hours`` are track-hours."""
+
+    seed: int
+    tracks: int
+    hours: float
+    reports: int
+    aims: tuple[Aim, ...]
+    cells: tuple[Cell, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return the score as a JSON document, figures rounded to what they can carry."""
+        return dict(_rounded(asdict(self)))
+
+
+def score_of(seed: int, results: Sequence[Result]) -> Score:
+    """Sum up the results of all trials."""
+    groups: dict[tuple[Kind, float, Noise], list[Result]] = defaultdict(list)
+    for result in results:
+        batch = result.batch
+        groups[batch.kind, batch.sigma_m, batch.noise].append(result)
+    cells = tuple(Cell(*name, *both(group)) for name, group in groups.items())
+    return Score(
+        seed=seed,
+        tracks=len(results),
+        hours=sum(one.hours for one in results),
+        reports=sum(one.reports for one in results),
+        aims=tuple(aims(results)),
+        cells=cells,
+    )
+
+
+def both(results: Sequence[Result]) -> tuple[Figures, Figures]:
+    """Return the engine's and the naive detector's figures on the same tracks."""
+    return figures(map(measure_engine, results)), figures(map(measure_naive, results))
+
+
+def figures(measured: Iterable[Measured]) -> Figures:
+    """Sum up one detector's measures."""
+    every = list(measured)
+    outside = [one for one in every if one.result.stays_outside]
+    hours = _hours(every)
+    threats = sum(one.threats for one in every)
+    baseless = sum(one.baseless for one in every)
+    return Figures(
+        tracks=len(every),
+        hours=hours,
+        flaps=sum(one.flaps for one in every),
+        threats=threats,
+        baseless=baseless,
+        threats_rate=_rate(threats, hours),
+        baseless_rate=_rate(baseless, hours),
+        far=_outside([one for one in outside if one.result.sigmas_outside >= SIGMAS]),
+        near=_outside([one for one in outside if one.result.sigmas_outside < SIGMAS]),
+        inside=_inside([one for one in every if not one.result.stays_outside]),
+    )
+
+
+def aims(results: Sequence[Result]) -> list[Aim]:
+    """Hold the engine to its aims, over all tracks; what no track can tell is left out."""
+    engine, naive = both(results)
+    found: list[Aim] = []
+    if engine.inside.entries + engine.inside.shallow:
+        missed = _none("missed, three sigma deep", engine, naive, lambda one: one.inside.missed)
+        deep = _none(
+            "deep entries confirmed later", engine, naive, lambda one: one.inside.deep_late
+        )
+        found += [missed, deep]
+    found += [aim for sigma_m in SIGMAS_M for aim in _nuisances(results, sigma_m)]
+    found.append(_none("flaps", engine, naive, lambda one: one.flaps))
+    return found + _lead([one for one in results if one.batch.kind is Kind.CROSSER])
+
+
+def _none(name: str, engine: Figures, naive: Figures, count: Callable[[Figures], int]) -> Aim:
+    return Aim(name, "0", str(count(engine)), str(count(naive)), met=count(engine) == 0)
+
+
+def _lead(straight: Sequence[Result]) -> list[Aim]:
+    if not straight:
+        return []
+    engine, naive = (one.inside.lead_median_s for one in both(straight))
+    met = engine is not None and engine >= LEAST_LEAD_S
+    name, aim = "median lead of straight crossers", f">= {LEAST_LEAD_S:.0f} s"
+    return [Aim(name, aim, _text(engine, " s"), _text(naive, " s"), met)]
+
+
+def _nuisances(results: Sequence[Result], sigma_m: float) -> list[Aim]:
+    own = [one for one in results if one.batch.sigma_m == sigma_m]
+    engine, naive = (one.far for one in both(own))
+    rate = engine.violations_rate
+    if rate is None:
+        return []
+    few = f", below {1_000.0 * _RULE_OF_THREE / engine.hours:.1f} (95 %)" if rate == 0.0 else ""
+    return [
+        Aim(
+            f"nuisances in 1,000 h, sigma {sigma_m:.0f} m",
+            f"<= {MOST_NUISANCES:.0f}",
+            f"{_text(rate)}{few} in {engine.hours:,.0f} h",
+            _text(naive.violations_rate),
+            met=rate <= MOST_NUISANCES,
+        )
+    ]
+
+
+def _outside(measured: Sequence[Measured]) -> Outside:
+    hours = _hours(measured)
+    violations = sum(one.violations for one in measured)
+    confirmed = sum(one.confirmed for one in measured)
+    rates = _rate(violations, hours), _rate(confirmed, hours)
+    return Outside(len(measured), hours, violations, confirmed, *rates)
+
+
+def _inside(measured: Sequence[Measured]) -> Inside:
+    every = [one.entry for one in measured if one.entry is not None]
+    entries = [one for one in every if one.sigmas >= SIGMAS]
+    shallow = [one for one in every if one.sigmas < SIGMAS]
+    delays = _known(entries, lambda one: one.delay_s)
+    confirms = _known(entries, lambda one: one.confirm_s)
+    leads = _known(entries, lambda one: one.lead_s)
+    return Inside(
+        entries=len(entries),
+        missed=len(entries) - len(delays),
+        missed_confirmed=len(entries) - len(confirms),
+        shallow=len(shallow),
+        shallow_told=sum(one.delay_s is not None for one in shallow),
+        delay_median_s=_quantile(delays, 0.5),
+        delay_p95_s=_quantile(delays, 0.95),
+        confirm_median_s=_quantile(confirms, 0.5),
+        confirm_p95_s=_quantile(confirms, 0.95),
+        lead_median_s=_quantile(leads, 0.5),
+        # Of all entries: what was never told led by nothing.
+        lead_60_share=sum(one >= LEAST_LEAD_S for one in leads) / len(entries) if entries else None,
+        deep=sum(one.deep for one in every),
+        deep_late=sum(one.deep and not one.deep_in_time for one in every),
+        early=sum(one.early for one in measured),
+    )
+
+
+def _hours(measured: Sequence[Measured]) -> float:
+    return sum(one.result.hours for one in measured)
+
+
+def _rate(count: int, hours: float) -> float | None:
+    return 1_000.0 * count / hours if hours else None
+
+
+def _known(entries: Sequence[Entry], value: Callable[[Entry], float | None]) -> list[float]:
+    return [found for found in map(value, entries) if found is not None]
+
+
+def _quantile(values: Sequence[float], share: float) -> float | None:
+    return float(np.quantile(values, share)) if values else None
+
+
+def _text(value: float | None, unit: str = "") -> str:
+    return "none" if value is None else f"{value:.1f}{unit}"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(one) for one in value]
+    return round(value, 3) if isinstance(value, float) else value

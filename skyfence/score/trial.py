@@ -1,0 +1,160 @@
+"""A trial: one batch of tracks, judged by the engine and by the naive detector side by side.
+
+What both said of a track is brought into one form, so that the same measures apply to both. When a
+message could first exist is the time of the report that made it known (``last_seen``): the time
+that it tells of may be earlier, and would flatter.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from skyfence.alert import Alert
+from skyfence.engine import Engine
+from skyfence.score.feed import frames_of
+from skyfence.score.naive import Naive, Seen
+from skyfence.score.traffic import START_MS, Batch, Track, tracks_of
+from skyfence.score.world import World, to_plane
+from skyfence.times import to_ms
+
+# How far ahead a warning may look, and how long a change of course may take to be noticed.
+_LOOK_AHEAD_S: Final = 300.0
+_TAKEN_IN_S: Final = 15.0
+
+# A story's states, and "possible": a violation that is not confirmed yet.
+State = Literal["threat", "possible", "violation", "lost", "exited", "closed"]
+
+
+@dataclass(frozen=True)
+class Said:
+    """Something that a detector said of a track.
+
+    ``true_depth_m`` is how deep inside the object truly was then, ``seen_depth_m`` how deep the
+    report itself was that the naive detector went by; negative outside. ``headed_in`` tells whether
+    its true course led over the border within five minutes.
+    """
+
+    state: State
+    at_ms: int
+    true_depth_m: float
+    seen_depth_m: float = 0.0
+    headed_in: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """One track: what was true of it, and what was said of it.
+
+    ``deepest_m`` is the greatest true depth at any of its reports; negative if always outside.
+    """
+
+    batch: Batch
+    reports: int
+    hours: float
+    entries_ms: tuple[float, ...]
+    exits_ms: tuple[float, ...]
+    closest_m: float
+    deepest_m: float
+    engine: tuple[Said, ...]
+    naive: tuple[Said, ...]
+
+    @property
+    def stays_outside(self) -> bool:
+        """Tell whether the object was never inside."""
+        return not self.entries_ms
+
+    @property
+    def sigmas_outside(self) -> float:
+        """Return how near one that stays outside came to the border, in sigma."""
+        return self.closest_m / self.batch.sigma_m
+
+    @property
+    def sigmas_inside(self) -> float:
+        """Return how deep inside it was when it was seen, in sigma."""
+        return self.deepest_m / self.batch.sigma_m
+
+
+class Bench:
+    """Both detectors, ready for one batch after the other; each batch is a run of its own."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._engine = Engine(world.zones)
+        self._naive = Naive(world.members)
+
+    def judge(self, seed: int, batch: Batch) -> list[Result]:
+        """Make a batch's tracks, have both detectors judge them, return what was said."""
+        tracks = tracks_of(self._world, seed, batch)
+        run = f"{batch.kind}-{batch.sigma_m:.0f}-{batch.noise}-{batch.number}".replace("_", "-")
+        alerts: dict[str, list[Alert]] = defaultdict(list)
+        seen: dict[str, list[Seen]] = defaultdict(list)
+        for frame in frames_of(self._world, tracks, run):
+            for alert in self._engine.take(frame).alerts:
+                alerts[alert.track_id].append(alert)
+            for one in self._naive.take(frame):
+                seen[one.track_id].append(one)
+        return [self._result(track, alerts[track.name], seen[track.name]) for track in tracks]
+
+    def _result(self, track: Track, alerts: list[Alert], seen: list[Seen]) -> Result:
+        times_ms = track.sent.times_ms
+        return Result(
+            batch=track.batch,
+            reports=len(times_ms),
+            hours=float(times_ms.max() - times_ms.min()) / 3_600_000.0,
+            entries_ms=tuple(START_MS + 1_000.0 * at for at in track.truth.entries_s),
+            exits_ms=tuple(START_MS + 1_000.0 * at for at in track.truth.exits_s),
+            closest_m=track.truth.closest_m,
+            deepest_m=float(track.true_depth_m(self._world, times_ms).max()),
+            engine=said_by_engine(self._world, track, alerts),
+            naive=said_by_naive(self._world, track, seen),
+        )
+
+
+def said_by_engine(world: World, track: Track, alerts: Iterable[Alert]) -> tuple[Said, ...]:
+    """Return what was said of a track: each change once, whatever the number of channels."""
+    found: list[tuple[State, int]] = []
+    for alert in alerts:
+        if alert.event != "airspace violation":
+            continue  # a situation is about several objects
+        new = (_state_of(alert), to_ms(alert.last_seen))
+        if not found or found[-1][0] != new[0]:
+            found.append(new)
+    depths = track.true_depth_m(world, [at_ms for _, at_ms in found])
+    return tuple(
+        Said(state, at_ms, depth, headed_in=state == "threat" and headed_in(world, track, at_ms))
+        for (state, at_ms), depth in zip(found, depths.tolist(), strict=True)
+    )
+
+
+def said_by_naive(world: World, track: Track, seen: Iterable[Seen]) -> tuple[Said, ...]:
+    """Return what the naive detector said, in the engine's words: it is always sure."""
+    found = list(seen)
+    states: dict[str, State] = {"enter": "violation", "exit": "exited"}
+    depths = track.true_depth_m(world, [one.time_ms for one in found])
+    places = to_plane(np.array([(one.lon, one.lat) for one in found]).reshape(-1, 2))
+    return tuple(
+        Said(states[one.what], one.time_ms, depth, seen_depth)
+        for one, depth, seen_depth in zip(
+            found, depths.tolist(), world.depth_m(places).tolist(), strict=True
+        )
+    )
+
+
+def headed_in(world: World, track: Track, at_ms: int) -> bool:
+    """Tell whether the true course led over the border at a time, or a few seconds before."""
+    seconds = (at_ms - START_MS) / 1_000.0 - np.arange(0.0, _TAKEN_IN_S + 1.0, _TAKEN_IN_S / 3.0)
+    seconds = np.maximum(seconds, track.path.seconds[0])
+    here, moved = track.path.at(seconds), track.path.at(seconds + 1.0) - track.path.at(seconds)
+    return any(
+        world.crossings(np.array([start, start + _LOOK_AHEAD_S * step]))
+        for start, step in zip(here, moved, strict=True)
+    )
+
+
+def _state_of(alert: Alert) -> State:
+    if alert.incident_state == "violation" and alert.certainty == "Possible":
+        return "possible"
+    return alert.incident_state

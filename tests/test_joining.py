@@ -1,0 +1,267 @@
+"""What joins tracks: one object and two sensors, a lost one seen again, two violations a day."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from builders import T0, clock, track_event
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skyfence.alert import Alert
+from skyfence.book import IncidentBook
+from skyfence.channels import Environment
+from skyfence.track_event import Event, TrackEvent
+
+FLYING = {"ground_speed_mps": 50.0, "course_deg": 90.0, "accuracy_m": 50.0}
+HERE = {"lat": 56.25, "lon": 27.1}
+Row = tuple[str, str, str, int]
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def event(kind: str, number: int, seconds: float, source: str, **changes: Any) -> TrackEvent:
+    """Return an event of a source's track T-SOURCE; it flies east at 50 m/s from HERE."""
+    given = {
+        "at": at(seconds),
+        "source": source,
+        "track_id": f"T-{source}",
+        "lat": 56.25,
+        "lon": 27.1 + seconds * 50 / 61_990,  # metres a degree of longitude at 56.25 N
+        "object": FLYING,
+    }
+    return track_event(kind, number, **(given | changes))
+
+
+def take(by: IncidentBook, *events: Event) -> list[Alert]:
+    return [alert for one in events for alert in by.take(one)]
+
+
+def clocks(seconds: float, *keys: str) -> list[Event]:
+    return [clock(at(seconds), key) for key in keys]
+
+
+def rows(alerts: list[Alert]) -> list[Row]:
+    return [(a.track_id, a.place, a.message_type, a.step) for a in alerts]
+
+
+def book() -> IncidentBook:
+    return IncidentBook(Environment.EXERCISE, {})
+
+
+def two(**changes: Any) -> list[Event]:
+    """Return what two sensors say of one object that enters, seen a second apart."""
+    return [
+        *clocks(0, "a", "b"),
+        event("entered", 1, 10, "a"),
+        event("entered", 1, 11, **({"source": "b"} | changes)),
+    ]
+
+
+def test_two_sensors_of_one_object_become_one_incident() -> None:
+    """Both open at once; when both clocks have come up to it, the later one is cancelled as one."""
+    by = book()
+    alerts = take(by, *two())
+    assert len({alert.incident_id for alert in alerts}) == 2
+    assert take(by, *clocks(10.9, "a", "b")) == []
+    joined = take(by, *clocks(12, "a", "b"))
+    assert [row for row in rows(joined) if row[2] == "Cancel"] == [
+        ("T-b", place, "Cancel", 2) for place in ("AA-1", "AA", "NATO")
+    ]
+    assert [row for row in rows(joined) if row[2] == "Update"] == [
+        ("T-a", place, "Update", 2) for place in ("AA-1", "AA", "NATO")
+    ]
+    (incident,) = by.open
+    assert [key.name for key in incident.strands] == ["a/T-a", "b/T-b"]
+    cancel, update = joined[0], joined[-1]
+    assert cancel.incidents == (update.incident_id,)
+    assert update.incidents == (cancel.incident_id,)
+    assert update.tracks == ("a/T-a", "b/T-b")
+    # A cancelled double is no all-clear: the object is still there.
+    assert cancel.response_type == "Monitor"
+    assert cancel.instruction == "Follow the incident that goes on: it is the same object."
+
+
+def test_a_region_warned_by_the_second_only_is_taken_over() -> None:
+    """Nobody who was warned of the cancelled incident is left without word of the other."""
+    by = book()
+    alerts = take(by, *two(regions=("AA-2",)), *clocks(12, "a", "b"))
+    last = {alert.place: alert for alert in alerts if alert.incident_id == by.open[0].incident_id}
+    assert (last["AA-2"].message_type, last["AA-2"].step) == ("Alert", 1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": "a", "track_id": "T-2"},
+        {"lat": 56.26},
+        {"object": FLYING | {"course_deg": 270.0}},
+        {"object": FLYING | {"ground_speed_mps": 90.0}},
+        {"run": "another"},
+    ],
+    ids=["the same sensor", "a kilometre apart", "another course", "another speed", "another run"],
+)
+def test_two_objects_stay_two(changes: dict[str, Any]) -> None:
+    """What one sensor sees twice, or lies apart, or flies otherwise, is not one object."""
+    by = book()
+    take(by, *two(**changes), *clocks(12, "a", "b"))
+    assert len(by.open) == 2
+
+
+@pytest.mark.parametrize(("other", "count"), [("ABC123", 1), ("ABC124", 2)])
+def test_an_address_decides(other: str, count: int) -> None:
+    """Two tracks with one ICAO address are one object wherever they seem to be; with two, never."""
+    by = book()
+    first = event("entered", 1, 10, "a", object=FLYING | {"icao_address": "ABC123"})
+    far = {"lat": 56.4 if count == 1 else 56.25}
+    second = event("entered", 1, 11, "b", object=FLYING | {"icao_address": other}, **far)
+    take(by, *clocks(0, "a", "b"), first, second, *clocks(12, "a", "b"))
+    assert len(by.open) == count
+
+
+def test_a_silent_source_is_not_waited_for() -> None:
+    """A source more than five minutes behind the others holds nothing up."""
+    by = book()
+    take(by, *clocks(0, "silent"), *two())
+    assert take(by, *clocks(299, "a", "b")) == []
+    assert take(by, *clocks(302, "a", "b"))
+
+
+def lost_and_found(seconds: float, lon: float, **changes: Any) -> tuple[IncidentBook, list[Alert]]:
+    """Lose a track at 100 s; let another enter the story so much later, at a longitude."""
+    by = book()
+    first = event("appeared", 1, 100 + seconds, "b", lon=lon, confidence="fact", **changes)
+    entered, lost = event("entered", 1, 40, "a"), event("lost", 2, 100, "a")
+    take(by, *clocks(0, "a", "b"), entered, lost, *clocks(100, "a", "b"))
+    return by, take(by, first, *clocks(101 + seconds, "a", "b"))
+
+
+def test_a_lost_object_is_seen_again_by_another_track() -> None:
+    """A track that begins where the lost one can be goes on with its story."""
+    by, alerts = lost_and_found(300, 27.35)
+    assert rows(alerts) == [("T-b", place, "Update", 3) for place in ("AA-1", "AA", "NATO")]
+    assert {alert.incident_state for alert in alerts} == {"violation"}
+    (incident,) = by.open
+    assert incident.teller.name == "b/T-b"
+    moved = event("updated", 2, 420, "b", changes=("deeper",), confidence="fact")
+    assert [row[1:] for row in rows(take(by, moved))] == [
+        ("AA", "Update", 4),
+        ("NATO", "Update", 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "lon", "changes"),
+    [
+        (300, 28.0, {}),
+        (1_900, 27.35, {}),
+        (300, 27.35, {"object": FLYING | {"category": "balloon"}}),
+    ],
+    ids=["too far", "too late", "another kind"],
+)
+def test_what_cannot_be_the_lost_one_is_not(
+    seconds: float, lon: float, changes: dict[str, Any]
+) -> None:
+    """Too far for its speed, half an hour later, or of another kind: it stays lost."""
+    object_ = {"object": FLYING | {"category": "uav"}}
+    by = book()
+    entered, lost = event("entered", 1, 40, "a", **object_), event("lost", 2, 100, "a", **object_)
+    first = event("appeared", 1, 100 + seconds, "b", **({"lon": lon} | changes), confidence="fact")
+    take(by, *clocks(0, "a", "b"), entered, lost, *clocks(100, "a", "b"))
+    assert take(by, first, *clocks(101 + seconds, "a", "b")) == []
+    assert by.open[0].state == "lost"
+
+
+def test_another_track_goes_on_when_the_teller_is_lost() -> None:
+    """The incident of two tracks is lost only for as long as it takes to ask the other."""
+    by = book()
+    take(by, *two(), *clocks(12, "a", "b"))
+    lost = take(by, event("lost", 2, 80, "a"))
+    assert {alert.incident_state for alert in lost} == {"lost"}
+    on = take(by, *clocks(81, "a", "b"))
+    assert {(alert.incident_state, alert.track_id) for alert in on} == {("violation", "T-b")}
+    assert "still seen" in on[0].headline
+
+
+def test_what_is_still_seen_when_the_teller_s_story_ends_is_told_anew() -> None:
+    """A second track that goes on inside after the first one's all-clear opens its own incident."""
+    by = book()
+    take(by, *two(), *clocks(12, "a", "b"))
+    take(by, event("exited", 2, 50, "a"), event("cleared", 3, 170, "a"))
+    alerts = take(by, event("sighted", 2, 171, "b"))
+    assert {(alert.message_type, alert.step) for alert in alerts} == {("Alert", 1)}
+
+
+def violation(source: str, hours: float, lat: float) -> TrackEvent:
+    return event("entered", 1, 3_600 * hours, source, lat=lat)
+
+
+def situations(alerts: list[Alert]) -> list[tuple[str, int, int]]:
+    found = [alert for alert in alerts if alert.event == "repeated airspace violations"]
+    assert {alert.channel for alert in found} <= {"exercise:alerts:NATO"}
+    return [(alert.message_type, alert.step, len(alert.incidents)) for alert in found]
+
+
+def test_two_violations_in_a_day_are_a_situation() -> None:
+    """The second raises it, a third updates it, and a day without another ends it."""
+    by = book()
+    hours = {"a": 0.0, "b": 20.0, "c": 30.0}
+    alerts = take(by, *clocks(0, "x"))
+    for number, (source, hour) in enumerate(hours.items()):
+        alerts += take(by, violation(source, hour, 56.1 + number / 10))
+        alerts += take(by, *clocks(3_600 * hour + 61, "x"))
+    assert situations(alerts) == [("Alert", 1, 2), ("Update", 2, 3)]
+    assert situations(take(by, *clocks(3_600 * 54 - 1, "x"))) == []
+    assert situations(take(by, *clocks(3_600 * 54, "x"))) == [("Cancel", 3, 3)]
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(86_399, 1), (86_400, 0)])
+def test_a_day_is_24_hours(seconds: float, count: int) -> None:
+    """A violation 24 hours after the other is not within 24 hours."""
+    by = book()
+    first, second = violation("a", 0, 56.1), violation("b", seconds / 3_600, 56.3)
+    alerts = take(by, *clocks(0, "x"), first, *clocks(61, "x"), second)
+    assert len(situations(alerts + take(by, *clocks(seconds + 61, "x")))) == count
+
+
+def test_one_object_is_one_violation() -> None:
+    """Two sensors' tracks that were joined do not make a situation."""
+    by = book()
+    assert situations(take(by, *two(), *clocks(12, "a", "b"), *clocks(200, "a", "b"))) == []
+
+
+def stories() -> dict[str, list[Event]]:
+    """Return what each of three sensors says, in its own order: a joined pair, and a second one."""
+    return {
+        "a": [*clocks(0, "a"), event("entered", 1, 10, "a"), *clocks(30, "a"), *clocks(95, "a")],
+        "b": [*clocks(0, "b"), event("entered", 1, 11, "b"), *clocks(30, "b"), *clocks(95, "b")],
+        "c": [
+            *clocks(0, "c"),
+            event("entered", 1, 20, "c", lat=56.4),
+            *clocks(30, "c"),
+            *clocks(95, "c"),
+        ],
+    }
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=12, max_size=12))
+def test_joins_do_not_depend_on_the_order_of_arrival(order: list[str]) -> None:
+    """However three partitions' messages interleave, the same tracks are joined, and told so."""
+    left = stories()
+    begin = [left[source].pop(0) for source in "abc"]  # every source is known
+    mixed = [left[source].pop(0) for source in order if left[source]]
+    rest = [one for source in "abc" for one in left[source]]
+    by = book()
+    alerts = take(by, *begin, *mixed, *rest)
+    told = {(a.alert_id, a.message_type, a.track_id, a.headline) for a in alerts}
+    expected_by = book()
+    straight = stories()
+    expected = take(
+        expected_by, *[one for row in zip(*straight.values(), strict=True) for one in row]
+    )
+    assert told == {(a.alert_id, a.message_type, a.track_id, a.headline) for a in expected}
+    assert {incident.incident_id for incident in by.open} == {
+        incident.incident_id for incident in expected_by.open
+    }

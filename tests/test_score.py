@@ -1,0 +1,510 @@
+"""The score: traffic with a known truth, the naive detector, and measures that can fail."""
+
+import io
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import shapely
+from builders import packed, seen
+from pyproj import Geod, Proj
+
+from skyfence.cli.main import main
+from skyfence.score.feed import frames_of
+from skyfence.score.figures import both, score_of
+from skyfence.score.measure import Measured, measure_engine, measure_naive, spells
+from skyfence.score.naive import Naive
+from skyfence.score.noise import Noise, errors
+from skyfence.score.path import Path as Flight
+from skyfence.score.path import truth_of
+from skyfence.score.plan import LONG_HOURS, batches
+from skyfence.score.traffic import SIGMAS_M, START_MS, Batch, Kind, Track, tracks_of
+from skyfence.score.trial import Bench, Result, Said, headed_in, said_by_engine
+from skyfence.score.world import BORDER, World, to_degrees
+from skyfence.times import from_ms
+
+SEED = 5
+TRACKS = 8
+SIGMA_M = 150.0
+MINUTE = 60
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(TRACKS)
+
+
+def batch(kind: Kind = Kind.CROSSER, sigma_m: float = SIGMA_M, noise: Noise = Noise.WHITE) -> Batch:
+    return Batch(kind, sigma_m, noise, 0)
+
+
+def made(world: World, kind: Kind, sigma_m: float = SIGMA_M, seed: int = SEED) -> list[Track]:
+    return tracks_of(world, seed, batch(kind, sigma_m))
+
+
+def depths(world: World, track: Track) -> np.ndarray:
+    """Return the true depth each tenth of a second."""
+    seconds = np.arange(track.path.seconds[0], track.path.seconds[-1], 0.1)
+    return world.depth_m(track.path.at(seconds))
+
+
+# The world and the truth
+
+
+def test_the_distance_to_the_border_is_the_geodesic_one(world: World) -> None:
+    """Up to 6 km from the border, depths agree within 5 cm with a projection about each point."""
+    rng = np.random.default_rng(SEED)
+    at = rng.uniform(0.0, 1.0, 60)
+    line = shapely.LineString(BORDER)
+    points = shapely.get_coordinates(shapely.line_interpolate_point(line, at, normalized=True))
+    points += rng.uniform(-4_000.0, 4_000.0, points.shape)
+    ring = to_degrees(shapely.get_coordinates(shapely.segmentize(world.member.exterior, 100.0)))
+    for (lon, lat), depth in zip(to_degrees(points), world.depth_m(points), strict=True):
+        local = Proj(proj="aeqd", lon_0=lon, lat_0=lat, ellps="WGS84")
+        border = shapely.LineString(np.stack(local(*ring.T), axis=1))
+        assert abs(depth) == pytest.approx(border.distance(shapely.Point(0.0, 0.0)), abs=0.05)
+
+
+def test_inside_is_what_the_zones_say(world: World) -> None:
+    """Depth is positive exactly where a copy's zone holds the point."""
+    rng = np.random.default_rng(SEED)
+    points = rng.uniform((-160_000.0, -30_000.0), (160_000.0, 30_000.0), (2_000, 2))
+    copy = 3
+    zone = next(one for one in world.zones.zones if one.id == f"AA{copy:02d}")
+    lons, lats = (to_degrees(points) + np.array([world.middle(copy), 0.0])).T
+    assert np.array_equal(shapely.contains_xy(zone.area, lons, lats), world.depth_m(points) > 0.0)
+
+
+def test_copies_lie_apart(world: World) -> None:
+    """No track of one copy comes near another copy's member, so that each is judged alone."""
+    reach_m = max(
+        float(np.abs(track.path.points[:, 0]).max())
+        for kind in Kind
+        for track in made(world, kind, 500.0)
+    )
+    lon_m = Geod(ellps="WGS84").inv(world.middle(0), 57.3, world.middle(1), 57.3)[2]
+    assert reach_m - BORDER[0, 0] + 20_000.0 < lon_m
+
+
+@pytest.mark.parametrize("kind", [Kind.CROSSER, Kind.CLIPPER])
+def test_crossings_are_exact(world: World, kind: Kind) -> None:
+    """At the second of an entry or exit the path is on the border, and changes sides there."""
+    for track in made(world, kind):
+        for at, sign in [(one, 1) for one in track.truth.entries_s] + [
+            (one, -1) for one in track.truth.exits_s
+        ]:
+            before, on, after = world.depth_m(track.path.at(np.array([at - 1e-3, at, at + 1e-3])))
+            assert abs(on) < 1e-3
+            assert before * sign < 0.0 < after * sign
+
+
+def test_the_nearest_point_of_a_path_may_be_between_its_vertices(world: World) -> None:
+    """A leg past the salient's tip is as near as the tip, though both of its ends are far."""
+    past = Flight(np.array([[-90e3, -20_400.0], [10e3, -20_400.0]]), np.array([0.0, 1_000.0]))
+    assert truth_of(world, past).closest_m == pytest.approx(400.0, abs=1.0)
+
+
+# Traffic
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_seed_makes_the_same_tracks(world: World, kind: Kind) -> None:
+    """The same seed gives the same reports to the last bit, another seed others."""
+    one, same = (made(world, kind) for _ in range(2))
+    assert all(np.array_equal(a.sent.points, b.sent.points) for a, b in zip(one, same, strict=True))
+    other = made(world, kind, seed=SEED + 1)
+    assert not np.array_equal(one[0].sent.points, other[0].sent.points)
+
+
+def test_a_track_does_not_depend_on_how_many_there_are(world: World) -> None:
+    """A smaller world has the first of the larger one's tracks."""
+    few = made(World(2), Kind.CLIPPER)
+    for one, other in zip(few, made(world, Kind.CLIPPER), strict=False):
+        assert np.array_equal(one.sent.points, other.sent.points)
+
+
+@pytest.mark.parametrize("kind", [Kind.ALONG, Kind.ALONG_GAPS])
+def test_along_the_border(world: World, kind: Kind) -> None:
+    """Who flies along it stays 250 m to 5 km outside at the closest, and is seen for an hour."""
+    for track in made(world, kind):
+        assert track.truth.stays_outside
+        assert 240.0 < track.truth.closest_m < 5_010.0
+        assert depths(world, track).max() == pytest.approx(-track.truth.closest_m, abs=1.0)
+        assert np.ptp(track.path.seconds) == pytest.approx(3_600.0)
+
+
+@pytest.mark.parametrize("sigma_m", SIGMAS_M)
+def test_turn_backs_stay_outside(world: World, sigma_m: float) -> None:
+    """They fly at the border and turn three to six sigma before it, by the true path."""
+    for track in made(world, Kind.TURN_BACK, sigma_m):
+        deepest = depths(world, track).max()
+        assert track.truth.stays_outside
+        assert -6.1 * sigma_m < deepest <= -3.0 * sigma_m
+        turns_s, ends_s = track.path.seconds[[1, -1]]
+        assert headed_in(world, track, START_MS + round(1_000 * turns_s))
+        assert not headed_in(world, track, START_MS + round(1_000 * ends_s))
+
+
+@pytest.mark.parametrize("sigma_m", SIGMAS_M)
+def test_clippers_reach_their_depth(world: World, sigma_m: float) -> None:
+    """They enter and leave once, 0.5 to 20 sigma deep, and some of them not three."""
+    deepest = np.array([depths(world, one).max() for one in made(world, Kind.CLIPPER, sigma_m)])
+    assert np.all((deepest > 0.45 * sigma_m) & (deepest < 20.1 * sigma_m))
+    assert np.ptp(deepest) > 8.0 * sigma_m
+
+
+@pytest.mark.parametrize("kind", [Kind.CROSSER, Kind.CROSSER_GAPS, Kind.CROSSER_JUMP])
+def test_crossers_come_from_afar_and_go_deep(world: World, kind: Kind) -> None:
+    """They enter once, ten minutes or more after they begin, and end over six sigma inside."""
+    for track in made(world, kind):
+        (entry,) = track.truth.entries_s
+        assert entry - track.path.seconds[0] >= 600.0
+        assert world.depth_m(track.path.points[-1:])[0] > 6.0 * SIGMA_M
+
+
+def test_white_and_correlated_errors() -> None:
+    """Both have the sigma in each direction; only correlated ones keep to e^-1 after 75 s."""
+    seconds = np.arange(200_000) * 2.5
+    for noise, kept in ((Noise.WHITE, 0.0), (Noise.CORRELATED, np.exp(-1.0))):
+        found = errors(noise, np.random.default_rng(SEED), seconds, 150.0)
+        assert found.std(axis=0) == pytest.approx([150.0, 150.0], rel=0.05)
+        both_ways = (found[:-30] * found[30:]).mean(axis=0) / 150.0**2
+        assert both_ways == pytest.approx([kept, kept], abs=0.05)
+
+
+def test_half_report_speed_and_course(world: World) -> None:
+    """Half of the tracks report speed and course, near the true ones; the others neither."""
+    talking = 0
+    for track in made(world, Kind.CROSSER):
+        silent = np.isnan(track.sent.speeds)
+        assert np.array_equal(silent, np.isnan(track.sent.courses))
+        assert silent.all() or not silent.any()
+        if not silent.any():
+            talking += 1
+            east, north = track.path.velocity(track.path.seconds[:1])[0]
+            assert track.sent.speeds.mean() == pytest.approx(np.hypot(east, north), rel=0.05)
+    assert talking == TRACKS / 2
+
+
+def test_what_befalls_reports(world: World) -> None:
+    """Gaps last 20 s and more, one report jumps 100 km, late and repeated ones come out of turn."""
+    gaps = [np.diff(one.sent.times_ms).max() for one in made(world, Kind.ALONG_GAPS)]
+    assert sorted(gaps)[TRACKS // 2] > 20_000
+    for track in made(world, Kind.CROSSER_JUMP):
+        true = track.path.at((track.sent.times_ms - START_MS) / 1_000.0)
+        off = np.hypot(*(track.sent.points - true).T)
+        assert (off > 50_000.0).sum() == 1
+    late = made(world, Kind.LATE)
+    waits = np.concatenate([one.sent.arrivals_ms - one.sent.times_ms for one in late])
+    assert 0 < np.mean(waits > 20_000) < 0.05 < np.mean(waits > 0) < 0.15
+    assert all(len(set(one.sent.times_ms.tolist())) < len(one.sent.times_ms) for one in late)
+    assert all(np.all(np.diff(one.sent.arrivals_ms) >= 0) for one in late)
+
+
+def test_the_long_run_is_long_enough() -> None:
+    """Where three in four stay far enough, it has 3,000 hours along the border for each sigma."""
+    for sigma_m in SIGMAS_M:
+        along = [one for one in batches(LONG_HOURS, 39) if one.sigma_m == sigma_m]
+        hours = 39 * sum(one.kind in (Kind.ALONG, Kind.ALONG_GAPS) for one in along)
+        assert 0.74 * hours > 2_700.0  # turn-backs and late ones add 350
+        assert {one.kind for one in along} == set(Kind)
+
+
+# Frames
+
+
+def test_frames_hold_every_report_in_order_of_arrival(world: World) -> None:
+    """All reports come once, at most 500 in a frame, none later than its frame's scan."""
+    tracks = made(world, Kind.LATE)
+    frames = list(frames_of(world, tracks, "run"))
+    assert sum(map(len, frames)) == sum(len(one.sent.times_ms) for one in tracks)
+    assert max(map(len, frames)) == 500
+    assert all(frame.times_ms.max() <= frame.scan_time_ms for frame in frames if len(frame))
+    scans = [frame.scan_time_ms for frame in frames]
+    assert scans == sorted(scans)
+    assert [frame.last for frame in frames] == [False] * (len(frames) - 1) + [True]
+    assert {name for frame in frames for name in frame.track_ids} == {one.name for one in tracks}
+
+
+def test_heartbeats_between_reports(world: World) -> None:
+    """A source that sees nothing for a minute says so every ten seconds."""
+    track = made(world, Kind.CROSSER)[0]
+    two = np.array([0, 1])
+    sent = replace(
+        track.sent.take(two),
+        times_ms=START_MS + 60_000 * two,
+        arrivals_ms=START_MS + 60_000 * two,
+    )
+    frames = list(frames_of(world, [replace(track, sent=sent)], "run"))
+    assert [(len(one), one.scan_time_ms - START_MS) for one in frames] == [
+        (1, 0),
+        *[(0, at) for at in range(10_000, 60_000, 10_000)],
+        (1, 60_000),
+        (0, 60_000),
+    ]
+
+
+# The naive detector
+
+
+def naive_says(*lons: float, times: Sequence[float] | None = None) -> list[str]:
+    """Return what the naive detector says of a track east and west of 27 degrees."""
+    detector = Naive(shapely.box(27.0, 56.0, 28.0, 57.0))
+    at = times or range(len(lons))
+    return [
+        one.what
+        for when, lon in zip(at, lons, strict=True)
+        for one in detector.take(packed(seen(when, lon)))
+    ]
+
+
+def test_the_naive_detector_flaps_on_noise() -> None:
+    """It says enter and exit whenever noise changes sides, and enter for a first sight inside."""
+    assert naive_says(26.9, 27.1, 26.9, 27.1, 27.2) == ["enter", "exit", "enter"]
+    assert naive_says(27.1) == ["enter"]
+
+
+def test_the_naive_detector_goes_by_arrival() -> None:
+    """A report of before that comes late makes it say exit, and the next one enter again."""
+    assert naive_says(26.9, 27.1, 26.9, 27.2, times=[0, 10, 5, 20]) == ["enter", "exit", "enter"]
+
+
+# What was said
+
+
+@dataclass(frozen=True)
+class FakeAlert:
+    """As much of an alert as is looked at."""
+
+    incident_state: str
+    last_seen: datetime
+    certainty: str = "Observed"
+    event: str = "airspace violation"
+
+
+def test_each_change_is_counted_once(world: World) -> None:
+    """Of several channels and updates the first counts, at its last report; situations do not."""
+
+    def alert(state: str, second: int, **changes: Any) -> FakeAlert:
+        return FakeAlert(state, from_ms(START_MS + 1_000 * second), **changes)
+
+    said = said_by_engine(
+        world,
+        made(world, Kind.CROSSER)[0],
+        [  # type: ignore[list-item]
+            *(alert("threat", 100, certainty="Likely") for _ in range(3)),
+            alert("violation", 200, certainty="Possible"),
+            alert("violation", 210),
+            alert("violation", 260),
+            alert("violation", 270, event="repeated airspace violations"),
+            alert("lost", 300),
+        ],
+    )
+    assert [(one.state, (one.at_ms - START_MS) / 1_000) for one in said] == [
+        ("threat", 100),
+        ("possible", 200),
+        ("violation", 210),
+        ("lost", 300),
+    ]
+
+
+# Measures: an object that enters at 1,000 s and stays, unless said otherwise
+
+
+def say(*states: tuple[str, float], depth_m: float = 0.0, seen_m: float = 0.0) -> tuple[Said, ...]:
+    return tuple(
+        Said(state, START_MS + round(1_000 * at), depth_m, seen_m)  # type: ignore[arg-type]
+        for state, at in states
+    )
+
+
+def result(
+    *states: tuple[str, float],
+    naive: tuple[Said, ...] = (),
+    entries: Sequence[float] = (1_000,),
+    exits: Sequence[float] = (),
+    closest_m: float = 0.0,
+    deepest_m: float = 20 * SIGMA_M,
+    depth_m: float = 0.0,
+) -> Result:
+    return Result(
+        batch=batch(),
+        reports=1_000,
+        hours=0.5,
+        entries_ms=tuple(START_MS + 1_000.0 * at for at in entries),
+        exits_ms=tuple(START_MS + 1_000.0 * at for at in exits),
+        closest_m=closest_m,
+        deepest_m=deepest_m,
+        engine=say(*states, depth_m=depth_m),
+        naive=naive,
+    )
+
+
+def measured(*states: tuple[str, float], **changes: Any) -> Measured:
+    return measure_engine(result(*states, **changes))
+
+
+def test_a_crosser_told_well() -> None:
+    """Warned 300 s ahead, possible after 5 s, confirmed after 12: no flap, nothing early."""
+    found = measured(("threat", 700), ("possible", 1_005), ("violation", 1_012), ("lost", 1_500))
+    assert found.entry is not None
+    assert (found.entry.lead_s, found.entry.delay_s, found.entry.confirm_s) == (300, 5, 12)
+    assert (found.violations, found.confirmed) == (1, 1)
+    assert (found.flaps, found.early, found.threats) == (0, 0, 0)
+
+
+def test_a_crosser_never_told_is_missed() -> None:
+    """Without a violation, possible or confirmed, it is missed; with possible only unconfirmed."""
+    missed, possible = result(("threat", 700)), result(("possible", 1_010))
+    inside = both([missed, possible])[0].inside
+    assert (inside.entries, inside.missed, inside.missed_confirmed) == (2, 1, 2)
+
+
+def test_what_was_called_off_before_is_no_help() -> None:
+    """A violation or threat that was over before the entry is neither told nor lead."""
+    found = measured(("threat", 300), ("violation", 400), ("exited", 500), ("closed", 600))
+    assert found.entry is not None
+    assert (found.entry.delay_s, found.entry.lead_s) == (None, None)
+    again = measured(("threat", 300), ("closed", 500), ("threat", 880), ("violation", 1_004))
+    assert again.entry is not None
+    assert again.entry.lead_s == 120
+    assert again.threats == 1
+
+
+def test_a_shallow_entry_may_go_untold() -> None:
+    """An object never seen three sigma deep is not missed; it is counted apart."""
+    inside = both([result(deepest_m=2.9 * SIGMA_M, exits=[1_010])])[0].inside
+    assert (inside.entries, inside.missed, inside.shallow, inside.shallow_told) == (0, 0, 1, 0)
+
+
+@pytest.mark.parametrize("over", ["exited", "closed"])
+def test_flaps(over: str) -> None:
+    """A violation that comes back is a flap, unless the object did; lost and found is none."""
+    back = [("violation", 1_010.0), (over, 1_100.0), ("violation", 1_200.0)]
+    assert measured(*back).flaps == 1
+    assert measured(*back, entries=[], closest_m=100.0, deepest_m=-100.0).flaps == 1
+    assert measured(*back, entries=[1_000, 1_195], exits=[1_090]).flaps == 0
+    assert measured(("violation", 1_010), ("lost", 1_100), ("violation", 1_200)).flaps == 0
+
+
+def test_lost_stands() -> None:
+    """A violation that is lost has not ended; exited ends it."""
+    first, second = spells(
+        say(("violation", 10), ("lost", 20), ("violation", 30), ("exited", 40), ("possible", 50))
+    )
+    assert (first.end_ms, second.end_ms) == (START_MS + 40_000, None)
+    assert (first.confirmed is not None, second.confirmed is not None) == (True, False)
+
+
+def test_nuisances_far_and_near() -> None:
+    """A violation told of an object outside is a nuisance, by whether three sigma lay between."""
+    outside = {"entries": [], "deepest_m": -400.0}
+    far = result(("possible", 100), ("exited", 200), closest_m=3.0 * SIGMA_M, **outside)
+    near = result(("violation", 100), closest_m=2.9 * SIGMA_M, **outside)
+    calm = result(closest_m=4.0 * SIGMA_M, **outside)
+    found = both([far, near, calm])[0]
+    assert (found.far.violations, found.far.confirmed, found.far.hours) == (1, 0, 1.0)
+    assert found.far.violations_rate == 1_000.0
+    assert (found.near.violations, found.near.confirmed, found.near.tracks) == (1, 1, 1)
+
+
+def test_early_violations() -> None:
+    """A violation is early while the object, not yet in, was truly three sigma outside."""
+    assert measured(("violation", 500), depth_m=-3.0 * SIGMA_M).early == 1
+    assert measured(("violation", 990), depth_m=-2.9 * SIGMA_M).early == 0
+    assert measured(("violation", 1_020), exits=[1_010], depth_m=-4.0 * SIGMA_M).early == 0
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "seen_sigmas", "deep", "late"),
+    [(1_002, 3.1, 1, 0), (1_004, 3.1, 1, 1), (None, 3.1, 1, 1), (1_004, 2.9, 0, 0)],
+)
+def test_deep_entries(confirmed: int | None, seen_sigmas: float, deep: int, late: int) -> None:
+    """Where the naive detector's report is over three sigma deep, the engine is sure by it."""
+    states = [("possible", 1_002.0)] + ([("violation", float(confirmed))] if confirmed else [])
+    naive = say(("violation", 1_002.0), seen_m=seen_sigmas * SIGMA_M)
+    inside = both([result(*states, naive=naive)])[0].inside
+    assert (inside.deep, inside.deep_late) == (deep, late)
+
+
+def test_threats_that_no_entry_followed() -> None:
+    """A threat counts if the object was outside until it was over; baseless without a reason."""
+    turned = measured(("threat", 100), ("closed", 300), entries=[], deepest_m=-500.0)
+    assert (turned.threats, turned.baseless) == (1, 1)
+    assert measured(("threat", 900), ("closed", 1_300)).threats == 0
+    reason = replace(turned.result, engine=(replace(turned.result.engine[0], headed_in=True),))
+    assert (measure_engine(reason).threats, measure_engine(reason).baseless) == (1, 0)
+
+
+def test_both_detectors_are_measured_alike() -> None:
+    """The naive detector's enter is a confirmed violation, its exit the end of it."""
+    naive = say(("violation", 1_001), ("exited", 1_003), ("violation", 1_006))
+    found = measure_naive(result(naive=naive))
+    assert (found.violations, found.confirmed, found.flaps) == (2, 2, 1)
+    assert found.entry is not None
+    assert found.entry.delay_s == 1
+
+
+def test_aims_can_be_missed() -> None:
+    """Each aim is met by a good result and missed by a bad one."""
+    outside = {"entries": [], "deepest_m": -900.0, "closest_m": 900.0}
+    deep = say(("violation", 1_002), seen_m=5.0 * SIGMA_M)
+    good = [
+        result(("threat", 700), ("violation", 1_002), naive=deep),
+        result(**outside),
+    ]
+    met = {aim.name: aim.met for aim in score_of(SEED, good).aims}
+    assert set(met.values()) == {True}
+    bad = [
+        result(("threat", 990), ("violation", 1_006), naive=deep),
+        result(),
+        result(("violation", 10), ("exited", 20), ("violation", 30), **outside),
+    ]
+    missed = {aim.name: aim.met for aim in score_of(SEED, bad).aims}
+    assert missed.keys() == met.keys()
+    assert set(missed.values()) == {False}
+
+
+# All together
+
+
+def test_a_batch_is_judged_alike_whatever_came_before() -> None:
+    """A batch's results depend on its name and the seed, not on what was judged before."""
+    world = World(2)
+    one, other = Bench(world), Bench(world)
+    other.judge(SEED, batch(Kind.CLIPPER, 50.0))
+    found = one.judge(SEED, batch())
+    assert other.judge(SEED, batch()) == found
+    assert all(result.engine for result in found)
+    assert all(result.naive for result in found)
+
+
+def test_the_command(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    """It writes one JSON document with aims and a cell of each kind, sigma and noise, and a PNG."""
+    chart = tmp_path / "score.png"
+    kinds = ["--kind", "crosser", "--kind", "turn_back"]
+    arguments = ["--json", "--tracks", "1", *kinds, "--chart", str(chart)]
+    monkeypatch.setattr(sys, "argv", ["skyfence", "score", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    document = json.load(io.StringIO(capsys.readouterr().out))
+    assert (document["seed"], document["tracks"]) == (1, 12)
+    assert len(document["cells"]) == 2 * len(SIGMAS_M) * len(Noise)
+    assert {"engine", "naive", "met"} <= document["aims"][0].keys()
+    assert chart.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_command_refuses_two_lengths(monkeypatch: Any, capsys: Any) -> None:
+    """--long and --hours together are one line and exit code 2."""
+    monkeypatch.setattr(sys, "argv", ["skyfence", "score", "--long", "--hours", "3"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "skyfence: --long and --hours exclude one another\n"
