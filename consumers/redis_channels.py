@@ -20,10 +20,9 @@ from skyfence.settings import Settings
 _STEPS_KEPT_S: Final = 7 * 24 * 3600
 # KEYS: the chain's last step. ARGV: step, seconds to keep it, channel, message.
 _PUBLISH_IF_NEWER: Final = """
-if tonumber(ARGV[1]) <= tonumber(redis.call('GET', KEYS[1]) or '0') then return 0 end
+if tonumber(ARGV[1]) <= tonumber(redis.call('GET', KEYS[1]) or '0') then return -1 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
-redis.call('PUBLISH', ARGV[3], ARGV[4])
-return 1
+return redis.call('PUBLISH', ARGV[3], ARGV[4])
 """
 
 
@@ -40,8 +39,8 @@ class RedisChannels:
         """Connect; raise ``UnavailableError`` where Redis does not answer."""
         return cls(await connect(settings), settings.environment)
 
-    async def deliver(self, message: AlertMessage) -> bool:
-        """Publish an alert if it is newer than the last of its chain."""
+    async def deliver(self, message: AlertMessage) -> int | None:
+        """Publish an alert if it is newer than the last of its chain; return who received it."""
         alert = message.alert
         key = steps_key(self._environment, alert.place, str(alert.incident_id))
         values: list[str | int | bytes] = [
@@ -51,9 +50,10 @@ class RedisChannels:
             message.to_json(),
         ]
         try:
-            return bool(await self._publish(keys=[key], args=values))
+            receivers = int(await self._publish(keys=[key], args=values))
         except (RedisError, OSError) as error:
             raise UnavailableError(f"redis took no alert: {error}") from None
+        return None if receivers < 0 else receivers
 
     async def close(self) -> None:
         """Disconnect."""

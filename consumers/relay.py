@@ -7,6 +7,7 @@ growing pauses, then the process gives up with an error and whoever runs it star
 
 import asyncio
 import time
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -21,7 +22,7 @@ from skyfence.errors import UnavailableError
 from skyfence.model import why_invalid
 from skyfence.rejected import Rejected
 from skyfence.settings import Settings
-from skyfence.times import from_ms
+from skyfence.times import LATEST_MS, from_ms
 
 log = structlog.get_logger()
 
@@ -81,11 +82,20 @@ class Relay:
             await self._reject(record, why_invalid(error))
             return
         message = AlertMessage(alert=alert, timeline=_timeline(record))
-        news = await self._deliver(message)
-        event = "alert.delivered" if news else "alert.repeated"
-        log.info(event, channel=alert.channel, step=alert.step, incident=str(alert.incident_id))
+        receivers = await self._deliver(message)
+        incident = str(alert.incident_id)
+        if receivers is None:
+            log.info("alert.repeated", channel=alert.channel, step=alert.step, incident=incident)
+        else:
+            log.info(
+                "alert.published",
+                channel=alert.channel,
+                step=alert.step,
+                incident=incident,
+                receivers=receivers,
+            )
 
-    async def _deliver(self, message: AlertMessage) -> bool:
+    async def _deliver(self, message: AlertMessage) -> int | None:
         for pause_s in _PAUSES_S:
             try:
                 return await self._sink.deliver(message)
@@ -104,8 +114,15 @@ class Relay:
 def _timeline(record: Any) -> Timeline:
     headers = dict(record.headers)
     known = {
-        name: from_ms(int(headers[name]))
+        name: instant
         for name in ("observed", "published", "decided")
-        if name in headers
+        if (instant := _instant(headers.get(name, b""))) is not None
     }
     return Timeline(**known, delivered=from_ms(round(time.time() * 1000)))
+
+
+def _instant(value: bytes) -> datetime | None:
+    """Return milliseconds in a header as an instant; what is unreadable holds up no alert."""
+    if not (value.isdigit() and len(value) <= 15 and int(value) <= LATEST_MS):
+        return None
+    return from_ms(int(value))

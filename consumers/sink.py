@@ -12,8 +12,8 @@ from skyfence.alert import AlertMessage
 class Sink(Protocol):
     """Where alerts go."""
 
-    async def deliver(self, message: AlertMessage) -> bool:
-        """Hand an alert over; return False where it was not news.
+    async def deliver(self, message: AlertMessage) -> int | None:
+        """Hand an alert over; return how many took it there and then, None if it was no news.
 
         Raises ``UnavailableError`` where it cannot be handed over now.
         """

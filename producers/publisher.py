@@ -38,8 +38,10 @@ class Publisher:
         """Connect; raise ``UnavailableError`` where no broker answers."""
         try:
             await self._producer.start()
-        except KafkaError as error:
+        except BaseException as error:
             await self._producer.stop()
+            if not isinstance(error, KafkaError):
+                raise
             raise UnavailableError(
                 f"kafka at {self._bootstrap} cannot be reached: {error}"
             ) from None

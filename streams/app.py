@@ -15,7 +15,8 @@ from mode import CrashingSupervisor
 
 from skyfence import health
 from skyfence.airspace import Airspace
-from skyfence.files import load_zones
+from skyfence.files import load_policy, load_zones
+from skyfence.policy import Policy
 from skyfence.settings import Settings, load
 from skyfence.zones import ZoneSet
 from streams.incident_agent import IncidentAgent
@@ -28,12 +29,19 @@ _COMMIT_INTERVAL_S = 0.5
 _SESSION_TIMEOUT_S = 6.0
 
 
-def build(settings: Settings, zones: ZoneSet) -> faust.App:
+def build(settings: Settings, zones: ZoneSet, policy: Policy) -> faust.App:
     """Make the app of an environment, its agents attached."""
     topics = settings.topics
     app = _app(settings)
-    tracks = TrackAgent(Airspace(zones), settings.environment, Outbox(app, topics))
+    tracks = TrackAgent(Airspace(zones), policy, settings.environment, Outbox(app, topics))
     incidents = IncidentAgent(zones.names, settings.environment, Outbox(app, topics))
+
+    async def note_assigned(_: faust.App, assigned: Any, **__: Any) -> None:
+        tracks.assigned(tp.partition for tp in assigned if tp.topic == topics.tracks)
+        incidents.assigned(tp.partition for tp in assigned if tp.topic == topics.track_events)
+
+    # Faust keeps a weak reference only: without this the handler is gone at once.
+    app.on_partitions_assigned.connect(note_assigned, weak=False)
 
     async def judge_tracks(stream: Any) -> None:
         async for event in stream.noack().events():
@@ -84,4 +92,5 @@ def __getattr__(name: str) -> faust.App:
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     settings = load()
-    return build(settings, load_zones(settings.zones, settings.regions))
+    zones = load_zones(settings.zones, settings.regions)
+    return build(settings, zones, load_policy(settings.policy))

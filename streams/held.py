@@ -1,14 +1,15 @@
 """State held for the partitions of a worker, each with the offset it covers.
 
 State and offset belong together: a message below the offset is in the state already (Kafka hands
-some out again after a rebalance) and is not judged twice; one beyond it means that others have
-worked on the partition meanwhile, and the state is begun anew.
+some out again after a rebalance) and is not judged twice. When a partition comes back and its first
+message is beyond the offset, others have worked on it meanwhile, and the state is begun anew; a gap
+later on is only what compaction or a transaction's marker left.
 
 This is the place of the checkpoint: what ``begin`` makes empty today will be loaded from it, and
 ``covered`` is where it will be written.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -23,6 +24,7 @@ State = TypeVar("State")
 class _Entry(Generic[State]):
     state: State
     next_offset: int
+    returned: bool = False  # the partition was assigned anew, and nothing of it read since
 
 
 class Held(Generic[State]):
@@ -39,10 +41,17 @@ class Held(Generic[State]):
         if entry is not None and offset < entry.next_offset:
             log.info("message.repeated", agent=self._agent, partition=partition, offset=offset)
             return None
-        if entry is None or offset > entry.next_offset:
+        if entry is None or (entry.returned and offset > entry.next_offset):
             log.info("state.begun", agent=self._agent, partition=partition, offset=offset)
             entry = self._entries[partition] = _Entry(self._begin(), offset)
+        entry.returned = False
         return entry.state
+
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """Note that partitions were handed out anew: others may have had them meanwhile."""
+        for partition in partitions:
+            if partition in self._entries:
+                self._entries[partition].returned = True
 
     def covered(self, partition: int, offset: int) -> None:
         """Note that a message is in the state, and all that follows from it is stored."""

@@ -5,18 +5,18 @@ An event is acknowledged only when its alerts are stored.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
 
+from skyfence.book import IncidentBook
 from skyfence.channels import Environment, Topics
-from skyfence.incident import IncidentBook
 from skyfence.model import why_invalid
-from skyfence.track_event import TrackEvent
+from skyfence.track_event import Event, parse_event
 from streams.held import Held
-from streams.outbox import Outbox, published_headers
+from streams.outbox import Outbox, decided_headers
 
 log = structlog.get_logger()
 
@@ -29,13 +29,17 @@ class IncidentAgent:
         self._outbox = outbox
         self._held = Held("incident", lambda: IncidentBook(environment, names))
 
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """Note which partitions were handed to this worker anew."""
+        self._held.assigned(partitions)
+
     async def take(self, message: Any) -> None:
         """Judge one message; return when its alerts are stored."""
         book = self._held.state_for(message.partition, message.offset)
         if book is None:
             return
         try:
-            event = TrackEvent.model_validate_json(message.value or b"")
+            event = parse_event(message.value or b"")
         except ValidationError as error:
             await self._outbox.reject(message, why_invalid(error))
         else:
@@ -43,9 +47,8 @@ class IncidentAgent:
         await self._outbox.stored()
         self._held.covered(message.partition, message.offset)
 
-    async def _tell(self, message: Any, book: IncidentBook, event: TrackEvent) -> None:
-        headers = published_headers(message, event.last_seen)
-        headers["decided"] = str(round(time.time() * 1000)).encode()
+    async def _tell(self, message: Any, book: IncidentBook, event: Event) -> None:
+        headers = decided_headers(message, round(time.time() * 1000))
         for alert in book.take(event):
             key = str(alert.incident_id)
             await self._outbox.send(self._topics.alerts, key, alert.to_json(), headers)

@@ -6,6 +6,7 @@ agent acknowledges its input only after ``stored``.
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from datetime import datetime
 from typing import Any
 
 import faust
@@ -55,10 +56,22 @@ def timestamp_ms(message: Any) -> int:
     return round(float(message.timestamp) * 1000)
 
 
-def published_headers(message: Any, observed: Any) -> dict[str, bytes]:
-    """Return the timeline so far: when it was observed, and when its frame reached Kafka."""
-    published = headers_of(message).get("published", str(timestamp_ms(message)).encode())
-    return {"observed": str(to_ms(observed)).encode(), "published": published}
+def observed_headers(frame: Any, observed: datetime) -> dict[str, bytes]:
+    """Return the timeline of a track event: when it was observed, when its frame reached Kafka.
+
+    What a frame's own headers say of it is its sender's word, and not taken over.
+    """
+    return {
+        "observed": str(to_ms(observed)).encode(),
+        "published": str(timestamp_ms(frame)).encode(),
+    }
+
+
+def decided_headers(event: Any, decided_ms: int) -> dict[str, bytes]:
+    """Return the timeline of an alert: its event's, and when it was decided."""
+    known = headers_of(event)
+    earlier = {name: known[name] for name in ("observed", "published") if name in known}
+    return earlier | {"decided": str(decided_ms).encode()}
 
 
 def headers_of(message: Any) -> dict[str, bytes]:

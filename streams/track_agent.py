@@ -4,6 +4,7 @@ Thin around ``Tracker``. A frame is acknowledged only when everything that follo
 stored. Input that cannot be used is kept in ``rejected`` and never stops the agent.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -13,9 +14,11 @@ from skyfence.channels import Environment, Topics
 from skyfence.decode import Decoded, Message, decode_message
 from skyfence.errors import InputError
 from skyfence.facts import Facts
+from skyfence.policy import Policy
+from skyfence.track_event import SourceClock
 from skyfence.tracking import Tracker
 from streams.held import Held
-from streams.outbox import Outbox, headers_of, published_headers, timestamp_ms
+from streams.outbox import Outbox, headers_of, observed_headers, timestamp_ms
 
 log = structlog.get_logger()
 
@@ -23,11 +26,17 @@ log = structlog.get_logger()
 class TrackAgent:
     """Judges the messages of the partitions of ``tracks`` that a worker has."""
 
-    def __init__(self, airspace: Airspace, environment: Environment, outbox: Outbox) -> None:
+    def __init__(
+        self, airspace: Airspace, policy: Policy, environment: Environment, outbox: Outbox
+    ) -> None:
         self._environment = environment
         self._topics = Topics(environment)
         self._outbox = outbox
-        self._held = Held("track", lambda: Tracker(airspace, environment))
+        self._held = Held("track", lambda: Tracker(airspace, environment, policy))
+
+    def assigned(self, partitions: Iterable[int]) -> None:
+        """Note which partitions were handed to this worker anew."""
+        self._held.assigned(partitions)
 
     async def take(self, message: Any) -> None:
         """Judge one message; return when all that follows from it is stored."""
@@ -58,7 +67,13 @@ class TrackAgent:
             key = f"{crossing.source}/{crossing.track_id}"
             await self._outbox.send(self._topics.crossings, key, crossing.to_json(), {})
         for event in facts.events:
+            if isinstance(event, SourceClock):
+                headers = observed_headers(message, event.time)
+                await self._outbox.send(
+                    self._topics.track_events, event.key, event.to_json(), headers
+                )
+                continue
             key = f"{event.source}/{event.track_id}"
-            headers = published_headers(message, event.last_seen)
+            headers = observed_headers(message, event.last_seen)
             await self._outbox.send(self._topics.track_events, key, event.to_json(), headers)
             log.info("track.event", kind=event.kind, track=key, run=event.run)

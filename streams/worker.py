@@ -6,7 +6,7 @@ import sys
 from faust import Worker
 
 from skyfence.errors import UnavailableError
-from skyfence.files import load_zones
+from skyfence.files import load_policy, load_zones
 from skyfence.kafka import pace_fetches
 from skyfence.settings import Settings
 from streams.app import build
@@ -16,10 +16,11 @@ def run(settings: Settings) -> None:
     """Serve an environment; return after a stop, raise ``UnavailableError`` after a crash."""
     pace_fetches(settings)
     zones = load_zones(settings.zones, settings.regions)
+    policy = load_policy(settings.policy)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = Worker(
-        build(settings, zones),
+        build(settings, zones, policy),
         loglevel="warning",
         redirect_stdouts=False,
         quiet=True,

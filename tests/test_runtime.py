@@ -105,14 +105,26 @@ def test_without_a_proper_file_nothing_runs(settings: Settings, text: str | None
 def test_the_environment_wins(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """Who names a Kafka or a Redis means that one, and nothing of the file is used."""
+    """Who names a Kafka or a Redis means that one; the other is the running skyfence's."""
     runtime.write(settings)
     monkeypatch.setenv(PREFIX + name, value)
     found = runtime.reach(Environment.ACTUAL)
-    assert getattr(found, name.lower()) == value
+    expected = settings.model_copy(update={name.lower(): value})
     assert found.environment is Environment.ACTUAL
-    assert found.redis_password is None
-    assert found.track_partitions == load().track_partitions
+    assert (found.kafka_bootstrap, found.redis_url) == (
+        expected.kafka_bootstrap,
+        expected.redis_url,
+    )
+    # The file's password is for the file's Redis, and is sent to no other.
+    assert (found.redis_password is None) == (name == "REDIS_URL")
+    assert found.track_partitions == settings.track_partitions
+
+
+def test_the_environment_is_enough(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no skyfence runs, a named Kafka is used with the default Redis."""
+    monkeypatch.setenv(PREFIX + "KAFKA_BOOTSTRAP", "kafka.example:9092")
+    found = runtime.reach(Environment.ACTUAL)
+    assert (found.kafka_bootstrap, found.redis_url) == ("kafka.example:9092", load().redis_url)
 
 
 def test_removing_it_twice_is_fine(settings: Settings) -> None:

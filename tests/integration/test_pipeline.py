@@ -117,6 +117,39 @@ async def test_a_killed_worker_loses_no_incident(
     }
 
 
+async def test_the_same_track_after_a_restart_is_told_again(
+    settings: Settings, edges: Edges, processes: Any
+) -> None:
+    """A worker that lost its memory opens a new incident, and no channel takes it for the old."""
+    worker, _ = edges()
+    async with Subscriber(settings) as operator:
+        await send(settings, json.dumps(entry("T1")).encode())
+        await drained(settings)
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+        processes.skyfence(settings, "worker")
+        await send(settings, json.dumps(entry("T1", 600)).encode())
+        await drained(settings)
+        await operator.settle()
+    assert [(m.alert.place, m.alert.step) for m in operator.messages] == 2 * [
+        ("AA-S", 1),
+        ("AA", 1),
+        ("NATO", 1),
+    ]
+    assert len({m.alert.incident_id for m in operator.messages}) == 2
+
+
+async def test_a_sender_s_own_headers_hold_up_nothing(settings: Settings, edges: Edges) -> None:
+    """What a frame's headers say of the timeline is not believed, and stops no alert."""
+    edges()
+    async with Subscriber(settings) as operator:
+        await send(settings, json.dumps(entry("T1")).encode(), published="yesterday")
+        await drained(settings)
+        await operator.settle()
+    assert len(operator.messages) == 3
+    assert operator.messages[0].timeline.published is not None
+
+
 async def test_a_poison_event_is_rejected_by_the_incident_agent(
     settings: Settings, edges: Edges
 ) -> None:
