@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3
         --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo score test lint lock clean
+.PHONY: help venv demo score bench test lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -29,7 +29,10 @@ venv: .venv/.installed ## make .venv with the locked dependencies and skyfence i
 demo: .venv/.installed ## run the demonstration: its own broker and Valkey, recordings in, alerts out
 	@$(BIN)/skyfence demo
 
-score: .venv/.installed ## the long score: docs/score.json and docs/score.png, all cores, some minutes
+bench: .venv/.installed ## time the engine alone beside a naive detector, some minutes
+	$(BIN)/python bench/speed.py
+
+score: .venv/.installed ## the long score: docs/score.json and docs/score.png, all cores, about an hour
 	$(BIN)/skyfence score --long --json --chart docs/score.png > docs/score.json.part
 	mv docs/score.json.part docs/score.json
 

@@ -17,7 +17,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from itertools import pairwise
-from math import inf
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +30,7 @@ from skyfence.border import Border, Floats
 from skyfence.geodesy import Leg, metres_per_degree
 from skyfence.limits import Limits, Side, limits_of
 from skyfence.protected import TOUCH_DEG, nearest_accuracies, protected_outline
+from skyfence.rays import Rays, segments_of
 from skyfence.zones import VerticalRef, Zone, ZoneSet
 
 __all__ = ["Airspace", "Side", "protected_outline"]
@@ -38,10 +38,6 @@ __all__ = ["Airspace", "Side", "protected_outline"]
 # Short enough that a box around a piece is hardly larger than it, long enough that the tree
 # stays small: 400,000 vertices make 25,000 pieces.
 _PIECE_SEGMENTS: Final = 16
-
-
-# Of rays, in queries: about as long as a border piece's box is wide.
-_RAY_STEP_DEG: Final = 0.1
 
 
 class Airspace:
@@ -152,7 +148,7 @@ class Airspace:
 
     def borders_in(self, west: float, south: float, east: float, north: float) -> Floats:
         """Return the border segments near a box: all that meet it, (lon0, lat0, lon1, lat1)."""
-        return _segments(self._pieces[self._borders.query(shapely.box(west, south, east, north))])
+        return segments_of(self._pieces[self._borders.query(shapely.box(west, south, east, north))])
 
     def cuts(self, leg: Leg, pieces: list[int]) -> list[float]:
         """Return where a leg meets border pieces, as fractions 0..1 of the leg, ascending.
@@ -175,33 +171,10 @@ class Airspace:
         met = np.clip(points @ along / length2, 0.0, 1.0)
         return sorted(set(met.tolist() + passed.tolist()))
 
-    def first_met(
-        self, rays: Sequence[tuple[float, float, float, float]]
-    ) -> dict[int, list[float]]:
-        """Return, for each area whose border a ray meets, where each ray first does.
-
-        Rays are (lon0, lat0, lon1, lat1); places are fractions 0..1 of each, ``inf`` for none.
-        """
-        ends = np.array(rays).reshape(-1, 2, 2)
-        start, along = ends[:, 0], ends[:, 1] - ends[:, 0]
-        # In steps: the box around a long slanting ray would hold half a country's border.
-        steps = int(np.abs(along).max() / _RAY_STEP_DEG) + 1
-        marks = start[:, None] + along[:, None] * np.linspace(0.0, 1.0, steps + 1)[None, :, None]
-        pairs = np.stack((marks[:, :-1], marks[:, 1:]), axis=2).reshape(-1, 2, 2)
-        lines = np.array(shapely.linestrings(pairs), dtype=object)
-        step, piece = self._borders.query(lines, predicate="intersects")
-        points, hit = shapely.get_coordinates(
-            shapely.intersection(lines[step], self._pieces[piece]), return_index=True
-        )
-        ray = step[hit] // steps
-        fractions = np.einsum("ij,ij->i", points - start[ray], along[ray])
-        fractions /= np.einsum("ij,ij->i", along, along)[ray]
-        found: dict[int, list[float]] = {}
-        owners = self._owners[piece[hit]].tolist()
-        for area, number, at in zip(owners, ray.tolist(), fractions.tolist(), strict=True):
-            of_area = found.setdefault(area, [inf] * len(rays))
-            of_area[number] = min(of_area[number], max(at, 0.0))
-        return found
+    @cached_property
+    def rays(self) -> Rays:
+        """Return what tells where rays first meet the borders."""
+        return Rays(self._pieces, self._owners, self._borders)
 
     def is_at_border(self, area: int, lon: float, lat: float) -> bool:
         """Tell whether a point lies on an area's border, as far as computed points can."""
@@ -214,7 +187,7 @@ class Airspace:
         if area == self.protected and not self.limited_areas:
             return self._outer.nearest(lon, lat)[0]
         if area not in self._single:
-            segments = _segments(self._pieces[self._owners == area])
+            segments = segments_of(self._pieces[self._owners == area])
             self._single[area] = Border(segments, np.zeros(len(segments)))
         return self._single[area].nearest(lon, lat)[0]
 
@@ -251,7 +224,7 @@ class Airspace:
         segments, accuracies_m = [np.empty((0, 4))], [np.empty(0)]
         accuracy_m = np.array([zone.properties.accuracy_m for zone in self.zones])
         if self.protected is not None:
-            segments.append(_segments(self._pieces[self._owners == self.protected]))
+            segments.append(segments_of(self._pieces[self._owners == self.protected]))
             members = np.append(self._joined, False)[self._owners]
             accuracies_m.append(
                 nearest_accuracies(
@@ -262,7 +235,7 @@ class Airspace:
             pieces = self._pieces[self._owners == area]
             if self.protected is not None:
                 pieces = shapely.get_parts(shapely.difference(pieces, self._areas[self.protected]))
-            segments.append(_segments(pieces))
+            segments.append(segments_of(pieces))
             accuracies_m.append(np.full(len(segments[-1]), accuracy_m[area]))
         return Border(np.vstack(segments), np.concatenate(accuracies_m))
 
@@ -278,13 +251,6 @@ def _border_pieces(areas: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[
                 pieces.append(shapely.linestrings(points[start : start + _PIECE_SEGMENTS + 1]))
                 owners.append(index)
     return np.array(pieces, dtype=object), np.array(owners, dtype=np.int64)
-
-
-def _segments(lines: npt.NDArray[Any]) -> Floats:
-    """Return the segments of some lines, in their order, (lon0, lat0, lon1, lat1)."""
-    points, line = shapely.get_coordinates(lines, return_index=True)
-    joined = line[1:] == line[:-1]
-    return np.hstack((points[:-1][joined], points[1:][joined]))
 
 
 def _lines(ends: Floats) -> npt.NDArray[Any]:

@@ -6,62 +6,52 @@ as an update:
 
     track event ──▶ the strand's incident ──▶ its chain's messages          (at once)
          └────────▶ questions, by event time ──┐
-    source clock ─▶ the lowest clock ──────────┴▶ same object? lost one? situation?
+    source clock ─▶ the lowest clock ──────────┴▶ same object? lost one? who tells? situation?
+
+An incident is told by the track that knows most of it; the others' events are only settled.
 """
 
-import heapq
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from skyfence import joining, situation
-from skyfence.alert import Alert, IncidentState
+from skyfence.alert import Alert
 from skyfence.chain import Told, compose, marks_after, recipients
 from skyfence.channels import ALLIANCE, Environment
-from skyfence.incident import STATES, Incident, Strand, StrandKey, incident_id, position_of
+from skyfence.incident import (
+    STATES,
+    Incident,
+    Strand,
+    StrandKey,
+    incident_id,
+    knows,
+    may_tell,
+    strand_after,
+)
+from skyfence.questions import Questions
 from skyfence.situation import Situation, Violation
-from skyfence.times import to_ms
+from skyfence.times import LATEST_MS, to_ms
 from skyfence.track_event import Event, SourceClock, TrackEvent
 from skyfence.wording import News
 
 # Closed stories are remembered for events that Kafka hands out again, which come soon or never.
 _CLOSED_KEPT: Final = 10_000
-# The last positions of a track: two minutes, enough to find another sensor's beside one of them.
-_POSITIONS_KEPT: Final = 6
-# A source that is this far behind the others is silent; nobody waits for it.
-_SILENT_MS: Final = 5 * 60_000
 # Two sensors' tracks of one object must have been joined before it counts as two violations.
 _SITUATION_WAITS_MS: Final = 60_000
 
-_AWAY: Final = ("lost", "exited")
-_SAME, _RELAY, _SITUATION = "same", "relay", "situation"
-_ORDER: Final = {_SAME: 0, _RELAY: 1, _SITUATION: 2}
+_SITUATION: Final = 1  # rank of its question
 
 
 @dataclass
 class _Run:
-    """What is kept of one run: the sources' clocks, the open strands, what is to be decided."""
+    """What is kept of one run: its strands as they are now, what is to be decided, and counted."""
 
-    clocks: dict[str, int] = field(default_factory=dict)
-    ended: bool = False
     strands: dict[StrandKey, Strand] = field(default_factory=dict)
-    questions: list[tuple[int, int, str, str, StrandKey]] = field(default_factory=list)
+    questions: Questions = field(default_factory=Questions)
     situation: Situation = field(default_factory=Situation)
-    # The events that confirmed violations, until they are weighed.
-    confirmed: dict[StrandKey, TrackEvent] = field(default_factory=dict)
-
-    def lowest_ms(self) -> float:
-        """Return the event time up to which every healthy source has come."""
-        if not self.clocks:
-            return float("inf") if self.ended else float("-inf")
-        latest_ms = max(self.clocks.values())
-        return min(at for at in self.clocks.values() if at >= latest_ms - _SILENT_MS)
-
-    def ask(self, time_ms: int, what: str, key: StrandKey) -> None:
-        """Put a question, to be decided when all have come to its time."""
-        name = f"{key.source}\x1f{key.track_id}\x1f{to_ms(key.opened)}"
-        heapq.heappush(self.questions, (time_ms, _ORDER[what], name, what, key))
 
 
 class IncidentBook:
@@ -72,7 +62,8 @@ class IncidentBook:
         self._names = {ALLIANCE: "the alliance", **names}
         self._open: dict[UUID, Incident] = {}
         self._runs: dict[str, _Run] = {}
-        self._closed: dict[StrandKey, int] = {}  # last event, so that a repeated one opens nothing
+        # The last event of what is closed, so that a repeated one opens nothing, and its incident.
+        self._closed: dict[StrandKey, tuple[int, UUID | None]] = {}
 
     @property
     def open(self) -> list[Incident]:
@@ -87,19 +78,19 @@ class IncidentBook:
         run = self._runs.setdefault(event.run, _Run())
         alerts = [] if isinstance(event, SourceClock) else list(self._own(run, event))
         if isinstance(event, SourceClock):
-            _set_clock(run, event)
+            run.questions.set_clock(event)
         return alerts + list(self._decide(run))
 
     def _own(self, run: _Run, event: TrackEvent) -> Iterator[Alert]:
         """Tell what a track's own event means for its own chain."""
         key = StrandKey.of(event)
         before = run.strands.get(key)
-        taken = before.last.number if before else self._closed.get(key, 0)
+        taken = before.last.number if before else self._closed.get(key, (0, None))[0]
         if event.number <= taken:
             return
-        strand = _strand(before, key, event)
+        strand = strand_after(before, event)
         news: News = event.kind
-        if strand.incident_id is None and strand.confidence != "fact" and _is_open(strand):
+        if strand.incident_id is None and strand.confidence != "fact" and knows(strand):
             strand = self._open_incident(strand)
             if STATES[event.kind] is None:
                 news = "continued"  # another track told of it until now
@@ -109,7 +100,9 @@ class IncidentBook:
             yield from self._tell(incident, Told(news, event, strand.state))
         if strand.state == "closed":
             self._drop(run, strand)
-        _ask_about(run, strand)
+        run.questions.ask(strand)
+        if event.kind in ("entered", "confirmed") and event.confidence == "confirmed":
+            run.questions.ask(strand, _SITUATION, _SITUATION_WAITS_MS)
 
     def _open_incident(self, strand: Strand) -> Strand:
         own_id, event = incident_id(self._environment, strand.key), strand.last
@@ -126,6 +119,9 @@ class IncidentBook:
 
     def _tell(self, incident: Incident, told: Told, *also: str) -> Iterator[Alert]:
         """Tell news to those it is for, and bring the incident up to date."""
+        if told.event.confidence == "fact":  # joined to what has crossed, it is no mere fact
+            known = told.event.model_copy(update={"confidence": incident.confidence})
+            told = replace(told, event=known)
         event = told.event
         places = dict.fromkeys([*recipients(incident, told), *also])
         alerts = [
@@ -137,12 +133,13 @@ class IncidentBook:
                 "state": told.state,
                 "confidence": event.confidence,
                 "updated": event.time,
+                "confirmed": incident.confirmed or _confirmed(told),
                 "nations": event.nations,
                 "nations_left": tuple(sorted(been_in - set(event.nations))),
                 "been_in": _with_places(incident.been_in, event, told.state),
                 "regions": event.regions,
                 "ahead": event.ahead,
-                "marks": marks_after(incident, event),
+                "marks": marks_after(incident, told),
                 "steps": incident.steps | {alert.place: alert.step for alert in alerts},
             }
         )
@@ -154,7 +151,7 @@ class IncidentBook:
     def _drop(self, run: _Run, strand: Strand) -> None:
         """Forget a story that is over, and its incident with it if this track told it."""
         del run.strands[strand.key]
-        self._closed[strand.key] = strand.last.number
+        self._closed[strand.key] = (strand.last.number, strand.incident_id)
         if len(self._closed) > _CLOSED_KEPT:
             del self._closed[next(iter(self._closed))]
         incident = self._incident_of(strand)
@@ -171,19 +168,17 @@ class IncidentBook:
 
     def _decide(self, run: _Run) -> Iterator[Alert]:
         """Answer the questions that every healthy source has come up to."""
-        lowest_ms = run.lowest_ms()
-        while run.questions and run.questions[0][0] <= lowest_ms:
-            time_ms, _, _, what, key = heapq.heappop(run.questions)
-            yield from self._let_pass(run, time_ms)
-            if what == _SITUATION:
-                yield from self._weigh_situation(run, key)
-            elif (strand := run.strands.get(key)) is not None:
-                join = (
-                    self._relay(run, strand) if what == _RELAY else self._join(run, strand, time_ms)
-                )
-                yield from join
-        if lowest_ms < float("inf") and lowest_ms > float("-inf"):
-            yield from self._let_pass(run, int(lowest_ms))
+        for question in run.questions.due():
+            # Violations are weighed when they are this old, and a day is over no sooner.
+            yield from self._let_pass(run, question.time_ms - _SITUATION_WAITS_MS)
+            if question.rank == _SITUATION:
+                yield from self._weigh_situation(run, question.strand)
+            elif question.strand.key in run.strands:
+                yield from self._join(run, question.strand)
+                yield from self._hand_over(run, question.strand.key)
+        lowest_ms = run.questions.lowest_ms()
+        if 0 < lowest_ms < LATEST_MS:  # when all sources have ended nobody watches any more
+            yield from self._let_pass(run, int(lowest_ms) - _SITUATION_WAITS_MS)
 
     def _let_pass(self, run: _Run, now_ms: int) -> Iterator[Alert]:
         run.situation, alerts = situation.advance(
@@ -191,163 +186,132 @@ class IncidentBook:
         )
         yield from alerts
 
-    def _join(self, run: _Run, strand: Strand, time_ms: int) -> Iterator[Alert]:
-        """Find another track of the same object, or a lost one that this may be.
-
-        What began later than the question asks about puts one of its own.
-        """
-        known = [one for one in run.strands.values() if to_ms(one.since) <= time_ms]
-        for other in sorted(known, key=_by_name):
-            if _may_join(strand, other) and joining.same_object(strand, other):
-                yield from self._merge(run, strand, other)
+    def _join(self, run: _Run, strand: Strand) -> Iterator[Alert]:
+        """Find another track of the same object, or a lost one that this may be."""
+        if not knows(strand):
+            return
+        others = [
+            other
+            for key, other in run.questions.settled.items()
+            if _may_join(run.strands.get(strand.key), run.strands.get(key))
+        ]
+        for other in others:  # in the order in which they were settled first
+            if joining.same_object(strand, other):
+                yield from self._merge(run, strand.key, other.key)
                 return
         lost = [
-            other
-            for other in known
+            (round(joining.apart_m(other, strand)), other.key.order, other.key)
+            for other in others
             if other.state == "lost"
-            and _may_join(strand, other)
-            and self._tells(other)
+            and self._may_go_on(run.strands[other.key], strand)
             and joining.may_be_lost_one(other, strand)
         ]
-        if lost and strand.state in ("threat", "violation"):
-            nearest = min(
-                lost, key=lambda one: (round(joining.apart_m(one, strand)), _by_name(one))
-            )
-            yield from self._reacquire(run, nearest, strand)
+        if lost:
+            yield from self._reacquire(run, min(lost)[2], strand.key)
 
-    def _merge(self, run: _Run, one: Strand, other: Strand) -> Iterator[Alert]:
+    def _merge(self, run: _Run, one: StrandKey, other: StrandKey) -> Iterator[Alert]:
         """Make one incident of two tracks': the one that was opened first goes on."""
-        mine, theirs = self._incident_of(one), self._incident_of(other)
-        if mine is None and theirs is None:
-            return
+        mine, theirs = (self._incident_of(run.strands[key]) for key in (one, other))
         if mine is None or (theirs is not None and _opened(theirs) < _opened(mine)):
-            mine, theirs, one, other = theirs, mine, other, one
-        assert mine is not None  # noqa: S101 - one of them was there
+            mine, theirs, other = theirs, mine, one
+        if mine is None:
+            return
         yield from self._take_over(run, mine, other, theirs)
         mine = self._open[mine.incident_id]
         if theirs is not None:
-            news = Told("joined", one.last, mine.state, (theirs.incident_id,))
+            told = run.strands[mine.teller].last
+            news = Told("joined", told, mine.state, (theirs.incident_id,))
             yield from self._tell(mine, news, *theirs.steps)
 
-    def _reacquire(self, run: _Run, lost: Strand, found: Strand) -> Iterator[Alert]:
+    def _reacquire(self, run: _Run, lost: StrandKey, found: StrandKey) -> Iterator[Alert]:
         """Let a track that begins go on with the story of one that was lost."""
-        mine, theirs = self._incident_of(lost), self._incident_of(found)
+        mine, theirs = (self._incident_of(run.strands[key]) for key in (lost, found))
         assert mine is not None  # noqa: S101 - it tells one
         yield from self._take_over(run, mine, found, theirs)
-        mine = self._open[mine.incident_id].model_copy(update={"teller": found.key})
+        mine = self._open[mine.incident_id].model_copy(update={"teller": found})
         joined = () if theirs is None else (theirs.incident_id,)
-        event = found.last
-        if event.confidence == "fact":  # joined to what has crossed, it is no mere fact
-            event = event.model_copy(update={"confidence": mine.confidence})
-        state: IncidentState = "threat" if found.state == "threat" else "violation"
         also = () if theirs is None else tuple(theirs.steps)
-        yield from self._tell(mine, Told("reacquired", event, state, joined), *also)
+        told = run.strands[found]
+        yield from self._tell(mine, Told("reacquired", told.last, told.state, joined), *also)
 
     def _take_over(
-        self, run: _Run, mine: Incident, strand: Strand, theirs: Incident | None
+        self, run: _Run, mine: Incident, key: StrandKey, theirs: Incident | None
     ) -> Iterator[Alert]:
         """Make a track a strand of an incident; close the one it told, if it told any."""
-        keys = (strand.key,) if theirs is None else theirs.strands
+        keys = (key,) if theirs is None else theirs.strands
+        nations_left, been_in = set(mine.nations_left), set(mine.been_in)
         if theirs is not None:
-            told = run.strands[theirs.teller].last if theirs.teller in run.strands else strand.last
-            closing = Told("merged", told, "closed", (mine.incident_id,))
+            closing = Told("merged", run.strands[theirs.teller].last, "closed", (mine.incident_id,))
             yield from self._tell(theirs, closing)
-        for key in keys:
-            if key in run.strands:
+            nations_left |= {*theirs.nations, *theirs.nations_left} - set(mine.nations)
+            been_in |= set(theirs.been_in)
+        for one in keys:
+            if one in run.strands:
                 moved = {"incident_id": mine.incident_id}
-                run.strands[key] = run.strands[key].model_copy(update=moved)
-        strands = tuple(dict.fromkeys([*mine.strands, *keys]))
-        self._open[mine.incident_id] = mine.model_copy(update={"strands": strands})
+                run.strands[one] = run.strands[one].model_copy(update=moved)
+        self._open[mine.incident_id] = mine.model_copy(
+            update={
+                "strands": tuple(dict.fromkeys([*mine.strands, *keys])),
+                "nations_left": tuple(sorted(nations_left)),
+                "been_in": tuple(sorted(been_in)),
+            }
+        )
 
-    def _relay(self, run: _Run, strand: Strand) -> Iterator[Alert]:
-        """Let another track of the object go on when the one that told it is lost or out."""
-        incident = self._incident_of(strand)
-        if incident is None or incident.teller != strand.key or strand.state not in _AWAY:
+    def _hand_over(self, run: _Run, key: StrandKey) -> Iterator[Alert]:
+        """Let another track of the object go on when it knows more than the one that told it."""
+        incident = self._incident_of(run.strands[key])
+        settled = run.questions.settled
+        if incident is None or incident.teller not in settled or key not in settled:
             return
-        others = [run.strands[key] for key in incident.strands if key in run.strands]
-        seeing = [one for one in others if one.state == "violation" and one.key != strand.key]
-        if seeing:
-            found = min(seeing, key=_by_name)
-            incident = incident.model_copy(update={"teller": found.key})
-            yield from self._tell(incident, Told("continued", found.last, "violation"))
+        told = knows(settled[incident.teller])
+        others = [
+            (-knows(settled[one]), one.order, one)
+            for one in incident.strands
+            if one in settled and one in run.strands and may_tell(incident, run.strands[one])
+        ]
+        if not others or -min(others)[0] <= told:
+            return
+        found = run.strands[min(others)[2]]
+        news: News = "continued"
+        if told:
+            news = "confirmed" if found.confidence == "confirmed" else "entered"
+        incident = incident.model_copy(update={"teller": found.key})
+        yield from self._tell(incident, Told(news, found.last, found.state))
 
-    def _weigh_situation(self, run: _Run, key: StrandKey) -> Iterator[Alert]:
+    def _weigh_situation(self, run: _Run, strand: Strand) -> Iterator[Alert]:
         """Count a confirmed violation, unless its object is one that is counted already."""
-        strand = run.strands.get(key)
-        own_id = incident_id(self._environment, key)
-        if strand is not None and strand.incident_id is not None:
-            own_id = strand.incident_id
-        told = run.confirmed.pop(key, None)
-        if told is None:
-            return  # it came back in meanwhile and was weighed then
-        violation = Violation(incident_id=own_id, confirmed=told.time, event=told)
+        now = run.strands.get(strand.key)
+        _, home = self._closed.get(strand.key, (0, None))
+        own_id = (now.incident_id if now else home) or incident_id(self._environment, strand.key)
+        violation = Violation(incident_id=own_id, confirmed=strand.last.time, event=strand.last)
         run.situation, alerts = situation.add(
             run.situation, violation, self._environment, self._names
         )
         yield from alerts
 
-    def _tells(self, strand: Strand) -> bool:
-        incident = self._incident_of(strand)
-        return incident is not None and incident.teller == strand.key
+    def _may_go_on(self, lost: Strand, found: Strand) -> bool:
+        """Tell whether a lost track tells of an incident that another one can go on with."""
+        incident = self._incident_of(lost)
+        return incident is not None and incident.teller == lost.key and may_tell(incident, found)
 
 
-def _set_clock(run: _Run, clock: SourceClock) -> None:
-    if clock.last:
-        run.clocks.pop(clock.key, None)
-        run.ended = not run.clocks
-    else:
-        run.ended = False
-        run.clocks[clock.key] = max(to_ms(clock.time), run.clocks.get(clock.key, 0))
-
-
-def _strand(before: Strand | None, key: StrandKey, event: TrackEvent) -> Strand:
-    state = STATES[event.kind] or (before.state if before else "violation")
-    position = position_of(event)
-    positions = (*(before.positions if before else ()), *([position] if position else []))
-    return Strand(
-        key=key,
-        state=state,
-        confidence=event.confidence,
-        since=before.since if before else max(event.time, event.last_seen),
-        last=event,
-        positions=positions[-_POSITIONS_KEPT:],
-        incident_id=before.incident_id if before else None,
-    )
-
-
-def _ask_about(run: _Run, strand: Strand) -> None:
-    """Put the questions that an event raises, for when all have come to its time."""
-    event = strand.last
-    time_ms = max(to_ms(event.time), to_ms(event.last_seen))
-    if strand.state in ("threat", "violation"):
-        run.ask(time_ms, _SAME, strand.key)
-    if event.kind in ("lost", "exited"):
-        run.ask(time_ms, _RELAY, strand.key)
-    if event.kind in ("entered", "confirmed") and event.confidence == "confirmed":
-        run.confirmed[strand.key] = event
-        run.ask(time_ms + _SITUATION_WAITS_MS, _SITUATION, strand.key)
+def _confirmed(told: Told) -> datetime | None:
+    sure = told.state == "violation" and told.event.confidence == "confirmed"
+    return told.event.time if sure else None
 
 
 def _with_places(before: tuple[str, ...], event: TrackEvent, state: str) -> tuple[str, ...]:
-    """Return the places that the object has been in, a threat's excepted: it is in none yet."""
-    here = () if state == "threat" else (*event.nations, *event.regions)
+    """Return the places that the object has been in: those of a threat are only ahead."""
+    here = (*event.nations, *event.regions) if state == "violation" else ()
     return tuple(sorted({*before, *here}))
 
 
-def _is_open(strand: Strand) -> bool:
-    return strand.state in ("threat", "violation")
-
-
-def _may_join(strand: Strand, other: Strand) -> bool:
+def _may_join(strand: Strand | None, other: Strand | None) -> bool:
     """Tell whether two strands are not one incident yet, and one of them tells of one."""
-    if strand.key == other.key:
+    if strand is None or other is None or strand.key == other.key:
         return False
     known = strand.incident_id is not None or other.incident_id is not None
     return known and strand.incident_id != other.incident_id
-
-
-def _by_name(strand: Strand) -> tuple[str, str, int]:
-    return (strand.key.source, strand.key.track_id, to_ms(strand.key.opened))
 
 
 def _opened(incident: Incident) -> tuple[int, str]:

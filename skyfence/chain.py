@@ -4,12 +4,15 @@ Few messages: a place hears of the object when it heads for it, comes, goes on o
 minutes left pass a mark, and that it is over. The nation and the alliance also hear where it moves.
 
     news                    who hears of it                                      message
-    threatened              regions ahead, the nation, the alliance              Alert, then Update
-    entered, confirmed,     the same, and all who were warned                    Alert, then Update
-      appeared, reacquired,
+    threatened, entered,    regions it is in or heads for, the nation, the       Alert, then Update
+      appeared, reacquired, alliance, and all who were warned
       joined, continued
+    confirmed               the same, save the regions ahead that know of it     Alert, then Update
+                            already and those that it has left
     updated                 regions it reaches or heads for, and those it no     Alert, then Update
-                            longer does; nations and alliance of a move
+                            longer does; their nation; the alliance of a move,
+                            or where it goes deeper, faster or nears the border
+    sighted                 nobody
     exited, lost            all who were warned                                  Update
     receded, identified,    all who were warned                                  Cancel
       cleared, expired,
@@ -75,8 +78,9 @@ def compose(
     nearness = _nearness(event, incident, place, kind)
     urgency, severity, certainty = _cap_words(told, nearness)
     minutes_left = _minutes_left(event, state, place, kind)
+    outside = _is_outside(told, incident)
     saying = wording.Saying(
-        told.news, event, place, kind, nearness, minutes_left, names, environment
+        told.news, event, place, kind, nearness, minutes_left, names, environment, outside
     )
     radius_m, growth_mps = _search(event) if state == "lost" else (None, None)
     return Alert(
@@ -127,9 +131,13 @@ def recipients(incident: Incident, told: Told) -> list[str]:
     return list(dict.fromkeys([*reached, *kept, *event.nations, ALLIANCE]))
 
 
-def marks_after(incident: Incident, event: TrackEvent) -> dict[str, int]:
-    """Return the lowest mark of minutes that each place has been told, this event included."""
-    marks = dict(incident.marks)
+def marks_after(incident: Incident, told: Told) -> dict[str, int]:
+    """Return the lowest mark of minutes that each place has been told, this event included.
+
+    What went out counts its minutes anew when it turns back.
+    """
+    event = told.event
+    marks = {} if told.state == "exited" else dict(incident.marks)
     for place, minutes in _minutes(event).items():
         marks[place] = min(minute_mark(minutes), marks.get(place, minute_mark(minutes)))
     return marks
@@ -146,8 +154,8 @@ def _of_update(incident: Incident, event: TrackEvent) -> list[str]:
         if minute_mark(minutes) < incident.marks.get(place, 0)
     }
     above: list[str] = []
-    if "" in nearer or {"place", "deeper", "faster"} & set(event.changes):
-        left = sorted(set(incident.nations) - set(event.nations))
+    left = sorted(set(incident.nations) - set(event.nations))
+    if "" in nearer or left or {"place", "deeper", "faster"} & set(event.changes):
         above = [*left, *event.nations, ALLIANCE]
     elif joined or dropped:
         above = list(event.nations)
@@ -166,7 +174,7 @@ def _minutes(event: TrackEvent) -> dict[str, int]:
 def _minutes_left(
     event: TrackEvent, state: IncidentState, place: str, kind: PlaceKind
 ) -> int | None:
-    if state == "closed":
+    if state in ("closed", "lost"):
         return None
     if kind != "region":
         return event.minutes_left if state == "threat" else None
@@ -211,6 +219,14 @@ def _message_type(state: IncidentState, step: int) -> MessageType:
     if state == "closed":
         return "Cancel"
     return "Alert" if step == 1 else "Update"
+
+
+def _is_outside(told: Told, incident: Incident) -> bool:
+    """Tell whether the object is, or was when it was lost, only on its way."""
+    if told.state in ("violation", "exited"):
+        return False
+    never_in = not set(told.event.nations) & set(incident.been_in)
+    return "threat" in (told.state, incident.state) or (not told.event.regions and never_in)
 
 
 def _place_kind(event: TrackEvent, incident: Incident, place: str) -> PlaceKind:

@@ -20,8 +20,8 @@ from skyfence.rules import Rules
 # Management 2 (2009) 114-127.
 _LINEAR: Final = 1.5976
 _CUBIC: Final = 0.07056
-# Five sigma: past that no sensor's own word is to be trusted any further.
-_MOST_SIGMA: Final = 5.0
+# Eight sigma: past that no sensor's own word is to be trusted any further.
+_MOST_SIGMA: Final = 8.0
 _MOST_ODDS: Final = 40.0
 
 
@@ -48,6 +48,7 @@ class Belief:
 
     odds: float = 0.0
     fresh: float = 0.0
+    before: float = 0.0  # the report before the last one's word
     time_ms: int | None = None
 
     def weigh(self, time_ms: int, fresh: float, rules: Rules) -> None:
@@ -60,7 +61,7 @@ class Belief:
             share = 1.0 - exp(-seconds / rules.shared_error_s)
             odds = round(self.odds * keep + share * fresh, 3)
             self.odds = max(-_MOST_ODDS, min(_MOST_ODDS, odds))
-        self.fresh, self.time_ms = fresh, time_ms
+        self.before, self.fresh, self.time_ms = self.fresh, fresh, time_ms
 
     def settle_inside(self) -> None:
         """Let go of what spoke for outside: it was about where the object came from."""
@@ -72,4 +73,6 @@ class Belief:
 
     def is_out(self, rules: Rules) -> bool:
         """Tell whether it is out: slower, because one stray report must not end an alert."""
-        return self.odds <= rules.out_odds or self.fresh <= rules.far_out_odds
+        twice = max(self.fresh, self.before)
+        far = twice <= rules.far_out_odds or self.fresh <= rules.gone_odds
+        return far or self.odds <= rules.out_odds

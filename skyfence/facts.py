@@ -97,7 +97,7 @@ class Facts:
             )
         )
 
-    def clock(self, run: str, key: str, time_ms: int, *, last: bool) -> None:
+    def clock(self, run: str, key: str, time_ms: int, *, last: bool = False) -> None:
         """Record how far a source's event time has come."""
         self.events.append(SourceClock(run=run, key=key, time=from_ms(time_ms), last=last))
 

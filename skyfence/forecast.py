@@ -14,7 +14,7 @@ Rays are planar lines between geodesic ends: at 60 km they err by some 100 m, fa
 is wide. Does not decide what is worth a warning (``story``).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Final
@@ -28,6 +28,7 @@ _OFFSETS: Final = (0.0, -0.75, 0.75, -1.5, 1.5)
 _WEIGHTS: Final = (0.316, 0.239, 0.239, 0.103, 0.103)
 # Past this, planar rays err by more than the fan is wide, and a missile's would cross continents.
 _FURTHEST_M: Final = 500_000.0
+_Ray = tuple[float, float, float, float]  # lon, lat of both ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,21 @@ def forecast(
     motion: Motion,
     look_ahead_s: Callable[[str], float],
     inside: frozenset[int],
+    *,
+    likely: float = 0.0,
 ) -> Forecast:
-    """Look ahead from a place (lon, lat); ``inside`` are the areas that hold it."""
-    border, border_area = None, None
-    if not airspace.is_protected_at(inside):
+    """Look ahead from a place (lon, lat); ``inside`` are the areas that hold it.
+
+    From outside, regions are looked for only where the share of arrivals at the border is
+    ``likely``.
+    """
+    if airspace.is_protected_at(inside):
+        border, border_area, share = None, None, 1.0
+    else:
         border, border_area = _border(airspace, place, motion, look_ahead_s)
+        share = 0.0 if border is None else border.share
+    if share < likely:
+        return Forecast(border, border_area)
     regions = _regions(airspace, place, motion, look_ahead_s("region"), inside)
     return Forecast(border, border_area, regions)
 
@@ -72,7 +83,7 @@ def _border(
     horizon_s = _within_reach_s(motion, max(horizons.values(), default=0.0))
     if horizon_s <= 0:
         return None, None
-    met = airspace.first_met(_fan(place, motion, horizon_s))
+    met = _first_met(airspace, _fan(place, motion, horizon_s), airspace.protected_areas)
     best: tuple[Arrival | None, int | None] = (None, None)
     for area in sorted(horizons.keys() & met.keys()):
         arrival = _arrival([at * horizon_s for at in met[area]], horizons[area])
@@ -92,8 +103,9 @@ def _regions(
     if horizon_s <= 0:
         return {}
     found: dict[int, Arrival] = {}
-    for area, fractions in airspace.first_met(_fan(place, motion, horizon_s)).items():
-        if area in airspace.member_regions and area not in inside:
+    met = _first_met(airspace, _fan(place, motion, horizon_s), airspace.member_regions)
+    for area, fractions in met.items():
+        if area not in inside:
             arrival = _arrival([at * horizon_s for at in fractions], horizon_s)
             if arrival is not None:
                 found[area] = arrival
@@ -110,9 +122,24 @@ def _within_reach_s(motion: Motion, horizon_s: float) -> float:
     return min(horizon_s, _FURTHEST_M / motion.speed_mps)
 
 
-def _fan(
-    place: tuple[float, float], motion: Motion, seconds: float
-) -> Sequence[tuple[float, float, float, float]]:
+def _first_met(
+    airspace: Airspace, rays: Sequence[_Ray], areas: Collection[int]
+) -> Mapping[int, Sequence[float]]:
+    """Return where each ray first meets each area, beyond the antimeridian too."""
+    met = airspace.rays.first_met(rays, areas)
+    furthest = max((lon for _, _, lon, _ in rays), key=abs)
+    if abs(furthest) <= 180.0:
+        return met
+    turn = -360.0 if furthest > 0 else 360.0
+    beyond = airspace.rays.first_met([(w + turn, s, e + turn, n) for w, s, e, n in rays], areas)
+    none = [inf] * len(rays)
+    return {
+        area: [*map(min, met.get(area, none), beyond.get(area, none))]
+        for area in met.keys() | beyond.keys()
+    }
+
+
+def _fan(place: tuple[float, float], motion: Motion, seconds: float) -> Sequence[_Ray]:
     spread_deg, metres = motion.spread_deg(seconds), motion.speed_mps * seconds
     rays = []
     for offset in _OFFSETS:

@@ -1,10 +1,11 @@
 """The incident: one object against one alliance's protected airspace, from first threat to close.
 
 An incident is told by one track at a time (its teller); other tracks of the same object are its
-strands too, and take over when the teller is lost. Its identifier is fixed at the opening.
+strands too, and one takes over when it knows more. Its identifier is fixed at the opening.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Final, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -34,6 +35,8 @@ STATES: dict[str, StrandState | None] = {
     "reacquired": "violation",
     "expired": "closed",
 }
+# How much a strand knows of its incident, by its state and confidence; away: nothing any more.
+_KNOWS: Final[Mapping[str, int]] = {"threat": 1, "violation": 2}
 
 
 class StrandKey(Contract):
@@ -54,6 +57,11 @@ class StrandKey(Contract):
         """Return the track as people name it."""
         return f"{self.source}/{self.track_id}"
 
+    @property
+    def order(self) -> tuple[str, str, int]:
+        """Return what strands are sorted by, so that no order of arrival matters."""
+        return (self.source, self.track_id, to_ms(self.opened))
+
 
 class Position(Contract):
     """Where a strand was: degrees, and metres per second and degrees where they are known."""
@@ -69,17 +77,16 @@ class Strand(Contract):
     key: StrandKey
     state: StrandState = "violation"
     confidence: Confidence = "fact"
-    since: UtcTime  # when its first event could be known
     last: TrackEvent
-    positions: tuple[Position, ...] = ()
+    position: Position | None = None
     incident_id: UUID | None = None
 
 
 class Incident(Contract):
     """Where an incident stands: the nations and regions it is in, and whom it has warned.
 
-    ``steps`` holds the last step of each place that was warned, ``marks`` the lowest mark of
-    minutes that it was told.
+    ``confirmed`` is when it was first told to be inside beyond doubt. ``steps`` holds the last step
+    of each place that was warned, ``marks`` the lowest mark of minutes that it was told.
     """
 
     incident_id: UUID
@@ -115,3 +122,32 @@ def position_of(event: TrackEvent) -> Position | None:
     return Position(
         seen=event.evidence.after, speed_mps=known.ground_speed_mps, course_deg=known.course_deg
     )
+
+
+def strand_after(before: Strand | None, event: TrackEvent) -> Strand:
+    """Return a strand as it stands with one more event."""
+    state = STATES[event.kind] or (before.state if before else "violation")
+    return Strand(
+        key=StrandKey.of(event),
+        state=state,
+        confidence=event.confidence,
+        last=event,
+        position=position_of(event) or (before.position if before else None),
+        incident_id=before.incident_id if before else None,
+    )
+
+
+def may_tell(incident: Incident, strand: Strand) -> bool:
+    """Tell whether a track sees an incident's object.
+
+    One that only heads for the border does not tell of what was lost inside: if it turned away,
+    that would be an all-clear for what nobody has found.
+    """
+    lost_inside = incident.state == "lost" and bool(incident.been_in)
+    return strand.state == "violation" or (strand.state == "threat" and not lost_inside)
+
+
+def knows(strand: Strand) -> int:
+    """Return how much a strand knows of its incident: 0 when it does not see the object."""
+    sure = strand.state == "violation" and strand.confidence == "confirmed"
+    return _KNOWS.get(strand.state, 0) + sure

@@ -5,8 +5,7 @@ sigma on compatible velocities. A track that begins where a lost one can have fl
 Does not keep incidents or decide when to judge (``book``).
 """
 
-from collections.abc import Sequence
-from math import sqrt
+from math import inf, sqrt
 from typing import Final
 
 from skyfence.crossing import Seen
@@ -38,13 +37,14 @@ def same_object(one: Strand, other: Strand) -> bool:
     addresses = (one.last.object.icao_address, other.last.object.icao_address)
     if None not in addresses:
         return addresses[0] == addresses[1]
-    together = _nearest_in_time(one.positions, other.positions)
-    return together is not None and _are_together(*together)
+    if one.position is None or other.position is None:
+        return False
+    return _are_together(one.position, other.position)
 
 
 def may_be_lost_one(lost: Strand, found: Strand) -> bool:
     """Tell whether a track that begins can be one that was lost, seen from where it was."""
-    first, last = found.last.first, lost.positions[-1] if lost.positions else None
+    first, last = found.last.first, lost.position
     if first is None or last is None or found.key.run != lost.key.run:
         return False
     addresses = {lost.last.object.icao_address, found.last.object.icao_address} - {None}
@@ -60,25 +60,16 @@ def may_be_lost_one(lost: Strand, found: Strand) -> bool:
 def apart_m(lost: Strand, found: Strand) -> float:
     """Return the distance between where a track was lost and where another began, metres."""
     first = found.last.first
-    return _apart_m(lost.positions[-1].seen, first) if lost.positions and first else float("inf")
-
-
-def _nearest_in_time(
-    ones: Sequence[Position], others: Sequence[Position]
-) -> tuple[Position, Position] | None:
-    pairs = [
-        (abs(_seconds(one.seen, other.seen)), -to_ms(one.seen.time), one, other)
-        for one in ones
-        for other in others
-    ]
-    apart_s, _, one, other = min(pairs, key=lambda pair: pair[:2], default=(9e9, 0, None, None))
-    return (one, other) if one and other and apart_s <= _TOGETHER_S else None
+    return _apart_m(lost.position.seen, first) if lost.position and first else inf
 
 
 def _are_together(one: Position, other: Position) -> bool:
+    """Tell whether two tracks were one where each was seen last."""
     if _seconds(one.seen, other.seen) < 0:
         one, other = other, one
     seconds = _seconds(one.seen, other.seen)
+    if seconds > _TOGETHER_S:
+        return False
     own, theirs = _motion(one), _motion(other)
     lon, lat, drift_m = one.seen.lon, one.seen.lat, 0.0
     if own is not None:

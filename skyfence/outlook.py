@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from skyfence.facts import Facts
 from skyfence.forecast import Arrival, Forecast, forecast
 from skyfence.geodesy import WGS84
-from skyfence.state import Outlook, Place, Story, TrackState
+from skyfence.state import Outlook, Place, Status, Story, TrackState
 from skyfence.surroundings import nearest_nation, nearest_region
 from skyfence.track_event import minute_mark
 
@@ -27,7 +27,12 @@ def look(facts: Facts, track: TrackState) -> None:
     else:
         place = (track.sight.lon, track.sight.lat)
         outlook.forecast = forecast(
-            facts.airspace, place, motion, facts.policy.look_ahead_s, frozenset(track.inside)
+            facts.airspace,
+            place,
+            motion,
+            facts.policy.look_ahead_s,
+            frozenset(track.inside),
+            likely=rules.threat_share if track.story is None else 0.0,
         )
     _remember(facts, outlook, now_ms)
 
@@ -57,6 +62,8 @@ def bring_up(facts: Facts, track: TrackState, story: Story) -> bool:
     found = track.outlook.forecast
     before = set(story.ahead)
     story.ahead = _ahead(facts, story, found.regions or {})
+    if story.status is Status.THREAT:
+        _aim(facts, track, story)
     story.minutes_left = None if found.border is None else found.border.seconds // 60
     passed = _passes_mark(story, "", found.border)
     arrivals = {_zone(facts, area): one for area, one in (found.regions or {}).items()}
@@ -65,7 +72,7 @@ def bring_up(facts: Facts, track: TrackState, story: Story) -> bool:
     return passed or set(story.ahead) != before
 
 
-def aim(facts: Facts, track: TrackState, story: Story) -> None:
+def _aim(facts: Facts, track: TrackState, story: Story) -> None:
     """Set whose border a threat will reach: the nation, and a region if none is clearly ahead."""
     found, sight = track.outlook.forecast, track.sight
     motion = track.motion(facts.rules)

@@ -43,9 +43,11 @@ class Rules:
     # Log odds: 2.2 is P = 0.9, 6.2 is P = 0.998 (2.9 sigma deep by one report alone).
     possible_odds: float = 2.2
     confirmed_odds: float = 6.2
-    # Enter fast, exit slow: well outside for long, or five sigma outside at once.
+    # Enter fast, exit slow: well outside for long, or five sigma outside twice in a row, or
+    # eight at once. (A report 2 sigma outside errs by three more every hour or so.)
     out_odds: float = -25.0
     far_out_odds: float = -15.0
+    gone_odds: float = -45.0
     # Forecast: raised where the fan of likely courses mostly meets the border, dropped where it
     # hardly does, each for so long that a turn that sweeps past is no threat.
     threat_share: float = 0.5

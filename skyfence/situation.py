@@ -96,7 +96,7 @@ def _alert(
     channel = operators_channel(environment, ALLIANCE)
     nations = tuple(sorted({n for one in situation.violations for n in one.event.nations}))
     told = [names.get(nation, nation) for nation in nations]
-    count = len(situation.told)
+    count = len(situation.violations)
     headline = wording.situation_headline(count, told, environment, over=over)
     listed = "; ".join(
         f"{one.event.track_id} of {one.event.source} at {one.event.lat:.4f} {one.event.lon:.4f}"

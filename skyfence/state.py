@@ -5,7 +5,7 @@ partition of ``tracks`` and can be written to its checkpoint as it stands.
 """
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -244,8 +244,10 @@ class TrackState:
 
 @dataclass
 class SourceState:
-    """What is remembered of one source (or shard of it) in one run."""
+    """What is remembered of one source (or shard of it, as ``key`` says) in one run."""
 
+    run: str
+    key: str
     watermark_ms: int = -1
     clock_ms: int = -1  # the last one that was told to those who join tracks
     tracks: dict[str, TrackState] = field(default_factory=dict)
@@ -254,20 +256,17 @@ class SourceState:
     waiting: list[tuple[int, str, int, Sight]] = field(default_factory=list)
     arrivals: int = 0
 
-    def arrange(self, frame: Frame, until_ms: int) -> Iterable[tuple[str, Sight]]:
-        """Return the reports of a source that may be late, up to a time, in order of their times.
+    def keep(self, frame: Frame, row: int) -> None:
+        """Keep a report of a source that may be late, until no earlier one can come."""
+        self.arrivals += 1
+        sight = Sight.of(frame, row)
+        heapq.heappush(self.waiting, (sight.time_ms, frame.track_ids[row], self.arrivals, sight))
 
-        Each comes with its track's identifier; the rest is kept.
-        """
-        for row, name in enumerate(frame.track_ids):
-            self.arrivals += 1
-            sight = Sight.of(frame, row)
-            heapq.heappush(self.waiting, (sight.time_ms, name, self.arrivals, sight))
-        due: list[tuple[str, Sight]] = []
+    def kept_until(self, until_ms: int) -> Iterator[tuple[str, Sight]]:
+        """Hand out the reports that were kept, up to a time, in order, with their tracks' names."""
         while self.waiting and self.waiting[0][0] <= until_ms:
             _, name, _, sight = heapq.heappop(self.waiting)
-            due.append((name, sight))
-        return due
+            yield name, sight
 
     def schedule(self, track: TrackState, rules: Rules) -> None:
         """Have a track looked at when its next timer runs out.
@@ -280,12 +279,12 @@ class SourceState:
             track.due_ms = deadline_ms
             heapq.heappush(self.timers, (deadline_ms, track.track_id))
 
-    def next_due(self, until_ms: int) -> TrackState | None:
-        """Take the next track whose entry is due, or None."""
+    def next_due(self, until_ms: int) -> tuple[int, TrackState] | None:
+        """Take the next track whose entry is due, and since when it is, or None."""
         while self.timers and self.timers[0][0] <= until_ms:
             due_ms, track_id = heapq.heappop(self.timers)
             track = self.tracks.get(track_id)
             if track is not None and track.due_ms == due_ms:
                 track.due_ms = None
-                return track
+                return due_ms, track
         return None

@@ -89,7 +89,8 @@ def _from_outside(facts: Facts, track: TrackState, *, likely: bool) -> None:
     elif likely and story is None:
         _appear(facts, track)
     elif (story is None or story.status is Status.EXITED) and outlook.is_threat(facts, track):
-        _threaten(facts, track)
+        if track.suppressed_by is None:
+            _threaten(facts, track)
     elif story is not None and story.status is Status.THREAT:
         if facts.airspace.is_protected_at(track.inside):
             return  # at the border: in a moment it is in, or out again
@@ -97,7 +98,6 @@ def _from_outside(facts: Facts, track: TrackState, *, likely: bool) -> None:
             facts.event("receded", track, seen_at(track))
             track.story = None
         elif outlook.bring_up(facts, track, story):
-            outlook.aim(facts, track, story)
             facts.event("updated", track, seen_at(track), changes=("ahead",))
         else:
             _sight(facts, track, story)
@@ -123,16 +123,16 @@ def _from_lost(facts: Facts, track: TrackState, *, likely: bool, inside: bool) -
         return  # what jumped there need not be the object that was lost
     story.away = False
     if story.was_threat and not likely:
-        _reach(story, Status.THREAT, track.sight.time_ms)
-        facts.event("threatened", track, seen_at(track))
+        _threaten(facts, track)
+    elif story.was_threat and track.crossed:
+        _enter(facts, track, _confidence(facts, track, track.belief.fresh))
     elif story.was_threat:
-        _reach(story, Status.VIOLATION, track.sight.time_ms)
-        story.confidence = _confidence(facts, track, track.belief.fresh)
-        _locate(facts, track, story)
-        facts.event("entered", track, _at(track.entry, track))
+        _appear(facts, track)
     elif inside:
         _reach(story, Status.VIOLATION, track.sight.time_ms)
         _locate(facts, track, story)
+        outlook.bring_up(facts, track, story)
+        _note_depth(facts, track, story)
         facts.event("reacquired", track, seen_at(track))
     elif track.belief.is_out(facts.rules):
         _exit(facts, track)
@@ -149,7 +149,6 @@ def _threaten(facts: Facts, track: TrackState) -> None:
     _reach(story, Status.THREAT, track.sight.time_ms)
     story.confidence, story.regions = "possible", ()
     outlook.bring_up(facts, track, story)
-    outlook.aim(facts, track, story)
     _note_speed(facts, track, story)
     facts.event("threatened", track, seen_at(track))
 
@@ -169,10 +168,12 @@ def _enter(facts: Facts, track: TrackState, confidence: Confidence, deepest_m: i
 
 
 def _appear(facts: Facts, track: TrackState) -> None:
-    """Begin the story of what was first seen inside."""
+    """Tell of what was first seen inside; of a threat that was lost, people wait to hear."""
     distance_m, _ = facts.airspace.protected_border(track.began.lon, track.began.lat)
     near = round(distance_m) <= facts.policy.near_border_m
-    story = _open(track, Status.VIOLATION, "possible" if near else "fact")
+    confidence: Confidence = "possible" if near or track.story else "fact"
+    story = track.story or _open(track, Status.VIOLATION, confidence)
+    _reach(story, Status.VIOLATION, track.sight.time_ms)
     _locate(facts, track, story)
     outlook.bring_up(facts, track, story)
     _note_depth(facts, track, story)

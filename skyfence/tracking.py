@@ -87,25 +87,35 @@ class Tracker:
         waits_ms = 0 if frame.last else self._policy.lateness_ms(frame.source)
         until_ms = frame.scan_time_ms - waits_ms
         if waits_ms or source.waiting:
-            for track_id, sight in source.arrange(frame, until_ms):
-                self._advance(facts, source, quiet, sight.time_ms)
-                self._observe(facts, source, quiet, track_id, sight)
+            for row, time_ms in enumerate(frame.times_ms.tolist()):
+                if time_ms < source.watermark_ms:
+                    facts.late += 1  # by more than its source may be
+                    continue
+                source.keep(frame, row)
+                self._release(facts, source, quiet, time_ms - waits_ms)
         else:
             self._take_rows(facts, source, quiet, frame)
-        self._advance(facts, source, quiet, until_ms)
+        self._release(facts, source, quiet, until_ms)
         if frame.last:
             self._finish(facts, source, quiet)
             del self._sources[name], self._quiet[name]
-        self._tell_clock(facts, source, frame)
+            facts.clock(*name, source.watermark_ms, last=True)
         return facts
 
     def _source(self, name: tuple[str, str]) -> tuple[SourceState, Quiet]:
         if name not in self._sources:
-            self._sources[name] = SourceState()
+            self._sources[name] = SourceState(*name)
             self._quiet[name] = Quiet(
                 self.grid, self._airspace, self._rules, self._border_look_ahead_s
             )
         return self._sources[name], self._quiet[name]
+
+    def _release(self, facts: Facts, source: SourceState, quiet: Quiet, until_ms: int) -> None:
+        """Judge the reports that were kept, up to a time, and move the source's clock there."""
+        for track_id, sight in source.kept_until(until_ms):
+            self._advance(facts, source, quiet, sight.time_ms)
+            self._observe(facts, source, quiet, track_id, sight)
+        self._advance(facts, source, quiet, until_ms)
 
     def _take_rows(self, facts: Facts, source: SourceState, quiet: Quiet, frame: Frame) -> None:
         """Judge the rows of a frame that need it, each when the source's clock has come to it."""
@@ -120,7 +130,8 @@ class Tracker:
     def _due(self, source: SourceState, quiet: Quiet, until_ms: int) -> list[str]:
         """Return the tracks whose timers are really due, and put the others' entries right."""
         due: list[str] = []
-        while (track := source.next_due(until_ms)) is not None:
+        while (found := source.next_due(until_ms)) is not None:
+            _, track = found
             quiet.load(track)
             if track.deadline_ms(self._rules) <= until_ms:
                 due.append(track.track_id)
@@ -130,12 +141,15 @@ class Tracker:
             source.schedule(source.tracks[track_id], self._rules)
         return due
 
-    def _tell_clock(self, facts: Facts, source: SourceState, frame: Frame) -> None:
-        """Say how far the source has come, after everything that happened until then."""
-        now_ms = source.watermark_ms
-        if frame.last or now_ms - source.clock_ms >= self._rules.clock_every_ms:
-            source.clock_ms = now_ms
-            facts.clock(frame.run, frame.key, now_ms, last=frame.last)
+    def _tell_clock(self, facts: Facts, source: SourceState, reached_ms: int) -> None:
+        """Say how far the source has come, after everything that happened until then.
+
+        In whole steps, so that the clock strikes between the same events in frames of any size.
+        """
+        every_ms = self._rules.clock_every_ms
+        if reached_ms - source.clock_ms >= every_ms:
+            source.clock_ms = reached_ms - reached_ms % every_ms
+            facts.clock(source.run, source.key, source.clock_ms)
 
     def _advance(self, facts: Facts, source: SourceState, quiet: Quiet, time_ms: int) -> None:
         """Move the source's clock on and run out the timers before it.
@@ -145,15 +159,18 @@ class Tracker:
         """
         source.watermark_ms = max(source.watermark_ms, time_ms)
         until_ms = source.watermark_ms - 1  # who reports at the very deadline is in time
-        while (track := source.next_due(until_ms)) is not None:
+        while (found := source.next_due(until_ms)) is not None:
+            due_ms, track = found
             quiet.load(track)
-            self._settle(facts, track, until_ms)
-            if self._is_forgotten(track, until_ms):
+            self._tell_clock(facts, source, due_ms - 1)
+            self._settle(facts, track, due_ms)
+            if self._is_forgotten(track, due_ms):
                 del source.tracks[track.track_id]
                 quiet.drop(track.track_id)
             else:
                 source.schedule(track, self._rules)
                 quiet.save(track)
+        self._tell_clock(facts, source, until_ms)
 
     def _observe(
         self, facts: Facts, source: SourceState, quiet: Quiet, track_id: str, sight: Sight
@@ -392,6 +409,7 @@ class Tracker:
                 return
             track.settled_ms = due_ms
             if track.live and due_ms == track.sight.time_ms + self._rules.lost_after_ms:
+                self._tell_stray(facts, track)
                 self._lose(facts, track, due_ms)
             else:
                 story.end(facts, track, due_ms)

@@ -33,6 +33,47 @@ Names = Mapping[str, str]
 Nearness = Literal["here", "ahead", "left", "averted"]
 
 
+_LINES: Mapping[News, str] = {
+    "threatened": "{thing} is heading for {nations}{soon}",
+    "receded": "all clear: {thing} no longer heads for {nations}",
+    "identified": "all clear: {thing} was identified ({rule})",
+    "entered": "{thing} entered {nations}{origin}{over}",
+    "appeared": "{thing} appeared in {nations}{over}; where it came from is not known",
+    "confirmed": "{thing} is confirmed in {nations}{over}",
+    "updated": "{thing} is now in {nations}{over}{more}",
+    "sighted": "{thing} is in {nations}{over}",
+    "exited": "{thing} left {nations}{towards}",
+    "cleared": "all clear: {thing} left {nations} and has not come back",
+    "lost": "{thing} in {nations} is lost{last}",
+    "reacquired": "{thing} that was lost in {nations} is seen again{over}",
+    "expired": "alert ended: {thing} lost in {nations} has not been seen for hours",
+    "joined": "{thing} in {nations} is seen by more than one sensor",
+    "continued": "{thing} in {nations} is still seen{over}, by another track",
+    "merged": "{thing} in {nations} is followed in another incident, which goes on",
+}
+# What is only on its way, or was when it was lost.
+_OUTSIDE: Mapping[News, str] = {
+    "updated": "{thing} is heading for {nations}{soon}",
+    "sighted": "{thing} is heading for {nations}{soon}",
+    "lost": "{thing} heading for {nations} is lost",
+    "reacquired": "{thing} that was lost is seen again, heading for {nations}{soon}",
+    "expired": "alert ended: {thing} that was heading for {nations} has not come",
+    "joined": "{thing} heading for {nations} is seen by more than one sensor",
+    "continued": "{thing} is still heading for {nations}{soon}, as another track shows",
+    "merged": "{thing} heading for {nations} is followed in another incident, which goes on",
+}
+# What is only possibly inside.
+_DOUBTFUL: Mapping[News, str] = {
+    "entered": "{thing} may have entered {nations}{origin}{over}",
+    "updated": "{thing} may now be in {nations}{over}{more}",
+    "exited": "{thing} that may have entered {nations} is outside again",
+    "cleared": "all clear: {thing} that may have entered {nations} has not come back",
+    "lost": "{thing} that may have entered {nations} is lost{last}",
+    "expired": "alert ended: {thing} that may have entered {nations} was not seen for hours",
+    "continued": "{thing} that may have entered {nations} is still seen{over}, by another track",
+}
+
+
 @dataclass(frozen=True)
 class Saying:
     """One message to be put into words: the news, and whom it is for."""
@@ -45,6 +86,7 @@ class Saying:
     minutes_left: int | None
     names: Names
     environment: Environment
+    outside: bool = False  # it is only on its way, or was when it was lost
 
 
 def headline(saying: Saying) -> str:
@@ -61,7 +103,7 @@ def description(saying: Saying, radius_m: int | None, growth_mps: float | None) 
     what = "Crossed the border" if crossed else "Last seen"
     sentences = [f"{what} at {format_time(seen_at)} at {_position(event)}."]
     sentences += _object(event.object)
-    if event.ahead:
+    if event.ahead and radius_m is None and saying.news not in _ENDS:
         reached = (
             f"{_name(one.place, saying)} {_minutes(one.minutes_left)}" for one in event.ahead
         )
@@ -71,7 +113,8 @@ def description(saying: Saying, radius_m: int | None, growth_mps: float | None) 
     if radius_m is not None and growth_mps is not None:
         km, km_a_minute = radius_m / 1000, growth_mps * 60 / 1000
         sentences.append(f"Search within {km:.1f} km of there, {km_a_minute:.1f} km more a minute.")
-    if event.evidence is not None and event.confidence == "possible":
+    doubtful = event.confidence == "possible" and not saying.outside
+    if event.evidence is not None and doubtful:
         sentences.append(f"Inside with probability {event.evidence.probability_weighed:.2f}.")
     sentences.append(f"Track {event.track_id} of {event.source}, zones {event.zones_version}.")
     return " ".join(sentences)
@@ -106,7 +149,7 @@ def situation_headline(
 
 def _for_place(saying: Saying) -> str | None:
     """Return what a region hears that the object is not in, where that differs."""
-    event, thing = saying.event, _thing(saying.event)
+    thing = _thing(saying.event)
     here = _name(saying.place, saying)
     if saying.kind == "alliance" or saying.news in _ENDS or saying.news in ("exited", "lost"):
         return None
@@ -115,52 +158,48 @@ def _for_place(saying: Saying) -> str | None:
     if saying.nearness == "averted":
         return f"{thing} no longer heads for {here}"
     if saying.nearness == "left":
-        return f"{thing} moved on from {here}, is now in {_list(event.nations, saying.names)}"
+        return f"{thing} moved on from {here} and {_whereabouts(saying)}"
     return None
 
 
 _ENDS = ("receded", "identified", "cleared", "expired", "merged")
 
 
-def _by_news(saying: Saying) -> str:
-    event, thing = saying.event, _thing(saying.event)
+def _whereabouts(saying: Saying) -> str:
+    """Return where an object is now, for a reader in a place that it moved on from."""
+    event = saying.event
     nations = _list(event.nations, saying.names) or "protected airspace"
+    if saying.outside:
+        return f"is heading for {nations}"
     regions = _list(event.regions, saying.names)
-    over = f" over {regions}" if regions else ""
+    where = f"over {regions}" if regions and saying.kind == "region" else f"in {nations}"
+    return f"may now be {where}" if event.confidence == "possible" else f"is now {where}"
+
+
+def _by_news(saying: Saying) -> str:
+    event = saying.event
+    special = _DOUBTFUL if event.confidence == "possible" else {}
+    line = (_OUTSIDE if saying.outside else special).get(saying.news, _LINES[saying.news])
+    regions = _list(event.regions, saying.names)
     beyond = _list(event.other_side, saying.names)
-    rule = event.identified_as or "by the policy"
-    maybe = "may have entered" if event.confidence == "possible" else "entered"
-    soon = _in_minutes(saying.minutes_left)
-    return {
-        "threatened": f"{thing} is heading for {nations}{soon}",
-        "receded": f"all clear: {thing} no longer heads for {nations}",
-        "identified": f"all clear: {thing} was identified ({rule})",
-        "entered": f"{thing} {maybe} {nations}" + (f" from {beyond}" if beyond else "") + over,
-        "appeared": f"{thing} appeared in {nations}{over}, where it came from is not known",
-        "confirmed": f"{thing} is confirmed in {nations}{over}",
-        "updated": f"{thing} is heading for {nations}{soon}"
-        if event.minutes_left is not None
-        else f"{thing} is now in {nations}{over}{_news_of(saying)}",
-        "sighted": f"{thing} is in {nations}{over}",
-        "exited": f"{thing} left {nations}" + (f" towards {beyond}" if beyond else ""),
-        "cleared": f"all clear: {thing} left {nations} and has not come back",
-        "lost": f"{thing} in {nations} is lost" + (f", last seen{over}" if over else "")
-        if event.regions
-        else f"{thing} heading for {nations} is lost",
-        "reacquired": f"{thing} that was lost in {nations} is seen again{over}",
-        "expired": f"alert ended: {thing} lost in {nations} has not been seen for hours"
-        if event.regions
-        else f"alert ended: {thing} that was heading for {nations} has not come",
-        "joined": f"{thing} in {nations} is seen by more than one track",
-        "continued": f"{thing} in {nations} is still seen by another track{over}",
-        "merged": f"{thing} in {nations} is one that is followed already",
-    }[saying.news]
+    return line.format(
+        thing=_thing(event),
+        nations=_list(event.nations, saying.names) or "protected airspace",
+        over=f" over {regions}" if regions else "",
+        last=f", last seen over {regions}" if regions else "",
+        origin=f" from {beyond}" if beyond else "",
+        towards=f" towards {beyond}" if beyond else "",
+        soon=_in_minutes(saying.minutes_left),
+        more=_news_of(saying),
+        rule=event.identified_as or "by the policy",
+    )
 
 
 def _news_of(saying: Saying) -> str:
     event = saying.event
-    if "ahead" in event.changes and event.ahead and saying.kind == "nation":
-        return f", heading for {_list([one.place for one in event.ahead], saying.names)}"
+    if "ahead" in event.changes and saying.kind == "nation":
+        ahead = _list([one.place for one in event.ahead], saying.names)
+        return f", heading for {ahead or 'no other region'}"
     if "deeper" in event.changes:
         return f", {event.depth_m / 1000:.0f} km deep"
     speed = event.object.ground_speed_mps

@@ -1,5 +1,6 @@
 """Small valid things for tests to change: a report, a zone, an airspace."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,11 +8,14 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from skyfence.airspace import Airspace
+from skyfence.channels import Environment
 from skyfence.frame import Frame, frame_of, row_fields
+from skyfence.geodesy import WGS84
 from skyfence.identity import derive
 from skyfence.report import Report
 from skyfence.times import to_ms
 from skyfence.track_event import SourceClock, TrackEvent
+from skyfence.tracking import Tracker
 from skyfence.zones import Zone, ZoneProperties, ZoneSet, zone_set
 
 T0 = datetime(2024, 9, 7, 3, 58, tzinfo=UTC)
@@ -68,6 +72,57 @@ def seen(at_s: float, lon: float, lat: float = 56.25, **changes: Any) -> Report:
     """Return a report of a place, so many seconds after T0, good to 10 m."""
     given = {"accuracy_m": 10.0} | changes
     return report(time=T0 + timedelta(seconds=at_s), lon=lon, lat=lat, **given)
+
+
+def flight(
+    at_s: float,
+    lon: float,
+    course_deg: float,
+    *,
+    reports: int,
+    speed_mps: float = 50.0,
+    every_s: float = 4.0,
+    told: bool = True,
+    **changes: Any,
+) -> list[Report]:
+    """Return the reports of a straight flight; with ``told`` they name speed and course."""
+    motion = {"ground_speed_mps": speed_mps, "course_deg": course_deg % 360.0} if told else {}
+    start = (lon, changes.pop("lat", 56.25))
+    found = []
+    for number in range(reports):
+        to_lon, to_lat, _ = WGS84.fwd(*start, course_deg, speed_mps * every_s * number)
+        place = {"lon": round(to_lon, 6), "lat": round(to_lat, 6)}
+        found.append(seen(at_s + every_s * number, **(motion | changes | place)))
+    return found
+
+
+def on_from(
+    reports: Sequence[Report], course_deg: float, count: int, **changes: Any
+) -> list[Report]:
+    """Return how a flight goes on from its last report on another course, 4 s later."""
+    last = reports[-1]
+    start = {"lat": last.lat, "reports": count + 1} | changes
+    return flight((last.time - T0).total_seconds(), last.lon, course_deg, **start)[1:]
+
+
+def tell(by: Tracker, *items: Report | Frame) -> list[TrackEvent]:
+    """Judge each item as a frame of its own; return what tracks did that people may hear of.
+
+    Clocks and sightings, which are for those who join tracks, are left out.
+    """
+    frames = [packed(item) if isinstance(item, Report) else item for item in items]
+    events = [event for frame in frames for event in by.take(frame).events]
+    return [one for one in events if isinstance(one, TrackEvent) and one.kind != "sighted"]
+
+
+def tracker(over: Airspace, **given: Any) -> Tracker:
+    """Return a tracker of exercises over an airspace; ``given`` are its policy and rules."""
+    return Tracker(over, Environment.EXERCISE, **given)
+
+
+def kinds(events: list[TrackEvent]) -> list[tuple[str, float]]:
+    """Return what happened, and how many seconds after T0."""
+    return [(event.kind, (event.time - T0).total_seconds()) for event in events]
 
 
 def packed(*reports: Report, run: str = "run") -> Frame:

@@ -321,6 +321,15 @@ def test_a_possible_violation_is_told_apart() -> None:
     assert sure[0].response_type == "Shelter"
 
 
+def test_an_incident_knows_when_it_was_confirmed() -> None:
+    """It is the first time of a violation beyond doubt, whatever follows."""
+    by = book()
+    take(by, "entered", confidence="possible")
+    assert by.open[0].confirmed is None
+    take(by, "confirmed", "exited", "entered", start=2)
+    assert by.open[0].confirmed == T0 + timedelta(minutes=2)
+
+
 def test_a_region_no_longer_ahead_hears_so() -> None:
     """A region that the object turns away from is told, and not that it was ever there."""
     by = book()

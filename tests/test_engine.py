@@ -1,21 +1,30 @@
-"""The engine on the two recordings: the alerts they lead to with the default zones."""
+"""The engine: frames in, alerts out; on the two recordings, and on a small world.
 
+The recordings' alerts themselves are in tests/golden; here is what must hold of them.
+"""
+
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 import pytest
+from builders import beat, flight, on_from, packed, seen, world, zone
 
-from skyfence.alert import Alert
+from skyfence.alert import Alert, alert_id
+from skyfence.channels import Environment
 from skyfence.crossing import Crossing
 from skyfence.engine import Engine
 from skyfence.files import default_file, load_zones, read_recording
+from skyfence.frame import Frame
 from skyfence.incident import Incident
 from skyfence.playback import Packer, play
-from skyfence.zones import ZoneSet
+from skyfence.report import Report
+from skyfence.zones import ZoneSet, zone_set
 
 LATVIA, ROMANIA = "latvia-2024-09-07", "romania-2024-09-08"
 NAMES = (LATVIA, ROMANIA)
 DRONES = {LATVIA: "T0417", ROMANIA: "T0423"}
-FRAME_SIZES = (1, 50, 500)
+# What lies about the two recordings.
+COUNTRIES = ("LV", "BY", "EE", "LT", "RU", "RO", "UA", "MD", "BG")
 
 
 @dataclass
@@ -28,28 +37,23 @@ class Judged:
     open: list[Incident] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def zones() -> ZoneSet:
-    return load_zones()
+    found = load_zones()
+    near = [one for one in found.zones if one.id in COUNTRIES or one.id[:3] in ("LV-", "RO-")]
+    return ZoneSet(tuple(near), found.version)
 
 
-@pytest.fixture(scope="session")
-def by_size(zones: ZoneSet) -> dict[int, dict[str, Judged]]:
-    """Judge both recordings in frames of each size, one after the other by one engine."""
-    engines = {size: Engine(zones) for size in FRAME_SIZES}
-    return {size: {name: judge(one, name, size) for name in NAMES} for size, one in engines.items()}
+@pytest.fixture(scope="module")
+def judged(zones: ZoneSet) -> dict[str, Judged]:
+    """Judge both recordings, one after the other by one engine."""
+    engine = Engine(zones)
+    return {name: judge(engine, name) for name in NAMES}
 
 
-@pytest.fixture(scope="session", params=FRAME_SIZES)
-def judged(
-    request: pytest.FixtureRequest, by_size: dict[int, dict[str, Judged]]
-) -> dict[str, Judged]:
-    return by_size[request.param]
-
-
-def judge(engine: Engine, name: str, frame_reports: int) -> Judged:
+def judge(engine: Engine, name: str) -> Judged:
     lines = read_recording(str(default_file("recordings", f"{name}.jsonl")))
-    packer = Packer(name, frame_reports=frame_reports)
+    packer = Packer(name)
     found = Judged()
     before = engine.open_incidents
     for item in play(line.report for line in lines if line.report is not None):
@@ -81,11 +85,6 @@ def test_romania_is_closed(judged: dict[str, Judged]) -> None:
     assert romania.open == []
 
 
-def test_frames_of_any_size_lead_to_the_same(by_size: dict[int, dict[str, Judged]]) -> None:
-    """Alerts and crossings are equal to the last byte and in order, whatever the frame size."""
-    assert by_size[1] == by_size[50] == by_size[500]
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_harmless_traffic_alerts_nobody(judged: dict[str, Judged], name: str) -> None:
     """Every alert is about the one intruder, though the others cross many borders of members."""
@@ -115,8 +114,8 @@ def test_what_the_intruder_crossed(judged: dict[str, Judged], name: str) -> None
 def test_a_recording_judged_again_tells_nobody_again(zones: ZoneSet) -> None:
     """The same run a second time gives the same crossings and no alert: all are known already."""
     few = {"BY", "LV", "LV-047", "LV-077"}
-    engine = Engine(ZoneSet(tuple(zone for zone in zones.zones if zone.id in few), zones.version))
-    first, second = (judge(engine, LATVIA, 500) for _ in range(2))
+    engine = Engine(ZoneSet(tuple(one for one in zones.zones if one.id in few), zones.version))
+    first, second = (judge(engine, LATVIA) for _ in range(2))
     assert first.alerts
     assert second.alerts == []
     assert second.crossings == first.crossings
@@ -127,6 +126,7 @@ def test_two_incidents_within_a_day_are_told_to_the_alliance(zones: ZoneSet) -> 
     engine, packer = Engine(zones), Packer("both")
     names = [str(default_file("recordings", f"{name}.jsonl")) for name in NAMES]
     reports = [line.report for name in names for line in read_recording(name) if line.report]
+    reports = [one for one in reports if one.track_id in DRONES.values()]
     frames = [frame for item in play(reports) for frame in packer.add(item)]
     alerts = [alert for frame in frames for alert in engine.take(frame).alerts]
     (situation,) = [alert for alert in alerts if alert.event == "repeated airspace violations"]
@@ -141,3 +141,137 @@ def test_no_text_names_what_it_should_not(judged: dict[str, Judged], name: str) 
     for alert in judged[name].alerts:
         assert "None" not in alert.headline + alert.instruction + alert.description
         assert f"{alert.lat:.2f}" not in alert.headline + alert.instruction
+
+
+def chains(alerts: list[Alert]) -> dict[str, list[Alert]]:
+    """Return each channel's messages, by the place that it stands for."""
+    found: dict[str, list[Alert]] = defaultdict(list)
+    for alert in alerts:
+        found[alert.place].append(alert)
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_chains_are_whole(judged: dict[str, Judged], name: str) -> None:
+    """Each channel's messages are numbered through, begin with an Alert, and name those before."""
+    for place, chain in chains(judged[name].alerts).items():
+        assert [alert.step for alert in chain] == list(range(1, len(chain) + 1))
+        assert [alert.message_type == "Alert" for alert in chain] == [
+            alert.step == 1 for alert in chain
+        ]
+        for alert in chain:
+            assert alert.channel == f"exercise:alerts:{place}"
+            assert alert.alert_id == alert_id(alert.incident_id, alert.channel, alert.step)
+            assert alert.references == tuple(one.alert_id for one in chain[: alert.step - 1])
+
+
+@pytest.mark.parametrize(("name", "nation"), [(LATVIA, "LV"), (ROMANIA, "RO")])
+def test_nobody_else_is_woken(judged: dict[str, Judged], name: str, nation: str) -> None:
+    """Only the nation that the object heads for, its regions and the alliance hear of it."""
+    for place in chains(judged[name].alerts):
+        assert place in (nation, "NATO") or place.startswith(f"{nation}-")
+
+
+@pytest.mark.parametrize(("name", "region"), [(LATVIA, "LV-047"), (ROMANIA, "RO-TL")])
+def test_the_first_region_is_warned_minutes_before(
+    judged: dict[str, Judged], name: str, region: str
+) -> None:
+    """The region at the border, its nation and the alliance hear of it four minutes before."""
+    found = chains(judged[name].alerts)
+    entered = next(one for one in found["NATO"] if one.incident_state == "violation")
+    for place in (region, region[:2], "NATO"):
+        first = found[place][0]
+        assert (first.incident_state, first.message_type, first.minutes_left) == (
+            *("threat", "Alert", 4),
+        )
+        assert 240 <= (entered.time - first.last_seen).total_seconds() <= 300
+
+
+def alerts_of(engine: Engine, *items: Report | Frame) -> list[Alert]:
+    """Judge each item as a frame of its own."""
+    frames = [packed(item) if isinstance(item, Report) else item for item in items]
+    return [alert for frame in frames for alert in engine.take(frame).alerts]
+
+
+def heard(alerts: list[Alert]) -> dict[str, list[tuple[str, str]]]:
+    """Return what each place hears: the types of messages and the states that they tell."""
+    return {
+        place: [(alert.message_type, alert.incident_state) for alert in chain]
+        for place, chain in chains(alerts).items()
+    }
+
+
+def test_a_threat_that_turns_away_is_called_off_everywhere() -> None:
+    """All who were warned of what never came get a Cancel, and nobody else anything."""
+    engine = Engine(world())
+    out = flight(0, 26.9, 90.0, reports=10)
+    alerts = alerts_of(engine, *out, *on_from(out, 270.0, 30))
+    told = heard(alerts)
+    assert set(told) == {"AA-1", "BB-1", "AA", "NATO"}
+    assert {messages[0] for messages in told.values()} == {("Alert", "threat")}
+    assert {messages[-1] for messages in told.values()} == {("Cancel", "closed")}
+    assert engine.open_incidents == []
+
+
+def test_an_entry_and_an_exit_end_with_an_all_clear() -> None:
+    """Each channel that was warned hears of the entry, the exit, and at last a Cancel."""
+    engine = Engine(world())
+    out = flight(0, 26.95, 90.0, reports=25)
+    alerts = alerts_of(engine, *out, *on_from(out, 270.0, 60), beat(1_000))
+    for place, messages in heard(alerts).items():
+        assert messages[0] == ("Alert", "threat")
+        assert messages[-2:] == [("Update", "exited"), ("Cancel", "closed")]
+        assert ("Update", "violation") in messages or place == "BB-1"
+    assert engine.open_incidents == []
+
+
+def test_a_lost_object_stays_open_until_it_expires() -> None:
+    """Nobody hears an all-clear of what was lost inside before six hours have passed."""
+    engine = Engine(world())
+    alerts = alerts_of(engine, seen(0, 26.99), seen(10, 27.01), beat(6 * 3600 + 69))
+    assert {messages[-1] for messages in heard(alerts).values()} == {("Update", "lost")}
+    (incident,) = engine.open_incidents
+    assert incident.state == "lost"
+    ends = alerts_of(engine, beat(6 * 3600 + 71))
+    assert {alert.message_type for alert in ends} == {"Cancel"}
+    assert {alert.place for alert in ends} == set(chains(alerts))
+    assert engine.open_incidents == []
+
+
+def test_what_appears_deep_inside_is_told_to_nobody() -> None:
+    """It is a fact: its crossings are kept, and no channel hears of it."""
+    engine = Engine(world())
+    outcome = engine.take(packed(*flight(0, 27.5, 90.0, reports=40)))
+    assert {(found.kind, found.zone) for found in outcome.crossings} == {
+        *(("appear", place) for place in ("AA", "AA-1")),
+    }
+    assert outcome.alerts == []
+
+
+def test_alerts_carry_the_environment() -> None:
+    """The same frames on the actual side have other channels, identifiers and status."""
+    pairs = [
+        alerts_of(Engine(world(), environment), seen(0, 26.99), seen(10, 27.01))
+        for environment in (Environment.EXERCISE, Environment.ACTUAL)
+    ]
+    assert [{alert.status for alert in alerts} for alerts in pairs] == [{"Exercise"}, {"Actual"}]
+    exercise, actual = pairs
+    assert [one.place for one in exercise] == [one.place for one in actual]
+    assert not {one.alert_id for one in exercise} & {one.alert_id for one in actual}
+    assert not {one.channel for one in exercise} & {one.channel for one in actual}
+
+
+def test_an_engine_says_whether_it_protects_anything() -> None:
+    """Without a member's zone nothing is protected: crossings are told, alerts never."""
+    neighbour = zone_set([[zone("XX", (27.0, 56.0, 28.0, 57.0), nato=False)]])
+    engine = Engine(neighbour)
+    outcome = engine.take(packed(seen(0, 26.99), seen(10, 27.01)))
+    assert [found.kind for found in outcome.crossings] == ["enter"]
+    assert outcome.alerts == []
+    assert (engine.protects, Engine(world()).protects) == (False, True)
+
+
+def test_late_reports_are_counted() -> None:
+    """An outcome says how many reports were too late to be used."""
+    engine = Engine(world())
+    assert engine.take(packed(seen(10, 26.0), seen(10, 26.0), seen(5, 26.0))).late == 2

@@ -1,4 +1,4 @@
-"""Evidence: how sure it is that an object is inside, report by report."""
+"""Evidence: what one report, and what many together, say of a border being crossed."""
 
 from math import erf, exp, log, sqrt
 
@@ -10,88 +10,181 @@ from skyfence.evidence import Belief, log_odds, probability, sigma_m
 from skyfence.rules import Rules
 
 RULES = Rules()
+SECOND = 1000
+DEPTHS = st.floats(-100_000, 100_000)
+SIGMAS = st.floats(1, 5_000)
 
 
 def phi(z: float) -> float:
-    return 0.5 * (1.0 + erf(z / sqrt(2.0)))
+    """Return the normal distribution function."""
+    return (1.0 + erf(z / sqrt(2.0))) / 2.0
 
 
-@given(st.integers(-400, 400))
-def test_one_report_says_what_a_normal_error_says(depth_m: int) -> None:
-    """The probability is within 3e-4 of Phi(depth / sigma), without any transcendental function."""
-    odds = log_odds(depth_m, 100.0)
-    assert abs(1 / (1 + exp(-odds)) - phi(depth_m / 100)) < 3e-4
-
-
-@given(st.floats(-1e6, 1e6), st.floats(0.1, 1e5))
-def test_deeper_is_never_less_sure(depth_m: float, sigma: float) -> None:
-    """Log odds grow with depth, mirror at the border, and no report counts beyond five sigma."""
-    assert log_odds(depth_m + 1, sigma) >= log_odds(depth_m, sigma)
-    assert log_odds(-depth_m, sigma) == -log_odds(depth_m, sigma)
-    assert abs(log_odds(depth_m, sigma)) <= log_odds(5 * 1e9, 1e9) + 1e-9
-
-
-def test_sigma_joins_report_and_border() -> None:
-    """Both errors count; a report that names none is taken for a radar's at 100 km."""
-    assert sigma_m(30.0, 40.0, RULES) == 50.0
-    assert sigma_m(None, 0.0, RULES) == RULES.unknown_accuracy_m
-
-
-def test_the_bounds_are_the_probabilities_they_claim() -> None:
-    """2.2 is P = 0.9 and 6.2 is P = 0.998."""
-    assert probability(RULES.possible_odds) == 0.9
-    assert probability(RULES.confirmed_odds) == 0.998
-    assert round(log(0.9 / 0.1), 1) == RULES.possible_odds
-
-
-def believe(depths: list[float], every_s: float = 4.0, sigma: float = 100.0) -> Belief:
+def weighed(*reports: tuple[float, float]) -> Belief:
+    """Return what reports of these times (s) and log odds say together."""
     belief = Belief()
-    for number, depth in enumerate(depths):
-        belief.weigh(round(number * every_s * 1000), log_odds(depth, sigma), RULES)
+    for at_s, odds in reports:
+        belief.weigh(round(at_s * SECOND), odds, RULES)
     return belief
 
 
-def test_a_deep_report_confirms_at_once() -> None:
-    """Three sigma inside is beyond doubt by one report, whatever was before."""
-    assert believe([-5_000.0] * 100 + [300.0]).is_in(RULES.confirmed_odds)
+@pytest.mark.parametrize("sigma", [1, 10, 150, 500])
+def test_log_odds_are_those_of_the_normal_distribution(sigma: int) -> None:
+    """Up to five sigma, the probability is Phi(depth / sigma): 0.00014 off, and what is rounded."""
+    for depth in range(-5 * sigma, 5 * sigma + 1, max(1, sigma // 20)):
+        odds = log_odds(depth, sigma)
+        assert 1.0 / (1.0 + exp(-odds)) == pytest.approx(phi(depth / sigma), abs=2.7e-4)
 
 
-def test_a_shallow_report_does_not() -> None:
-    """One sigma inside is not even possible by itself, after a time outside."""
-    assert not believe([-500.0] * 20 + [100.0]).is_in(RULES.possible_odds)
+def test_the_bounds_in_sigmas() -> None:
+    """One report confirms at 2.86 sigma, makes possible at 1.29, ends a story at 4.73 outside."""
+    assert log_odds(286, 100) >= RULES.confirmed_odds > log_odds(285, 100)
+    assert log_odds(129, 100) >= RULES.possible_odds > log_odds(128, 100)
+    assert log_odds(-473, 100) <= RULES.far_out_odds < log_odds(-472, 100)
 
 
-def test_shallow_reports_add_up() -> None:
-    """Half a minute a sigma inside is possible, two minutes of a little more are sure."""
-    assert believe([100.0] * 9).is_in(RULES.possible_odds)
-    assert believe([150.0] * 31).is_in(RULES.confirmed_odds)
+@given(DEPTHS, SIGMAS)
+def test_inside_and_outside_are_weighed_alike(depth: float, sigma: float) -> None:
+    """A depth and the same distance outside say the same of opposite sides."""
+    assert log_odds(-depth, sigma) == -log_odds(depth, sigma)
 
 
-def test_many_reports_in_a_moment_count_no_more_than_a_few() -> None:
-    """Reports that share their error add little, however many there are."""
-    quick, slow = believe([50.0] * 80, every_s=0.1), believe([50.0] * 3)
-    assert abs(quick.odds - slow.odds) < 0.5
+@given(DEPTHS, DEPTHS, SIGMAS)
+def test_deeper_is_surer(one: float, other: float, sigma: float) -> None:
+    """What is deeper by the same accuracy is never less likely inside."""
+    shallow, deep = sorted((one, other))
+    assert log_odds(shallow, sigma) <= log_odds(deep, sigma)
 
 
-def test_leaving_is_slower_than_entering() -> None:
-    """Two sigma outside does not end what two sigma inside began; five sigma does at once."""
-    belief = believe([200.0] * 10)
-    assert belief.is_in(RULES.possible_odds)
-    assert not believe([200.0] * 10 + [-200.0] * 3).is_out(RULES)
-    assert believe([200.0] * 10 + [-500.0]).is_out(RULES)
-    assert believe([200.0] * 10 + [-350.0] * 60).is_out(RULES)
+def test_no_report_is_believed_past_eight_sigma() -> None:
+    """However deep, one report says no more than it would eight sigma deep."""
+    assert log_odds(50_000, 10) == log_odds(80, 10)
+    assert log_odds(-50_000, 10) == log_odds(-80, 10)
 
 
-def test_what_spoke_for_outside_is_let_go_on_entry() -> None:
-    """After an entry one report a little outside does not end it, though all before were far."""
-    belief = believe([-5_000.0] * 50 + [200.0])
-    belief.settle_inside()
-    belief.weigh(51 * 4_000, log_odds(-100.0, 100.0), RULES)
+def test_rounded_depths_are_compared() -> None:
+    """Depths in the same metre say the same, so that no processor's last bit tells."""
+    assert log_odds(99.6, 150) == log_odds(100.4, 150)
+    assert log_odds(0.4, 150) == log_odds(-0.4, 150) == 0.0
+
+
+def test_an_accuracy_below_a_metre_is_one() -> None:
+    """No sensor is believed to be better than a metre."""
+    assert log_odds(2, 0.001) == log_odds(2, 1.0)
+
+
+def test_sigma_joins_the_report_s_and_the_border_s() -> None:
+    """Errors of the report and of the border are independent; an unknown one is a radar's."""
+    assert sigma_m(30.0, 40.0, RULES) == 50.0
+    assert sigma_m(None, 0.0, RULES) == RULES.unknown_accuracy_m
+    assert sigma_m(0.0, 200.0, RULES) == 200.0
+
+
+@given(st.floats(-40, 40))
+def test_probability_undoes_log_odds(odds: float) -> None:
+    """A published probability has three decimals and is that of the odds."""
+    found = probability(odds)
+    assert found == round(found, 3)
+    assert found == pytest.approx(1.0 / (1.0 + exp(-odds)), abs=5.1e-4)
+    if 0.01 < found < 0.99:
+        assert log(found / (1.0 - found)) == pytest.approx(odds, abs=0.06)
+
+
+@pytest.mark.parametrize("before", [-17.0, -40.0])
+def test_one_deep_report_enters_at_once(before: float) -> None:
+    """However long it was seen outside, one report deep inside is inside: enter fast."""
+    belief = weighed(*((n, before) for n in range(60)), (60, log_odds(300, 100)))
+    assert belief.odds < 0
+    assert belief.is_in(RULES.confirmed_odds)
+
+
+def test_two_shallow_reports_a_moment_apart_are_no_two_witnesses() -> None:
+    """A sensor that errs once errs likewise a second later; half a minute later it is news."""
+    odds = log_odds(150, 100)
+    assert weighed((0, odds), (1, odds)).odds < 1.05 * odds
+    assert weighed((0, odds), (30, odds)).odds > 1.3 * odds
+
+
+def test_shallow_reports_confirm_in_time() -> None:
+    """Two sigma deep is only possible at first, and is sure within two minutes of staying there."""
+    odds = log_odds(200, 100)
+    belief, confirmed_s = Belief(), None
+    for at_s in range(0, 180, 4):
+        belief.weigh(at_s * SECOND, odds, RULES)
+        if confirmed_s is None and belief.is_in(RULES.confirmed_odds):
+            confirmed_s = at_s
+    assert not weighed((0, odds)).is_in(RULES.confirmed_odds)
+    assert weighed((0, odds)).is_in(RULES.possible_odds)
+    assert confirmed_s is not None
+    assert 30 <= confirmed_s <= 120
+
+
+def test_what_is_on_the_border_is_never_sure() -> None:
+    """A track that stays half a sigma inside for an hour is neither confirmed nor out."""
+    odds = log_odds(50, 100)
+    belief = weighed(*((at_s, odds) for at_s in range(0, 3600, 4)))
+    assert not belief.is_in(RULES.confirmed_odds)
     assert not belief.is_out(RULES)
 
 
-@pytest.mark.parametrize("every_s", [1.0, 4.0, 12.0])
-def test_the_rate_of_reports_matters_little(every_s: float) -> None:
-    """A minute at the same depth weighs about the same from a fast sensor and a slow one."""
-    count = round(60 / every_s)
-    assert abs(believe([60.0] * count, every_s).odds - believe([60.0] * 15).odds) < 1.5
+def test_a_stray_report_outside_does_not_end_it() -> None:
+    """One report three sigma outside after a minute inside says nothing: exit slow."""
+    inside = [(at_s, log_odds(300, 100)) for at_s in range(0, 60, 4)]
+    assert not weighed(*inside, (60, log_odds(-300, 100))).is_out(RULES)
+
+
+def test_exit_is_slower_than_entry() -> None:
+    """Four sigma inside counts with the first report, four sigma outside after minutes."""
+    inside = [(at_s, log_odds(400, 100)) for at_s in range(0, 60, 4)]
+    outside = [(60 + at_s, log_odds(-400, 100)) for at_s in range(0, 600, 4)]
+    assert weighed(inside[0]).is_in(RULES.confirmed_odds)
+    belief, out_s = weighed(*inside), None
+    for at_s, odds in outside:
+        belief.weigh(at_s * SECOND, odds, RULES)
+        if out_s is None and belief.is_out(RULES):
+            out_s = at_s - 60
+    assert out_s is not None
+    assert 60 <= out_s <= 240
+
+
+def test_what_is_clearly_outside_ends_it() -> None:
+    """Five sigma outside by two reports in a row, or eight by one, is out, whatever was before."""
+    inside = [(at_s, log_odds(500, 100)) for at_s in range(0, 60, 4)]
+    five, eight = log_odds(-500, 100), log_odds(-800, 100)
+    assert not weighed(*inside, (60, five)).is_out(RULES)
+    assert weighed(*inside, (60, five), (64, five)).is_out(RULES)
+    assert weighed(*inside, (60, eight)).is_out(RULES)
+
+
+def test_old_reports_fade() -> None:
+    """What was believed is forgotten in minutes: the object was elsewhere."""
+    before = weighed(*((at_s, 10.0) for at_s in range(0, 60, 4))).odds
+    belief = weighed(*((at_s, 10.0) for at_s in range(0, 60, 4)), (600, 0.0))
+    assert before > 10.0
+    assert 0 <= belief.odds < 0.02 * before
+
+
+def test_belief_is_bounded() -> None:
+    """An hour of certainty is worth no more than a few minutes of it."""
+    assert weighed(*((30 * n, 17.0) for n in range(200))).odds == 40.0
+    assert weighed(*((30 * n, -17.0) for n in range(200))).odds == -40.0
+
+
+def test_settled_inside_forgets_where_it_came_from() -> None:
+    """Once it has entered, minutes of flight outside do not pull it back out."""
+    belief = weighed(*((at_s, -17.0) for at_s in range(0, 120, 4)), (120, 7.0))
+    belief.settle_inside()
+    assert belief.odds == belief.fresh == 7.0
+    sure = weighed((0, 12.0))
+    sure.settle_inside()
+    assert sure.odds == 12.0
+
+
+@given(st.lists(st.tuples(st.integers(0, 600_000), st.floats(-17, 17)), min_size=1, max_size=30))
+def test_odds_are_rounded(reports: list[tuple[int, float]]) -> None:
+    """What decisions compare has three decimals, within the bounds."""
+    belief = Belief()
+    for time_ms, odds in sorted(reports):
+        belief.weigh(time_ms, round(odds, 3), RULES)
+        assert belief.odds == round(belief.odds, 3)
+        assert abs(belief.odds) <= 40.0

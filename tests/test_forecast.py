@@ -1,228 +1,222 @@
-"""Forecast and outlook: when a border is reached, and when that is worth a warning."""
+"""The forecast: how soon and how likely, against geometry worked out by hand."""
 
-from typing import Any
+from collections.abc import Callable
+from math import radians, sin, sqrt
 
 import pytest
-from builders import T0, beat, packed, seen, world, zone
+import shapely
+from builders import airspace, world, zone
+from shapely.geometry.base import BaseGeometry
 
 from skyfence.airspace import Airspace
-from skyfence.channels import Environment
 from skyfence.forecast import Arrival, Forecast, forecast
-from skyfence.geodesy import WGS84, distance_m
-from skyfence.motion import Anchors, Motion, reported
-from skyfence.policy import Policy, PolicyFile
-from skyfence.report import Report
-from skyfence.rules import Rules
-from skyfence.track_event import TrackEvent, minute_mark
-from skyfence.tracking import Tracker
-from skyfence.zones import ZoneSet, zone_set
+from skyfence.geodesy import distance_m
+from skyfence.motion import Motion
 
-WORLD = Airspace(world())
-RULES = Rules()
+LAT = 56.5
+# A border that runs north for 200 km, so that east of it no ray misses.
+LONG = airspace(zone("AA", (27.0, 55.5, 32.0, 57.5)))
+WEIGHTS = (0.316, 0.239, 0.239, 0.103, 0.103)
+
+
+def always(seconds: float) -> Callable[[str], float]:
+    """Return a policy's look-ahead that is the same for zones of all kinds."""
+    return lambda kind: seconds
 
 
 def ahead(
-    lon: float, lat: float, course_deg: float, speed_mps: float = 50.0, **look_ahead_s: float
+    over: Airspace,
+    lon: float,
+    motion: Motion,
+    look_ahead_s: float = 300.0,
+    lat: float = LAT,
 ) -> Forecast:
-    seconds = {"nation": 300.0, "region": 1_800.0} | look_ahead_s
-    motion = Motion(speed_mps, course_deg, 3.0)
-    inside = WORLD.covering(lon, lat)
-    return forecast(WORLD, (lon, lat), motion, seconds.__getitem__, inside)
+    """Look ahead from a place."""
+    held = over.covering(lon, lat)
+    return forecast(over, (lon, lat), motion, always(look_ahead_s), held)
 
 
-def regions(found: Forecast) -> dict[str, Arrival]:
-    return {WORLD.zones[area].id: arrival for area, arrival in (found.regions or {}).items()}
+def spread_deg(seconds: float) -> float:
+    """Return one sigma of a reported course's bearing: 3 degrees, and what it wanders."""
+    return sqrt(3.0**2 + 0.55**2 * seconds / 3)
 
 
-def test_straight_towards_the_border() -> None:
-    """The time is the distance over the speed, and nearly all of the fan arrives."""
-    found = ahead(26.9, 56.25, 90.0).border
-    assert found is not None
-    assert found.seconds == round(distance_m(26.9, 56.25, 27.0, 56.25) / 50.0)
-    assert found.share > 0.99
+def east(speed_mps: float) -> Motion:
+    return Motion(speed_mps, 90.0, 3.0)
 
 
-@pytest.mark.parametrize("course_deg", [0.0, 180.0, 270.0])
-def test_along_or_away_is_no_arrival(course_deg: float) -> None:
-    """A course along the border, two kilometres from it, or away from it does not arrive."""
-    found = ahead(26.967, 56.25, course_deg).border
-    assert found is None or found.share < RULES.threat_share
+@pytest.mark.parametrize("speed", [50, 100, 250])
+@pytest.mark.parametrize("share_of_horizon", [0.1, 0.5, 0.9])
+def test_straight_at_the_border(speed: int, share_of_horizon: float) -> None:
+    """Flying at a long border, all of the fan arrives, after distance over speed."""
+    per_degree = distance_m(26.0, LAT, 27.0, LAT)
+    lon = 27.0 - share_of_horizon * 300 * speed / per_degree
+    arrival = ahead(LONG, lon, east(speed)).border
+    assert arrival is not None
+    assert arrival.share == pytest.approx(1.0) or share_of_horizon > 0.8
+    assert arrival.seconds == pytest.approx(300 * share_of_horizon, abs=1.0)
 
 
-def test_beyond_the_look_ahead_nothing_is_foreseen() -> None:
-    """What needs longer than the look-ahead of that kind of zone is not told."""
-    assert ahead(26.7, 56.25, 90.0).border is None
-    assert ahead(26.7, 56.25, 90.0, nation=600.0).border is not None
+def test_the_look_ahead_ends_it() -> None:
+    """What would arrive a second after the look-ahead does not arrive at all; 0 switches off."""
+    seconds = distance_m(26.9, LAT, 27.0, LAT) / 100
+    assert ahead(LONG, 26.9, east(100), seconds + 1).border == Arrival(round(seconds), 1.0)
+    assert ahead(LONG, 26.9, east(100), seconds - 1).border is None
+    assert ahead(LONG, 26.9, east(100), 0.0) == Forecast(None, None, {})
 
 
-def test_regions_in_the_order_of_arrival() -> None:
-    """Both regions on the way are foreseen, each with its own time."""
-    found = regions(ahead(26.95, 56.45, 60.0))
-    assert found["AA-1"].seconds < found["AA-2"].seconds
-    assert found["AA-1"].share > 0.9
-
-
-def test_a_course_between_two_regions_is_shared() -> None:
-    """The fan spreads over what lies beside its middle."""
-    found = regions(ahead(26.8, 56.5, 90.0))
-    assert 0.3 < found["AA-1"].share < 1.0
-    assert 0.3 < found["AA-2"].share < 1.0
-
-
-def test_farther_ahead_is_less_sure() -> None:
-    """A course wanders, so the fan is wider for a longer time."""
-    motion = Motion(50.0, 90.0, 3.0)
-    assert motion.spread_deg(0) == 3.0
-    assert motion.spread_deg(60) < motion.spread_deg(300) < motion.spread_deg(1_800)
-
-
-def test_over_the_antimeridian() -> None:
-    """A ray goes on beyond 180 degrees as a line, and meets what lies before it."""
-    space = Airspace(zone_set([[zone("AA", (179.95, 56.0, 180.0, 57.0))]]))
-    found = forecast(
-        space, (179.9, 56.5), Motion(50.0, 90.0, 3.0), lambda _: 300.0, frozenset()
-    ).border
-    assert found is not None
-    assert found.seconds == round(distance_m(179.9, 56.5, 179.95, 56.5) / 50.0)
-
-
-def test_a_velocity_is_measured_where_none_is_reported() -> None:
-    """From two places 30 s apart the course and speed are those between them, with their doubt."""
-    anchors = Anchors()
-    for seconds in (0, 10, 20, 30):
-        anchors.drop(seconds * 1000, 56.25, 26.9 + seconds * 50 / 61_990)
-    found = anchors.motion(30_000, 56.25, 26.9 + 30 * 50 / 61_990, 50.0, RULES)
-    assert found is not None
-    assert found.speed_mps == pytest.approx(50.0, rel=0.01)
-    assert found.course_deg == pytest.approx(90.0, abs=0.1)
-    assert 2.0 < found.sigma_deg < 10.0
-
-
-def test_no_velocity_where_it_would_be_noise() -> None:
-    """A slow or badly seen object has no course, and a reported crawl has none either."""
-    anchors = Anchors()
-    anchors.drop(0, 56.25, 26.9)
-    anchors.drop(20_000, 56.25, 26.9)
-    assert anchors.motion(30_000, 56.2501, 26.9, 500.0, RULES) is None
-    assert reported(2.0, 90.0) is None
-    assert reported(None, 90.0) is None
+@pytest.mark.parametrize("course", [180, 270, 0])
+def test_who_does_not_fly_there_does_not_arrive(course: int) -> None:
+    """Away from the border, or along it farther off than the fan is wide, nothing is foreseen."""
+    assert ahead(LONG, 26.9, Motion(100.0, course, 3.0)).border is None
 
 
 @pytest.mark.parametrize(
-    ("minutes", "mark"), [(12, 11), (10, 11), (9, 10), (5, 10), (4, 5), (0, 1)]
+    ("offset_m", "rays"), [(5_500, 0), (4_500, 1), (2_600, 1), (2_200, 2), (100, 2)]
 )
-def test_marks_of_minutes(minutes: int, mark: int) -> None:
-    """Minutes left pass 10, 5, 2 and 1."""
-    assert minute_mark(minutes) == mark
+def test_along_the_border(offset_m: int, rays: int) -> None:
+    """Flying along it, only those rays arrive that slant more than the border is far."""
+    seconds, speed = 300, 100.0
+    per_degree = distance_m(26.5, LAT, 27.5, LAT)
+    slants = [1.5 * spread_deg(seconds), 0.75 * spread_deg(seconds)]
+    reached = [slant for slant in slants if speed * seconds * sin(radians(slant)) > offset_m]
+    assert len(reached) == rays  # the case is what it says
+    found = ahead(LONG, 27.0 - offset_m / per_degree, Motion(speed, 0.0, 3.0), seconds, lat=56.4)
+    if not rays:
+        assert found.border is None
+        return
+    weights = [0.103, 0.239][:rays]
+    times = [offset_m / (speed * sin(radians(slant))) for slant in reached]
+    middle = sum(w * t for w, t in zip(weights, times, strict=True)) / sum(weights)
+    assert found.border is not None
+    assert found.border.share == pytest.approx(sum(weights))
+    assert found.border.seconds == pytest.approx(middle, abs=2.0)
 
 
-def told(
-    *reports: Report, zones: ZoneSet | None = None, policy: Policy | None = None
-) -> list[TrackEvent]:
-    space = WORLD if zones is None else Airspace(zones)
-    by = Tracker(space, Environment.EXERCISE, policy)
-    events = [event for report in reports for event in by.take(packed(report)).events]
-    return [one for one in events if isinstance(one, TrackEvent) and one.kind != "sighted"]
+def test_the_middle_ray_says_when() -> None:
+    """Where the course itself arrives, its time is told, not a mean with slanting rays."""
+    metres = distance_m(26.9, LAT, 27.0, LAT)
+    wide = Motion(100.0, 90.0, 30.0)
+    found = ahead(LONG, 26.9, wide, 1_000).border
+    assert found is not None
+    assert found.seconds == round(metres / 100)
 
 
-def flight(
-    *legs: tuple[float, float, float], start: tuple[float, float] = (26.8, 56.25), **more: Any
-) -> list[Report]:
-    """Return reports every 4 s along legs of (course, speed, seconds), velocity included."""
-    (lon, lat), at_s, found = start, 0.0, []
-    for course_deg, speed_mps, seconds in legs:
-        for _ in range(round(seconds / 4)):
-            moving = {"ground_speed_mps": speed_mps, "course_deg": course_deg % 360}
-            found.append(seen(at_s, round(lon, 6), round(lat, 6), **(moving | more)))
-            lon, lat, _ = WGS84.fwd(lon, lat, course_deg, speed_mps * 4)
-            at_s += 4.0
-    return found
+def test_a_narrow_place_is_reached_by_the_middle_alone() -> None:
+    """A strip that is narrower than the fan is reached with the weight of the ray that meets it."""
+    strip = airspace(zone("AA", (27.0, LAT - 0.002, 27.5, LAT + 0.002)))
+    found = ahead(strip, 26.7, east(100)).border
+    assert found is not None
+    assert found.share == WEIGHTS[0]
+    assert found.seconds == pytest.approx(distance_m(26.7, LAT, 27.0, LAT) / 100, abs=1.0)
 
 
-def test_a_threat_comes_before_the_border() -> None:
-    """A straight approach is a threat nearly five minutes before it crosses."""
-    events = told(*flight((90.0, 50.0, 400.0), start=(26.72, 56.25)))
-    assert [event.kind for event in events if event.kind in ("threatened", "entered")] == [
-        "threatened",
-        "entered",
+def test_an_unsure_course_is_a_wider_fan() -> None:
+    """The same strip is likelier to be met by a course that is known better."""
+    strip = airspace(zone("AA", (27.0, LAT - 0.01, 27.5, LAT + 0.01)))
+    shares = [
+        found.share
+        for sigma in (1.0, 5.0, 20.0)
+        if (found := ahead(strip, 26.9, Motion(100.0, 90.0, sigma), 100).border) is not None
     ]
-    threat = events[0]
-    assert (threat.nations, threat.minutes_left) == (("AA",), 4)
-    assert threat.ahead[0].place == "AA-1"
-    entered = next(event for event in events if event.kind == "entered")
-    assert 280 <= (entered.time - threat.time).total_seconds() <= 300
-    assert threat.opened == entered.opened
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > shares[-1]
 
 
-def test_without_a_reported_velocity_too() -> None:
-    """Positions alone give the same threat, as soon as they tell a course."""
-    reports = [
-        one.model_copy(update={"ground_speed_mps": None, "course_deg": None})
-        for one in flight((90.0, 50.0, 400.0), accuracy_m=50.0)
-    ]
-    assert told(*reports)[0].kind == "threatened"
+def test_inside_there_is_no_border_ahead() -> None:
+    """What is in the protected airspace has no border before it, and its own regions are not."""
+    over = Airspace(world())
+    found = ahead(over, 27.2, east(100), 1_800, lat=56.4)
+    assert found.border is None
+    assert set(names(over, found)) == {"BB-1", "AA-2"}
 
 
-def test_a_threat_that_turns_away_recedes() -> None:
-    """Half a minute on another course ends the threat, and nothing else is told of it."""
-    events = told(*flight((90.0, 50.0, 120.0), (180.0, 50.0, 120.0)))
-    kinds = [event.kind for event in events if event.kind != "updated"]
-    assert kinds == ["threatened", "receded"]
-    assert 30 <= (events[-1].time - T0).total_seconds() - 120 <= 60
+def names(over: Airspace, found: Forecast) -> dict[str, Arrival]:
+    return {over.zones[area].id: arrival for area, arrival in (found.regions or {}).items()}
 
 
-def test_a_turn_that_sweeps_past_is_no_threat() -> None:
-    """A tight full circle points at the border for a moment only."""
-    circle = [(6.0 * 4 * step, 50.0, 4.0) for step in range(15)]
-    events = told(*flight(*circle, start=(26.765, 56.25)))
-    assert [event.kind for event in events] == []
+def test_each_region_has_its_own_time() -> None:
+    """Regions that lie behind one another are reached one after the other."""
+    over = Airspace(world())
+    found = ahead(over, 26.9, east(100), 900, lat=56.4)
+    arrivals = names(over, found)
+    assert found.border is not None
+    assert found.border_area == over.protected
+    assert arrivals["AA-1"].seconds == found.border.seconds == 62
+    metres = distance_m(26.9, 56.4, 28.0, 56.4)
+    assert arrivals["BB-1"].seconds == pytest.approx(metres / 100, abs=3)
+    assert arrivals["AA-1"].share > arrivals["AA-2"].share > 0
 
 
-def test_a_threat_that_is_lost_waits_and_expires() -> None:
-    """What vanishes on its way is lost, and no longer expected after ten minutes."""
-    by = Tracker(WORLD, Environment.EXERCISE)
-    frames = [packed(one) for one in flight((90.0, 50.0, 120.0))]
-    events = [
-        event
-        for frame in [*frames, beat(300), beat(1_000)]
-        for event in by.take(frame).events
-        if isinstance(event, TrackEvent) and event.kind not in ("sighted", "updated")
-    ]
-    assert [event.kind for event in events] == ["threatened", "lost", "expired"]
-    assert (events[2].time - events[1].time).total_seconds() == 600
+def test_only_members_regions_are_ahead() -> None:
+    """A region of a neighbour who is no member is nobody's to warn."""
+    foreign = zone("XX-1", (26.0, 56.0, 27.0, 57.0), kind="region", country="XX", nato=False)
+    own = zone("AA-1", (27.0, 56.0, 28.0, 57.0), kind="region", country="AA")
+    over = airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)), own, foreign)
+    assert set(names(over, ahead(over, 25.95, east(100), 1_800))) == {"AA-1"}
 
 
-def test_warnings_can_be_switched_off() -> None:
-    """A policy that looks no time ahead tells of the crossing only."""
-    policy = Policy(PolicyFile(version="v", look_ahead_s={"default": 0.0}))
-    kinds = [event.kind for event in told(*flight((90.0, 50.0, 400.0)), policy=policy)]
-    assert kinds[0] == "entered"
+def test_each_kind_has_its_own_look_ahead() -> None:
+    """The border is looked for as far as its kind says, regions as far as theirs."""
+    over = Airspace(world())
+    seconds = {"nation": 30.0, "region": 1_800.0}
+    found = forecast(over, (26.9, 56.25), east(100), seconds.__getitem__, frozenset())
+    assert found.border is None
+    assert "AA-1" in names(over, found)
+    seconds = {"nation": 300.0, "region": 0.0}
+    late = forecast(over, (26.9, 56.25), east(100), seconds.__getitem__, frozenset())
+    assert late.border is not None
+    assert late.regions == {}
 
 
-def test_civil_flights_and_emergencies() -> None:
-    """An identified flight is told to nobody; with an emergency code it is from there on."""
-    civil = {"callsign": "ABC1", "icao_address": "ABC123", "category": "aircraft"}
-    reports = flight((90.0, 200.0, 120.0), start=(26.85, 56.25), **civil)
-    assert told(*reports) == []
-    turned = [one.model_copy(update={"mode_3a": "7500"}) for one in reports[20:]]
-    events = told(*reports[:20], *turned)
-    assert events[0].kind == "entered"
-    assert events[0].time < turned[0].time
+def test_where_the_border_is_unlikely_regions_are_not_sought() -> None:
+    """From outside, with no likely arrival at the border there is nobody to name."""
+    over = Airspace(world())
+    away, look = Motion(100.0, 270.0, 3.0), always(1_800.0)
+    found = forecast(over, (26.9, 56.25), away, look, frozenset(), likely=0.1)
+    assert found == Forecast(None, None, None)
 
 
-def test_identified_on_its_way_is_no_threat_any_more() -> None:
-    """A threat that identifies itself ends so; a confirmed violation does not."""
-    civil = {"callsign": "ABC1", "icao_address": "ABC123", "category": "aircraft"}
-    reports = flight((90.0, 50.0, 400.0))
-    early = [one.model_copy(update=civil) for one in reports[40:60]]
-    assert [event.kind for event in told(*reports[:40], *early)][-1] == "identified"
-    late = [one.model_copy(update=civil) for one in reports[90:]]
-    kinds = [event.kind for event in told(*reports[:90], *late)]
-    assert "entered" in kinds
-    assert "identified" not in kinds
+def test_a_zone_with_limits_is_met_by_itself() -> None:
+    """A member's zone with a floor is no part of the union, and may be reached before it."""
+    limits = {"floor_m": 300.0, "vertical_ref": "amsl"}
+    layer = zone("AA-R", (26.5, 56.0, 26.8, 57.0), kind="area", country="AA", **limits)
+    over = airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)), layer)
+    found = ahead(over, 26.4, east(200), 300)
+    assert found.border_area is not None
+    assert over.zones[found.border_area].id == "AA-R"
+    assert found.border is not None
+    assert found.border.seconds == pytest.approx(distance_m(26.4, LAT, 26.5, LAT) / 200, abs=1.0)
 
 
-def test_it_is_told_when_it_gets_faster() -> None:
-    """Half as fast again, and 50 m/s more, is news."""
-    events = told(*flight((90.0, 50.0, 340.0), (90.0, 120.0, 40.0)))
-    assert any("faster" in event.changes for event in events)
+@pytest.mark.parametrize(
+    ("area", "lon", "course"),
+    [
+        (shapely.box(-179.9, 55.5, -175.0, 57.5), 179.8, 90.0),
+        (shapely.box(175.0, 55.5, 179.9, 57.5), -179.8, 270.0),
+        (shapely.box(-179.9, 55.5, -175.0, 57.5) | shapely.box(170, 55.5, 171, 57.5), 179.8, 90.0),
+    ],
+    ids=["eastwards", "westwards", "with a part behind"],
+)
+def test_over_the_antimeridian(area: BaseGeometry, lon: float, course: float) -> None:
+    """What lies beyond 180 degrees is as near as it is."""
+    found = ahead(airspace(zone("AA", area)), lon, Motion(100.0, course, 3.0))
+    metres = distance_m(179.8, LAT, -179.9, LAT)
+    assert found.border is not None
+    assert (found.border.seconds, found.border.share) == (round(metres / 100), 1.0)
+
+
+def test_a_missile_is_looked_at_no_farther_than_500_km() -> None:
+    """However fast it is, rays end where the earth's curve would make them wrong."""
+    far = airspace(zone("AA", (35.0, 50.0, 40.0, 62.0)))
+    assert distance_m(26.5, LAT, 35.0, LAT) > 500_000
+    assert ahead(far, 26.5, east(7_000)).border is None
+    near = ahead(far, 30.0, east(7_000)).border
+    assert near is not None
+    assert near.seconds == pytest.approx(distance_m(30.0, LAT, 35.0, LAT) / 7_000, abs=1.0)
+
+
+def test_nothing_protected_nothing_foreseen() -> None:
+    """Without members' zones there is no border to reach."""
+    neighbour = airspace(zone("XX", (27.0, 56.0, 28.0, 57.0), nato=False))
+    assert ahead(neighbour, 26.9, east(100)) == Forecast(None, None, {})

@@ -1,24 +1,34 @@
-"""Framing independence: the same reports give the same facts, however they are packed.
+"""Framing independence: the same reports give the same facts and alerts, however they come.
 
-Random tracks fly over a small world whose corners lie on the grid that they visit.
+Random tracks fly over a small world whose corners lie on the grid that they visit; the two
+recordings fly over real borders.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from random import Random
 from typing import Any
 
 import pytest
-from builders import airspace, beat, packed, seen, zone
+from builders import T0, T0_MS, airspace, beat, packed, seen, zone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skyfence.airspace import Airspace
+from skyfence.alert import Alert
+from skyfence.book import IncidentBook
 from skyfence.channels import Environment
+from skyfence.crossing import Crossing
+from skyfence.files import default_file, load_zones, read_recording
+from skyfence.frame import Frame, frame_of
+from skyfence.playback import Packer, play
 from skyfence.policy import Policy, PolicyFile, SourceRules
 from skyfence.report import Report
+from skyfence.times import to_ms
 from skyfence.track_event import TrackEvent
 from skyfence.tracking import Tracker
+from skyfence.zones import ZoneSet
 
 _REGION = {"kind": "region", "country": "AA", "accuracy_m": 300.0}
 SMALL = airspace(
@@ -31,6 +41,7 @@ SMALL = airspace(
 WAITS = st.sampled_from([0, 1, 3, 10, 10, 10, 30, 61, 130, 650])
 PLACES = st.tuples(st.integers(0, 16), st.integers(0, 9))
 END_S = 30_000  # later than 40 of the longest waits
+LATE = Policy(PolicyFile(version="v", sources={"radar": SourceRules(lateness_ms=40_000)}))
 PHASES = st.sampled_from(["confirmed"] * 9 + ["ended"])
 
 
@@ -52,70 +63,156 @@ def traffic(draw: st.DrawFn, *, disorder: bool) -> list[Report]:
     ]
 
 
+class Told:
+    """What is told of some frames: of each track its facts in order, the alerts, and the late."""
+
+    def __init__(
+        self,
+        frames: Iterable[Frame],
+        over: Airspace = SMALL,
+        policy: Policy | None = None,
+        *,
+        sift: bool = True,
+    ) -> None:
+        """Judge frames as partitions would, one tracker a key, and all in one book."""
+        self.facts: dict[str, list[bytes]] = defaultdict(list)
+        self.alerts: list[Alert] = []
+        self.late = 0
+        book = IncidentBook(Environment.EXERCISE, {})
+        trackers: dict[str, Tracker] = {}
+        for frame in frames:
+            if frame.key not in trackers:
+                trackers[frame.key] = Tracker(over, Environment.EXERCISE, policy, sift=sift)
+            facts = trackers[frame.key].take(frame)
+            self.late += facts.late
+            tracks = [event for event in facts.events if isinstance(event, TrackEvent)]
+            told: list[Crossing | TrackEvent] = [*facts.crossings, *tracks]
+            for fact in told:
+                self.facts[f"{fact.track_id} {type(fact).__name__}"].append(fact.to_json())
+            self.alerts += [alert for event in facts.events for alert in book.take(event)]
+
+    @property
+    def chains(self) -> dict[tuple[str, str], list[bytes]]:
+        """Return each chain's messages in order, by incident and place."""
+        found: dict[tuple[str, str], list[bytes]] = defaultdict(list)
+        for alert in self.alerts:
+            found[str(alert.incident_id), alert.place].append(alert.to_json())
+        return found
+
+
 def told(
     reports: Sequence[Report],
     sizes: Sequence[int],
     policy: Policy | None = None,
     *,
     sift: bool = True,
-) -> tuple[dict[str, list[bytes]], int]:
-    """Judge reports in frames of these sizes; return what is told of each track, and the late."""
-    by = Tracker(SMALL, Environment.EXERCISE, policy, sift=sift)
+) -> Told:
+    """Judge reports in frames of these sizes, and the end of their source."""
     rows = [reports[end - size : end] for size, end in zip(sizes, accumulate(sizes), strict=True)]
-    found: dict[str, list[bytes]] = defaultdict(list)
-    late = 0
-    for frame in [*(packed(*some) for some in rows if some), beat(END_S, last=True)]:
-        facts = by.take(frame)
-        late += facts.late
-        tracks = [event for event in facts.events if isinstance(event, TrackEvent)]
-        for fact in [*facts.crossings, *tracks]:
-            found[f"{fact.track_id} {type(fact).__name__}"].append(fact.to_json())
-    return found, late
+    frames = [*(packed(*some) for some in rows if some), beat(END_S, last=True)]
+    return Told(frames, policy=policy, sift=sift)
 
 
-@settings(deadline=None, max_examples=80)
-@given(traffic(disorder=True), st.lists(st.integers(1, 7), min_size=40, max_size=40))
-def test_framing_changes_nothing(reports: list[Report], sizes: list[int]) -> None:
-    """One frame, a frame a report and random frames tell the same of each track, in order."""
-    whole = told(reports, [len(reports)])
-    assert told(reports, [1] * len(reports)) == whole
-    assert told(reports, sizes) == whole
-
-
-@settings(deadline=None, max_examples=80)
-@given(traffic(disorder=False))
-def test_a_track_depends_on_itself_alone(reports: list[Report]) -> None:
-    """Among others or alone, a track gives the same facts."""
-    together, _ = told(reports, [len(reports)])
-    for track_id in {report.track_id for report in reports}:
-        own = [report for report in reports if report.track_id == track_id]
-        expected = {name: facts for name, facts in together.items() if name.split()[0] == track_id}
-        assert told(own, [len(own)])[0] == expected
-
-
-@settings(deadline=None, max_examples=60)
-@given(traffic(disorder=True))
-def test_a_report_that_comes_twice_changes_nothing(reports: list[Report]) -> None:
-    """With every report repeated later on, the same is told of each track."""
-    once, _ = told(reports, [len(reports)])
-    twice = [report for pair in zip(reports, reports, strict=True) for report in pair]
-    assert told([*twice, *reports], [len(twice), len(reports)])[0] == once
+def everything(found: Told) -> tuple[dict[str, list[bytes]], list[Alert], int]:
+    return found.facts, found.alerts, found.late
 
 
 @settings(deadline=None, max_examples=40)
+@given(traffic(disorder=True), st.lists(st.integers(1, 7), min_size=40, max_size=40))
+def test_framing_changes_nothing(reports: list[Report], sizes: list[int]) -> None:
+    """One frame, a frame a report and random frames tell the same facts and alerts, in order."""
+    whole = everything(told(reports, [len(reports)]))
+    assert everything(told(reports, [1] * len(reports))) == whole
+    assert everything(told(reports, sizes)) == whole
+
+
+@settings(deadline=None, max_examples=25)
+@given(traffic(disorder=True), st.lists(st.integers(1, 7), min_size=40, max_size=40))
+def test_framing_changes_nothing_of_a_late_source(reports: list[Report], sizes: list[int]) -> None:
+    """The same where a source may be late, also of reports that are later than it may be."""
+    whole = everything(told(reports, [len(reports)], LATE))
+    assert everything(told(reports, [1] * len(reports), LATE)) == whole
+    assert everything(told(reports, sizes, LATE)) == whole
+
+
+@settings(deadline=None, max_examples=40)
+@given(traffic(disorder=False))
+def test_a_track_depends_on_itself_alone(reports: list[Report]) -> None:
+    """Among others or alone, a track gives the same facts."""
+    together = told(reports, [len(reports)]).facts
+    for track_id in {report.track_id for report in reports}:
+        own = [report for report in reports if report.track_id == track_id]
+        expected = {name: facts for name, facts in together.items() if name.split()[0] == track_id}
+        assert told(own, [len(own)]).facts == expected
+
+
+@settings(deadline=None, max_examples=30)
+@given(traffic(disorder=True))
+def test_a_report_that_comes_twice_changes_nothing(reports: list[Report]) -> None:
+    """With every report repeated at once, and all once more later on, the same is told."""
+    once = told(reports, [len(reports)])
+    twice = [report for pair in zip(reports, reports, strict=True) for report in pair]
+    again = told([*twice, *reports], [len(twice), len(reports)])
+    assert (again.facts, again.alerts) == (once.facts, once.alerts)
+
+
+@settings(deadline=None, max_examples=30)
 @given(traffic(disorder=False), st.randoms(use_true_random=False))
 def test_within_the_lateness_bound_order_means_nothing(
     reports: list[Report], random: Random
 ) -> None:
     """Reports that are late by less than their source may be are judged as if they were not."""
-    policy = Policy(PolicyFile(version="v", sources={"radar": SourceRules(lateness_ms=40_000)}))
     # Of two reports of one instant nobody can say which came first.
     reports = list({(one.track_id, one.time): one for one in reports}.values())
     delays = {id(report): random.uniform(0, 39) for report in reports}
-    start = reports[0].time
-    late = sorted(reports, key=lambda one: (one.time - start).total_seconds() + delays[id(one)])
+    late = sorted(reports, key=lambda one: (one.time - T0).total_seconds() + delays[id(one)])
     ones = [1] * len(reports)
-    assert told(late, ones, policy) == told(reports, ones, policy)
+    delayed, in_order = told(late, ones, LATE), told(reports, ones)
+    assert (delayed.facts, delayed.chains) == (in_order.facts, in_order.chains)
+    assert delayed.late == in_order.late
+
+
+@settings(deadline=None, max_examples=30)
+@given(traffic(disorder=False), st.randoms(use_true_random=False))
+def test_tracks_of_one_instant_may_come_in_any_order(reports: list[Report], random: Random) -> None:
+    """However the tracks of a scan are interleaved, the same is told of each, and in each chain."""
+    reports = list({(one.track_id, one.time): one for one in reports}.values())
+    ranks = {id(report): random.random() for report in reports}
+    mixed = sorted(reports, key=lambda one: (one.time, ranks[id(one)]))
+    one, other = told(reports, [len(reports)]), told(mixed, [len(mixed)])
+    assert (one.facts, one.chains) == (other.facts, other.chains)
+
+
+def spread(reports: Sequence[Report], step_s: float) -> list[Frame]:
+    """Return the frames of a source in three shards, each with a scan every so many seconds."""
+    scans: dict[tuple[int, str], list[Report]] = defaultdict(list)
+    ends = int(max((one.time - T0).total_seconds() for one in reports) // step_s) + 1
+    for report in reports:
+        number = int((report.time - T0).total_seconds() // step_s)
+        scans[number, f"radar/{report.track_id}"].append(report)
+    keys = sorted({key for _, key in scans})
+    frames = [
+        frame_of(
+            scans[number, key],
+            key=key,
+            run="run",
+            scan_time_ms=T0_MS + round(1000 * step_s * (number + 1)) - 1,
+        )
+        for number in range(ends)
+        for key in keys
+    ]
+    end_ms = T0_MS + 1000 * END_S
+    last = [frame_of([], key=key, run="run", scan_time_ms=end_ms, last=True) for key in keys]
+    return [*frames, *last]
+
+
+@settings(deadline=None, max_examples=25)
+@given(traffic(disorder=False), st.sampled_from([7, 60, 1_000]))
+def test_spread_over_partitions_the_tracks_are_the_same(
+    reports: list[Report], step_s: float
+) -> None:
+    """In a shard for each track, wherever it is judged, each gives the same facts."""
+    assert Told(spread(reports, step_s)).facts == told(reports, [len(reports)]).facts
 
 
 class Many:
@@ -152,8 +249,96 @@ class Many:
 def test_sifting_changes_nothing(seed: int) -> None:
     """With every row judged in full, and with the quiet ones left out, the same is told."""
     many = Many(seed)
-    scans = [many.scan(4.0 * number) for number in range(120)]
+    scans = [many.scan(4.0 * number) for number in range(60)]
     reports, sizes = [one for scan in scans for one in scan], [len(scan) for scan in scans]
     sifted = told(reports, sizes)
-    assert sifted == told(reports, sizes, sift=False)
-    assert sum(map(len, sifted[0].values())) > 150
+    assert everything(sifted) == everything(told(reports, sizes, sift=False))
+    assert sum(map(len, sifted.facts.values())) > 50
+
+
+# The zones about the two recordings, and of each the intruder and one that is not.
+COUNTRIES = ("LV", "BY", "EE", "LT", "RU", "RO", "UA", "MD", "BG")
+TRACKS = ("T0417", "T0416", "T0423", "T0432")
+RECORDINGS = ("latvia-2024-09-07", "romania-2024-09-08")
+
+
+@pytest.fixture(scope="module")
+def over() -> Airspace:
+    found = load_zones()
+    near = [one for one in found.zones if one.id in COUNTRIES or one.id[:3] in ("LV-", "RO-")]
+    return Airspace(ZoneSet(tuple(near), found.version))
+
+
+@pytest.fixture(scope="module")
+def recorded() -> list[Report]:
+    paths = [str(default_file("recordings", f"{name}.jsonl")) for name in RECORDINGS]
+    reports = [line.report for path in paths for line in read_recording(path)]
+    return [one for one in reports if one is not None and one.track_id in TRACKS]
+
+
+def framed(reports: Iterable[Report], size: int) -> list[Frame]:
+    """Return the frames of a replay, of so many reports each."""
+    packer = Packer("run", frame_reports=size)
+    return [frame for item in play(reports) for frame in packer.add(item)]
+
+
+@pytest.fixture(scope="module")
+def expected(over: Airspace, recorded: list[Report]) -> Told:
+    """Return what both incidents lead to: among it, that they are two within a day."""
+    found = Told(framed(recorded, 500), over)
+    assert len(found.alerts) > 50
+    assert {alert.track_id for alert in found.alerts} == {"T0417", "T0423"}
+    assert [one.event for one in found.alerts].count("repeated airspace violations") == 1
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 37])
+def test_the_recordings_in_other_frames(
+    over: Airspace, recorded: list[Report], expected: Told, size: int
+) -> None:
+    """In frames of any size both incidents' facts and alerts are the same, in order."""
+    assert everything(Told(framed(recorded, size), over)) == everything(expected)
+
+
+def test_the_recordings_with_every_frame_twice(
+    over: Airspace, recorded: list[Report], expected: Told
+) -> None:
+    """Frames that Kafka hands out again change no fact and no alert."""
+    frames = framed(recorded, 50)
+    found = Told([frame for frame in frames for _ in range(1 if frame.last else 2)], over)
+    assert (found.facts, found.alerts) == (expected.facts, expected.alerts)
+    assert found.late == sum(len(frame) for frame in frames if not frame.last)
+
+
+def test_the_recordings_spread_over_partitions(
+    over: Airspace, recorded: list[Report], expected: Told
+) -> None:
+    """With each source in two shards, on two partitions, every chain is the same."""
+    frames = []
+    for some in (recorded[at : at + 20] for at in range(0, len(recorded), 20)):
+        for shard in range(2):
+            own = [one for one in some if int(one.track_id[1:]) % 2 == shard]
+            now_ms = to_ms(some[-1].time)
+            key = f"{some[0].source}/{shard}"
+            frames.append(frame_of(own, key=key, run="run", scan_time_ms=now_ms))
+    ends = {frame.key: frame.scan_time_ms for frame in frames}
+    frames += [
+        frame_of([], key=key, run="run", scan_time_ms=at, last=True) for key, at in ends.items()
+    ]
+    found = Told(frames, over)
+    assert found.chains == expected.chains
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_the_recordings_with_late_reports(
+    over: Airspace, recorded: list[Report], expected: Told, seed: int
+) -> None:
+    """Each report late by up to 20 s, from sources that may be: every chain is the same."""
+    random = Random(seed)
+    sources = {one.source: SourceRules(lateness_ms=20_000) for one in recorded}
+    delays = {id(report): random.uniform(0, 19.9) for report in recorded}
+    late = sorted(recorded, key=lambda one: to_ms(one.time) / 1000 + delays[id(one)])
+    assert late != recorded
+    policy = Policy(PolicyFile(version="default-1", sources=sources))
+    found = Told(framed(late, 10), over, policy)
+    assert (found.facts, found.chains) == (expected.facts, expected.chains)

@@ -145,6 +145,7 @@ def test_a_lost_object_is_seen_again_by_another_track() -> None:
     assert {alert.incident_state for alert in alerts} == {"violation"}
     (incident,) = by.open
     assert incident.teller.name == "b/T-b"
+    assert (incident.confidence, alerts[0].response_type) == ("confirmed", "Shelter")
     moved = event("updated", 2, 420, "b", changes=("deeper",), confidence="fact")
     assert [row[1:] for row in rows(take(by, moved))] == [
         ("AA", "Update", 4),
@@ -194,6 +195,194 @@ def test_what_is_still_seen_when_the_teller_s_story_ends_is_told_anew() -> None:
     assert {(alert.message_type, alert.step) for alert in alerts} == {("Alert", 1)}
 
 
+def test_a_track_that_opened_nothing_is_joined_in_silence() -> None:
+    """What is a mere fact is told to nobody, also when it turns out to be an object known."""
+    by = book()
+    fact = event("appeared", 1, 11, "b", confidence="fact")
+    first = take(by, *clocks(0, "a", "b"), event("entered", 1, 10, "a"), fact)
+    assert {alert.track_id for alert in first} == {"T-a"}
+    assert take(by, *clocks(12, "a", "b")) == []
+    assert [key.name for key in by.open[0].strands] == ["a/T-a", "b/T-b"]
+
+
+THREAT = {"confidence": "possible", "regions": (), "minutes_left": 1}
+
+
+def heading() -> tuple[IncidentBook, list[Alert]]:
+    """Return the book, and what was told of one threat that two sensors see."""
+    by = book()
+    seen = [event("threatened", 1, 10 + n, source, **THREAT) for n, source in enumerate("ab")]
+    return by, take(by, *clocks(0, "a", "b"), *seen, *clocks(12, "a", "b"))
+
+
+def test_a_threat_goes_on_when_its_teller_is_lost() -> None:
+    """Another sensor that still sees the object come takes over, and its entry is told."""
+    by, _ = heading()
+    take(by, event("lost", 2, 80, "a", **THREAT))
+    on = take(by, *clocks(81, "a", "b"))
+    assert {(alert.track_id, alert.incident_state) for alert in on} == {("T-b", "threat")}
+    assert "still heading for AA" in on[0].headline
+    entered = take(by, event("entered", 2, 82, "b"))
+    assert {alert.incident_state for alert in entered} == {"violation"}
+    assert len({alert.incident_id for alert in on + entered}) == 1
+
+
+def test_who_sees_it_inside_tells_it() -> None:
+    """The sensor that sees the object enter is heard, though another one told of it until then."""
+    by, _ = heading()
+    assert take(by, event("entered", 2, 30, "b", confidence="possible")) == []
+    entered = take(by, *clocks(31, "a", "b"))
+    assert {(a.incident_state, a.certainty) for a in entered} == {("violation", "Possible")}
+    assert take(by, event("confirmed", 3, 40, "b"))[0].response_type == "Shelter"
+    assert take(by, event("entered", 2, 41, "a")) == []
+    assert take(by, *clocks(42, "a", "b")) == []
+
+
+def test_who_is_sure_is_believed() -> None:
+    """A good sensor's confirmation counts for the incident that a poor one opened."""
+    by = book()
+    take(by, *two()[:2], event("entered", 1, 10, "a", confidence="possible"))
+    take(by, event("entered", 1, 11, "b"))
+    told = take(by, *clocks(12, "a", "b"))
+    last = {alert.place: alert for alert in told if alert.message_type != "Cancel"}
+    assert (last["AA-1"].response_type, last["AA-1"].certainty) == ("Shelter", "Observed")
+    assert last["AA-1"].headline.endswith("is confirmed in AA over AA-1")
+    assert by.open[0].teller.name == "b/T-b"
+
+
+def test_a_track_that_comes_back_is_heard_when_all_were_lost() -> None:
+    """Whichever of an object's tracks sees it again goes on with its incident."""
+    by = book()
+    take(by, *two(), *clocks(12, "a", "b"))
+    take(by, event("lost", 2, 80, "a"), event("lost", 2, 81, "b"), *clocks(82, "a", "b"))
+    assert by.open[0].state == "lost"
+    back = take(by, event("reacquired", 3, 100, "b"), *clocks(101, "a", "b"))
+    assert {(a.message_type, a.incident_state, a.track_id) for a in back} == {
+        ("Update", "violation", "T-b")
+    }
+    assert len(by.open) == 1
+
+
+@pytest.mark.parametrize("joined", [True, False], ids=["a strand of it", "a new track"])
+def test_what_was_lost_inside_is_not_found_outside(joined: bool) -> None:
+    """A track that only heads for the border does not take over what it could then call off."""
+    by = book()
+    opening = 11 if joined else 130
+    threat = event("threatened", 1, opening, "b", **THREAT)
+    take(by, *clocks(0, "a", "b"), event("entered", 1, 10, "a"), *([threat] if joined else []))
+    take(by, *clocks(12, "a", "b"), event("lost", 2, 90, "a"), *clocks(91, "a", "b"))
+    take(by, *([] if joined else [threat]), *clocks(131, "a", "b"))
+    take(by, event("receded", 2, 140, "b", **THREAT), *clocks(141, "a", "b"))
+    assert [(one.teller.name, one.state) for one in by.open] == [("a/T-a", "lost")]
+
+
+def test_repeated_events_of_joined_tracks_give_nothing() -> None:
+    """Handed out again, the events and clocks of tracks that were joined tell nobody anything."""
+    by = book()
+    events = [*two(), *clocks(12, "a", "b"), event("lost", 2, 80, "a"), *clocks(81, "a", "b")]
+    assert take(by, *events)
+    before = by.open
+    assert take(by, *events) == []
+    assert by.open == before
+
+
+def test_a_member_that_only_the_second_warned_stays_a_nation() -> None:
+    """Taken over with its region, a nation is told as one, and not to take shelter."""
+    by = book()
+    alerts = take(by, *two(nations=("BB",), regions=("BB-1",)), *clocks(12, "a", "b"))
+    last = {alert.place: alert for alert in alerts if alert.incident_id == by.open[0].incident_id}
+    assert {place: last[place].place_kind for place in ("AA", "BB", "BB-1")} == {
+        "AA": "nation",
+        "BB": "nation",
+        "BB-1": "region",
+    }
+    assert last["BB-1"].headline.endswith("moved on from BB-1 and is now over AA-1")
+
+
+@pytest.mark.parametrize(("metres", "count"), [(200, 1), (230, 2)])
+def test_one_object_lies_within_three_combined_sigma(metres: int, count: int) -> None:
+    """Two sensors good to 50 m place one object up to 212 m apart."""
+    by = book()
+    apart = {"lat": 56.25 + metres / 111_300, "at": at(10)}
+    take(by, *two(**apart), *clocks(12, "a", "b"))
+    assert len(by.open) == count
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(25, 1), (40, 2)])
+def test_positions_of_different_times_say_too_little(seconds: int, count: int) -> None:
+    """Tracks are compared where both were seen within half a minute of one another."""
+    by = book()
+    late = event("entered", 1, 10 + seconds, "b")
+    take(by, *clocks(0, "a", "b"), event("entered", 1, 10, "a"), late)
+    take(by, *clocks(11 + seconds, "a", "b"))
+    assert len(by.open) == count
+
+
+def test_tracks_are_compared_where_they_were_seen_last() -> None:
+    """A track whose first reports were far off becomes one with the other's when they agree."""
+    by = book()
+    first = event("entered", 1, 20, "a", lat=56.2554)  # 600 m beside
+    take(by, *clocks(0, "a", "b"), first, event("entered", 1, 21, "b"), *clocks(22, "a", "b"))
+    assert len(by.open) == 2
+    again = [event("sighted", 2, 49, "a"), event("sighted", 2, 51, "b")]
+    take(by, *again, *clocks(52, "a", "b"))
+    assert len(by.open) == 1
+
+
+def test_a_place_that_an_event_does_not_name_is_the_last_known() -> None:
+    """What rests on no report leaves a track where it was, so that it can still be found."""
+    by = book()
+    lost = event("lost", 2, 100, "a", evidence=None)
+    found = event("appeared", 1, 160, "a", track_id="T-new", confidence="fact")
+    take(by, *clocks(0, "a"), event("entered", 1, 40, "a"), lost, *clocks(100, "a"))
+    assert take(by, found, *clocks(161, "a"))
+
+
+def test_a_source_that_has_ended_is_not_waited_for() -> None:
+    """Joins go on at the lowest clock of the sources that are left."""
+    by = book()
+    take(by, *clocks(0, "ended"), *two())
+    assert take(by, *clocks(12, "a", "b")) == []
+    assert take(by, clock(at(12), "ended", last=True))
+
+
+def test_a_lost_object_s_own_incident_is_closed_when_it_is_found_to_be_one() -> None:
+    """A track that opened an incident of its own before is cancelled there, and goes on here."""
+    by = book()
+    take(by, *clocks(0, "a"), event("entered", 1, 40, "a"), event("lost", 2, 100, "a"))
+    found = event("entered", 1, 130, "a", track_id="T-new", regions=("AA-2",))
+    own = take(by, found)
+    assert {alert.step for alert in own} == {1}
+    told = take(by, *clocks(131, "a"))
+    cancels = {alert.place for alert in told if alert.message_type == "Cancel"}
+    assert cancels == {alert.place for alert in own}
+    (incident,) = by.open
+    assert (incident.teller.name, incident.state) == ("a/T-new", "violation")
+    assert incident.steps["AA-2"] == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "km", "is_found"),
+    [(60, 7, True), (60, 9, False), (300, 23, True), (300, 25, False), (1_700, 110, True)],
+)
+def test_the_reach_of_a_lost_object_grows(seconds: int, km: int, is_found: bool) -> None:
+    """The longer it was not seen, the farther away it may begin again."""
+    lon = 27.1 + (100 * 50 + km * 1_000) / 61_990
+    by, alerts = lost_and_found(seconds, lon)
+    assert (by.open[0].state == "violation") is bool(alerts) is is_found
+
+
+@pytest.mark.parametrize(("other", "is_found"), [("ABC123", True), (None, True), ("F00000", False)])
+def test_another_address_is_another_object(other: str | None, is_found: bool) -> None:
+    """A track that names another ICAO address than the lost one's is not it."""
+    by = book()
+    known, seen = ({"object": FLYING | {"icao_address": one}} for one in ("ABC123", other))
+    entered, lost = event("entered", 1, 40, "a", **known), event("lost", 2, 100, "a", **known)
+    first = event("appeared", 1, 160, "a", track_id="T-new", confidence="fact", **seen)
+    take(by, *clocks(0, "a"), entered, lost, *clocks(100, "a"))
+    assert bool(take(by, first, *clocks(161, "a"))) is is_found
+
+
 def violation(source: str, hours: float, lat: float) -> TrackEvent:
     return event("entered", 1, 3_600 * hours, source, lat=lat)
 
@@ -213,8 +402,9 @@ def test_two_violations_in_a_day_are_a_situation() -> None:
         alerts += take(by, violation(source, hour, 56.1 + number / 10))
         alerts += take(by, *clocks(3_600 * hour + 61, "x"))
     assert situations(alerts) == [("Alert", 1, 2), ("Update", 2, 3)]
-    assert situations(take(by, *clocks(3_600 * 54 - 1, "x"))) == []
-    assert situations(take(by, *clocks(3_600 * 54, "x"))) == [("Cancel", 3, 3)]
+    # A violation is weighed a minute after it was confirmed, so a day is over no sooner.
+    assert situations(take(by, *clocks(3_600 * 54 + 59, "x"))) == []
+    assert situations(take(by, *clocks(3_600 * 54 + 60, "x"))) == [("Cancel", 3, 3)]
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(86_399, 1), (86_400, 0)])

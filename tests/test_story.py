@@ -1,42 +1,62 @@
 """A track's story with the protected airspace, from the entry to the end."""
 
+import random
+from collections import Counter
+from typing import Any
+
 import pytest
 import shapely
-from builders import T0, beat, packed, seen, world, zone
+from builders import (
+    airspace,
+    beat,
+    flight,
+    kinds,
+    on_from,
+    packed,
+    seen,
+    tell,
+    tracker,
+    world,
+    zone,
+)
 
 from skyfence.airspace import Airspace
-from skyfence.channels import Environment
-from skyfence.frame import Frame
+from skyfence.geodesy import metres_per_degree
+from skyfence.policy import Appear, Policy, PolicyFile
 from skyfence.report import Report
 from skyfence.rules import Rules
 from skyfence.track_event import TrackEvent
-from skyfence.tracking import Tracker
-from skyfence.zones import Zone, zone_set
 
 WORLD = Airspace(world())
 HOUR_S = 3600
 OUT, IN = seen(0, 26.99), seen(10, 27.01)  # crosses from XX into AA-1 at 5 s
+EAST, WEST = 90.0, 270.0
+CIVIL: dict[str, Any] = {
+    "callsign": "ABC1",
+    "mode_3a": "1234",
+    "icao_address": "4A08F3",
+    "category": "aircraft",
+}
+PER_DEGREE_M, _ = metres_per_degree(56.25)
 
 
-def space(*zones: Zone) -> Airspace:
-    return Airspace(zone_set([zones]))
+def deep(at_s: float, metres: float, **changes: Any) -> Report:
+    """Return a report so many metres inside AA-1, or outside of it if negative; 150 m are sigma."""
+    return seen(at_s, round(27.0 + metres / PER_DEGREE_M, 6), **({"accuracy_m": 150.0} | changes))
 
 
-def tell(*items: Report | Frame, over: Airspace = WORLD) -> list[TrackEvent]:
-    """Tell the story of the items, each a frame of its own."""
-    by = Tracker(over, Environment.EXERCISE)
-    frames = [packed(item) if isinstance(item, Report) else item for item in items]
-    events = [event for frame in frames for event in by.take(frame).events]
-    return [one for one in events if isinstance(one, TrackEvent) and one.kind != "sighted"]
+def of_kinds(events: list[TrackEvent], *wanted: str) -> list[TrackEvent]:
+    return [event for event in events if event.kind in wanted]
 
 
-def kinds(events: list[TrackEvent]) -> list[tuple[str, float]]:
-    return [(event.kind, (event.time - T0).total_seconds()) for event in events]
+def steps(events: list[TrackEvent]) -> list[TrackEvent]:
+    """Return the events without updates."""
+    return [event for event in events if event.kind != "updated"]
 
 
 def test_entered_says_where_and_from_where() -> None:
     """The first event names nation and region, and the neighbour from which the track came."""
-    (entered,) = tell(OUT, IN)
+    (entered,) = tell(tracker(WORLD), OUT, IN)
     assert (entered.kind, entered.opened, entered.number) == ("entered", IN.time, 1)
     assert entered.confidence == "confirmed"
     assert (entered.nations, entered.regions) == (("AA",), ("AA-1",))
@@ -48,7 +68,7 @@ def test_entered_says_where_and_from_where() -> None:
 def test_moving_to_another_region() -> None:
     """A track that flies on into the next region has moved, as of the report that shows it."""
     track = [seen(0, 26.99, 56.48), seen(10, 27.01, 56.49), seen(20, 27.01, 56.52)]
-    events = tell(*track, seen(30, 27.02, 56.53))
+    events = tell(tracker(WORLD), *track, seen(30, 27.02, 56.53))
     (moved,) = [event for event in events if "place" in event.changes]
     assert (moved.kind, moved.regions, moved.nations) == ("updated", ("AA-2",), ("AA",))
     assert (moved.lon, moved.lat) == (27.01, 56.52)
@@ -57,7 +77,7 @@ def test_moving_to_another_region() -> None:
 def test_moving_to_another_member_is_no_exit() -> None:
     """From one member to the next a track has moved; it has left nothing that is protected."""
     track = [OUT, IN, *(seen(10 + 10 * n, 27.01 + n / 10) for n in range(1, 12))]
-    events = tell(*track)
+    events = tell(tracker(WORLD), *track)
     assert {event.kind for event in events[1:]} == {"updated"}
     (moved,) = [event for event in events if "place" in event.changes]
     assert (moved.nations, moved.regions) == (("BB",), ("BB-1",))
@@ -66,20 +86,20 @@ def test_moving_to_another_member_is_no_exit() -> None:
 def test_a_jitter_along_a_line_between_regions_does_not_flap() -> None:
     """A region is entered within its accuracy of the line, and left only at twice that."""
     region = {"kind": "region", "country": "AA", "accuracy_m": 500.0}
-    over = space(
+    over = airspace(
         zone("AA", (27.0, 56.0, 28.0, 57.0)),
         zone("AA-1", (27.0, 56.0, 28.0, 56.5), **region),
         zone("AA-2", (27.0, 56.5, 28.0, 57.0), **region),
     )
     lats = [56.49, 56.497, 56.503, 56.4975, 56.508, 56.502, 56.52]  # 0.0045 degrees are 500 m
     track = [seen(10 * n, 27.01 + n / 1000, lat) for n, lat in enumerate(lats)]
-    events = tell(seen(-10, 26.99, 56.48), *track, over=over)
+    events = tell(tracker(over), seen(-10, 26.99, 56.48), *track)
     assert [event.regions for event in events] == [("AA-1",), ("AA-1", "AA-2"), ("AA-2",)]
 
 
 def test_exited_says_where_to() -> None:
     """Leaving the airspace is told at the border, with the nation and region it left."""
-    _, exited = tell(OUT, IN, seen(20, 26.97))
+    _, exited = tell(tracker(WORLD), OUT, IN, seen(20, 26.97))
     assert kinds([exited]) == [("exited", 12.5)]
     assert (exited.nations, exited.regions, exited.other_side) == (("AA",), ("AA-1",), ("XX",))
     assert (exited.lon, exited.depth_m) == (27.0, 620)
@@ -88,7 +108,7 @@ def test_exited_says_where_to() -> None:
 def test_entering_again_before_the_all_clear() -> None:
     """What comes back within two minutes goes on with its story; the all-clear counts anew."""
     again = [seen(20, 26.99), seen(70, 26.98), seen(120, 26.99), seen(130, 27.01)]
-    events = tell(OUT, IN, *again, seen(140, 26.99), beat(HOUR_S))
+    events = tell(tracker(WORLD), OUT, IN, *again, seen(140, 26.99), beat(HOUR_S))
     assert [one for one in kinds(events)[1:] if one[0] != "threatened"] == [
         ("exited", 15.0),
         ("entered", 125.0),
@@ -101,7 +121,9 @@ def test_entering_again_before_the_all_clear() -> None:
 
 def test_entering_again_after_the_all_clear() -> None:
     """What comes back after the all-clear begins another story."""
-    events = tell(OUT, IN, seen(20, 26.99), beat(136), seen(150, 26.99), seen(160, 27.01))
+    events = tell(
+        tracker(WORLD), OUT, IN, seen(20, 26.99), beat(136), seen(150, 26.99), seen(160, 27.01)
+    )
     assert kinds(events)[2:] == [("cleared", 135.0), ("entered", 155.0)]
     assert [event.number for event in events[2:]] == [3, 1]
     assert events[2].opened < events[3].opened
@@ -109,7 +131,7 @@ def test_entering_again_after_the_all_clear() -> None:
 
 def test_lost_reacquired_and_expired() -> None:
     """A lost track keeps its story; seen again it goes on; unseen for six hours it expires."""
-    events = tell(OUT, IN, seen(300, 27.02), beat(HOUR_S), beat(7 * HOUR_S))
+    events = tell(tracker(WORLD), OUT, IN, seen(300, 27.02), beat(HOUR_S), beat(7 * HOUR_S))
     assert kinds(events)[1:] == [
         ("lost", 70.0),
         ("reacquired", 300.0),
@@ -121,13 +143,13 @@ def test_lost_reacquired_and_expired() -> None:
 
 def test_seen_again_in_another_region() -> None:
     """A track that is seen again elsewhere names the region it is in now."""
-    events = tell(OUT, IN, seen(300, 27.02, 56.6))
+    events = tell(tracker(WORLD), OUT, IN, seen(300, 27.02, 56.6))
     assert [event.regions for event in events] == [("AA-1",), ("AA-1",), ("AA-2",)]
 
 
 def test_exited_stays_exited_when_the_track_is_lost() -> None:
     """A track that has left and falls silent outside is cleared, not lost."""
-    assert kinds(tell(OUT, IN, seen(20, 26.99), beat(HOUR_S)))[1:] == [
+    assert kinds(tell(tracker(WORLD), OUT, IN, seen(20, 26.99), beat(HOUR_S)))[1:] == [
         ("exited", 15.0),
         ("cleared", 135.0),
     ]
@@ -136,7 +158,9 @@ def test_exited_stays_exited_when_the_track_is_lost() -> None:
 def test_a_story_closed_by_expiry_can_begin_again() -> None:
     """After the expiry the same track that enters again is another story."""
     later = 8 * HOUR_S
-    events = tell(OUT, IN, beat(7 * HOUR_S), seen(later, 26.99), seen(later + 10, 27.01))
+    events = tell(
+        tracker(WORLD), OUT, IN, beat(7 * HOUR_S), seen(later, 26.99), seen(later + 10, 27.01)
+    )
     assert [event.kind for event in events][2:] == ["expired", "entered"]
     assert events[2].opened < events[3].opened
 
@@ -145,21 +169,21 @@ def test_what_leaves_and_comes_back_between_two_reports_has_not_left() -> None:
     """A path that cuts through a bay of the outer border between two reports tells no exit."""
     bay = shapely.difference(shapely.box(27, 56, 28, 57), shapely.box(27.03, 56.2, 27.04, 57))
     track = [OUT, IN, seen(20, 27.06), seen(30, 27.07)]
-    kinds_told = {event.kind for event in tell(*track, over=space(zone("AA", bay)))}
+    kinds_told = {event.kind for event in tell(tracker(airspace(zone("AA", bay))), *track)}
     assert kinds_told <= {"entered", "updated"}
 
 
 def test_what_leaves_twice_between_two_reports_has_left_once() -> None:
     """A path out, in again and out between two reports is one exit, at the last border."""
     strip = shapely.difference(shapely.box(27, 56, 27.06, 57), shapely.box(27.03, 56.2, 27.04, 57))
-    _, exited = tell(OUT, IN, seen(22, 27.07), over=space(zone("AA", strip)))
+    _, exited = tell(tracker(airspace(zone("AA", strip))), OUT, IN, seen(22, 27.07))
     assert kinds([exited]) == [("exited", 20.0)]
     assert exited.lon == 27.06
 
 
 def test_a_clip_between_two_reports_is_told_whole() -> None:
     """An object that was inside only between two reports entered the nearest nation, and left."""
-    entered, exited = tell(seen(0, 26.99, 56.01), seen(12, 27.02, 55.995))
+    entered, exited = tell(tracker(WORLD), seen(0, 26.99, 56.01), seen(12, 27.02, 55.995))
     assert (entered.kind, exited.kind) == ("entered", "exited")
     assert (entered.nations, entered.regions) == (("AA",), ("AA-1",))
     assert exited.depth_m == 278
@@ -168,7 +192,9 @@ def test_a_clip_between_two_reports_is_told_whole() -> None:
 def test_depth_is_that_of_the_whole_story() -> None:
     """The depth that events carry never shrinks within a story, and begins anew with the next."""
     track = [OUT, seen(10, 27.05), seen(20, 26.99), seen(30, 27.01), seen(40, 26.99)]
-    depths = [event.depth_m for event in tell(*track, seen(300, 26.99), seen(310, 27.01))]
+    depths = [
+        event.depth_m for event in tell(tracker(WORLD), *track, seen(300, 26.99), seen(310, 27.01))
+    ]
     assert depths == [3099, 3099, 3099, 3099, 3099, 620]
 
 
@@ -177,16 +203,315 @@ def test_a_region_is_sought_near_an_entry_where_none_lies() -> None:
     nation = zone("AA", (27.0, 56.0, 28.0, 57.0))
     for west, told in ((27.2, ("AA-1",)), (27.5, ())):
         region = zone("AA-1", (west, 56.0, 28.0, 57.0), kind="region", country="AA")
-        (entered,) = tell(OUT, IN, over=space(nation, region))
+        (entered,) = tell(tracker(airspace(nation, region)), OUT, IN)
         assert entered.regions == told
 
 
 @pytest.mark.parametrize("rules", [Rules(clear_after_ms=30_000), Rules(expire_after_ms=60_000)])
 def test_rules_are_obeyed(rules: Rules) -> None:
     """The times of all-clear and expiry are those of the rules given."""
-    by = Tracker(WORLD, Environment.EXERCISE, rules=rules)
-    for report in (OUT, IN, *([seen(20, 26.99)] if rules.clear_after_ms == 30_000 else [])):
-        by.take(packed(report))
-    ends = [one for one in by.take(beat(HOUR_S)).events if isinstance(one, TrackEvent)]
+    track = (OUT, IN, *([seen(20, 26.99)] if rules.clear_after_ms == 30_000 else []))
+    events = tell(tracker(WORLD, rules=rules), *track, beat(HOUR_S))
     expected = ("cleared", 45.0) if rules.clear_after_ms == 30_000 else ("expired", 130.0)
-    assert kinds(ends)[-1] == expected
+    assert kinds(events)[-1] == expected
+
+
+def test_possible_then_confirmed() -> None:
+    """A shallow entry by a coarse radar is possible at first, and confirmed when it goes on."""
+    events = tell(tracker(WORLD), *(deep(4 * n, 60 * n - 400) for n in range(30)))
+    entered, confirmed = of_kinds(events, "entered", "confirmed")
+    assert (entered.confidence, confirmed.confidence) == ("possible", "confirmed")
+    assert entered.evidence is not None
+    assert 0.9 <= entered.evidence.probability < 0.99
+    assert confirmed.evidence is not None
+    assert confirmed.evidence.probability >= 0.998
+    assert confirmed.time == confirmed.last_seen > entered.last_seen
+    assert entered.lon == 27.0
+    assert confirmed.lon > 27.0
+
+
+@pytest.mark.parametrize(("metres", "confidence"), [(450, "confirmed"), (420, "possible")])
+def test_a_deep_entry_is_confirmed_with_its_first_report(metres: int, confidence: str) -> None:
+    """Three sigma deep, the first report inside is enough, whatever was seen before."""
+    (entered,) = tell(tracker(WORLD), *(deep(4 * n, -3_000) for n in range(30)), deep(120, metres))
+    assert (entered.kind, entered.confidence) == ("entered", confidence)
+    assert entered.last_seen == deep(120, 0).time
+
+
+def test_a_border_that_is_less_exact_counts_as_well() -> None:
+    """What is deep by the report alone is only possible where the border's file is coarse."""
+    coarse = airspace(zone("AA", (27.0, 56.0, 28.0, 57.0), accuracy_m=400.0))
+    (entered,) = tell(tracker(coarse), deep(0, -2_000), deep(10, 600))
+    assert (entered.kind, entered.confidence) == ("entered", "possible")
+
+
+def test_too_shallow_an_entry_is_a_crossing_only() -> None:
+    """Within the error of the report nobody is told that it entered; the path's facts stand."""
+    by = tracker(WORLD)
+    assert tell(by, deep(0, -500), deep(10, 150), deep(20, -500)) == []
+    facts = tracker(WORLD).take(packed(deep(0, -500), deep(10, 150), deep(20, -500)))
+    assert [found.kind for found in facts.crossings if found.zone == "AA"] == ["enter", "exit"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("metres", [-300, 0, 300])
+def test_jitter_along_the_border_does_not_flap(metres: int, seed: int) -> None:
+    """Twelve minutes along the border with errors of 150 m are one violation at most, and stay."""
+    draw = random.Random(seed)
+    track = [
+        seen(4 * n, deep(0, metres + draw.gauss(0, 150)).lon, 56.1 + n * 0.0018, accuracy_m=150.0)
+        for n in range(180)
+    ]
+    facts = tracker(WORLD).take(packed(*track))
+    naive = [found for found in facts.crossings if found.zone == "AA" and found.kind != "appear"]
+    assert len(naive) >= 4  # what the bare geometry says
+    found = Counter(event.kind for event in facts.events)
+    assert found["entered"] + found["appeared"] <= 1
+    assert found["confirmed"] <= 1
+    assert found["exited"] == found["receded"] == 0
+
+
+def test_a_stray_report_outside_does_not_end_a_violation() -> None:
+    """One report three sigma outside, among others inside, is no exit: exit slow."""
+    inside = [deep(-10, -900), *(deep(4 * n, 500) for n in range(15))]
+    events = tell(tracker(WORLD), *inside, deep(60, -450), *(deep(64 + n, 500) for n in range(9)))
+    assert [event.kind for event in steps(events)] == ["entered"]
+
+
+def test_an_exit_that_is_slowly_believed_stands_at_the_border() -> None:
+    """However long it takes to be sure, the exit is told as of where and when it crossed."""
+    inside = [deep(-10, -900), *(deep(4 * n, 500) for n in range(15))]
+    outside = [deep(60 + 4 * n, -500) for n in range(100)]
+    events = steps(tell(tracker(WORLD), *inside, *outside))
+    assert [event.kind for event in events] == ["entered", "exited", "cleared"]
+    exited = events[1]
+    assert kinds([exited])[0][1] == 58.0
+    assert exited.lon == 27.0
+    assert 60 <= (exited.last_seen - exited.time).total_seconds() <= 300
+
+
+def test_a_deep_clip_is_told_and_a_shallow_one_is_not() -> None:
+    """A corner cut between two reports is told if it was cut deeper than reports and path err."""
+    shallow = (seen(0, 26.99, 56.002), seen(10, 27.01, 55.999))
+    assert tell(tracker(WORLD), *shallow) == []
+    facts = tracker(WORLD).take(packed(*shallow))
+    assert [one.kind for one in facts.crossings if one.zone == "AA"] == ["enter", "exit"]
+    coarse = [seen(0, 26.99, 56.01, accuracy_m=200.0), seen(12, 27.02, 55.995, accuracy_m=200.0)]
+    assert of_kinds(tell(tracker(WORLD), *coarse), "entered", "exited") == []
+
+
+def test_a_threat_is_the_beginning_of_the_story_of_its_entry() -> None:
+    """From the first warning to the all-clear an approach is one story, numbered through."""
+    out = flight(0, 26.95, EAST, reports=20)
+    back = on_from(out, WEST, 30)
+    by = tracker(WORLD)
+    events = tell(by, *out, *back, beat(HOUR_S))
+    assert [event.kind for event in steps(events)] == [
+        *("threatened", "entered", "exited", "cleared"),
+    ]
+    assert len({event.opened for event in events}) == 1
+    numbers = [event.number for event in events]
+    assert numbers == sorted(set(numbers))
+    assert len({event.event_id for event in events}) == len(events)
+
+
+def test_a_threat_that_is_lost_expires() -> None:
+    """A threat that is not seen any more is waited for ten minutes, and not for six hours."""
+    events = tell(tracker(WORLD), *flight(0, 26.9, EAST, reports=10), beat(HOUR_S))
+    assert kinds(events) == [("threatened", 8.0), ("lost", 96.0), ("expired", 696.0)]
+    assert {event.confidence for event in events} == {"possible"}
+
+
+def test_a_lost_threat_that_is_seen_again_is_one_again() -> None:
+    """It goes on with its story, and with the minutes that are left now."""
+    events = tell(
+        tracker(WORLD),
+        *flight(0, 26.85, EAST, reports=10),
+        *flight(130, 26.93, EAST, reports=1),
+    )
+    assert kinds(events) == [("threatened", 8.0), ("lost", 96.0), ("threatened", 130.0)]
+    assert [event.minutes_left for event in events] == [2, 2, 1]
+    assert [[one.minutes_left for one in e.ahead if one.place == "AA-1"] for e in events] == [
+        *([2], [2], [1]),
+    ]
+    assert len({event.opened for event in events}) == 1
+
+
+def test_a_lost_threat_that_has_entered_meanwhile() -> None:
+    """What is next seen inside, along a path that is known, has entered at the border."""
+    events = tell(tracker(WORLD), *flight(0, 26.95, EAST, reports=5), seen(116, 27.05))
+    assert [event.kind for event in events] == ["threatened", "lost", "entered"]
+    entered = events[-1]
+    assert (entered.confidence, entered.lon, entered.regions) == ("confirmed", 27.0, ("AA-1",))
+    assert 16 < kinds([entered])[0][1] < 116
+    assert entered.depth_m == round(0.05 * PER_DEGREE_M)
+    assert "AA-1" not in {one.place for one in entered.ahead}
+
+
+def test_a_threat_that_jumps_deep_inside_has_not_crossed() -> None:
+    """Where its identity turns up where it cannot have flown to, a violation is only possible."""
+    out = flight(0, 26.85, EAST, reports=10)
+    events = tell(tracker(WORLD), *out, *flight(40, 27.8, EAST, reports=5))
+    assert [event.kind for event in events][:3] == ["threatened", "lost", "appeared"]
+    assert {event.confidence for event in events} == {"possible"}
+    appeared = events[2]
+    assert appeared.regions == ("AA-1",)
+    assert appeared.lon > 27.8
+    assert {one.place for one in appeared.ahead} == {"BB-1"}
+
+
+def test_a_lost_object_is_not_found_where_its_identity_jumps_to() -> None:
+    """Seen far outside a moment after it was lost inside, it stays lost, and is not cleared."""
+    jump = [seen(4 * n, 25.0 + n / 1000) for n in range(5, 40)]
+    events = tell(tracker(WORLD), OUT, IN, *jump, beat(HOUR_S))
+    assert kinds(events) == [("entered", 5.0), ("lost", 10.0)]
+
+
+def test_coming_back_after_an_exit_is_a_threat_again() -> None:
+    """What turns back before the all-clear is a threat, then a violation, of the same story."""
+    out = flight(0, 26.99, EAST, reports=5)
+    left = on_from(out, WEST, 20)
+    back = on_from(left, EAST, 20)
+    events = steps(tell(tracker(WORLD), *out, *left, *back))
+    assert [(event.kind, event.confidence) for event in events] == [
+        ("threatened", "possible"),
+        ("entered", "confirmed"),
+        ("exited", "confirmed"),
+        ("threatened", "possible"),
+        ("entered", "confirmed"),
+    ]
+    assert len({event.opened for event in events}) == 1
+    assert events[3].regions == ()
+
+
+def test_a_threat_after_an_exit_may_recede() -> None:
+    """If it turns away once more, the threat is over and the story with it."""
+    out = flight(0, 26.99, EAST, reports=5)
+    left = on_from(out, WEST, 20)
+    back = on_from(left, EAST, 5)
+    events = tell(tracker(WORLD), *out, *left, *back, *on_from(back, WEST, 60), beat(HOUR_S))
+    assert [event.kind for event in steps(events)] == [
+        *("threatened", "entered", "exited", "threatened", "receded"),
+    ]
+
+
+def test_deeper_is_told_at_marks() -> None:
+    """On the way in, updates say that 10, 25 and 50 km of depth are passed."""
+    over = airspace(zone("AA", (27.0, 54.0, 32.0, 58.0)))
+    events = tell(tracker(over), *flight(0, 26.99, EAST, speed_mps=250, reports=90))
+    deeper = [event.depth_m for event in events if "deeper" in event.changes]
+    assert [round(depth, -3) for depth in deeper] == [10_000, 25_000, 50_000]
+    assert all(0 <= depth - round(depth, -3) <= 1_000 for depth in deeper)
+
+
+@pytest.mark.parametrize(("speed", "told"), [(90.0, []), (99.0, []), (101.0, ["faster"])])
+def test_faster_is_told(speed: float, told: list[str]) -> None:
+    """Half as fast again as told, and by 50 m/s, is an update; less is none."""
+    out = flight(0, 26.99, EAST, reports=10, lat=56.75)
+    events = tell(tracker(WORLD), *out, *on_from(out, EAST, 5, speed_mps=speed))
+    changes = [change for event in events for change in event.changes if change == "faster"]
+    assert changes == told
+
+
+def test_an_appearance_stays_possible() -> None:
+    """What was first seen inside near the border is not confirmed by being deep in later."""
+    events = tell(tracker(WORLD), *flight(0, 27.01, EAST, reports=60))
+    assert events[0].kind == "appeared"
+    assert {event.confidence for event in events} == {"possible"}
+
+
+@pytest.mark.parametrize(("near_m", "confidence"), [(5_000.0, "fact"), (20_000.0, "possible")])
+def test_how_near_is_near_is_the_policy_s(near_m: float, confidence: str) -> None:
+    """The policy says how far from the outer border an appearance is only possible."""
+    policy = Policy(PolicyFile(version="v", appear=Appear(near_border_m=near_m)))
+    (appeared,) = tell(tracker(WORLD, policy=policy), seen(0, 27.2))
+    assert (appeared.kind, appeared.confidence) == ("appeared", confidence)
+
+
+def test_what_appeared_and_left_has_crossed_when_it_comes_back() -> None:
+    """After it has left, the same track is one that crosses the border like any other."""
+    events = tell(tracker(WORLD), seen(0, 27.2), *(seen(200 + 10 * n, 26.98) for n in range(3)), IN)
+    assert [(event.kind, event.confidence) for event in events] == [
+        ("appeared", "fact"),
+        ("lost", "fact"),
+        ("exited", "fact"),
+    ]
+    again = tell(tracker(WORLD), seen(0, 27.2), seen(50, 26.98), seen(60, 26.98), seen(70, 27.01))
+    assert (again[-1].kind, again[-1].confidence) == ("entered", "confirmed")
+
+
+def test_identified_civil_flights_have_no_story() -> None:
+    """A civil flight with callsign and address crosses the border and nobody is told."""
+    assert tell(tracker(WORLD), *flight(0, 26.9, EAST, reports=60, **CIVIL)) == []
+
+
+@pytest.mark.parametrize("changes", [{"mode_3a": "7700"}, {"callsign": None}, {"category": "uav"}])
+def test_losing_its_identity_inside_begins_a_story(changes: dict[str, Any]) -> None:
+    """A civil flight that is in distress, or known no more, has entered where it did."""
+    out = flight(0, 26.9, EAST, reports=40, **CIVIL)
+    events = tell(tracker(WORLD), *out, *on_from(out, EAST, 3, **(CIVIL | changes)))
+    (entered,) = events
+    assert (entered.kind, entered.confidence, entered.lon) == ("entered", "confirmed", 27.0)
+    assert entered.last_seen == seen(160, 0).time
+    assert entered.opened == entered.last_seen
+    assert entered.time < entered.last_seen
+
+
+def test_what_took_off_inside_and_loses_its_identity_is_a_fact() -> None:
+    """A flight that never crossed the border and is known no more is a fact that nobody is told."""
+    out = flight(0, 27.5, EAST, reports=10, **CIVIL)
+    events = tell(tracker(WORLD), *out, *on_from(out, EAST, 3))
+    assert [(event.kind, event.confidence) for event in events] == [("appeared", "fact")]
+
+
+def test_a_threat_that_is_identified_is_over() -> None:
+    """Once the policy knows it, a threat ends with the rule's name; nothing follows."""
+    out = flight(0, 26.9, EAST, reports=10)
+    events = tell(tracker(WORLD), *out, *on_from(out, EAST, 60, **CIVIL))
+    assert kinds(events) == [("threatened", 8.0), ("identified", 40.0)]
+    assert events[-1].identified_as == "civil"
+
+
+def test_a_possible_violation_that_is_identified_is_over() -> None:
+    """What may have entered, and is then known, needs no all-clear."""
+    appeared = flight(0, 27.01, EAST, reports=3)
+    events = tell(tracker(WORLD), *appeared, *on_from(appeared, EAST, 5, **CIVIL), beat(HOUR_S))
+    assert [(event.kind, event.confidence) for event in events] == [
+        ("appeared", "possible"),
+        ("identified", "possible"),
+    ]
+
+
+def test_a_confirmed_violation_stands_though_it_is_identified() -> None:
+    """An object that entered unknown is followed to its exit, whatever it says later."""
+    out = flight(0, 26.99, EAST, reports=10)
+    known = on_from(out, EAST, 10, **CIVIL)
+    back = on_from(known, WEST, 40, **CIVIL)
+    events = tell(tracker(WORLD), *out, *known, *back, beat(HOUR_S))
+    assert [event.kind for event in steps(events)] == [
+        *("threatened", "entered", "exited", "cleared"),
+    ]
+
+
+def test_what_is_identified_after_its_exit_is_no_new_threat() -> None:
+    """Known by the policy when it turns back, it is cleared and warned of no more."""
+    out = flight(0, 26.99, EAST, reports=5)
+    left = on_from(out, WEST, 20, **CIVIL)
+    events = tell(tracker(WORLD), *out, *left, *on_from(left, EAST, 8, **CIVIL), beat(HOUR_S))
+    assert [event.kind for event in steps(events)] == [
+        *("threatened", "entered", "exited", "cleared"),
+    ]
+
+
+def test_events_carry_the_evidence() -> None:
+    """An entry names the two reports about it, the point between them, and how sure it is."""
+    (entered,) = tell(tracker(WORLD), OUT, IN)
+    evidence = entered.evidence
+    assert evidence is not None
+    assert evidence.before is not None
+    assert (evidence.before.time, evidence.after.time) == (OUT.time, IN.time)
+    assert (evidence.time, evidence.lon, evidence.lat) == (entered.time, 27.0, 56.25)
+    assert evidence.after.accuracy_m == 10.0
+    assert evidence.probability == 1.0
+    assert entered.first is not None
+    assert entered.first.time == OUT.time

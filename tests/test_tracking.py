@@ -1,18 +1,20 @@
 """Tracking: what a track's reports say of zones, however they come in."""
 
+from typing import Any
+
 import pytest
-from builders import T0, airspace, beat, packed, seen, zone
+from builders import T0, T0_MS, airspace, beat, packed, seen, zone
 
 from skyfence.airspace import Airspace
 from skyfence.channels import Environment
 from skyfence.crossing import Crossing
 from skyfence.facts import Facts
-from skyfence.frame import Frame
+from skyfence.frame import Frame, frame_of
 from skyfence.geodesy import distance_m
-from skyfence.policy import Policy
+from skyfence.policy import Policy, PolicyFile, SourceRules
 from skyfence.report import Report
 from skyfence.rules import Rules
-from skyfence.track_event import TrackEvent
+from skyfence.track_event import SourceClock, TrackEvent
 from skyfence.tracking import Tracker
 
 AA = airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)))
@@ -24,8 +26,8 @@ OUT, IN = seen(0, 26.99), seen(10, 27.01)  # crosses the western border at 5 s
 Row = tuple[str, str, float]
 
 
-def tracker(space: Airspace = AA) -> Tracker:
-    return Tracker(space, Environment.EXERCISE)
+def tracker(space: Airspace = AA, policy: Policy | None = None) -> Tracker:
+    return Tracker(space, Environment.EXERCISE, policy)
 
 
 def judge(*items: Report | Frame, by: Tracker | None = None) -> Facts:
@@ -138,7 +140,7 @@ def test_silence_makes_a_track_vanish() -> None:
     assert (vanish.lon, vanish.lat) == (27.01, 56.25)
     assert vanish.depth_m == round(distance_m(27.0, 56.25, 27.01, 56.25))
     assert events(facts) == [("lost", 70.0)]
-    assert facts.events[0].last_seen == IN.time
+    assert told(facts)[0].last_seen == IN.time
 
 
 def test_a_track_may_end_inside() -> None:
@@ -293,7 +295,8 @@ def test_nothing_is_remembered_for_ever() -> None:
 
 def test_a_run_after_its_end_is_told_again() -> None:
     """Frames of a run that has ended begin it anew: the same facts with the same identifiers."""
-    by, whole = tracker(), [OUT, IN, beat(12, last=True)]
+    by = tracker()
+    whole: list[Report | Frame] = [OUT, IN, beat(12, last=True)]
     first, second = judge(*whole, by=by), judge(*whole, by=by)
     assert first.crossings == second.crossings
     assert first.events == second.events
@@ -322,3 +325,222 @@ def test_a_reused_track_identifier_opens_another_story() -> None:
     ]
     assert len({event.event_id for event in told(facts)}) == 4
     assert len({found.crossing_id for found in facts.crossings}) == 3
+
+
+def test_a_stray_report_with_which_a_track_ends_is_recorded() -> None:
+    """Where nothing follows to decide, the report that nothing can have flown to is kept."""
+    facts = judge(OUT, IN, seen(14, 27.9), beat(HOUR_S))
+    assert rows(facts)[1:] == [("appear", "AA", 14.0), ("vanish", "AA", 10.0)]
+    assert [found.cut for found in facts.crossings] == [False, True, False]
+    at_the_end = judge(OUT, IN, seen(14, 27.9), beat(20, last=True))
+    assert rows(at_the_end) == rows(facts)
+
+
+def test_the_first_report_may_be_the_stray() -> None:
+    """Where two reports go on from the second place, the track is cut at the first."""
+    facts = judge(seen(0, 27.9), seen(1, 26.98), seen(11, 26.99), seen(21, 27.01))
+    assert rows(facts) == [
+        *(("appear", "AA", 0.0), ("vanish", "AA", 0.0), ("enter", "AA", 16.0)),
+    ]
+    assert [found.cut for found in facts.crossings] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("category", "seconds", "cut"),
+    [("unknown", 8, True), ("unknown", 10, False), ("uav", 22, True), ("uav", 28, False)],
+)
+def test_what_is_too_fast_depends_on_what_it_is(category: str, seconds: int, cut: bool) -> None:
+    """31 km in so many seconds: an unknown object may be a missile, a drone is slower."""
+    track = [seen(0, 26.75, category=category), seen(seconds, 27.25, category=category)]
+    facts = judge(*track, seen(seconds + 1, 27.2501, category=category))
+    assert [(found.kind, found.cut) for found in facts.crossings] == [
+        ("appear", True) if cut else ("enter", False)
+    ]
+
+
+def test_plots_that_scatter_are_no_jump() -> None:
+    """Two plots a moment apart may be a kilometre from one another."""
+    facts = judge(seen(0, 26.99), seen(0.1, 27.003), seen(0.2, 26.99))
+    assert [(found.kind, found.cut) for found in facts.crossings] == [
+        *(("enter", False), ("exit", False)),
+    ]
+
+
+CIVIL: dict[str, Any] = {"callsign": "ABC1", "mode_3a": "1234", "category": "aircraft"}
+PERMIT = {
+    "name": "survey flight",
+    "reason": "flood survey",
+    "from": "2024-09-07T00:00:00Z",
+    "expires": "2024-09-07T04:00:00Z",  # two minutes after T0
+    "icao_addresses": ["4A08F3"],
+}
+
+
+def permitted() -> Policy:
+    return Policy(PolicyFile.model_validate({"version": "v", "permit": [PERMIT]}))
+
+
+def test_suppressed_crossings_are_facts_with_the_rule_s_name() -> None:
+    """What the policy keeps back crosses all the same, and the record says which rule it was."""
+    civil = judge(seen(0, 26.99, **CIVIL), seen(10, 27.01, **CIVIL), beat(HOUR_S))
+    by_permit = judge(
+        *(seen(10 * n, 26.99 + n / 50, icao_address="4A08F3") for n in range(2)),
+        by=tracker(policy=permitted()),
+    )
+    assert rows(civil) == [("enter", "AA", 5.0), ("vanish", "AA", 10.0)]
+    assert [found.suppressed_by for found in civil.crossings] == ["civil", "civil"]
+    assert [found.suppressed_by for found in by_permit.crossings] == ["survey flight"]
+    assert told(civil) == told(by_permit) == []
+
+
+def test_unsuppressed_crossings_name_no_rule() -> None:
+    """What nothing suppresses has no rule in its record."""
+    assert [found.suppressed_by for found in judge(OUT, IN).crossings] == [None]
+
+
+@pytest.mark.parametrize("code", ["7500", "7600", "7700"])
+def test_an_emergency_code_always_alerts(code: str) -> None:
+    """An identified civil flight that sends an emergency code is a violation like any other."""
+    distress: dict[str, Any] = CIVIL | {"mode_3a": code, "icao_address": "4A08F3"}
+    facts = judge(
+        seen(0, 26.99, **distress), seen(10, 27.01, **distress), by=tracker(policy=permitted())
+    )
+    assert [found.suppressed_by for found in facts.crossings] == [None]
+    assert [event.kind for event in told(facts)] == ["entered"]
+
+
+def test_a_permit_that_expires_inside() -> None:
+    """A flight that is still inside when its permit ends has entered where it did."""
+    track = [seen(30 * n, 26.99 + n / 100, icao_address="4A08F3") for n in range(6)]
+    facts = judge(*track, by=tracker(policy=permitted()))
+    assert [(found.kind, found.suppressed_by) for found in facts.crossings] == [
+        ("enter", "survey flight")
+    ]
+    (entered,) = [event for event in told(facts) if event.kind == "entered"]
+    assert (entered.last_seen - T0).total_seconds() == 120
+    assert (entered.lon, (entered.time - T0).total_seconds()) == (27.0, 30.0)
+
+
+def test_sources_do_not_meet() -> None:
+    """A track number of one radar is another track at the next."""
+    one, other = judge(OUT), judge(seen(10, 27.01, source="other"))
+    by = tracker()
+    facts = judge(OUT, seen(10, 27.01, source="other"), by=by)
+    assert rows(facts) == rows(one) + rows(other) == [("appear", "AA", 10.0)]
+
+
+def test_a_silent_source_freezes_its_tracks() -> None:
+    """While a radar says nothing at all, its tracks are not lost, whatever others' clocks say."""
+    by = tracker()
+    others = [seen(60 * n, 25.0, source="other") for n in range(1, 600)]
+    facts = judge(OUT, IN, *others, by=by)
+    assert events(facts) == [("entered", 5.0)]
+    assert [row for row in rows(facts) if row[1] == "AA"] == [("enter", "AA", 5.0)]
+    late = judge(beat(36_000), by=by)
+    assert events(late) == [("lost", 70.0), ("expired", 70.0 + 6 * HOUR_S)]
+
+
+def lenient(seconds: float) -> Tracker:
+    """Return a tracker whose radar may be late by so much."""
+    sources = {"radar": SourceRules(lateness_ms=round(1000 * seconds))}
+    return tracker(policy=Policy(PolicyFile(version="v", sources=sources)))
+
+
+def test_a_late_report_within_the_bound_is_in_time() -> None:
+    """A report that comes after a later one, by less than its source may be late, is used."""
+    track: list[Report | Frame] = [OUT, seen(20, 27.03), seen(10, 27.01), beat(30)]
+    facts = judge(*track, by=lenient(10))
+    assert rows(facts) == rows(judge(OUT, IN, seen(20, 27.03))) == [("enter", "AA", 5.0)]
+    assert (facts.late, judge(*track).late) == (0, 1)
+
+
+def test_a_late_report_beyond_the_bound_is_late() -> None:
+    """Once what comes after it is decided, a report moves nothing."""
+    facts = judge(OUT, seen(20, 26.98), beat(30), IN, beat(60), by=lenient(10))
+    assert (facts.late, rows(facts)) == (1, [])
+
+
+def test_a_source_that_may_be_late_is_judged_that_much_later() -> None:
+    """What is not yet final is not told; a heartbeat or the source's end brings it."""
+    by = lenient(10)
+    assert rows(judge(OUT, IN, beat(19.999), by=by)) == []
+    assert rows(judge(beat(20), by=by)) == [("enter", "AA", 5.0)]
+    other = lenient(10)
+    judge(OUT, IN, by=other)
+    assert events(judge(beat(11, last=True), by=other)) == [("entered", 5.0), ("lost", 70.0)]
+
+
+def test_a_bound_changes_no_fact() -> None:
+    """Reports that come in order mean the same, whatever their source's bound is."""
+    track: list[Report | Frame] = [
+        OUT,
+        IN,
+        seen(30, 27.02),
+        beat(200),
+        seen(210, 26.99),
+        beat(HOUR_S),
+    ]
+    plain, late = judge(*track), judge(*track, beat(HOUR_S + 10), by=lenient(10))
+    assert late.crossings == plain.crossings
+    assert told(late) == told(plain)
+
+
+def test_timers_wait_for_the_late() -> None:
+    """A track is lost only when no report of it can come in time any more."""
+    by = lenient(10)
+    assert events(judge(OUT, IN, beat(80), by=by)) == [("entered", 5.0)]
+    assert events(judge(seen(70, 27.02), beat(90), by=by)) == []
+
+
+def clocks(facts: Facts) -> list[tuple[float, bool]]:
+    found = [event for event in facts.events if isinstance(event, SourceClock)]
+    assert {clock.key for clock in found} <= {"radar"}
+    return [((clock.time - T0).total_seconds(), clock.last) for clock in found]
+
+
+def test_a_source_s_clock_strikes_in_whole_steps() -> None:
+    """From its first frame on a source says how far it has come, every ten seconds, and its end."""
+    found = clocks(judge(*(seen(second, 25.0) for second in (0, 5, 10, 10.001)), beat(47)))
+    assert found == [
+        (-10.0, False),
+        (0.0, False),
+        (10.0, False),
+        (40.0, False),
+    ]
+    assert clocks(judge(seen(0, 25.0), beat(3, last=True)))[-1] == (3.0, True)
+
+
+def test_no_event_comes_after_its_clock() -> None:
+    """When a clock strikes, all that happened until then has been told, also in one large frame."""
+    track = [OUT, IN, *(seen(10 + 7 * n, 25.0, track_id="T2") for n in range(60))]
+    for frames in ([packed(one) for one in track], [packed(*track)]):
+        struck = T0
+        for event in judge(*frames, beat(HOUR_S)).events:
+            if isinstance(event, SourceClock):
+                struck = event.time
+            else:
+                assert max(event.time, event.last_seen) > struck
+
+
+def test_a_shard_is_a_source_of_its_own() -> None:
+    """Clock and tracks of a shard are its own; facts name the source without the shard."""
+    by = tracker()
+    frames = [frame_of([one], key=f"radar/{n}", run="run") for n, one in enumerate([OUT, IN])]
+    facts = judge(*frames, by=by)
+    assert [(found.kind, found.source) for found in facts.crossings] == [("appear", "radar")]
+    keys = {event.key for event in facts.events if isinstance(event, SourceClock)}
+    assert keys == {"radar/0", "radar/1"}
+    assert {key for _, key in by.sources} == keys
+
+
+def test_quiet_rows_are_remembered() -> None:
+    """A checkpoint holds the last sight of every track, also of those that no row was judged of."""
+    by, sights = tracker(), []
+    for second in (0, 10):
+        many = [seen(second, 20.0 + n / 10 + second / 1e4, track_id=f"T{n}") for n in range(40)]
+        facts = by.take(packed(*many))
+        sights = [(one.track_id, T0_MS + 1000 * second, one.lon) for one in many]
+    assert facts.judged < 40
+    (source,) = by.sources.values()
+    found = [(name, one.sight.time_ms, one.sight.lon) for name, one in source.tracks.items()]
+    assert found == sights

@@ -1,5 +1,7 @@
 """The words of alerts, line by line."""
 
+import re
+from dataclasses import replace
 from itertools import product
 from typing import Any, get_args
 
@@ -47,8 +49,8 @@ def head(news: str, *given: Any, **changes: Any) -> str:
         ("lost", "A drone in Aland is lost, last seen over Southshire"),
         ("reacquired", "A drone that was lost in Aland is seen again over Southshire"),
         ("expired", "Alert ended: a drone lost in Aland has not been seen for hours"),
-        ("joined", "A drone in Aland is seen by more than one track"),
-        ("continued", "A drone in Aland is still seen by another track over Southshire"),
+        ("joined", "A drone in Aland is seen by more than one sensor"),
+        ("continued", "A drone in Aland is still seen over Southshire, by another track"),
     ],
 )
 def test_headlines(news: str, line: str) -> None:
@@ -92,14 +94,21 @@ def test_several_places_are_listed() -> None:
         ("ahead", 9, "A drone is heading for Northshire, in about 9 minutes"),
         ("ahead", 1, "A drone is heading for Northshire, in about 1 minute"),
         ("ahead", 0, "A drone is heading for Northshire, in less than a minute"),
-        ("left", None, "A drone moved on from Northshire, is now in Bland"),
+        ("left", None, "A drone moved on from Northshire and is now over Southshire"),
         ("averted", None, "A drone no longer heads for Northshire"),
     ],
 )
 def test_a_region_reads_what_concerns_it(nearness: str, minutes: int | None, line: str) -> None:
     """A region that the object is not in reads its own name, and how soon or where to."""
-    gone = {"nations": ("BB",), "regions": ()}
-    assert head("updated", "AA-2", "region", nearness, minutes, **gone) == line
+    assert head("updated", "AA-2", "region", nearness, minutes) == line
+
+
+def test_a_nation_reads_which_one_it_moved_on_to() -> None:
+    """A nation that the object has left reads of the next, not of that one's regions."""
+    gone = {"nations": ("BB",), "regions": ("BB-1",)}
+    assert head("updated", "AA", "nation", "left", **gone) == (
+        "A drone moved on from Aland and is now in Bland"
+    )
 
 
 def test_deeper_and_faster_say_how_much() -> None:
@@ -107,6 +116,9 @@ def test_deeper_and_faster_say_how_much() -> None:
     assert head("updated", changes=("deeper",), depth_m=25_400).endswith(", 25 km deep")
     quick = {"object": {"category": "uav", "ground_speed_mps": 120.0}, "changes": ("faster",)}
     assert head("updated", **quick).endswith(", faster: 120 m/s")
+    ahead = {"ahead": ({"place": "BB-1", "minutes_left": 9},), "changes": ("ahead",)}
+    assert head("updated", **ahead).endswith(", heading for BB-1")
+    assert head("updated", changes=("ahead",)).endswith(", heading for no other region")
 
 
 @pytest.mark.parametrize(
@@ -118,25 +130,67 @@ def test_things_have_their_article(category: str, thing: str) -> None:
     assert head("entered", object={"category": category}).startswith(f"{thing} entered Aland")
 
 
-def test_every_line_is_a_sentence() -> None:
+NOWHERE = {"nations": (), "regions": (), "other_side": ()}
+
+
+@pytest.mark.parametrize("outside", [False, True], ids=["inside", "outside"])
+@pytest.mark.parametrize("where", [{}, NOWHERE], ids=["placed", "nowhere"])
+@pytest.mark.parametrize("news", ALL_NEWS)
+def test_every_line_is_a_sentence(news: str, where: dict[str, Any], outside: bool) -> None:
     """For all news, places, nearness and confidence: one line, nothing empty, nothing unknown."""
-    for news, kind, nearness, confidence in product(
-        ALL_NEWS, PLACES, get_args(Nearness), get_args(Confidence)
+    for kind, nearness, confidence, minutes in product(
+        PLACES, get_args(Nearness), get_args(Confidence), (None, 0, 1, 7)
     ):
-        one = saying(news, PLACES[kind], kind, nearness, confidence=confidence)
+        own = saying(news, PLACES[kind], kind, nearness, minutes, confidence=confidence, **where)
+        one = replace(own, outside=outside)
         line = headline(one)
         assert line[0].isupper(), line
-        assert "None" not in line, line
-        assert "  " not in line, line
-        assert not line.endswith((" ", ",", " over", " from")), line
+        assert not re.search(r"None|  | ,|\(\)|[{}\n]|: [A-Z]", line), line
+        assert not line.endswith((" ", ",", " over", " from", " in", " for", " towards")), line
+        assert len(line) <= 120, line
         assert "\n" not in line + description(one, 100, 50.0) + instruction(one, "violation")
+        drill = headline(replace(one, environment=Environment.EXERCISE))
+        assert drill == f"EXERCISE: {line}"
 
 
-def test_an_exercise_says_so_first() -> None:
-    """Nobody who reads the headline of an exercise can take it for real."""
-    one = saying("entered")
-    drill = Saying(one.news, one.event, "AA", "nation", "here", None, NAMES, Environment.EXERCISE)
-    assert headline(drill) == f"EXERCISE: {headline(one)}"
+@pytest.mark.parametrize(
+    ("news", "line"),
+    [
+        ("updated", "A drone is heading for Aland, in about 4 minutes"),
+        ("lost", "A drone heading for Aland is lost"),
+        (
+            "reacquired",
+            "A drone that was lost is seen again, heading for Aland, in about 4 minutes",
+        ),
+        ("expired", "Alert ended: a drone that was heading for Aland has not come"),
+        ("joined", "A drone heading for Aland is seen by more than one sensor"),
+        (
+            "continued",
+            "A drone is still heading for Aland, in about 4 minutes, as another track shows",
+        ),
+        ("merged", "A drone heading for Aland is followed in another incident, which goes on"),
+    ],
+)
+def test_headlines_of_what_has_not_come_in(news: str, line: str) -> None:
+    """What is only on its way is not said to be inside."""
+    one = replace(saying(news, minutes=4, confidence="possible"), outside=True)
+    assert headline(one) == line
+
+
+@pytest.mark.parametrize(
+    ("news", "line"),
+    [
+        ("entered", "A drone may have entered Aland from Xenia over Southshire"),
+        ("updated", "A drone may now be in Aland over Southshire"),
+        ("exited", "A drone that may have entered Aland is outside again"),
+        ("cleared", "All clear: a drone that may have entered Aland has not come back"),
+        ("lost", "A drone that may have entered Aland is lost, last seen over Southshire"),
+        ("expired", "Alert ended: a drone that may have entered Aland was not seen for hours"),
+    ],
+)
+def test_headlines_of_what_is_only_possible(news: str, line: str) -> None:
+    """What may have come in is not said to be inside beyond doubt."""
+    assert head(news, confidence="possible") == line
 
 
 def test_description_of_a_crossing() -> None:

@@ -1,0 +1,251 @@
+"""What a track heads for: threats, minutes and regions ahead, each with its memory."""
+
+import random
+from itertools import pairwise
+
+import pytest
+from builders import airspace, flight, kinds, on_from, seen, tell, tracker, world, zone
+
+from skyfence.airspace import Airspace
+from skyfence.geodesy import WGS84, distance_m
+from skyfence.policy import Policy, PolicyFile
+from skyfence.report import Report
+from skyfence.track_event import TrackEvent, minute_mark
+
+WORLD = Airspace(world())
+NATION = airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)))
+EAST, WEST, NORTH = 90.0, 270.0, 0.0
+
+
+def looking(**seconds: float) -> Policy:
+    """Return a policy that looks ahead so far, by kinds of zones; ``default`` is for others."""
+    return Policy(PolicyFile(version="v", look_ahead_s={"default": 300.0} | seconds))
+
+
+def of_kind(events: list[TrackEvent], kind: str) -> list[TrackEvent]:
+    return [event for event in events if event.kind == kind]
+
+
+def test_a_threat_comes_before_the_border() -> None:
+    """What flies at the border is told five minutes before it, where, when and whose it will be."""
+    approach = flight(0, 26.7, EAST, reports=120)  # 18.6 km at 50 m/s: 372 s
+    first, *rest = tell(tracker(WORLD), *approach)
+    assert (first.kind, first.confidence, first.number) == ("threatened", "possible", 1)
+    entered = of_kind(rest, "entered")[0]
+    assert 285 <= (entered.time - first.last_seen).total_seconds() <= 300
+    assert (first.nations, first.regions, first.minutes_left) == (("AA",), (), 4)
+    assert [(one.place, one.minutes_left) for one in first.ahead] == [("AA-1", 4), ("BB-1", 25)]
+    assert first.depth_m == 0
+    assert entered.opened == first.opened == first.time == first.last_seen
+
+
+def test_minutes_are_those_that_are_left() -> None:
+    """At each message, the minutes told are whole ones of the time until it enters."""
+    events = tell(tracker(WORLD, policy=looking(nation=1_200)), *flight(0, 26.1, EAST, reports=320))
+    (entered,) = of_kind(events, "entered")
+    threats = events[: events.index(entered)]
+    assert len(threats) > 3
+    for event in threats:
+        left_s = (entered.time - event.last_seen).total_seconds()
+        assert event.minutes_left is not None
+        assert -4 <= left_s - 60 * event.minutes_left <= 64
+
+
+def test_minutes_pass_the_marks() -> None:
+    """Updates come when less than 10, 5, 2 and 1 minutes are left, and no more often."""
+    events = tell(
+        tracker(NATION, policy=looking(nation=1_200)), *flight(0, 26.1, EAST, reports=320)
+    )
+    told = [(event.kind, event.minutes_left) for event in events]
+    assert told[0] == ("threatened", 18)
+    assert told[1:6] == [
+        *(("updated", minutes) for minutes in (9, 4, 1, 0)),
+        ("entered", None),
+    ]
+    assert {event.changes for event in events[1:5]} == {("ahead",)}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "mark"),
+    [(0, 1), (1, 2), (2, 5), (4, 5), (5, 10), (9, 10), (10, 11), (30, 11)],
+)
+def test_marks(minutes: int, mark: int) -> None:
+    """Whole minutes are below the lowest mark that they have not reached."""
+    assert minute_mark(minutes) == mark
+
+
+def test_minutes_that_grow_are_not_told_again() -> None:
+    """An object that slows and hastens passes each mark once."""
+    out = flight(0, 26.8, EAST, reports=30, speed_mps=50)
+    slow = on_from(out, EAST, 10, speed_mps=20.0)
+    fast = on_from(slow, EAST, 10, speed_mps=60.0)
+    slower = on_from(fast, EAST, 10, speed_mps=20.0)
+    events = tell(tracker(NATION), *out, *slow, *fast, *slower, *on_from(slower, EAST, 15))
+    minutes = [event.minutes_left for event in events if event.kind in ("threatened", "updated")]
+    marks = [minute_mark(one) for one in minutes if one is not None]
+    assert all(later < earlier for earlier, later in pairwise(marks))
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.0, False), (60.0, True), (900.0, True)])
+def test_the_look_ahead_is_the_policy_s(seconds: float, told: bool) -> None:
+    """A threat is told as early as the policy says for the kind of zone, or never."""
+    approach = flight(0, 26.5, EAST, reports=170)
+    events = tell(tracker(NATION, policy=looking(nation=seconds)), *approach)
+    (entered,) = of_kind(events, "entered")
+    threats = of_kind(events, "threatened")
+    assert bool(threats) == told
+    for threat in threats:
+        early_s = (entered.time - threat.last_seen).total_seconds()
+        assert min(seconds, 615) - 16 <= early_s <= seconds
+
+
+def test_a_turn_that_sweeps_past_is_no_threat() -> None:
+    """A hard turn 13 km off points at the border for some seconds, once around: nobody is told."""
+    lon, lat = 27.0 - 13_000 / distance_m(26.0, 56.25, 27.0, 56.25), 56.25
+    reports = []
+    for number in range(60):
+        course = (9.0 * number) % 360.0
+        place = {"lon": round(lon, 6), "lat": round(lat, 6)}
+        reports.append(seen(number, ground_speed_mps=50.0, course_deg=course, **place))
+        lon, lat, _ = WGS84.fwd(lon, lat, course + 4.5, 50.0)
+    assert tell(tracker(WORLD), *reports) == []
+    straight = [one.model_copy(update={"course_deg": EAST}) for one in reports]
+    assert of_kind(tell(tracker(WORLD), *straight), "threatened")
+
+
+def test_what_holds_its_course_is_a_threat_after_eight_seconds() -> None:
+    """Two minutes before the border a course must hold for eight seconds to be told."""
+    events = tell(tracker(WORLD), *flight(0, 26.9, EAST, reports=4))
+    assert kinds(events) == [("threatened", 8.0)]
+
+
+def test_near_the_border_nothing_is_waited_for() -> None:
+    """Less than a minute before the border the first report is enough."""
+    assert kinds(tell(tracker(WORLD), *flight(0, 26.96, EAST, reports=1))) == [("threatened", 0.0)]
+
+
+def test_a_threat_that_turns_away_recedes() -> None:
+    """Half a minute after it has turned away, with nothing ahead of it any more, it is over."""
+    out = flight(0, 26.9, EAST, reports=10)
+    events = tell(tracker(WORLD), *out, *on_from(out, WEST, 20))
+    assert kinds(events) == [("threatened", 8.0), ("updated", 40.0), ("receded", 72.0)]
+    receded = events[-1]
+    assert (receded.ahead, receded.minutes_left, receded.nations) == ((), None, ("AA",))
+    assert len({event.opened for event in events}) == 1
+
+
+def test_a_short_turn_away_is_no_end() -> None:
+    """Turned away for less than half a minute, the threat stands; it goes on as it was."""
+    out = flight(0, 26.85, EAST, reports=10)
+    away = on_from(out, WEST, 6)
+    events = tell(tracker(WORLD), *out, *away, *on_from(away, EAST, 5))
+    assert of_kind(events, "receded") == []
+    assert len(of_kind(events, "threatened")) == 1
+
+
+def test_after_it_has_receded_it_may_come_again() -> None:
+    """The next approach of the same track is another story."""
+    out = flight(0, 26.9, EAST, reports=10)
+    away = on_from(out, WEST, 20)
+    events = tell(tracker(WORLD), *out, *away, *on_from(away, EAST, 20))
+    assert [event.kind for event in events if event.kind != "updated"] == [
+        *("threatened", "receded", "threatened"),
+    ]
+    assert events[0].opened < events[-1].opened
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_course_that_trembles_does_not_flicker(seed: int) -> None:
+    """On a slanting approach with a course that errs by 5 degrees, a threat is raised once."""
+    draw = random.Random(seed)
+    reports = [
+        report.model_copy(update={"course_deg": (60.0 + draw.gauss(0, 5)) % 360})
+        for report in flight(0, 26.75, 60.0, reports=60, lat=56.1)
+    ]
+    events = tell(tracker(WORLD), *reports)
+    assert len(of_kind(events, "threatened")) == 1
+    assert of_kind(events, "receded") == []
+    assert len(events) < 8
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_along_the_border_a_threat_does_not_flicker(seed: int) -> None:
+    """Two kilometres off and parallel, with a trembling course, it comes and goes once at most."""
+    draw = random.Random(seed)
+    reports = [
+        report.model_copy(update={"course_deg": draw.gauss(0, 5) % 360})
+        for report in flight(0, 26.968, NORTH, reports=200, lat=56.1)
+    ]
+    events = tell(tracker(NATION), *reports)
+    assert len(of_kind(events, "threatened")) <= 2
+
+
+def test_a_track_without_velocity_is_judged_by_its_positions() -> None:
+    """Plots that name no speed and course are a threat some seconds later."""
+    plots = flight(0, 26.85, EAST, reports=60, told=False)
+    known = flight(0, 26.85, EAST, reports=60)
+    (told_s, by_plots_s) = (
+        kinds(of_kind(tell(tracker(WORLD), *reports), "threatened"))[0][1]
+        for reports in (known, plots)
+    )
+    assert told_s < by_plots_s <= told_s + 20
+
+
+def test_what_hardly_moves_is_no_threat() -> None:
+    """A balloon that stands before the border heads for nothing."""
+    still = [seen(4 * n, 26.999, ground_speed_mps=1.0, course_deg=90.0) for n in range(30)]
+    assert tell(tracker(WORLD), *still) == []
+
+
+def turning() -> list[Report]:
+    """Return a flight into AA-1 towards BB, that turns north in it, towards AA-2."""
+    out = flight(0, 26.95, EAST, reports=60)
+    return [*out, *on_from(out, NORTH, 60)]
+
+
+def test_regions_ahead_join_and_leave() -> None:
+    """A region joins when most of the fan reaches it, and is dropped when hardly any does."""
+    events = tell(tracker(WORLD), *turning())
+    turned_s = 60 * 4
+    before = [e for e in events if (e.last_seen - seen(0, 0).time).total_seconds() < turned_s]
+    after = events[len(before) :]
+    assert {one.place for one in before[-1].ahead} == {"BB-1"}
+    assert before[-1].regions == ("AA-1",)
+    assert {one.place for one in after[-1].ahead} == {"AA-2"}
+    assert [event.changes for event in after if "ahead" in event.changes]
+    minutes = after[-1].ahead[0].minutes_left
+    left_m = distance_m(after[-1].lon, after[-1].lat, after[-1].lon, 56.5)
+    assert minutes == int(left_m / 50 / 60)
+
+
+def test_where_it_is_is_not_ahead() -> None:
+    """A region that the object is in is no region ahead of it."""
+    for event in tell(tracker(WORLD), *turning()):
+        assert not {one.place for one in event.ahead} & set(event.regions)
+
+
+@pytest.mark.parametrize("over", [WORLD, NATION], ids=["regions", "no regions"])
+def test_updates_are_few(over: Airspace) -> None:
+    """Ten minutes of straight flight from before the border are a handful of messages."""
+    events = tell(tracker(over), *flight(0, 26.8, EAST, reports=150))
+    assert len(events) <= 6
+
+
+@pytest.mark.parametrize("seconds", [0.0, 120.0])
+def test_a_region_that_is_not_foreseen_is_told_once(seconds: float) -> None:
+    """Where regions are looked for less far than the border, the nearest to it is warned, once."""
+    policy = looking(region=seconds)
+    events = tell(tracker(WORLD, policy=policy), *flight(0, 26.8, EAST, reports=60))
+    assert [one.place for one in events[0].ahead] == ["AA-1"]
+    assert kinds(events) == [("threatened", 8.0), ("updated", 132.0), ("updated", 192.0)]
+
+
+def test_of_two_nations_the_one_ahead_is_named() -> None:
+    """Where two members meet at the border, a threat is to the one that its course leads to."""
+    north = zone("AA", (27.0, 56.5, 28.0, 57.0))
+    south = zone("BB", (27.0, 56.0, 28.0, 56.5))
+    for lat, nation in ((56.7, "AA"), (56.3, "BB")):
+        (threat,) = tell(
+            tracker(airspace(north, south)), *flight(0, 26.9, EAST, reports=3, lat=lat)
+        )
+        assert threat.nations == (nation,)
