@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import shapely
@@ -9,6 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from skyfence.airspace import Airspace
 from skyfence.channels import Environment
+from skyfence.files import load_zones
 from skyfence.frame import Frame, frame_of, row_fields
 from skyfence.geodesy import WGS84
 from skyfence.identity import derive
@@ -21,6 +23,8 @@ from skyfence.zones import Zone, ZoneProperties, ZoneSet, zone_set
 T0 = datetime(2024, 9, 7, 3, 58, tzinfo=UTC)
 T0_MS = to_ms(T0)
 VERSION = "2024-1"
+# The countries that the recordings' tracks come near to.
+COUNTRIES = ("LV", "BY", "EE", "LT", "RU", "RO", "UA", "MD", "BG")
 
 
 def fields(**changes: Any) -> dict[str, Any]:
@@ -66,6 +70,14 @@ def world() -> ZoneSet:
     b = zone("BB", (28.0, 56.0, 29.0, 57.0))
     b1 = zone("BB-1", (28.0, 56.0, 29.0, 57.0), country="BB", **region)
     return zone_set([[neighbour, a, a1, a2, b, b1]])
+
+
+@cache
+def recorded_world() -> ZoneSet:
+    """Return the default zones about the two recordings: a quarter of all."""
+    found = load_zones()
+    near = [one for one in found.zones if one.id in COUNTRIES or one.id[:3] in ("LV-", "RO-")]
+    return ZoneSet(tuple(near), found.version)
 
 
 def seen(at_s: float, lon: float, lat: float = 56.25, **changes: Any) -> Report:

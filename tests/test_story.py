@@ -147,6 +147,16 @@ def test_seen_again_in_another_region() -> None:
     assert [event.regions for event in events] == [("AA-1",), ("AA-1",), ("AA-2",)]
 
 
+def test_what_is_seen_again_is_told_as_it_is_now() -> None:
+    """A lost object that is seen again says how deep it is and what lies ahead of it now."""
+    found = flight(190, 27.3, EAST, reports=1)
+    _, lost, again = steps(tell(tracker(WORLD), OUT, IN, *found))
+    assert (lost.kind, again.kind) == ("lost", "reacquired")
+    assert [(one.place, one.minutes_left) for one in lost.ahead] == [("BB-1", 8)]
+    assert [(one.place, one.minutes_left) for one in again.ahead] == [("BB-1", 14)]
+    assert again.depth_m == round(0.3 * PER_DEGREE_M) > lost.depth_m
+
+
 def test_exited_stays_exited_when_the_track_is_lost() -> None:
     """A track that has left and falls silent outside is cleared, not lost."""
     assert kinds(tell(tracker(WORLD), OUT, IN, seen(20, 26.99), beat(HOUR_S)))[1:] == [
@@ -367,6 +377,20 @@ def test_a_lost_object_is_not_found_where_its_identity_jumps_to() -> None:
     assert kinds(events) == [("entered", 5.0), ("lost", 10.0)]
 
 
+def test_what_is_lost_by_silence_is_not_found_where_it_cannot_have_flown_to() -> None:
+    """Seen hundreds of kilometres off a moment after its silence, it stays lost, and cut there."""
+    away = [seen(72 + 4 * n, 20.0 + n / 1000) for n in range(40)]
+    by = tracker(WORLD)
+    assert kinds(tell(by, OUT, IN, beat(71), *away)) == [("entered", 5.0), ("lost", 70.0)]
+    by = tracker(airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)), zone("BB", (19.5, 56.0, 21, 57))))
+    facts = by.take(packed(OUT, IN, *away))
+    assert [(one.kind, one.zone, one.cut) for one in facts.crossings] == [
+        ("enter", "AA", False),
+        ("vanish", "AA", False),
+        ("appear", "BB", True),
+    ]
+
+
 def test_coming_back_after_an_exit_is_a_threat_again() -> None:
     """What turns back before the all-clear is a threat, then a violation, of the same story."""
     out = flight(0, 26.99, EAST, reports=5)
@@ -470,6 +494,14 @@ def test_a_threat_that_is_identified_is_over() -> None:
     events = tell(tracker(WORLD), *out, *on_from(out, EAST, 60, **CIVIL))
     assert kinds(events) == [("threatened", 8.0), ("identified", 40.0)]
     assert events[-1].identified_as == "civil"
+
+
+def test_what_was_foreseen_before_it_was_identified_is_forgotten() -> None:
+    """An object that is known no more must hold its course anew before it is a threat."""
+    first = flight(0, 26.85, EAST, reports=1)
+    known = on_from(first, EAST, 9, **CIVIL)
+    events = tell(tracker(WORLD), *first, *known, *on_from(known, EAST, 10))
+    assert kinds(events)[0] == ("threatened", 48.0)
 
 
 def test_a_possible_violation_that_is_identified_is_over() -> None:
