@@ -171,8 +171,7 @@ def _appear(facts: Facts, track: TrackState) -> None:
     """Tell of what was first seen inside; of a threat that was lost, people wait to hear."""
     distance_m, _ = facts.airspace.protected_border(track.began.lon, track.began.lat)
     near = round(distance_m) <= facts.policy.near_border_m
-    confidence: Confidence = "possible" if near or track.story else "fact"
-    story = track.story or _open(track, Status.VIOLATION, confidence)
+    story = track.story or _open(track, Status.VIOLATION, "possible" if near else "fact")
     _reach(story, Status.VIOLATION, track.sight.time_ms)
     _locate(facts, track, story)
     outlook.bring_up(facts, track, story)

@@ -103,6 +103,7 @@ def test_exited_says_where_to() -> None:
     assert kinds([exited]) == [("exited", 12.5)]
     assert (exited.nations, exited.regions, exited.other_side) == (("AA",), ("AA-1",), ("XX",))
     assert (exited.lon, exited.depth_m) == (27.0, 620)
+    assert (exited.ahead, exited.minutes_left) == ((), None)
 
 
 def test_entering_again_before_the_all_clear() -> None:
@@ -332,6 +333,13 @@ def test_a_threat_that_is_lost_expires() -> None:
     assert {event.confidence for event in events} == {"possible"}
 
 
+def test_a_threat_ends_with_its_source() -> None:
+    """At the end of a source a threat expires as it would; what had entered stays lost."""
+    events = tell(tracker(WORLD), *flight(0, 26.9, EAST, reports=10), beat(37, last=True))
+    assert kinds(events)[1:] == [("lost", 96.0), ("expired", 696.0)]
+    assert kinds(tell(tracker(WORLD), OUT, IN, beat(11, last=True)))[1:] == [("lost", 70.0)]
+
+
 def test_a_lost_threat_that_is_seen_again_is_one_again() -> None:
     """It goes on with its story, and with the minutes that are left now."""
     events = tell(
@@ -396,7 +404,8 @@ def test_coming_back_after_an_exit_is_a_threat_again() -> None:
     out = flight(0, 26.99, EAST, reports=5)
     left = on_from(out, WEST, 20)
     back = on_from(left, EAST, 20)
-    events = steps(tell(tracker(WORLD), *out, *left, *back))
+    told = tell(tracker(WORLD), *out, *left, *back)
+    events = steps(told)
     assert [(event.kind, event.confidence) for event in events] == [
         ("threatened", "possible"),
         ("entered", "confirmed"),
@@ -406,6 +415,8 @@ def test_coming_back_after_an_exit_is_a_threat_again() -> None:
     ]
     assert len({event.opened for event in events}) == 1
     assert events[3].regions == ()
+    again = [event.minutes_left for event in told[told.index(events[3]) :]]
+    assert again[:3] == [1, 0, None]  # the minutes are told anew
 
 
 def test_a_threat_after_an_exit_may_recede() -> None:
