@@ -39,6 +39,7 @@ from skyfence.alert import (
 )
 from skyfence.channels import ALLIANCE, Environment, operators_channel
 from skyfence.incident import Incident
+from skyfence.rules import DRONE_MPS
 from skyfence.track_event import TrackEvent, minute_mark
 from skyfence.wording import Nearness, News
 
@@ -52,8 +53,6 @@ _VALID_H: Final[Mapping[IncidentState, float]] = {
     "closed": 1,
 }
 _PAST: Final = ("left", "averted")
-# Where no report told a speed, a lost object is sought as far as a propeller drone flies.
-_UNKNOWN_SPEED_MPS: Final = 50.0
 _CapWords = tuple[Urgency, Severity, Certainty]
 
 
@@ -238,7 +237,7 @@ def _place_kind(event: TrackEvent, incident: Incident, place: str) -> PlaceKind:
 
 def _search(event: TrackEvent) -> tuple[int, float]:
     """Return how far from its last place an object can be by now, and how that grows."""
-    speed_mps = event.object.ground_speed_mps or _UNKNOWN_SPEED_MPS
+    speed_mps = event.object.ground_speed_mps or DRONE_MPS
     seconds = (event.time - event.last_seen).total_seconds()
     error_m = 3 * (event.object.accuracy_m or 0.0)
     return round(error_m + speed_mps * seconds), round(speed_mps, 1)

@@ -139,7 +139,7 @@ def evidence_of(track: TrackState, passage: Passage | None) -> Evidence:
     """Return what a statement about a track rests on."""
     before: Sight | None = passage.before if passage else None
     after = passage.after if passage else track.sight
-    place = passage.place if passage else Place(after.time_ms, after.lat, after.lon)
+    place = passage.place if passage else after.place
     return Evidence(
         before=before.seen if before else None,
         after=after.seen,

@@ -12,13 +12,14 @@ from skyfence.crossing import Seen
 from skyfence.geodesy import WGS84, distance_m
 from skyfence.incident import Position, Strand
 from skyfence.motion import Motion, reported
+from skyfence.rules import DRONE_MPS, Rules
 from skyfence.times import to_ms
 
 # Positions further apart in time say too little about one another: a drone turns in 45 s.
 _TOGETHER_S: Final = 30.0
 # A course flown for some seconds leads this share of the way beside where it aimed.
 _DRIFT_SHARE: Final = 0.1
-_UNKNOWN_ACCURACY_M: Final = 150.0
+_UNKNOWN_ACCURACY_M: Final = Rules.unknown_accuracy_m
 _SIGMAS: Final = 3.0
 # Velocities of one object from two sensors, which smooth a turn each in its own way.
 _VELOCITY_SHARE: Final = 0.3
@@ -27,7 +28,6 @@ _VELOCITY_MPS: Final = 15.0
 _LOST_S: Final = 30 * 60.0
 # It may have flown faster than when it was seen, or as fast as a propeller drone if nobody knows.
 _FASTER: Final = 1.3
-_UNKNOWN_SPEED_MPS: Final = 50.0
 
 
 def same_object(one: Strand, other: Strand) -> bool:
@@ -52,7 +52,7 @@ def may_be_lost_one(lost: Strand, found: Strand) -> bool:
     if len(addresses) > 1 or len(kinds) > 1:
         return False
     seconds = _seconds(last.seen, first)
-    reach_m = _FASTER * (last.speed_mps or _UNKNOWN_SPEED_MPS) * seconds
+    reach_m = _FASTER * (last.speed_mps or DRONE_MPS) * seconds
     error_m = _SIGMAS * _combined_m(last.seen, first)
     return 0 < seconds <= _LOST_S and _apart_m(last.seen, first) <= reach_m + error_m
 
@@ -77,7 +77,7 @@ def _are_together(one: Position, other: Position) -> bool:
         lon, lat, _ = WGS84.fwd(lon, lat, own.course_deg, metres)
         drift_m = _DRIFT_SHARE * metres
     else:
-        drift_m = _UNKNOWN_SPEED_MPS * seconds
+        drift_m = DRONE_MPS * seconds
     bound_m = sqrt((_SIGMAS * _combined_m(one.seen, other.seen)) ** 2 + drift_m**2)
     if round(distance_m(lon, lat, other.seen.lon, other.seen.lat)) > bound_m:
         return False

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from skyfence.facts import Facts
 from skyfence.forecast import Arrival, Forecast, forecast
 from skyfence.geodesy import WGS84
-from skyfence.state import Outlook, Place, Status, Story, TrackState
+from skyfence.state import Outlook, Status, Story, TrackState
 from skyfence.surroundings import nearest_nation, nearest_region
 from skyfence.track_event import minute_mark
 
@@ -136,8 +136,3 @@ def _passes_mark(story: Story, place: str, arrival: Arrival | None) -> bool:
 
 def _zone(facts: Facts, area: int) -> str:
     return facts.airspace.zones[area].id
-
-
-def seen_at(track: TrackState) -> Place:
-    """Return where the track was last seen, as the place of a fact."""
-    return Place(track.sight.time_ms, track.sight.lat, track.sight.lon)

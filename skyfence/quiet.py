@@ -168,7 +168,9 @@ class Quiet:
             speeds = _filled(frame, "ground_speed_mps", self._rules.unknown_speed_mps)
             accuracies = _filled(frame, "accuracy_m", self._rules.unknown_accuracy_m)
             own = rows[others]
-            reach_m = speeds[own] * self._look_ahead_s + 10 * accuracies[own]
+            reach_m = (
+                speeds[own] * self._look_ahead_s + self._rules.reach_accuracies * accuracies[own]
+            )
             same[others] = clear_m > reach_m + self._rules.reach_margin_m + _ROUNDING_M
         return same
 

@@ -9,6 +9,10 @@ MINUTE_MS: Final = 60 * SECOND_MS
 HOUR_MS: Final = 60 * MINUTE_MS
 
 
+# Where no report told a speed: a propeller drone's.
+DRONE_MPS: Final = 50.0
+
+
 def _fastest_of() -> dict[str, float]:
     slow = dict.fromkeys(("helicopter", "glider", "balloon"), 300.0)
     orbital = 8_000.0
@@ -34,6 +38,7 @@ class Rules:
     # One that names no speed may be a jet; borders are known to better than the margin.
     unknown_speed_mps: float = 350.0
     reach_margin_m: float = 2_000.0
+    reach_accuracies: float = 10.0
     # A standard rate turn, 3 degrees a second.
     turn_rad_per_s: float = 0.0524
     # Errors of one tracker hold for about this long; a second report within it says little new.
@@ -91,7 +96,7 @@ class Rules:
         """Return the distance from a border past which an object means nothing to it yet."""
         speed = self.unknown_speed_mps if speed_mps is None else speed_mps
         accuracy = self.unknown_accuracy_m if accuracy_m is None else accuracy_m
-        return speed * look_ahead_s + 10 * accuracy + self.reach_margin_m
+        return speed * look_ahead_s + self.reach_accuracies * accuracy + self.reach_margin_m
 
     def fastest(self, category: str) -> float:
         """Return the speed that nothing of a category exceeds, metres per second."""

@@ -33,6 +33,15 @@ class Status(StrEnum):
     LOST = "lost"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and when a fact stands."""
+
+    time_ms: int
+    lat: float
+    lon: float
+
+
 @dataclass(frozen=True)
 class Sight:
     """One row of a frame: a track seen at a place."""
@@ -86,6 +95,11 @@ class Sight:
         return reported(speed_mps, self.frame.number("course_deg", self.row))
 
     @property
+    def place(self) -> Place:
+        """Return where and when it was, as the place of a fact."""
+        return Place(self.time_ms, self.lat, self.lon)
+
+    @property
     def seen(self) -> Seen:
         """Return the place as it is published."""
         return Seen(
@@ -106,15 +120,6 @@ def profile_of(before: Sight, after: Sight) -> Profile:
         before.altitude_ref,
         after.altitude_ref,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where and when a fact stands."""
-
-    time_ms: int
-    lat: float
-    lon: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ the outer border, and a fact that nobody is told deeper in. What the policy supp
 
 from skyfence import outlook
 from skyfence.facts import Facts
-from skyfence.outlook import seen_at
 from skyfence.state import Passage, Place, Status, Story, TrackState
 from skyfence.surroundings import nations_of, nearest_nation, nearest_region, regions_at
 from skyfence.track_event import Confidence
@@ -78,7 +77,7 @@ def _stands(story: Story | None) -> bool:
 
 def _identified(facts: Facts, track: TrackState) -> None:
     if track.story is not None:
-        facts.event("identified", track, seen_at(track), identified_as=track.suppressed_by)
+        facts.event("identified", track, track.sight.place, identified_as=track.suppressed_by)
         track.story = None
 
 
@@ -95,10 +94,10 @@ def _from_outside(facts: Facts, track: TrackState, *, likely: bool) -> None:
         if facts.airspace.is_protected_at(track.inside):
             return  # at the border: in a moment it is in, or out again
         if outlook.has_receded(facts, track):
-            facts.event("receded", track, seen_at(track))
+            facts.event("receded", track, track.sight.place)
             track.story = None
         elif outlook.bring_up(facts, track, story):
-            facts.event("updated", track, seen_at(track), changes=("ahead",))
+            facts.event("updated", track, track.sight.place, changes=("ahead",))
         else:
             _sight(facts, track, story)
 
@@ -111,7 +110,7 @@ def _from_inside(facts: Facts, track: TrackState, *, inside: bool) -> None:
     elif story.confidence == "possible" and track.crossed and _is_sure(facts, track):
         story.confidence = "confirmed"
         _locate(facts, track, story)
-        facts.event("confirmed", track, seen_at(track))
+        facts.event("confirmed", track, track.sight.place)
     else:
         _update(facts, track, story)
 
@@ -133,7 +132,7 @@ def _from_lost(facts: Facts, track: TrackState, *, likely: bool, inside: bool) -
         _locate(facts, track, story)
         outlook.bring_up(facts, track, story)
         _note_depth(facts, track, story)
-        facts.event("reacquired", track, seen_at(track))
+        facts.event("reacquired", track, track.sight.place)
     elif track.belief.is_out(facts.rules):
         _exit(facts, track)
 
@@ -150,7 +149,7 @@ def _threaten(facts: Facts, track: TrackState) -> None:
     story.confidence, story.regions = "possible", ()
     outlook.bring_up(facts, track, story)
     _note_speed(facts, track, story)
-    facts.event("threatened", track, seen_at(track))
+    facts.event("threatened", track, track.sight.place)
 
 
 def _enter(facts: Facts, track: TrackState, confidence: Confidence, deepest_m: int = 0) -> None:
@@ -177,7 +176,7 @@ def _appear(facts: Facts, track: TrackState) -> None:
     outlook.bring_up(facts, track, story)
     _note_depth(facts, track, story)
     _note_speed(facts, track, story)
-    facts.event("appeared", track, seen_at(track))
+    facts.event("appeared", track, track.sight.place)
 
 
 def _exit(facts: Facts, track: TrackState) -> None:
@@ -201,14 +200,14 @@ def _update(facts: Facts, track: TrackState, story: Story) -> None:
     }
     changes = tuple(name for name, is_new in news.items() if is_new)
     if changes:
-        facts.event("updated", track, seen_at(track), changes=changes)
+        facts.event("updated", track, track.sight.place, changes=changes)
     else:
         _sight(facts, track, story)
 
 
 def _sight(facts: Facts, track: TrackState, story: Story) -> None:
     if track.sight.time_ms - story.told_ms >= facts.rules.sighted_every_ms:
-        facts.event("sighted", track, seen_at(track))
+        facts.event("sighted", track, track.sight.place)
 
 
 def _note_depth(facts: Facts, track: TrackState, story: Story) -> bool:
@@ -242,7 +241,7 @@ def _locate(facts: Facts, track: TrackState, story: Story, border: Place | None 
     """Bring nations and regions up to date; where the files know none, the last known stay."""
     airspace = facts.airspace
     inside = airspace.is_protected_at(track.inside)
-    at = seen_at(track) if inside or border is None else border
+    at = track.sight.place if inside or border is None else border
     nations = nations_of(airspace, track.inside) if inside else ()
     nations = nations or nearest_nation(airspace, at.lon, at.lat, facts.rules) or story.nations
     regions = regions_at(airspace, at.lon, at.lat, nations, story.regions) or story.regions
@@ -265,4 +264,4 @@ def _reach(story: Story, status: Status, time_ms: int) -> None:
 
 
 def _at(passage: Passage | None, track: TrackState) -> Place:
-    return seen_at(track) if passage is None else passage.place
+    return track.sight.place if passage is None else passage.place

@@ -248,7 +248,7 @@ class Tracker:
         if stray is None:
             return
         for area in sorted(self._airspace.covering(stray.lon, stray.lat)):
-            facts.crossing("appear", track, area, _seen(stray), cut=True)
+            facts.crossing("appear", track, area, stray.place, cut=True)
 
     def _identify(self, track: TrackState) -> None:
         sight = track.sight
@@ -288,7 +288,7 @@ class Tracker:
         if not track.live:  # it vanished from these, and is seen in them again
             moved = {transition.area for transition in transitions}
             for area in sorted(held & track.inside - moved):
-                facts.crossing("appear", track, area, _seen(track.sight))
+                facts.crossing("appear", track, area, track.sight.place)
         self._pass(facts, track, flight)
         for area in track.came.keys() - track.inside:
             del track.came[area]
@@ -385,20 +385,19 @@ class Tracker:
         if self._airspace.limits:
             height = (sight.altitude_m, sight.altitude_ref)
             track.inside = set(self._airspace.within_limits(covering, sight.time_ms, *height))
-        track.depths = {}
         track.forget()
         track.began = sight.alone()
         track.entry = track.exit = None
-        track.came = dict.fromkeys(track.inside, _seen(sight))
+        track.came = dict.fromkeys(track.inside, sight.place)
         track.crossed = not self._airspace.is_protected_at(track.inside)
         track.flown_m = inf
         for area in sorted(track.inside):
-            facts.crossing("appear", track, area, _seen(sight), cut=cut)
+            facts.crossing("appear", track, area, sight.place, cut=cut)
 
     def _lose(self, facts: Facts, track: TrackState, time_ms: int, *, cut: bool = False) -> None:
         """Note that a track is no longer seen, as of an event time."""
         for area in sorted(track.inside):
-            facts.crossing("vanish", track, area, _seen(track.sight), cut=cut)
+            facts.crossing("vanish", track, area, track.sight.place, cut=cut)
         track.live, track.sight = False, track.sight.alone()
         story.lose(facts, track, time_ms)
 
@@ -449,7 +448,3 @@ def _place(transition: Transition, before: Sight, after: Sight) -> Place:
     span_ms = after.time_ms - before.time_ms
     time_ms = before.time_ms + round(transition.fraction * span_ms)
     return Place(time_ms, transition.lat, transition.lon)
-
-
-def _seen(sight: Sight) -> Place:
-    return Place(sight.time_ms, sight.lat, sight.lon)
