@@ -50,6 +50,7 @@ class Belief:
     fresh: float = 0.0
     before: float = 0.0  # the report before the last one's word
     time_ms: int | None = None
+    left: bool = False  # it was told to be out again: one wild report does not bring it back
 
     def weigh(self, time_ms: int, fresh: float, rules: Rules) -> None:
         """Take in a report's log odds; the first counts whole."""
@@ -70,6 +71,17 @@ class Belief:
     def is_in(self, bound: float) -> bool:
         """Tell whether the object is inside with these odds: at once if one report says so."""
         return max(self.odds, self.fresh) >= bound
+
+    def may_enter(self, rules: Rules) -> bool:
+        """Tell whether an entry is to be told: at once if one report says so, the first time.
+
+        What has left must come back for sure, much as it left: an object that flies along the
+        border has a wild report every hour or so.
+        """
+        if not self.left:
+            return self.is_in(rules.possible_odds)
+        twice = min(self.fresh, self.before) >= rules.confirmed_odds
+        return twice or self.fresh >= rules.far_in_odds or self.odds >= rules.possible_odds
 
     def is_out(self, rules: Rules) -> bool:
         """Tell whether it is out: slower, because one stray report must not end an alert."""

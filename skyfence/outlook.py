@@ -2,7 +2,7 @@
 
 A threat counts when the fan of likely courses has mostly met the border for some seconds (a turn
 that sweeps past is none), at once where less than a minute is left; it is over when the fan has
-hardly met it for half a minute. Regions ahead join at the same share and stay until it is small.
+hardly met it for as long as a full circle takes. Regions ahead join at the same share and go alike.
 """
 
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ def bring_up(facts: Facts, track: TrackState, story: Story) -> bool:
     """
     found = track.outlook.forecast
     before = set(story.ahead)
-    story.ahead = _ahead(facts, story, found.regions or {})
+    story.ahead = _ahead(facts, track, story)
     if story.status is Status.THREAT:
         _aim(facts, track, story)
     story.minutes_left = None if found.border is None else found.border.seconds // 60
@@ -86,9 +86,10 @@ def _aim(facts: Facts, track: TrackState, story: Story) -> None:
         nations = {airspace.zones[found.border_area].nation}
     nearest = tuple(sorted(nations)) or nearest_nation(airspace, lon, lat, rules)
     story.nations = nearest or story.nations
-    if not story.ahead:
+    if sight.time_ms not in story.ahead_ms.values():  # no region is ahead now
         for place in nearest_region(airspace, lon, lat, story.nations, rules):
             story.ahead[place] = found.border.seconds // 60
+            story.ahead_ms[place] = sight.time_ms
 
 
 def _remember(facts: Facts, outlook: Outlook, now_ms: int) -> None:
@@ -104,14 +105,20 @@ def _remember(facts: Facts, outlook: Outlook, now_ms: int) -> None:
         outlook.heads_away_since_ms = now_ms
 
 
-def _ahead(facts: Facts, story: Story, arrivals: Mapping[int, Arrival]) -> dict[str, int]:
+def _ahead(facts: Facts, track: TrackState, story: Story) -> dict[str, int]:
+    """Return the minutes left to each region ahead, the last known ones where it turned away."""
+    rules, now_ms = facts.rules, track.sight.time_ms
     found: dict[str, int] = {}
-    for area, arrival in arrivals.items():
+    for area, arrival in (track.outlook.forecast.regions or {}).items():
         place = _zone(facts, area)
-        held = place in story.ahead and arrival.share > facts.rules.clear_share
-        if (held or arrival.share >= facts.rules.threat_share) and place not in story.regions:
+        stays = place in story.ahead and arrival.share > rules.clear_share
+        if stays or arrival.share >= rules.threat_share:
             found[place] = arrival.seconds // 60
-    return found
+            story.ahead_ms[place] = now_ms
+    for place, minutes in story.ahead.items():
+        if now_ms - story.ahead_ms.get(place, 0) < rules.recede_holds_ms:
+            found.setdefault(place, minutes)
+    return {place: left for place, left in found.items() if place not in story.regions}
 
 
 def _clearly(facts: Facts, arrivals: Mapping[int, Arrival]) -> list[int]:

@@ -48,17 +48,20 @@ class Rules:
     # Log odds: 2.2 is P = 0.9, 6.2 is P = 0.998 (2.9 sigma deep by one report alone).
     possible_odds: float = 2.2
     confirmed_odds: float = 6.2
-    # Enter fast, exit slow: well outside for long, or five sigma outside twice in a row, or
-    # eight at once. (A report 2 sigma outside errs by three more every hour or so.)
-    out_odds: float = -25.0
+    # Enter fast, exit slow: two sigma outside for some minutes, or five twice in a row, or eight
+    # at once. (A report 2 sigma outside errs by three more every hour or so.)
+    out_odds: float = -12.0
     far_out_odds: float = -15.0
     gone_odds: float = -45.0
+    # What has left comes back by reports together, by two of 2.9 sigma, or by one of five.
+    far_in_odds: float = 15.0
     # Forecast: raised where the fan of likely courses mostly meets the border, dropped where it
     # hardly does, each for so long that a turn that sweeps past is no threat.
     threat_share: float = 0.5
     clear_share: float = 0.1
     threat_holds_ms: int = 8 * SECOND_MS
-    recede_holds_ms: int = 30 * SECOND_MS
+    # A circle at standard rate takes two minutes: what waits in one keeps its threat.
+    recede_holds_ms: int = 2 * MINUTE_MS
     # Less than a minute before the border nothing is waited for.
     threat_at_once_s: float = 60.0
     forecast_every_ms: int = 4 * SECOND_MS

@@ -135,8 +135,8 @@ class Passage:
 class Story:
     """One incident as its track tells it: from the first threat or entry to the end.
 
-    ``ahead`` holds the whole minutes left to each region ahead; ``marks`` the lowest mark of
-    minutes that each place was told ("" stands for the border).
+    ``ahead`` holds the whole minutes left to each region ahead, ``ahead_ms`` when it was ahead
+    last; ``marks`` the lowest mark of minutes that each place was told ("" stands for the border).
     """
 
     opened_ms: int  # with the track's names, what identifies it: known again after a lost state
@@ -149,6 +149,7 @@ class Story:
     nations: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     ahead: dict[str, int] = field(default_factory=dict)
+    ahead_ms: dict[str, int] = field(default_factory=dict)
     minutes_left: int | None = None
     marks: dict[str, int] = field(default_factory=dict)
     deepest_m: int = 0  # inside the protected airspace, in this story

@@ -31,7 +31,7 @@ def follow(facts: Facts, track: TrackState) -> None:
         return
     outlook.look(facts, track)
     inside = facts.airspace.is_protected_at(track.inside)
-    likely = inside and track.belief.is_in(facts.rules.possible_odds)
+    likely = inside and track.belief.may_enter(facts.rules)
     if story is None or story.status in (Status.THREAT, Status.EXITED):
         _from_outside(facts, track, likely=likely)
     elif story.status is Status.VIOLATION:
@@ -44,7 +44,8 @@ def clip(facts: Facts, track: TrackState, passage: Passage, odds: float, depth_m
     """Tell of a corner that was cut between two reports, if it was cut deep enough."""
     story = track.story
     known = story is not None and story.status in (Status.VIOLATION, Status.LOST)
-    if odds < facts.rules.possible_odds or known or track.suppressed_by is not None:
+    needed = facts.rules.far_in_odds if track.belief.left else facts.rules.possible_odds
+    if odds < needed or known or track.suppressed_by is not None:
         return
     track.entry = passage
     _enter(facts, track, _confidence(facts, track, odds), depth_m)
@@ -184,8 +185,8 @@ def _exit(facts: Facts, track: TrackState) -> None:
     assert story is not None  # noqa: S101 - called with one only
     place = _at(track.exit, track)
     _reach(story, Status.EXITED, place.time_ms)
-    story.ahead, story.minutes_left, story.marks = {}, None, {}
-    track.crossed = True  # what comes back from here will have crossed
+    story.ahead, story.ahead_ms, story.minutes_left, story.marks = {}, {}, None, {}
+    track.crossed = track.belief.left = True  # what comes back from here will have crossed
     facts.event("exited", track, place)
 
 

@@ -188,3 +188,30 @@ def test_odds_are_rounded(reports: list[tuple[int, float]]) -> None:
         belief.weigh(time_ms, round(odds, 3), RULES)
         assert belief.odds == round(belief.odds, 3)
         assert abs(belief.odds) <= 40.0
+
+
+def test_what_has_left_does_not_come_back_by_one_wild_report() -> None:
+    """After an exit one report of three sigma is not enough; two, one of five, or many are."""
+    belief = weighed(*((4.0 * number, -9.0) for number in range(60)))
+    once = log_odds(300, 100)
+    belief.weigh(240 * SECOND, once, RULES)
+    assert belief.may_enter(RULES)  # the first time it is
+    belief.left = True
+    assert not belief.may_enter(RULES)
+    belief.weigh(244 * SECOND, once, RULES)
+    assert belief.may_enter(RULES)
+    belief.weigh(248 * SECOND, -9.0, RULES)
+    assert not belief.may_enter(RULES)
+    belief.weigh(252 * SECOND, log_odds(500, 100), RULES)
+    assert belief.may_enter(RULES)
+
+
+def test_what_stays_shallow_inside_comes_back_in_time() -> None:
+    """One and a half sigma deep after an exit: told within five minutes, by reports together."""
+    belief = weighed(*((4.0 * number, -9.0) for number in range(60)))
+    belief.left = True
+    came_s = 240.0
+    while not belief.may_enter(RULES):
+        belief.weigh(round(came_s * SECOND), log_odds(150, 100), RULES)
+        came_s += 4.0
+    assert 60.0 < came_s - 240.0 <= 300.0
