@@ -15,7 +15,7 @@ from skyfence.identity import derive
 from skyfence.model import round_degrees
 from skyfence.policy import Policy
 from skyfence.rules import Rules
-from skyfence.state import Passage, Place, Sight, Story, TrackState
+from skyfence.state import Passage, Place, Story, TrackState
 from skyfence.surroundings import across
 from skyfence.times import from_ms
 from skyfence.track_event import Ahead, Event, SourceClock, TrackEvent, TrackEventKind
@@ -137,9 +137,9 @@ class Facts:
 
 def evidence_of(track: TrackState, passage: Passage | None) -> Evidence:
     """Return what a statement about a track rests on."""
-    before: Sight | None = passage.before if passage else None
-    after = passage.after if passage else track.sight
-    place = passage.place if passage else after.place
+    before = passage.before if passage else None
+    after = passage.after if passage else track.sight.fix
+    place = passage.place if passage else track.sight.place
     return Evidence(
         before=before.seen if before else None,
         after=after.seen,

@@ -42,6 +42,26 @@ class Place:
     lon: float
 
 
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Where and when a track was, and how exactly that is known: all that evidence names."""
+
+    time_ms: int
+    lat: float
+    lon: float
+    accuracy_m: float | None = None
+
+    @property
+    def seen(self) -> Seen:
+        """Return the fix as it is published."""
+        return Seen(
+            time=from_ms(self.time_ms),
+            lat=round_degrees(self.lat),
+            lon=round_degrees(self.lon),
+            accuracy_m=self.accuracy_m,
+        )
+
+
 @dataclass(frozen=True)
 class Sight:
     """One row of a frame: a track seen at a place."""
@@ -100,14 +120,9 @@ class Sight:
         return Place(self.time_ms, self.lat, self.lon)
 
     @property
-    def seen(self) -> Seen:
-        """Return the place as it is published."""
-        return Seen(
-            time=from_ms(self.time_ms),
-            lat=round_degrees(self.lat),
-            lon=round_degrees(self.lon),
-            accuracy_m=self.accuracy_m,
-        )
+    def fix(self) -> Fix:
+        """Return where and when it was, without the report."""
+        return Fix(self.time_ms, self.lat, self.lon, self.accuracy_m)
 
 
 def profile_of(before: Sight, after: Sight) -> Profile:
@@ -124,11 +139,11 @@ def profile_of(before: Sight, after: Sight) -> Profile:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Where a track crossed the border of the protected airspace, and the reports about it."""
+    """Where a track crossed the border of the protected airspace, and the fixes about it."""
 
     place: Place
-    before: Sight
-    after: Sight
+    before: Fix
+    after: Fix
 
 
 @dataclass(slots=True)
@@ -192,9 +207,9 @@ class TrackState:
     run: str
     source: str
     track_id: str
-    first: Sight
+    first_ms: int  # with its names, what identifies its life
     sight: Sight
-    began: Sight  # where its path was first known, which is later after a cut or a long silence
+    began: Fix  # where its path was first known, which is later after a cut or a long silence
     inside: set[int] = field(default_factory=set)
     came: dict[int, Place] = field(default_factory=dict)  # where it entered, or appeared
     depths: dict[int, Depth] = field(default_factory=dict)
@@ -213,11 +228,6 @@ class TrackState:
     anchors: Anchors = field(default_factory=Anchors)
     outlook: Outlook = field(default_factory=Outlook)
     story: Story | None = None
-
-    @property
-    def first_ms(self) -> int:
-        """Return when the track was first seen: with its names, what identifies its life."""
-        return self.first.time_ms
 
     def forget(self) -> None:
         """Drop what was weighed and foreseen: it was about another place or another object."""

@@ -185,8 +185,7 @@ class Tracker:
             return
         if track is None:
             frame = sight.frame
-            first = sight.alone()
-            track = TrackState(frame.run, frame.source, track_id, first, sight, first)
+            track = TrackState(frame.run, frame.source, track_id, sight.time_ms, sight, sight.fix)
             source.tracks[track_id] = track
             self._identify(track)
             self._appear(facts, track, cut=False)
@@ -304,7 +303,7 @@ class Tracker:
                 continue
             inside = not inside
             place = _place(one, before, track.sight)
-            passage = Passage(place, before.alone(), track.sight.alone())
+            passage = Passage(place, before.fix, track.sight.fix)
             if inside:
                 track.entry = entry = passage
                 continue
@@ -386,7 +385,7 @@ class Tracker:
             height = (sight.altitude_m, sight.altitude_ref)
             track.inside = set(self._airspace.within_limits(covering, sight.time_ms, *height))
         track.forget()
-        track.began = sight.alone()
+        track.began = sight.fix
         track.entry = track.exit = None
         track.came = dict.fromkeys(track.inside, sight.place)
         track.crossed = not self._airspace.is_protected_at(track.inside)
