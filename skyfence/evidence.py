@@ -81,7 +81,7 @@ class Belief:
         if not self.left:
             return self.is_in(rules.possible_odds)
         twice = min(self.fresh, self.before) >= rules.confirmed_odds
-        return twice or self.fresh >= rules.far_in_odds or self.odds >= rules.possible_odds
+        return twice or self.fresh >= rules.far_in_odds or self.odds >= rules.confirmed_odds
 
     def is_out(self, rules: Rules) -> bool:
         """Tell whether it is out: slower, because one stray report must not end an alert."""
