@@ -9,10 +9,10 @@ LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3
         --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo score bench test lint lock clean
+.PHONY: help venv demo score bench test test-kafka chaos soak fuzz lint lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 venv: .venv/.installed ## make .venv with the locked dependencies and skyfence itself
 
@@ -39,6 +39,25 @@ score: .venv/.installed ## the long score: docs/score.json and docs/score.png, a
 test: lint ## run the linters, then all tests
 	$(BIN)/pytest
 
+test-kafka: .venv/.installed .cache/kafka/.fetched ## test on Apache Kafka, with a short fault run; needs Java 17 and Maven
+	SKYFENCE_TEST_KAFKA=1 $(BIN)/pytest tests/kafka
+
+chaos: .venv/.installed .cache/kafka/.fetched ## the long fault run: 200 kills while a recording plays, about half an hour
+	$(BIN)/python tests/chaos/run.py --kills 200
+
+soak: .venv/.installed .cache/kafka/.fetched ## ten times the demonstration's rate for twenty minutes: is memory flat?
+	$(BIN)/python tests/chaos/soak.py
+
+fuzz: .venv/.installed ## a million damaged messages, some minutes
+	$(BIN)/python tests/fuzz/run.py
+
+.cache/kafka/.fetched: tests/kafka/pom.xml
+	@command -v java > /dev/null && command -v mvn > /dev/null || { \
+	  echo >&2 "make: Apache Kafka needs java (17 or later) and mvn"; exit 1; }
+	@rm -rf .cache/kafka # jars of two versions do not mix
+	mvn --quiet --batch-mode --file tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/.cache/kafka"
+	@touch $@
+
 lint: .venv/.installed ## check style, types and the rules of who may import whom
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -51,5 +70,5 @@ lock: .venv/.installed ## write requirements/*.txt anew from pyproject.toml
 	printf 'editables\nhatchling\n' | $(LOCK) -c requirements/dev.txt - -o requirements/build.txt
 
 clean: ## remove .venv and everything that was generated
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .cache dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,16 +11,18 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from consumers.sink import Sink
-from skyfence import health
-from skyfence.alert import Alert, AlertMessage, Timeline
+from skyfence import health, metrics
+from skyfence.alert import AlertMessage, Timeline, parse_alert
 from skyfence.errors import UnavailableError
+from skyfence.kafka import producer
 from skyfence.model import why_invalid
 from skyfence.rejected import Rejected
+from skyfence.security import kafka_options
 from skyfence.settings import Settings
 from skyfence.times import LATEST_MS, from_ms
 
@@ -40,15 +42,15 @@ class Relay:
         self._sink = sink
         self._consumer = AIOKafkaConsumer(
             topics.alerts,
-            bootstrap_servers=settings.kafka_bootstrap,
             group_id=topics.relay_group,
             group_instance_id=settings.instance_id(topics.relay_group),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=_SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=_SESSION_TIMEOUT_MS // 3,
+            **kafka_options(settings),
         )
-        self._producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
+        self._producer = producer(settings)
 
     async def run(self) -> None:
         """Carry alerts until cancelled."""
@@ -77,12 +79,13 @@ class Relay:
 
     async def _hand_over(self, record: Any) -> None:
         try:
-            alert = Alert.model_validate_json(record.value or b"")
+            alert = parse_alert(record.value or b"")
         except ValidationError as error:
             await self._reject(record, why_invalid(error))
             return
         message = AlertMessage(alert=alert, timeline=_timeline(record))
         receivers = await self._deliver(message)
+        metrics.delivered(alert, message.timeline, receivers)
         incident = str(alert.incident_id)
         if receivers is None:
             log.info("alert.repeated", channel=alert.channel, step=alert.step, incident=incident)
@@ -100,12 +103,14 @@ class Relay:
             try:
                 return await self._sink.deliver(message)
             except UnavailableError as error:
+                metrics.SINK_FAILURES.inc()
                 log.warning("sink.unavailable", reason=str(error), pause_s=pause_s)
                 await asyncio.sleep(pause_s)
         return await self._sink.deliver(message)
 
     async def _reject(self, record: Any, reason: str) -> None:
         rejected = Rejected.of(record, record.timestamp, reason)
+        metrics.rejected(reason)
         log.error("alert.unreadable", reason=reason, offset=record.offset)
         topic = self._settings.topics.rejected
         await self._producer.send_and_wait(topic, rejected.to_json())

@@ -9,13 +9,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, Self
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from producers.source import Source
+from skyfence import metrics
 from skyfence.decode import encode_frame
 from skyfence.errors import UnavailableError
 from skyfence.frame import Frame
+from skyfence.kafka import producer, why_away
 from skyfence.playback import Item, Packer
 from skyfence.settings import Settings
 
@@ -31,20 +32,19 @@ class Publisher:
         self._bootstrap = settings.kafka_bootstrap
         self._topic = settings.topics.tracks
         self._packer = Packer(run)
-        self._producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all")
+        self._settings = settings
+        self._producer = producer(settings)
         self.frames = 0
 
     async def __aenter__(self) -> Self:
-        """Connect; raise ``UnavailableError`` where no broker answers."""
+        """Connect; raise what ``why_away`` finds where no broker lets us in."""
         try:
             await self._producer.start()
         except BaseException as error:
             await self._producer.stop()
             if not isinstance(error, KafkaError):
                 raise
-            raise UnavailableError(
-                f"kafka at {self._bootstrap} cannot be reached: {error}"
-            ) from None
+            raise await why_away(self._settings, error) from None
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -89,6 +89,8 @@ class Publisher:
                 f"kafka at {self._bootstrap} took no more frames: {error}"
             ) from None
         self.frames += len(frames)
+        for frame in frames:
+            metrics.published(frame)
 
     async def _hand_over(self, frame: Frame) -> asyncio.Future[object]:
         key, value, headers = encode_frame(frame)

@@ -17,27 +17,25 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Final
+from math import inf
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 from shapely import STRtree
-from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from skyfence.border import Border, Floats
 from skyfence.geodesy import Leg, metres_per_degree
 from skyfence.limits import Limits, Side, limits_of
+from skyfence.pieces import Pieces, segments_of
+from skyfence.plain import Cuts, plain_cuts
 from skyfence.protected import TOUCH_DEG, nearest_accuracies, protected_outline
-from skyfence.rays import Rays, segments_of
+from skyfence.rays import Rays
 from skyfence.zones import VerticalRef, Zone, ZoneSet
 
 __all__ = ["Airspace", "Side", "protected_outline"]
-
-# Short enough that a box around a piece is hardly larger than it, long enough that the tree
-# stays small: 400,000 vertices make 25,000 pieces.
-_PIECE_SEGMENTS: Final = 16
 
 
 class Airspace:
@@ -72,11 +70,7 @@ class Airspace:
         self._areas = np.array(areas, dtype=object)
         shapely.prepare(self._areas)
         self._boxes = STRtree(list(map(shapely.box, *shapely.bounds(self._areas).T)))
-        pieces, owners = _border_pieces(areas)
-        self._pieces = pieces
-        self._owners = owners
-        self._borders = STRtree(pieces)
-        self._single: dict[int, Border] = {}
+        self._pieces = Pieces(areas)
 
     def outline(self, area: int) -> BaseGeometry:
         """Return the outline of an area."""
@@ -119,36 +113,30 @@ class Airspace:
         touches = shapely.intersects_xy(self._areas[area], lon, lat)
         return Side.BORDER if touches else Side.OUTSIDE
 
+    def hold(self, areas: Sequence[int], places: Sequence[tuple[float, float]]) -> list[bool]:
+        """Tell for each area and place (lon, lat) whether that is inside, not on the border."""
+        held = shapely.contains_xy(self._areas[list(areas)], *np.array(places).reshape(-1, 2).T)
+        return list(held.tolist())
+
     def met_by(self, legs: Sequence[Leg]) -> dict[int, dict[int, list[int]]]:
         """Return, for each leg that meets a border, the areas and their pieces that it meets."""
         if not legs:
             return {}
         ends = np.array([((leg.lon0, leg.lat0), (leg.lon1, leg.lat1)) for leg in legs])
         met: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-        found = self._borders.query(_lines(ends), predicate="dwithin", distance=TOUCH_DEG)
+        found = self._pieces.tree.query(_lines(ends), predicate="dwithin", distance=TOUCH_DEG)
         for leg, piece in found.T.tolist():
-            met[leg][int(self._owners[piece])].append(piece)
+            met[leg][int(self._pieces.owners[piece])].append(piece)
         return met
 
-    def legs_meet(
-        self, lons0: Floats, lats0: Floats, lons1: Floats, lats1: Floats
-    ) -> npt.NDArray[np.bool_]:
-        """Tell for each of many planar legs whether it comes within a touch of any border.
-
-        Those over the antimeridian, which are no planar legs, always do.
-        """
-        ends = np.stack((lons0, lats0, lons1, lats1), axis=1).reshape(-1, 2, 2)
-        low, high = ends.min(axis=1) - TOUCH_DEG, ends.max(axis=1) + TOUCH_DEG
-        # Boxes first: with a predicate, the tree prepares each line for the one test or two.
-        leg, piece = self._borders.query(shapely.box(*low.T, *high.T))
-        lines = _lines(ends)
-        meets = np.abs(lons1 - lons0) > 180.0
-        meets[leg[shapely.dwithin(lines[leg], self._pieces[piece], TOUCH_DEG)]] = True
-        return meets
+    def plain_cuts(self, legs: Floats) -> list[Cuts | None]:
+        """Return what each of many legs (n, 4) cuts: ``()`` for nothing, None if not plain."""
+        return plain_cuts(self._pieces, legs)
 
     def borders_in(self, west: float, south: float, east: float, north: float) -> Floats:
         """Return the border segments near a box: all that meet it, (lon0, lat0, lon1, lat1)."""
-        return segments_of(self._pieces[self._borders.query(shapely.box(west, south, east, north))])
+        near = self._pieces.tree.query(shapely.box(west, south, east, north))
+        return segments_of(self._pieces.lines[near])
 
     def cuts(self, leg: Leg, pieces: list[int]) -> list[float]:
         """Return where a leg meets border pieces, as fractions 0..1 of the leg, ascending.
@@ -162,8 +150,9 @@ class Airspace:
         if length2 == 0.0 or not pieces:
             return []
         line = shapely.LineString([(leg.lon0, leg.lat0), (leg.lon1, leg.lat1)])
-        points = shapely.get_coordinates(shapely.intersection(line, self._pieces[pieces])) - start
-        vertices = shapely.get_coordinates(self._pieces[pieces]) - start
+        lines = self._pieces.lines[pieces]
+        points = shapely.get_coordinates(shapely.intersection(line, lines)) - start
+        vertices = shapely.get_coordinates(lines) - start
         off = np.abs(vertices[:, 0] * along[1] - vertices[:, 1] * along[0])
         vertices = vertices[off < TOUCH_DEG * length2**0.5]
         passed = vertices @ along / length2
@@ -174,22 +163,25 @@ class Airspace:
     @cached_property
     def rays(self) -> Rays:
         """Return what tells where rays first meet the borders."""
-        return Rays(self._pieces, self._owners, self._borders)
+        return Rays(self._pieces)
 
     def is_at_border(self, area: int, lon: float, lat: float) -> bool:
         """Tell whether a point lies on an area's border, as far as computed points can."""
         point = shapely.Point(lon, lat)
-        near = self._borders.query(point, predicate="dwithin", distance=TOUCH_DEG)
-        return bool(np.any(self._owners[near] == area))
+        near = self._pieces.tree.query(point, predicate="dwithin", distance=TOUCH_DEG)
+        return bool(np.any(self._pieces.owners[near] == area))
 
     def border_distance_m(self, area: int, lon: float, lat: float) -> float:
         """Return the distance from a point to the nearest border of an area, metres."""
         if area == self.protected and not self.limited_areas:
             return self._outer.nearest(lon, lat)[0]
-        if area not in self._single:
-            segments = segments_of(self._pieces[self._owners == area])
-            self._single[area] = Border(segments, np.zeros(len(segments)))
-        return self._single[area].nearest(lon, lat)[0]
+        return self.border_distances_m([area], [(lon, lat)])[0]
+
+    def border_distances_m(
+        self, areas: Sequence[int], places: Sequence[tuple[float, float]]
+    ) -> list[float]:
+        """Return for each area and place (lon, lat) what ``border_distance_m`` does."""
+        return [metres for metres, _ in self._each.nearest_many(places, areas)]
 
     def is_protected_at(self, areas: Collection[int]) -> bool:
         """Tell whether a place that these areas hold is in the protected airspace."""
@@ -209,14 +201,42 @@ class Airspace:
 
     def near(self, lon: float, lat: float, tolerance_m: float) -> list[tuple[float, int]]:
         """Return the zones within a distance of a point: (metres, index), nearest first."""
-        hits = self._borders.query(_box_around(lon, lat, tolerance_m))
-        inside = self.covering(lon, lat)
-        found = [(0.0, area) for area in inside]
-        for area in set(self._owners[hits].tolist()) - inside:
-            metres = _distance_m(self._pieces[hits[self._owners[hits] == area]], lon, lat)
-            if metres <= tolerance_m:
-                found.append((metres, int(area)))
-        return sorted(one for one in found if one[1] < len(self.zones))
+        return self.near_many([(lon, lat)], [tolerance_m])[0]
+
+    def near_many(
+        self, places: Sequence[tuple[float, float]], tolerances_m: Sequence[float]
+    ) -> list[list[tuple[float, int]]]:
+        """Return for each place (lon, lat) and distance what ``near`` does."""
+        if not places:
+            return []
+        points, within_m = np.array(places), np.array(tolerances_m)
+        reach = [_box_sides(lat, metres) for (_, lat), metres in zip(places, within_m, strict=True)]
+        place, segment = self._pieces.segments_near(points - reach, points + reach)
+        scale = np.array([metres_per_degree(lat) for _, lat in places])
+        local = self._pieces.segments[segment] - np.tile(points, 2)[place]
+        metres = _from_origin_m(local * np.tile(scale, 2)[place])
+        found: list[dict[int, float]] = [
+            dict.fromkeys(areas, 0.0) for areas in self.covering_many(*points.T)
+        ]
+        hits = np.flatnonzero(metres <= within_m[place])
+        owners = self._pieces.segment_owners[segment[hits]]
+        for one, area, apart_m in zip(
+            place[hits].tolist(), owners.tolist(), metres[hits].tolist(), strict=True
+        ):
+            found[one][area] = min(found[one].get(area, inf), apart_m)
+        zones = len(self.zones)
+        return [
+            sorted((metres, area) for area, metres in one.items() if area < zones) for one in found
+        ]
+
+    @cached_property
+    def _each(self) -> Border:
+        """The border of each area by itself; the union's is ``_outer``, where that is all."""
+        single = not self.limited_areas and self.protected is not None
+        asked = np.arange(len(self._areas)) != (self.protected if single else -1)
+        kept = asked[self._pieces.segment_owners]
+        owners = self._pieces.segment_owners[kept]
+        return Border(self._pieces.segments[kept], np.zeros(len(owners)), owners)
 
     @cached_property
     def _outer(self) -> Border:
@@ -224,33 +244,21 @@ class Airspace:
         segments, accuracies_m = [np.empty((0, 4))], [np.empty(0)]
         accuracy_m = np.array([zone.properties.accuracy_m for zone in self.zones])
         if self.protected is not None:
-            segments.append(segments_of(self._pieces[self._owners == self.protected]))
-            members = np.append(self._joined, False)[self._owners]
+            segments.append(segments_of(self._pieces.of(self.protected)))
+            owners = self._pieces.owners
+            members = np.append(self._joined, False)[owners]
             accuracies_m.append(
                 nearest_accuracies(
-                    segments[-1], self._pieces[members], accuracy_m[self._owners[members]]
+                    segments[-1], self._pieces.lines[members], accuracy_m[owners[members]]
                 )
             )
         for area in self.limited_areas:
-            pieces = self._pieces[self._owners == area]
+            pieces = self._pieces.of(area)
             if self.protected is not None:
                 pieces = shapely.get_parts(shapely.difference(pieces, self._areas[self.protected]))
             segments.append(segments_of(pieces))
             accuracies_m.append(np.full(len(segments[-1]), accuracy_m[area]))
         return Border(np.vstack(segments), np.concatenate(accuracies_m))
-
-
-def _border_pieces(areas: Sequence[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """Cut all borders into short lines; return them with the index of their area, both (m,)."""
-    pieces: list[Any] = []
-    owners: list[int] = []
-    for index, area in enumerate(areas):
-        for ring in shapely.get_rings(shapely.get_parts(area)):
-            points = shapely.get_coordinates(ring)
-            for start in range(0, len(points) - 1, _PIECE_SEGMENTS):
-                pieces.append(shapely.linestrings(points[start : start + _PIECE_SEGMENTS + 1]))
-                owners.append(index)
-    return np.array(pieces, dtype=object), np.array(owners, dtype=np.int64)
 
 
 def _lines(ends: Floats) -> npt.NDArray[Any]:
@@ -261,16 +269,19 @@ def _lines(ends: Floats) -> npt.NDArray[Any]:
     return lines
 
 
-def _box_around(lon: float, lat: float, metres: float) -> Polygon:
-    """Return a box that holds all points within a distance (for distances up to ~1,000 km)."""
+def _box_sides(lat: float, metres: float) -> tuple[float, float]:
+    """Return half the sides of a box that holds all within a distance (up to ~1,000 km)."""
     furthest = min(abs(lat) + metres / 110_000.0, 89.9)
     per_lon, _ = metres_per_degree(furthest)
-    dx, dy = metres / per_lon + 1e-9, metres / 110_000.0 + 1e-9
-    return shapely.box(lon - dx, lat - dy, lon + dx, lat + dy)
+    return metres / per_lon + 1e-9, metres / 110_000.0 + 1e-9
 
 
-def _distance_m(pieces: npt.NDArray[Any], lon: float, lat: float) -> float:
-    """Return the distance from a point to the nearest of some lines, metres, on a local plane."""
-    scale = np.array(metres_per_degree(lat))
-    local = shapely.transform(pieces, lambda points: (points - (lon, lat)) * scale)
-    return float(np.min(shapely.distance(local, shapely.Point(0.0, 0.0))))
+def _from_origin_m(segments: Floats) -> Floats:
+    """Return how far segments on a plane, in metres, are from its origin."""
+    x, y = segments[:, 0], segments[:, 1]
+    along_x, along_y = segments[:, 2] - x, segments[:, 3] - y
+    length2 = along_x * along_x + along_y * along_y
+    share = -(x * along_x + y * along_y) / np.where(length2 > 0.0, length2, 1.0)
+    share = np.minimum(np.maximum(share, 0.0), 1.0)
+    off_x, off_y = x + share * along_x, y + share * along_y
+    return np.sqrt(off_x * off_x + off_y * off_y)

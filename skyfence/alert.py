@@ -4,12 +4,14 @@ A chain of alerts belongs to one incident and one channel; its first message the
 step 1, also for a region that joins late, and its last a Cancel. Everything in an alert is decided
 from event time, so that deciding it again gives the same bytes; the wall clock's part, the
 ``Timeline``, travels beside it.
+
+A feed alarm is no incident's: it says that a source has fallen silent, and follows the wall clock.
 """
 
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from skyfence.crossing import Evidence, Known
 from skyfence.identity import derive
@@ -20,11 +22,14 @@ Status = Literal["Actual", "Exercise", "Test"]
 MessageType = Literal["Alert", "Update", "Cancel"]
 ResponseType = Literal["Shelter", "Prepare", "Monitor", "AllClear"]
 EventName = Literal["airspace violation", "repeated airspace violations"]
+FeedEventName = Literal["sensor feed silent"]
 Urgency = Literal["Immediate", "Expected", "Future", "Past", "Unknown"]
 Severity = Literal["Extreme", "Severe", "Moderate", "Minor", "Unknown"]
 Certainty = Literal["Observed", "Likely", "Possible", "Unlikely", "Unknown"]
 PlaceKind = Literal["region", "nation", "alliance"]
 IncidentState = Literal["threat", "violation", "exited", "lost", "closed"]
+# silent: all that came was judged, and nothing was of this source; unjudged: that is not known.
+SilenceCause = Literal["silent", "unjudged"]
 Step = Annotated[int, Field(ge=1)]
 
 
@@ -43,7 +48,7 @@ class _Message(Contract):
     status: Status
     message_type: MessageType
     category: Literal["Security"] = "Security"
-    event: EventName = "airspace violation"
+    event: str
     response_type: ResponseType
     urgency: Urgency
     severity: Severity
@@ -66,6 +71,7 @@ class Alert(_Message):
     joined with. Units as in ``Report``.
     """
 
+    event: EventName = "airspace violation"
     place: str
     place_kind: PlaceKind
     incident_state: IncidentState
@@ -95,8 +101,29 @@ class Alert(_Message):
 class PublicAlert(_Message):
     """What the public of a region may be told: a model that has no field for a position."""
 
+    event: EventName = "airspace violation"
     region: str
     minutes_left: Annotated[int | None, Field(ge=0)] = None
+
+
+class FeedAlarm(_Message):
+    """What operators are told when a source falls silent, and when it is back or given up.
+
+    ``incident_id`` is the silence's, one Alert and one Cancel a place. ``last_heard`` is when its
+    last sign of life reached Kafka, ``heard_again`` when the next one did; with ``cause`` unjudged
+    its reports may have arrived since, and no worker has judged them. Times are the wall clock's.
+    """
+
+    event: FeedEventName = "sensor feed silent"
+    place: str
+    place_kind: PlaceKind
+    description: str
+    cause: SilenceCause
+    key: str
+    run: RunName
+    last_heard: UtcTime
+    heard_again: UtcTime | None = None
+    silent_after_s: Annotated[float, Field(gt=0)]
 
 
 class Timeline(Contract):
@@ -112,11 +139,20 @@ class Timeline(Contract):
     delivered: UtcTime | None = None
 
 
-class AlertMessage(Contract):
-    """What a subscriber of a channel receives."""
+AnyAlert = Annotated[Alert | FeedAlarm, Field(discriminator="event")]
+_ANY_ALERT: TypeAdapter[Alert | FeedAlarm] = TypeAdapter(AnyAlert)
 
-    alert: Alert
+
+class AlertMessage(Contract):
+    """What a subscriber of a channel receives; ``event`` tells what kind of alert it is."""
+
+    alert: AnyAlert
     timeline: Timeline
+
+
+def parse_alert(value: bytes) -> Alert | FeedAlarm:
+    """Read one message of ``alerts``; raise pydantic's ``ValidationError``."""
+    return _ANY_ALERT.validate_json(value)
 
 
 def alert_id(incident_id: UUID, channel: str, step: int) -> UUID:

@@ -12,10 +12,9 @@ An incident is told by the track that knows most of it; the others' events are o
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from skyfence import joining, situation
 from skyfence.alert import Alert
@@ -31,8 +30,8 @@ from skyfence.incident import (
     may_tell,
     strand_after,
 )
-from skyfence.questions import Questions
-from skyfence.situation import Situation, Violation
+from skyfence.ledger import Ledger, Run
+from skyfence.situation import Violation
 from skyfence.times import LATEST_MS, to_ms
 from skyfence.track_event import Event, SourceClock, TrackEvent
 from skyfence.wording import News
@@ -45,47 +44,37 @@ _SITUATION_WAITS_MS: Final = 60_000
 _SITUATION: Final = 1  # rank of its question
 
 
-@dataclass
-class _Run:
-    """What is kept of one run: its strands as they are now, what is to be decided, and counted."""
-
-    strands: dict[StrandKey, Strand] = field(default_factory=dict)
-    questions: Questions = field(default_factory=Questions)
-    situation: Situation = field(default_factory=Situation)
-
-
 class IncidentBook:
     """The open incidents of one environment. ``names`` gives zones their names in texts."""
 
     def __init__(self, environment: Environment, names: Mapping[str, str]) -> None:
         self._environment = environment
         self._names = {ALLIANCE: "the alliance", **names}
-        self._open: dict[UUID, Incident] = {}
-        self._runs: dict[str, _Run] = {}
-        # The last event of what is closed, so that a repeated one opens nothing, and its incident.
-        self._closed: dict[StrandKey, tuple[int, UUID | None]] = {}
+        self.ledger = Ledger()
 
     @property
     def open(self) -> list[Incident]:
         """Return the incidents that are not closed, in order of opening."""
-        return list(self._open.values())
+        return list(self.ledger.open.values())
 
     def take(self, event: Event) -> list[Alert]:
         """Take in an event or a source's clock; return the alerts that follow.
 
         An event that was taken before gives none.
         """
-        run = self._runs.setdefault(event.run, _Run())
+        run = self.ledger.runs.setdefault(event.run, Run())
         alerts = [] if isinstance(event, SourceClock) else list(self._own(run, event))
         if isinstance(event, SourceClock):
             run.questions.set_clock(event)
+            if event.last:
+                self.ledger.drop_ended()
         return alerts + list(self._decide(run))
 
-    def _own(self, run: _Run, event: TrackEvent) -> Iterator[Alert]:
+    def _own(self, run: Run, event: TrackEvent) -> Iterator[Alert]:
         """Tell what a track's own event means for its own chain."""
         key = StrandKey.of(event)
         before = run.strands.get(key)
-        taken = before.last.number if before else self._closed.get(key, (0, None))[0]
+        taken = before.last.number if before else self.ledger.closed.get(key, (0, None))[0]
         if event.number <= taken:
             return
         strand = strand_after(before, event)
@@ -106,7 +95,7 @@ class IncidentBook:
 
     def _open_incident(self, strand: Strand) -> Strand:
         own_id, event = incident_id(self._environment, strand.key), strand.last
-        self._open[own_id] = Incident(
+        self.ledger.open[own_id] = Incident(
             incident_id=own_id,
             state="violation",
             confidence=event.confidence,
@@ -143,30 +132,30 @@ class IncidentBook:
                 "steps": incident.steps | {alert.place: alert.step for alert in alerts},
             }
         )
-        self._open[incident.incident_id] = incident
+        self.ledger.open[incident.incident_id] = incident
         if told.state == "closed":
-            del self._open[incident.incident_id]
+            del self.ledger.open[incident.incident_id]
         yield from alerts
 
-    def _drop(self, run: _Run, strand: Strand) -> None:
+    def _drop(self, run: Run, strand: Strand) -> None:
         """Forget a story that is over, and its incident with it if this track told it."""
         del run.strands[strand.key]
-        self._closed[strand.key] = (strand.last.number, strand.incident_id)
-        if len(self._closed) > _CLOSED_KEPT:
-            del self._closed[next(iter(self._closed))]
+        self.ledger.closed[strand.key] = (strand.last.number, strand.incident_id)
+        if len(self.ledger.closed) > _CLOSED_KEPT:
+            del self.ledger.closed[next(iter(self.ledger.closed))]
         incident = self._incident_of(strand)
         if incident is not None:
             left = tuple(key for key in incident.strands if key != strand.key)
-            self._open[incident.incident_id] = incident.model_copy(update={"strands": left})
+            self.ledger.open[incident.incident_id] = incident.model_copy(update={"strands": left})
         elif strand.incident_id is not None:  # what other tracks still see opens one of its own
             for key, other in run.strands.items():
                 if other.incident_id == strand.incident_id:
                     run.strands[key] = other.model_copy(update={"incident_id": None})
 
     def _incident_of(self, strand: Strand) -> Incident | None:
-        return None if strand.incident_id is None else self._open.get(strand.incident_id)
+        return None if strand.incident_id is None else self.ledger.open.get(strand.incident_id)
 
-    def _decide(self, run: _Run) -> Iterator[Alert]:
+    def _decide(self, run: Run) -> Iterator[Alert]:
         """Answer the questions that every healthy source has come up to."""
         for question in run.questions.due():
             # Violations are weighed when they are this old, and a day is over no sooner.
@@ -180,13 +169,13 @@ class IncidentBook:
         if 0 < lowest_ms < LATEST_MS:  # when all sources have ended nobody watches any more
             yield from self._let_pass(run, int(lowest_ms) - _SITUATION_WAITS_MS)
 
-    def _let_pass(self, run: _Run, now_ms: int) -> Iterator[Alert]:
+    def _let_pass(self, run: Run, now_ms: int) -> Iterator[Alert]:
         run.situation, alerts = situation.advance(
             run.situation, now_ms, self._environment, self._names
         )
         yield from alerts
 
-    def _join(self, run: _Run, strand: Strand) -> Iterator[Alert]:
+    def _join(self, run: Run, strand: Strand) -> Iterator[Alert]:
         """Find another track of the same object, or a lost one that this may be."""
         if not knows(strand):
             return
@@ -209,7 +198,7 @@ class IncidentBook:
         if lost:
             yield from self._reacquire(run, min(lost)[2], strand.key)
 
-    def _merge(self, run: _Run, one: StrandKey, other: StrandKey) -> Iterator[Alert]:
+    def _merge(self, run: Run, one: StrandKey, other: StrandKey) -> Iterator[Alert]:
         """Make one incident of two tracks': the one that was opened first goes on."""
         mine, theirs = (self._incident_of(run.strands[key]) for key in (one, other))
         if mine is None or (theirs is not None and _opened(theirs) < _opened(mine)):
@@ -217,25 +206,25 @@ class IncidentBook:
         if mine is None:
             return
         yield from self._take_over(run, mine, other, theirs)
-        mine = self._open[mine.incident_id]
+        mine = self.ledger.open[mine.incident_id]
         if theirs is not None:
             told = run.strands[mine.teller].last
             news = Told("joined", told, mine.state, (theirs.incident_id,))
             yield from self._tell(mine, news, *theirs.steps)
 
-    def _reacquire(self, run: _Run, lost: StrandKey, found: StrandKey) -> Iterator[Alert]:
+    def _reacquire(self, run: Run, lost: StrandKey, found: StrandKey) -> Iterator[Alert]:
         """Let a track that begins go on with the story of one that was lost."""
         mine, theirs = (self._incident_of(run.strands[key]) for key in (lost, found))
         assert mine is not None  # noqa: S101 - it tells one
         yield from self._take_over(run, mine, found, theirs)
-        mine = self._open[mine.incident_id].model_copy(update={"teller": found})
+        mine = self.ledger.open[mine.incident_id].model_copy(update={"teller": found})
         joined = () if theirs is None else (theirs.incident_id,)
         also = () if theirs is None else tuple(theirs.steps)
         told = run.strands[found]
         yield from self._tell(mine, Told("reacquired", told.last, told.state, joined), *also)
 
     def _take_over(
-        self, run: _Run, mine: Incident, key: StrandKey, theirs: Incident | None
+        self, run: Run, mine: Incident, key: StrandKey, theirs: Incident | None
     ) -> Iterator[Alert]:
         """Make a track a strand of an incident; close the one it told, if it told any."""
         keys = (key,) if theirs is None else theirs.strands
@@ -249,7 +238,7 @@ class IncidentBook:
             if one in run.strands:
                 moved = {"incident_id": mine.incident_id}
                 run.strands[one] = run.strands[one].model_copy(update=moved)
-        self._open[mine.incident_id] = mine.model_copy(
+        self.ledger.open[mine.incident_id] = mine.model_copy(
             update={
                 "strands": tuple(dict.fromkeys([*mine.strands, *keys])),
                 "nations_left": tuple(sorted(nations_left)),
@@ -257,7 +246,7 @@ class IncidentBook:
             }
         )
 
-    def _hand_over(self, run: _Run, key: StrandKey) -> Iterator[Alert]:
+    def _hand_over(self, run: Run, key: StrandKey) -> Iterator[Alert]:
         """Let another track of the object go on when it knows more than the one that told it."""
         incident = self._incident_of(run.strands[key])
         settled = run.questions.settled
@@ -278,10 +267,10 @@ class IncidentBook:
         incident = incident.model_copy(update={"teller": found.key})
         yield from self._tell(incident, Told(news, found.last, found.state))
 
-    def _weigh_situation(self, run: _Run, strand: Strand) -> Iterator[Alert]:
+    def _weigh_situation(self, run: Run, strand: Strand) -> Iterator[Alert]:
         """Count a confirmed violation, unless its object is one that is counted already."""
         now = run.strands.get(strand.key)
-        _, home = self._closed.get(strand.key, (0, None))
+        _, home = self.ledger.closed.get(strand.key, (0, None))
         own_id = (now.incident_id if now else home) or incident_id(self._environment, strand.key)
         violation = Violation(incident_id=own_id, confirmed=strand.last.time, event=strand.last)
         run.situation, alerts = situation.add(

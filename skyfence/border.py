@@ -11,6 +11,7 @@ short, no pole special and no antimeridian in the way:
 Does not know on which side of the border a point is (``airspace``).
 """
 
+from collections.abc import Sequence
 from math import asin, cos, inf, radians, sin, sqrt
 from typing import Any, Final
 
@@ -34,6 +35,8 @@ _LAT_DEG_M: Final = 111_695.0
 _EARTH_M: Final = 6_371_008.8
 # So many ends are looked at first; where more may matter, all within reach are.
 _ENDS: Final = 8
+# Several borders in one tree are kept apart by more than the Earth's diameter.
+_APART_M: Final = 1e8
 # A lower bound may be this much below, which halves the search, and leaves room for the errors.
 _LOOSE: Final = 0.03
 _SLACK_M: Final = 0.1
@@ -42,21 +45,34 @@ _SLACK_M: Final = 0.1
 class Border:
     """One border, or several as one, with the accuracy of each part."""
 
-    def __init__(self, segments: Floats, accuracies_m: Floats) -> None:
-        """Take segments (lon0, lat0, lon1, lat1), shape (n, 4), in order along the outlines."""
+    def __init__(
+        self, segments: Floats, accuracies_m: Floats, owners: npt.NDArray[np.int64] | None = None
+    ) -> None:
+        """Take segments (lon0, lat0, lon1, lat1), shape (n, 4), in order along the outlines.
+
+        With ``owners``, which must ascend, each one's border is asked for by itself.
+        """
         # A quarter of a second that only those who measure distances need to wait for.
         from scipy.spatial import cKDTree  # noqa: PLC0415
 
-        segments, accuracies_m = without_seams(segments, accuracies_m)
-        starts, ends, owners = _chords(segments)
+        if owners is None:
+            owners = np.zeros(len(segments), np.int64)
+        segments, accuracies_m, owners = _of_owners(segments, accuracies_m, owners)
+        starts, ends, chord_of = _chords(segments)
+        # An owner's number is a fourth coordinate, so far apart that none is nearest to another's.
+        layers = owners[chord_of] * _APART_M
         # Where an outline ends, its end stands as one more chord, of no length: so the chords
         # that meet at an end are its own and the one before, whatever the outline.
-        last = np.flatnonzero(np.any(starts[1:] != ends[:-1], axis=1)) + 1
-        last = np.append(last, len(starts))[: len(starts)]
-        self._ends = np.insert(starts, last, ends[last - 1], axis=0)
+        broken = np.any(starts[1:] != ends[:-1], axis=1) | (layers[1:] != layers[:-1])
+        last = np.append(np.flatnonzero(broken) + 1, len(starts))[: len(starts)]
+        corners = np.column_stack((starts, layers))
+        ends_at = np.column_stack((ends[last - 1], layers[last - 1]))
+        self._ends = np.insert(corners, last, ends_at, axis=0)
         self._along = np.insert(ends - starts, last, 0.0, axis=0)
-        self._accuracies_m = np.insert(accuracies_m[owners], last, accuracies_m[owners[last - 1]])
-        lengths2 = np.einsum("ij,ij->i", self._along, self._along)
+        self._accuracies_m = np.insert(
+            accuracies_m[chord_of], last, accuracies_m[chord_of[last - 1]]
+        )
+        lengths2 = _dot(self._along, self._along)
         self._per_length2 = np.zeros(len(lengths2))
         np.divide(1.0, lengths2, out=self._per_length2, where=lengths2 > 0.0)
         # A perpendicular from a point meets a chord at most half its length from one end of it.
@@ -68,28 +84,56 @@ class Border:
 
         Without any border the distance is infinite.
         """
+        return self.nearest_many([(lon, lat)], [0])[0]
+
+    def nearest_many(
+        self, places: Sequence[tuple[float, float]], owners: Sequence[int]
+    ) -> list[tuple[float, float]]:
+        """Return for each place (lon, lat) what ``nearest`` does, of one owner's border."""
         if self._tree is None:
-            return inf, 0.0
-        point = np.array(_geocentric(lon, lat))
-        found, ends = self._tree.query(point, k=_ENDS)
-        reach_m = sqrt(found[0] * found[0] + self._reach2)
-        if found[-1] <= reach_m:
-            ends = np.array(self._tree.query_ball_point(point, reach_m))
-        else:
-            ends = ends[found <= reach_m]
-        chords = np.concatenate((ends, ends - 1))
-        along, offset = self._along[chords], point - self._ends[chords]
-        share = np.einsum("ij,ij->i", offset, along) * self._per_length2[chords]
-        offset -= np.minimum(np.maximum(share, 0.0), 1.0)[:, None] * along
-        distances2 = np.einsum("ij,ij->i", offset, offset)
-        best = int(distances2.argmin())
-        return _arc_m(sqrt(distances2[best])), float(self._accuracies_m[chords[best]])
+            return [(inf, 0.0)] * len(places)
+        points = np.array(
+            [
+                (*_geocentric(*place), owner * _APART_M)
+                for place, owner in zip(places, owners, strict=True)
+            ]
+        )
+        found, ends = self._tree.query(points, k=_ENDS)
+        distances2, chords = self._to_chords(points, ends)
+        reach_m = np.sqrt(found[:, 0] * found[:, 0] + self._reach2)
+        for one in np.flatnonzero(found[:, -1] <= reach_m).tolist():
+            near = np.array([self._tree.query_ball_point(points[one], reach_m[one])])
+            (distances2[one],), (chords[one],) = self._to_chords(points[one : one + 1], near)
+        accuracies_m = self._accuracies_m[chords].tolist()
+        arcs_m = [_arc_m(sqrt(metres2)) for metres2 in distances2.tolist()]
+        return list(zip(arcs_m, accuracies_m, strict=True))
+
+    def _to_chords(
+        self, points: Floats, ends: npt.NDArray[np.int64]
+    ) -> tuple[Floats, npt.NDArray[np.int64]]:
+        """Return how far each point is from the chords that meet at some ends, and at which.
+
+        Ends are numbered, shape (points, any); those that the tree did not find have one number
+        too many.
+        """
+        ends = np.minimum(ends, len(self._ends) - 1)
+        chords = np.concatenate((ends, ends - 1), axis=1)
+        along, offset = self._along[chords], points[:, None] - self._ends[chords]
+        share = _dot(offset[..., :3], along) * self._per_length2[chords]
+        share = np.minimum(np.maximum(share, 0.0), 1.0)
+        offset[..., :3] -= share[..., None] * along
+        distances2 = _dot(offset, offset)
+        rows = np.arange(len(points))
+        best = distances2.argmin(axis=1)
+        return distances2[rows, best], chords[rows, best]
 
     def at_least_m(self, lons: Floats, lats: Floats) -> Floats:
         """Return for each point a distance that it keeps from the border, at 97 % of the true."""
         if self._tree is None:
             return np.full(len(lons), inf)
-        found, _ = self._tree.query(geocentric(lons, lats), eps=_LOOSE)
+        points = geocentric(lons, lats)
+        points = np.column_stack((points, np.zeros(len(points))))
+        found, _ = self._tree.query(points, eps=_LOOSE)
         least2 = np.square(found / (1.0 + _LOOSE)) - self._reach2
         least_m: Floats = np.sqrt(np.maximum(least2, 0.0)) - _SLACK_M
         return np.maximum(least_m, 0.0)
@@ -139,6 +183,29 @@ def _chords(segments: Floats) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
     last = nth + 1 == counts[owners]
     end[last] = segments[owners[last], 2:]  # as the next segment begins, to the last bit
     return geocentric(*start.T), geocentric(*end.T), owners
+
+
+def _dot(one: Floats, other: Floats) -> Floats:
+    """Return the products of vectors, summed in one order however many there are."""
+    found: Floats = one[..., 0] * other[..., 0]
+    for axis in range(1, one.shape[-1]):
+        found = found + one[..., axis] * other[..., axis]
+    return found
+
+
+def _of_owners(
+    segments: Floats, accuracies_m: Floats, owners: npt.NDArray[np.int64]
+) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
+    """Leave the seams out of each owner's border."""
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    parts = zip(np.split(segments, starts)[1:], np.split(accuracies_m, starts)[1:], strict=True)
+    kept = [without_seams(*part) for part in parts]
+    counts = [len(one) for one, _ in kept]
+    return (
+        np.vstack([np.empty((0, 4)), *(one for one, _ in kept)]),
+        np.concatenate([np.empty(0), *(one for _, one in kept)]),
+        np.repeat(owners[starts], counts),
+    )
 
 
 def without_seams(segments: Floats, accuracies_m: Floats) -> tuple[Floats, Floats]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ALLIANCE = "NATO"
+CHECKPOINT_SUFFIX = ".checkpoint"
 # Zone identifiers become parts of channel names and of ACL patterns: no glob characters, no colon.
 _ZONE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -71,8 +72,10 @@ class Topics:
         """Return how many partitions each topic has, given those of ``tracks``."""
         return {
             self.tracks: track_partitions,
+            checkpoint_topic(self.tracks): track_partitions,
             self.crossings: track_partitions,
             self.track_events: 1,
+            checkpoint_topic(self.track_events): 1,
             self.alerts: 4,  # keyed by incident; few messages, room for a few relays
             self.rejected: 1,
         }
@@ -86,6 +89,11 @@ class Topics:
     def relay_group(self) -> str:
         """Consumer group of the Redis relay."""
         return self._name("skyfence-relay")
+
+
+def checkpoint_topic(topic: str) -> str:
+    """Return the topic that keeps what an agent remembers of another topic's messages."""
+    return topic + CHECKPOINT_SUFFIX
 
 
 def is_zone_id(value: str) -> bool:
@@ -115,6 +123,30 @@ def operators_pattern(environment: Environment) -> str:
 def steps_key(environment: Environment, place: str, incident_id: str) -> str:
     """Return the Redis key that holds the last step of an incident's chain for a place."""
     return f"{environment.redis_prefix}steps:{_checked(place)}:{incident_id}"
+
+
+def stream_key(environment: Environment, place: str) -> str:
+    """Return the Redis key of the stream that keeps a channel's last messages.
+
+    >>> stream_key(Environment.EXERCISE, "RO-TL")
+    'exercise:stream:RO-TL'
+    """
+    return f"{environment.redis_prefix}stream:{_checked(place)}"
+
+
+def status_key(environment: Environment) -> str:
+    """Return the Redis key of the hash that says how sources, lags and incidents are."""
+    return f"{environment.redis_prefix}status"
+
+
+def status_memory_key(environment: Environment) -> str:
+    """Return the Redis key of what the monitor remembers from one run of its to the next."""
+    return f"{environment.redis_prefix}status:memory"
+
+
+def status_writer_key(environment: Environment) -> str:
+    """Return the Redis key that names the one monitor which may write, while it lives."""
+    return f"{environment.redis_prefix}status:writer"
 
 
 def _checked(place: str) -> str:

@@ -6,17 +6,18 @@ here, never as silence.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from skyfence.alert import AlertMessage
-from skyfence.errors import UnavailableError
+from skyfence.errors import UnavailableError, UsageError
 from skyfence.model import why_invalid
+from skyfence.security import redis_options
 from skyfence.settings import Settings
 
 log = structlog.get_logger()
@@ -25,16 +26,18 @@ _TIMEOUT_S = 5.0
 # A dead connection is found out within this time even when no alert comes.
 _CHECK_S = 5
 _SETTLE = "skyfence-settle"
+_REFUSALS = (AuthenticationError, NoPermissionError)
 
 
 async def connect(settings: Settings) -> Redis:
-    """Connect to the settings' Redis; raise ``UnavailableError`` where it does not answer."""
-    options: dict[str, Any] = {}  # an explicit None would hide a password that the URL holds
-    if settings.redis_password is not None:
-        options["password"] = settings.redis_password.get_secret_value()
+    """Connect to the settings' Redis.
+
+    Raises ``UnavailableError`` where it does not answer, and ``UsageError`` where it refuses the
+    user: trying again does not mend that.
+    """
     redis = Redis.from_url(
         settings.redis_url,
-        **options,
+        **redis_options(settings),
         socket_connect_timeout=_TIMEOUT_S,
         health_check_interval=_CHECK_S,
     )
@@ -43,8 +46,16 @@ async def connect(settings: Settings) -> Redis:
     except (RedisError, OSError) as error:
         await redis.aclose()
         where = redis_address(settings.redis_url)
+        if isinstance(error, _REFUSALS):
+            user = settings.redis_user or "default"
+            raise UsageError(f"redis at {where} refused user {user}: {_in_short(error)}") from None
         raise UnavailableError(f"redis at {where} cannot be reached: {error}") from None
     return redis
+
+
+def _in_short(error: Exception) -> str:
+    reason = str(error).rstrip(".")
+    return reason[:1].lower() + reason[1:]
 
 
 def redis_address(url: str) -> str:
@@ -72,8 +83,13 @@ class AlertFeed:
                 await self._pubsub.psubscribe(*self._patterns)
             for _ in [*self._channels, *self._patterns]:
                 await self._pubsub.get_message(timeout=_TIMEOUT_S)
+        except NoPermissionError:
+            await self.__aexit__()
+            names = ", ".join([*self._channels, *self._patterns])
+            raise UsageError(f"this user may not subscribe to {names} in redis") from None
         except (RedisError, OSError) as error:
-            raise UnavailableError(f"redis refused the subscription: {error}") from None
+            await self.__aexit__()
+            raise UnavailableError(f"redis took no subscription: {error}") from None
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -7,16 +7,17 @@ the same reports give the same facts on every machine.
 from dataclasses import dataclass, field
 from typing import Any
 
-from skyfence.airspace import Airspace, Side
+from skyfence.airspace import Airspace
 from skyfence.channels import Environment
 from skyfence.crossing import Crossing, CrossingKind, Evidence
-from skyfence.evidence import log_odds, probability, sigma_m
+from skyfence.evidence import probability
 from skyfence.identity import derive
 from skyfence.model import round_degrees
 from skyfence.policy import Policy
 from skyfence.rules import Rules
 from skyfence.state import Passage, Place, Story, TrackState
 from skyfence.surroundings import across
+from skyfence.survey import Found, survey
 from skyfence.times import from_ms
 from skyfence.track_event import Ahead, Event, SourceClock, TrackEvent, TrackEventKind
 
@@ -29,11 +30,21 @@ class Facts:
     airspace: Airspace
     rules: Rules
     policy: Policy
-    crossings: list[Crossing] = field(default_factory=list)
+    found: list[Found] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     reports: int = 0
     judged: int = 0  # of the reports, those that were not quiet
     late: int = 0
+
+    @property
+    def crossings(self) -> list[Crossing]:
+        """Return the crossings as they are written, made anew each time."""
+        return [_crossing(self.environment, self.airspace, one) for one in self.found]
+
+    def survey(self) -> None:
+        """Find out what the places of all crossings tell, when the last one is recorded."""
+        if self.found:
+            survey(self.airspace, self.rules, self.found)
 
     def crossing(
         self, kind: CrossingKind, track: TrackState, area: int, place: Place, *, cut: bool = False
@@ -41,26 +52,23 @@ class Facts:
         """Record that a track's path met the border of an area; the union's own is no zone."""
         if area == self.airspace.protected:
             return
-        zone = self.airspace.zones[area]
-        self.crossings.append(
-            Crossing(
-                crossing_id=derive("crossing", *_names(self.environment, track), track.facts),
-                kind=kind,
-                zone=zone.id,
-                zone_kind=zone.properties.kind,
-                zones_version=zone.version,
-                time=from_ms(place.time_ms),
-                lat=round_degrees(place.lat),
-                lon=round_degrees(place.lon),
-                run=track.run,
-                source=track.source,
-                track_id=track.track_id,
-                other_side=self._other_side(kind in ("enter", "exit"), area, place),
-                depth_m=self._depth_m(track, area, place) if kind in ("exit", "vanish") else None,
-                probability=self._probability(kind, track, area),
-                cut=cut,
-                suppressed_by=track.suppressed_by,
-                object=track.sight.known,
+        measured = track.depths.get(area)
+        self.found.append(
+            Found(
+                kind,
+                area,
+                place,
+                cut,
+                track.run,
+                track.source,
+                track.track_id,
+                track.first_ms,
+                track.facts,
+                track.sight,
+                area in track.inside,
+                track.came.get(area, place),
+                None if measured is None else measured.deepest_m,
+                track.suppressed_by,
             )
         )
         track.facts += 1
@@ -101,38 +109,35 @@ class Facts:
         """Record how far a source's event time has come."""
         self.events.append(SourceClock(run=run, key=key, time=from_ms(time_ms), last=last))
 
-    def _depth_m(self, track: TrackState, area: int, place: Place) -> int:
-        """Return how deep a track was in an area that it leaves or vanishes in.
-
-        Of one that nobody is told about only the entry is remembered, so it is measured in the
-        middle of the straight line from there, and at the end of it.
-        """
-        measured = track.depths.get(area)
-        if measured is not None:
-            return round(measured.deepest_m)
-        came = track.came.get(area, place)
-        half = ((place.lon - came.lon + 180.0) % 360.0 - 180.0) / 2
-        lon = (came.lon + half + 180.0) % 360.0 - 180.0
-        places = [(lon, (came.lat + place.lat) / 2), (place.lon, place.lat)]
-        inside = [one for one in places if self.airspace.side(area, *one) is Side.INSIDE]
-        depths = [self.airspace.border_distance_m(area, *one) for one in inside]
-        return round(max(depths, default=0.0))
-
-    def _other_side(self, met: bool, area: int, place: Place) -> tuple[str, ...]:
-        return across(self.airspace, area, place.lon, place.lat, self.rules) if met else ()
-
     def _beyond(self, place: Place) -> tuple[str, ...]:
         protected = self.airspace.protected
-        return () if protected is None else self._other_side(True, protected, place)
+        if protected is None:
+            return ()
+        return across(self.airspace, protected, place.lon, place.lat, self.rules)
 
-    def _probability(self, kind: CrossingKind, track: TrackState, area: int) -> float:
-        """Return how likely the last report alone makes the side that a crossing says."""
-        sight = track.sight
-        border_m = self.airspace.zones[area].properties.accuracy_m
-        distance_m = self.airspace.border_distance_m(area, sight.lon, sight.lat)
-        depth_m = distance_m if area in track.inside else -distance_m
-        inside = probability(log_odds(depth_m, sigma_m(sight.accuracy_m, border_m, self.rules)))
-        return round(1.0 - inside, 3) if kind == "exit" else inside
+
+def _crossing(environment: Environment, airspace: Airspace, found: Found) -> Crossing:
+    zone = airspace.zones[found.area]
+    names = (environment, found.run, found.source, found.track_id, found.first_ms)
+    return Crossing(
+        crossing_id=derive("crossing", *names, found.number),
+        kind=found.kind,
+        zone=zone.id,
+        zone_kind=zone.properties.kind,
+        zones_version=zone.version,
+        time=from_ms(found.place.time_ms),
+        lat=round_degrees(found.place.lat),
+        lon=round_degrees(found.place.lon),
+        run=found.run,
+        source=found.source,
+        track_id=found.track_id,
+        other_side=found.other_side,
+        depth_m=found.depth_m,
+        probability=found.probability,
+        cut=found.cut,
+        suppressed_by=found.suppressed_by,
+        object=found.sight.known,
+    )
 
 
 def evidence_of(track: TrackState, passage: Passage | None) -> Evidence:

@@ -1,7 +1,7 @@
-"""What all edges need of Kafka besides messages: topics that exist, and how far a group has come.
+"""What all edges need of Kafka besides messages: producers, topics, how far a group has come.
 
-Topics are created here with the partitions the project wants, because a broker would make them
-with one. Everything else about Kafka is the edges' own.
+Topics are created here with the partitions and copies the project wants, because a broker would
+make them with one. Everything else about Kafka is the edges' own.
 """
 
 import asyncio
@@ -9,54 +9,171 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.conn import create_conn
 from aiokafka.consumer.fetcher import Fetcher
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    IllegalSaslStateError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
+    for_code,
+)
 
-from skyfence.errors import UnavailableError, UsageError
+from skyfence.channels import CHECKPOINT_SUFFIX
+from skyfence.errors import SkyfenceError, UnavailableError, UsageError
+from skyfence.security import kafka_options
 from skyfence.settings import Settings
 
-_ALREADY_EXISTS = 36
+# Of one partition: twenty of 100,000 tracks each.
+_CHECKPOINTS_BYTES = 256 * 1024 * 1024
+_MIN_INSYNC = "min.insync.replicas"
 _LOOK_AGAIN_S = 0.1
+# A broker's answer to who may come in takes no longer than this.
+_ASK_WHY_S = 5.0
+# These do not mend themselves; trying again only fills the broker's log.
+_REFUSALS = (
+    AuthenticationFailedError,
+    IllegalSaslStateError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+# A topic that exists, or that others make; if nobody did, looking at it says so.
+_MADE_BY_OTHERS = (
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    ClusterAuthorizationFailedError,
+)
+
+
+def producer(settings: Settings) -> AIOKafkaProducer:
+    """Return a producer whose messages are stored by all copies, once each and in order."""
+    return AIOKafkaProducer(acks="all", enable_idempotence=True, **kafka_options(settings))
 
 
 @asynccontextmanager
-async def admin_client(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    """Connect to the brokers; raise ``UnavailableError`` where none answers."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="skyfence-admin")
+async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Connect to the brokers; raise what ``why_away`` finds where none lets us in."""
+    admin = AIOKafkaAdminClient(client_id="skyfence-admin", **kafka_options(settings))
     try:
         await admin.start()
     except KafkaError as error:
         await admin.close()
-        raise UnavailableError(f"kafka at {bootstrap} cannot be reached: {error}") from None
+        raise await why_away(settings, error) from None
     try:
         yield admin
     finally:
         await admin.close()
 
 
+async def why_away(settings: Settings, error: KafkaError) -> SkyfenceError:
+    """Return an error that says why the brokers cannot be reached.
+
+    aiokafka keeps to itself why it could not connect, so the first broker is asked once more.
+    """
+    options = kafka_options(settings)
+    host, _, port = options.pop("bootstrap_servers").split(",")[0].rpartition(":")
+    where, reason = f"kafka at {settings.kafka_bootstrap}", error
+    try:
+        async with asyncio.timeout(_ASK_WHY_S):
+            (await create_conn(host, int(port), **options)).close()
+    except _REFUSALS as refusal:
+        return UsageError(f"{where} refused {_who(settings)}: {refusal}")
+    except (OSError, KafkaError, TimeoutError) as found:
+        reason = found
+    return UnavailableError(f"{where} cannot be reached: {reason}")
+
+
+def _who(settings: Settings) -> str:
+    """Return who the brokers see in us, for a message."""
+    if settings.kafka_user is not None:
+        return f"user {settings.kafka_user}"
+    certificate = settings.kafka_certificate_file
+    return "a user without a name" if certificate is None else f"the user of {certificate}"
+
+
 async def ensure_topics(settings: Settings) -> None:
-    """Create the environment's topics where they are missing, and check their partitions."""
+    """Create the environment's topics where they are missing, and check those that exist.
+
+    A user who may not create topics needs them made; see docs/security.md for their rights.
+    """
     wanted = settings.topics.partitions(settings.track_partitions)
-    async with admin_client(settings.kafka_bootstrap) as admin:
-        new = [NewTopic(name, count, settings.replication) for name, count in wanted.items()]
-        answer = await admin.create_topics(new)
+    insync = {_MIN_INSYNC: str(settings.least_insync_replicas)}
+    async with admin_client(settings) as admin:
+        answer = await admin.create_topics(
+            [
+                NewTopic(name, n, settings.replication, None, insync | _kept(name))
+                for name, n in wanted.items()
+            ]
+        )
         for name, code, *_ in answer.topic_errors:
-            if code not in (0, _ALREADY_EXISTS):
+            if code and for_code(code) not in _MADE_BY_OTHERS:
                 raise UnavailableError(f"kafka refused topic {name}: {for_code(code).__name__}")
-        await _check_partitions(admin, wanted)
+        for topic in await admin.describe_topics(list(wanted)):
+            _check_topic(settings, topic, wanted[topic["topic"]])
+        await _check_insync(settings, admin, list(wanted))
 
 
-async def _check_partitions(admin: AIOKafkaAdminClient, wanted: Mapping[str, int]) -> None:
-    """Refuse topics of another width: their tracks would be judged on the wrong partition."""
-    for topic in await admin.describe_topics(list(wanted)):
-        name, found = topic["topic"], len(topic["partitions"])
-        if found != wanted[name]:
-            raise UsageError(
-                f"topic {name} has {found} partitions, {wanted[name]} wanted; "
-                "set SKYFENCE_TRACK_PARTITIONS to what it has, or remake it"
-            )
+def _kept(topic: str) -> dict[str, str]:
+    """Return how long a topic keeps its messages, where that is not the brokers' to say.
+
+    A checkpoint must be there however long nothing comes; only what newer ones replace goes.
+    """
+    if not topic.endswith(CHECKPOINT_SUFFIX):
+        return {}
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": "-1",
+        "retention.bytes": str(_CHECKPOINTS_BYTES),
+        "segment.bytes": str(_CHECKPOINTS_BYTES // 8),
+    }
+
+
+def _check_topic(settings: Settings, topic: Mapping[str, Any], wanted: int) -> None:
+    """Refuse what could not be relied on.
+
+    In a topic of another width tracks would be judged on the wrong partition.
+    """
+    name, partitions = topic["topic"], topic["partitions"]
+    if topic["error_code"]:
+        reason = for_code(topic["error_code"])
+        kind = UsageError if reason is TopicAuthorizationFailedError else UnavailableError
+        raise kind(f"topic {name} cannot be used by {_who(settings)}: {reason.__name__}")
+    if len(partitions) != wanted:
+        raise UsageError(
+            f"topic {name} has {len(partitions)} partitions, {wanted} wanted; "
+            "set SKYFENCE_TRACK_PARTITIONS to what it has, or remake it"
+        )
+    copies = min(len(partition["replicas"]) for partition in partitions)
+    if copies < settings.replication:
+        raise UsageError(
+            f"topic {name} has {copies} copies, {settings.replication} wanted; "
+            "set SKYFENCE_REPLICATION to what it has, or give it more brokers"
+        )
+
+
+async def _check_insync(settings: Settings, admin: AIOKafkaAdminClient, names: list[str]) -> None:
+    """Refuse topics that acknowledge a message which fewer copies hold than wanted."""
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name, {_MIN_INSYNC: None}) for name in names]
+    for answer in await admin.describe_configs(asked):
+        for code, _, _, name, entries in answer.resources:
+            if code:
+                raise UsageError(
+                    f"the configuration of topic {name} cannot be read: {for_code(code).__name__}"
+                )
+            found = next((int(entry[1]) for entry in entries if entry[0] == _MIN_INSYNC), 1)
+            if found < settings.least_insync_replicas:
+                raise UsageError(
+                    f"topic {name} has {_MIN_INSYNC}={found}, "
+                    f"{settings.least_insync_replicas} wanted: raise it with kafka-configs.sh, "
+                    "or set SKYFENCE_MIN_INSYNC_REPLICAS"
+                )
 
 
 def pace_fetches(settings: Settings) -> None:
@@ -86,8 +203,8 @@ class Progress:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap)
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+        self._consumer = AIOKafkaConsumer(**kafka_options(settings))
+        self._admin = AIOKafkaAdminClient(**kafka_options(settings))
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -102,13 +219,16 @@ class Progress:
 
     async def left(self, group: str, topic: str) -> int:
         """Return how many messages of a topic a group has not yet acknowledged."""
+        return sum((await self.lags(group, topic))[1].values())
+
+    async def lags(self, group: str, topic: str) -> tuple[dict[int, int], dict[int, int]]:
+        """Return each partition's end, and how many messages before it are not acknowledged."""
         partitions = self._partitions(topic)
         ends = await self._consumer.end_offsets(partitions)
         done = await self._admin.list_consumer_group_offsets(group, partitions=partitions)
-        return sum(
-            end - max(done[partition].offset if partition in done else 0, 0)
-            for partition, end in ends.items()
-        )
+        return {p.partition: end for p, end in ends.items()}, {
+            p.partition: end - max(done[p].offset if p in done else 0, 0) for p, end in ends.items()
+        }
 
     async def stored(self, topic: str) -> int:
         """Return how many messages have ever been stored in a topic."""

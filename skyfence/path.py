@@ -11,10 +11,18 @@ floor, or is there when the zone becomes valid, enters like one that crosses the
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
+
+import numpy as np
 
 from skyfence.airspace import Airspace
 from skyfence.geodesy import Leg
 from skyfence.limits import Profile, Side, both
+from skyfence.plain import Cuts
+
+# Both ends of a leg: lon, lat, lon, lat.
+Ends = tuple[float, float, float, float]
+_NOTHING: Final[Mapping[Ends, Cuts | None]] = {}
 
 
 @dataclass(frozen=True, order=True)
@@ -29,15 +37,61 @@ class Transition:
 
 
 def path_transitions(
-    airspace: Airspace, legs: Sequence[Leg], inside: set[int], profile: Profile | None = None
+    airspace: Airspace,
+    legs: Sequence[Leg],
+    inside: set[int],
+    profile: Profile | None = None,
+    known: Mapping[Ends, Cuts | None] = _NOTHING,
 ) -> list[Transition]:
-    """Return the transitions along all legs of a segment, in order; see ``leg_transitions``."""
-    met = airspace.met_by(legs)
+    """Return the transitions along all legs of a segment, in order; see ``leg_transitions``.
+
+    ``known`` holds plain cuts of legs that were looked at before, many at once.
+    """
+    limits = frozenset() if profile is None else airspace.limits.keys()
+    cuts = _cuts_of(airspace, legs, known)
+    plain = {
+        number: one
+        for number, (leg, one) in enumerate(zip(legs, cuts, strict=True))
+        if one is not None and not (limits and _meets_limits(airspace, leg, one))
+    }
+    close = [number for number in range(len(legs)) if number not in plain]
+    met = airspace.met_by([legs[number] for number in close])
     found: list[Transition] = []
     for number, leg in enumerate(legs):
-        if number in met or (profile is not None and airspace.limits):
-            found += leg_transitions(airspace, leg, met.get(number, {}), inside, profile)
+        if number in plain:
+            found += _plain_transitions(leg, plain[number], inside)
+        else:
+            pieces = met.get(close.index(number), {})
+            found += leg_transitions(airspace, leg, pieces, inside, profile)
     return found
+
+
+def _meets_limits(airspace: Airspace, leg: Leg, cuts: Cuts) -> bool:
+    """Tell whether a plain leg is anywhere in an area whose limits may begin or end to hold."""
+    held = airspace.covering(leg.lon0, leg.lat0)
+    return not airspace.limits.keys().isdisjoint({*held, *(area for _, area in cuts)})
+
+
+def _cuts_of(
+    airspace: Airspace, legs: Sequence[Leg], known: Mapping[Ends, Cuts | None]
+) -> list[Cuts | None]:
+    """Return what is cut plainly on each leg, as far as that is known or asked for together."""
+    ends = [(leg.lon0, leg.lat0, leg.lon1, leg.lat1) for leg in legs]
+    if any(one not in known for one in ends):
+        cuts = airspace.plain_cuts(np.array(ends))
+        return [None if leg.wraps else one for leg, one in zip(legs, cuts, strict=True)]
+    return [known[one] for one in ends]
+
+
+def _plain_transitions(leg: Leg, cuts: Cuts, inside: set[int]) -> list[Transition]:
+    """Return the transitions where a leg cuts borders plainly: each changes its area's side."""
+    found = []
+    for share, area in cuts:
+        fraction = leg.start + share * (leg.end - leg.start)
+        found.append(Transition(fraction, area not in inside, area, *_point(leg, share)))
+    for one in found:
+        (inside.add if one.entered else inside.discard)(one.area)
+    return sorted(found)
 
 
 def leg_transitions(

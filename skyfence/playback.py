@@ -59,23 +59,36 @@ def play(reports: Iterable[Report]) -> Iterator[Item]:
 
 
 class Packer:
-    """Packs items into frames of one source each, in order within each source."""
+    """Packs items into frames of one source each, in order within each source.
+
+    No frame waits for more than a heartbeat of event time: what joins tracks is decided when every
+    source has come as far, and a source that nobody has heard of is not waited for.
+    """
 
     def __init__(self, run: str, *, frame_reports: int = FRAME_REPORTS) -> None:
         self._run = run
         self._frame_reports = frame_reports
         self._pending: dict[str, list[Report]] = {}
+        self._oldest_ms: int | None = None
 
     def add(self, item: Item) -> list[Frame]:
         """Take an item; return the frames that are complete with it."""
-        if isinstance(item, Report):
-            pending = self._pending.setdefault(item.source, [])
-            pending.append(item)
-            return [self._frame(item.source)] if len(pending) >= self._frame_reports else []
-        return [self._frame(item.source, item.time_ms, last=isinstance(item, End))]
+        now_ms = time_of(item)
+        if self._oldest_ms is None:
+            self._oldest_ms = now_ms
+        frames = self.flush() if now_ms - self._oldest_ms >= HEARTBEAT_MS else []
+        if not isinstance(item, Report):
+            return [*frames, self._frame(item.source, now_ms, last=isinstance(item, End))]
+        self._oldest_ms = now_ms if self._oldest_ms is None else self._oldest_ms
+        pending = self._pending.setdefault(item.source, [])
+        pending.append(item)
+        return (
+            [*frames, self._frame(item.source)] if len(pending) >= self._frame_reports else frames
+        )
 
     def flush(self) -> list[Frame]:
         """Return what is pending, as frames."""
+        self._oldest_ms = None
         return [self._frame(source) for source in list(self._pending)]
 
     def _frame(self, source: str, scan_time_ms: int = 0, *, last: bool = False) -> Frame:

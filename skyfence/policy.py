@@ -52,6 +52,7 @@ _IN_TOML_S_WORDS: Final = {
 
 # More than an hour ahead a forecast says nothing of a drone. 0 switches warnings off.
 LookAhead = Annotated[float, Field(strict=True, ge=0, le=3_600, allow_inf_nan=False)]
+ZoneId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 ZoneKind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 
@@ -62,12 +63,20 @@ def _is_a_list(value: object) -> object:
 
 
 class SourceRules(Contract):
-    """How late a source's reports may come, and after what silence it raises an alarm."""
+    """How late a source's reports may come, after what silence it raises an alarm, and where.
+
+    ``watches`` names the nations and regions that are told besides the alliance; without it all
+    its members are.
+    """
 
     lateness_ms: Annotated[int, Field(strict=True, ge=0, le=600_000)] = 0
-    silent_after_s: Annotated[
-        float | None, Field(strict=True, gt=0, le=86_400, allow_inf_nan=False)
-    ] = None
+    silent_after_s: Annotated[float, Field(strict=True, gt=0, le=86_400, allow_inf_nan=False)] = (
+        60.0  # six heartbeats missed, and the time after which its tracks count as lost
+    )
+    watches: tuple[ZoneId, ...] | None = None
+
+
+_NO_SOURCE: Final = SourceRules()
 
 
 class Civil(Contract):
@@ -145,10 +154,13 @@ class Policy:
         found = self.file.sources.get(source)
         return 0 if found is None else found.lateness_ms
 
-    def silent_after_s(self, source: str) -> float | None:
-        """Return after how long a source's silence is alarming, or None if it is not said."""
-        found = self.file.sources.get(source)
-        return None if found is None else found.silent_after_s
+    def silent_after_s(self, source: str) -> float:
+        """Return after how long a source's silence is alarming, seconds."""
+        return self.file.sources.get(source, _NO_SOURCE).silent_after_s
+
+    def watches(self, source: str) -> tuple[str, ...] | None:
+        """Return the places whose operators hear of a source's silence, None for all members."""
+        return self.file.sources.get(source, _NO_SOURCE).watches
 
     @property
     def near_border_m(self) -> float:

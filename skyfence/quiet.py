@@ -89,19 +89,19 @@ class Quiet:
         track.sight = Sight.of(self._columns["frame"][slot], row)
         self._columns["row"][slot], self._columns["frame"][slot] = -1, None
 
-    def save(self, track: TrackState) -> None:
-        """Take in a track that was judged, and whether it must be again with every report."""
-        slot = self._slots.get(track.track_id)
-        if slot is None:
-            slot = self._slots[track.track_id] = self._new_slot()
-        sight, columns = track.sight, self._columns
-        columns["time_ms"][slot] = sight.time_ms
-        columns["lat"][slot], columns["lon"][slot] = sight.lat, sight.lon
-        x, y = self._grid.cells(np.array([sight.lon]), np.array([sight.lat]))
-        columns["x"][slot], columns["y"][slot] = x[0], y[0]
-        columns["set"][slot] = self._set_of(track)
-        columns["civil"][slot] = track.suppressed_by == CIVIL
-        columns["row"][slot], columns["frame"][slot] = -1, None
+    def save(self, *tracks: TrackState) -> None:
+        """Take in tracks that were judged, and whether they must be again with every report."""
+        sights = [track.sight for track in tracks]
+        slots = [self._slot_of(track.track_id) for track in tracks]
+        lons = np.array([sight.lon for sight in sights])
+        lats = np.array([sight.lat for sight in sights])
+        columns = self._columns
+        columns["time_ms"][slots] = [sight.time_ms for sight in sights]
+        columns["lat"][slots], columns["lon"][slots] = lats, lons
+        columns["x"][slots], columns["y"][slots] = self._grid.cells(lons, lats)
+        columns["set"][slots] = [self._set_of(track) for track in tracks]
+        columns["civil"][slots] = [track.suppressed_by == CIVIL for track in tracks]
+        columns["row"][slots], columns["frame"][slots] = -1, None
 
     def drop(self, track_id: str) -> None:
         """Forget a track."""
@@ -118,6 +118,8 @@ class Quiet:
         if not civil and (track.suppressed_by or self._airspace.is_protected_at(track.inside)):
             return _JUDGE
         number = self._grid.set_id(track.inside)
+        if not self._airspace.limits:
+            return number
         covering = self._airspace.covering(track.sight.lon, track.sight.lat)
         limited = not covering.isdisjoint(self._airspace.limits)
         return _JUDGE if limited else number
@@ -151,9 +153,9 @@ class Quiet:
         doubt = np.flatnonzero(found == BOUNDARY)
         if doubt.size:
             slots, rows = slots[doubt], rows[doubt]
-            stays[doubt] = ~self._airspace.legs_meet(
-                columns["lon"][slots], columns["lat"][slots], frame.lons[rows], frame.lats[rows]
-            )
+            places = (columns["lon"][slots], columns["lat"][slots])
+            ends = np.stack((*places, frame.lons[rows], frame.lats[rows]), axis=1)
+            stays[doubt] = [cuts == () for cuts in self._airspace.plain_cuts(ends)]
             # What a border does not cut off is still the same set, save where a limit may hold.
             stays[doubt] &= ~self._grid.have_limits(sets[doubt])
         return stays
@@ -181,6 +183,12 @@ class Quiet:
         columns["x"][slots], columns["y"][slots] = cells
         columns["row"][slots] = rows
         columns["frame"][slots] = frame
+
+    def _slot_of(self, track_id: str) -> int:
+        slot = self._slots.get(track_id)
+        if slot is None:
+            slot = self._slots[track_id] = self._new_slot()
+        return slot
 
     def _new_slot(self) -> int:
         if self._free:

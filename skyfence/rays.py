@@ -7,14 +7,14 @@ nothing: one call to it for each of a hundred pairs would take a millisecond.
 
 from collections.abc import Collection, Sequence
 from math import inf
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely import STRtree
 
 from skyfence.border import Floats
+from skyfence.pieces import Pieces
 
 Ray = tuple[float, float, float, float]
 
@@ -24,16 +24,10 @@ _STEP_DEG: Final = 0.1
 
 
 class Rays:
-    """The border pieces of an airspace, to be met by rays. ``owners`` holds whose each piece is."""
+    """The border pieces of an airspace, to be met by rays."""
 
-    def __init__(
-        self, pieces: npt.NDArray[Any], owners: npt.NDArray[np.int64], tree: STRtree
-    ) -> None:
-        self._owners = owners
-        self._tree = tree
-        self._counts = shapely.get_num_points(pieces).astype(np.int64) - 1
-        self._starts = np.cumsum(self._counts) - self._counts
-        self._segments = segments_of(pieces)
+    def __init__(self, pieces: Pieces) -> None:
+        self._pieces = pieces
         self._masks: dict[frozenset[int], npt.NDArray[np.bool_]] = {}
 
     def first_met(self, rays: Sequence[Ray], among: Collection[int]) -> dict[int, list[float]]:
@@ -46,12 +40,11 @@ class Rays:
         steps = int(np.abs(along).max() / _STEP_DEG) + 1
         marks = start[:, None] + along[:, None] * np.linspace(0.0, 1.0, steps + 1)[None, :, None]
         pairs = np.stack((marks[:, :-1], marks[:, 1:]), axis=2).reshape(-1, 2, 2)
-        near = np.unique(self._tree.query(shapely.linestrings(pairs))[1])
+        near = np.unique(self._pieces.tree.query(shapely.linestrings(pairs))[1])
         near = near[self._mask(among)[near]]
-        counts = self._counts[near]
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        first = _meet(start, along, self._segments[np.repeat(self._starts[near], counts) + within])
-        owners = np.repeat(self._owners[near], counts)
+        nth, segments = self._pieces.segments_of(near)
+        first = _meet(start, along, self._pieces.segments[segments])
+        owners = self._pieces.owners[near][nth]
         met = np.unique(owners[np.isfinite(first).any(axis=0)]).tolist()
         return {area: first[:, owners == area].min(axis=1).tolist() for area in met}
 
@@ -59,15 +52,8 @@ class Rays:
         """Return which pieces are of some areas; the same few are asked for again and again."""
         key = frozenset(areas)
         if key not in self._masks:
-            self._masks[key] = np.isin(self._owners, list(key))
+            self._masks[key] = np.isin(self._pieces.owners, list(key))
         return self._masks[key]
-
-
-def segments_of(lines: npt.NDArray[Any]) -> Floats:
-    """Return the segments of some lines, in their order, (lon0, lat0, lon1, lat1)."""
-    points, line = shapely.get_coordinates(lines, return_index=True)
-    joined = line[1:] == line[:-1]
-    return np.hstack((points[:-1][joined], points[1:][joined]))
 
 
 def _meet(start: Floats, along: Floats, segments: Floats) -> Floats:

@@ -5,7 +5,8 @@ the rest is still in the topic it came from, at the offset named here.
 """
 
 import base64
-from typing import Protocol, Self
+import re
+from typing import Final, Literal, Protocol, Self
 
 from pydantic import Field
 
@@ -13,6 +14,24 @@ from skyfence.model import Contract, UtcTime
 from skyfence.times import LATEST_MS, from_ms
 
 EXCERPT_BYTES = 256
+# What reasons are counted by: few and fixed, because a reason itself shows what the sender wrote.
+ReasonClass = Literal[
+    "key", "header", "time", "size", "simulated", "unreadable", "field", "defect", "other"
+]
+# In this order; a field's reason begins with the field's name, as ``why_invalid`` writes it.
+_CLASSES: Final[tuple[tuple[ReasonClass, re.Pattern[str]], ...]] = (
+    ("defect", re.compile(r"skyfence could not read this")),
+    ("key", re.compile(r"message has no key|key is no source name|source: report names")),
+    (
+        "time",
+        re.compile(r"scan time |time: \S+ is ahead|all reports are more than|the message's tim"),
+    ),
+    ("header", re.compile(r"header |content-type |a message without reports")),
+    ("size", re.compile(r"(message|arrow stream|frame|list) of \d+ ")),
+    ("simulated", re.compile(r"simulated: a simulated report")),
+    ("unreadable", re.compile(r"unreadable |arrow |json |\S+: invalid json")),
+    ("field", re.compile(r"[\w.-]{1,80}: ")),
+)
 
 
 class Message(Protocol):
@@ -53,3 +72,15 @@ class Rejected(Contract):
             size_bytes=len(value),
             excerpt_base64=base64.b64encode(value[:EXCERPT_BYTES]).decode("ascii"),
         )
+
+
+def reason_class(reason: str) -> ReasonClass:
+    """Return the class of a reason, one of a fixed few, whatever the reason says.
+
+    >>> reason_class("lat: input should be less than or equal to 90, got 91.0")
+    'field'
+    """
+    for name, pattern in _CLASSES:
+        if pattern.match(reason):
+            return name
+    return "other"

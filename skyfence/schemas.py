@@ -11,6 +11,7 @@ from skyfence.incident import Incident
 from skyfence.model import Contract
 from skyfence.rejected import Rejected
 from skyfence.report import Report
+from skyfence.status import Status
 from skyfence.track_event import SourceClock, TrackEvent
 
 CONTRACTS: Final[dict[str, type[Contract]]] = {
@@ -22,6 +23,7 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
     "alert-message": AlertMessage,
     "public-alert": PublicAlert,
     "rejected": Rejected,
+    "status": Status,
 }
 
 

@@ -3,7 +3,7 @@
 Borders are only as exact as their files, so "in" and "across" allow for each zone's accuracy.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from skyfence.airspace import Airspace
 from skyfence.rules import Rules
@@ -60,10 +60,25 @@ def across(airspace: Airspace, area: int, lon: float, lat: float, rules: Rules) 
     Zones of the same kind count; where a region has no such neighbour (another country's regions
     may be unknown), that country does. Across the protected airspace lie those outside of it.
     """
-    zone = None if area == airspace.protected else airspace.zones[area]
-    accuracy_m = zone.properties.accuracy_m if zone else 0.0
-    near = airspace.near(lon, lat, max(rules.across_m, 2 * accuracy_m))
-    others = [airspace.zones[index] for _, index in near if index != area]
+    return across_many(airspace, [area], [(lon, lat)], rules)[0]
+
+
+def across_many(
+    airspace: Airspace, areas: Sequence[int], places: Sequence[tuple[float, float]], rules: Rules
+) -> list[tuple[str, ...]]:
+    """Return for each area and place (lon, lat) what ``across`` does."""
+    zones = [None if area == airspace.protected else airspace.zones[area] for area in areas]
+    accuracies_m = [zone.properties.accuracy_m if zone else 0.0 for zone in zones]
+    tolerances_m = [max(rules.across_m, 2 * accuracy_m) for accuracy_m in accuracies_m]
+    nearby = airspace.near_many(places, tolerances_m)
+    return [
+        _beyond(zone, [airspace.zones[index] for _, index in near if index != area])
+        for zone, area, near in zip(zones, areas, nearby, strict=True)
+    ]
+
+
+def _beyond(zone: Zone | None, others: Sequence[Zone]) -> tuple[str, ...]:
+    """Choose among the zones near a place those across a zone's border, or the union's."""
     if zone is None:
         return _ids(other for other in others if not (other.is_protected or other.is_region))
     same_kind = _ids(other for other in others if other.properties.kind == zone.properties.kind)

@@ -16,7 +16,16 @@ from uuid import UUID
 from pydantic import Field, TypeAdapter
 
 from skyfence.crossing import Evidence, Known, Seen
-from skyfence.model import Contract, Latitude, Longitude, RunName, SourceName, TrackName, UtcTime
+from skyfence.model import (
+    Contract,
+    Latitude,
+    Longitude,
+    RunName,
+    SourceName,
+    TrackName,
+    UtcTime,
+    ZoneName,
+)
 
 TrackEventKind = Literal[
     "threatened",  # will cross into the protected airspace if it goes on
@@ -45,7 +54,7 @@ class Ahead(Contract):
     ``minutes_left`` counts whole minutes, so 0 is less than one.
     """
 
-    place: str
+    place: ZoneName
     minutes_left: Annotated[int, Field(ge=0)]
 
 
@@ -71,8 +80,8 @@ class TrackEvent(Contract):
     last_seen: UtcTime
     lat: Latitude
     lon: Longitude
-    nations: tuple[str, ...] = ()
-    regions: tuple[str, ...] = ()
+    nations: tuple[ZoneName, ...] = ()
+    regions: tuple[ZoneName, ...] = ()
     ahead: tuple[Ahead, ...] = ()
     minutes_left: Annotated[int | None, Field(ge=0)] = None
     other_side: tuple[str, ...] = ()

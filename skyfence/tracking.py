@@ -58,7 +58,7 @@ class Tracker:
         sift: bool = True,
     ) -> None:
         """Judge by zones, policy and rules; without ``sift`` every row is judged in full."""
-        self._airspace = airspace
+        self.airspace = self._airspace = airspace
         self._environment = environment
         self._policy = policy or Policy()
         self._rules = rules or Rules()
@@ -78,9 +78,24 @@ class Tracker:
                 self._quiet[name].load(track)
         return self._sources
 
+    def adopt(self, sources: Iterable[SourceState]) -> None:
+        """Go on from the state of a checkpoint; timers run out as they would have."""
+        for found in sources:
+            name = (found.run, found.key)
+            _, quiet = self._source(name)
+            for track in found.tracks.values():
+                found.schedule(track, self._rules)
+            if found.tracks:
+                quiet.save(*found.tracks.values())
+            self._sources[name] = found
+
+    def nothing(self) -> Facts:
+        """Return what happens where nothing is judged."""
+        return Facts(self._environment, self._airspace, self._rules, self._policy)
+
     def take(self, frame: Frame) -> Facts:
         """Judge one frame and return what happened in it."""
-        facts = Facts(self._environment, self._airspace, self._rules, self._policy)
+        facts = self.nothing()
         name = (frame.run, frame.key)
         source, quiet = self._source(name)
         facts.reports = len(frame)
@@ -100,6 +115,7 @@ class Tracker:
             self._finish(facts, source, quiet)
             del self._sources[name], self._quiet[name]
             facts.clock(*name, source.watermark_ms, last=True)
+        facts.survey()
         return facts
 
     def _source(self, name: tuple[str, str]) -> tuple[SourceState, Quiet]:

@@ -19,9 +19,13 @@ from skyfence.files import load_policy, load_zones
 from skyfence.policy import Policy
 from skyfence.settings import Settings, load
 from skyfence.zones import ZoneSet
+from streams.checkpoint import CheckpointStore
+from streams.committing import CheckpointingApp
+from streams.held import EVERY_S, Held
 from streams.incident_agent import IncidentAgent
 from streams.outbox import Outbox, raw_topic
 from streams.track_agent import TrackAgent
+from streams.transport import credentials
 
 # What a crash makes Kafka hand out again: little enough to be judged anew in no time.
 _COMMIT_INTERVAL_S = 0.5
@@ -29,19 +33,24 @@ _COMMIT_INTERVAL_S = 0.5
 _SESSION_TIMEOUT_S = 6.0
 
 
-def build(settings: Settings, zones: ZoneSet, policy: Policy) -> faust.App:
+def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingApp:
     """Make the app of an environment, its agents attached."""
     topics = settings.topics
     app = _app(settings)
-    tracks = TrackAgent(Airspace(zones), policy, settings.environment, Outbox(app, topics))
-    incidents = IncidentAgent(zones.names, settings.environment, Outbox(app, topics))
-
-    async def note_assigned(_: faust.App, assigned: Any, **__: Any) -> None:
-        tracks.assigned(tp.partition for tp in assigned if tp.topic == topics.tracks)
-        incidents.assigned(tp.partition for tp in assigned if tp.topic == topics.track_events)
-
-    # Faust keeps a weak reference only: without this the handler is gone at once.
-    app.on_partitions_assigned.connect(note_assigned, weak=False)
+    tracks = TrackAgent(
+        Airspace(zones),
+        policy,
+        settings.environment,
+        Outbox(app, topics),
+        CheckpointStore(app, settings, topics.tracks),
+    )
+    incidents = IncidentAgent(
+        zones.names,
+        settings.environment,
+        Outbox(app, topics),
+        CheckpointStore(app, settings, topics.track_events),
+    )
+    _keep(app, {topics.tracks: tracks.held, topics.track_events: incidents.held})
 
     async def judge_tracks(stream: Any) -> None:
         async for event in stream.noack().events():
@@ -65,12 +74,36 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> faust.App:
     return app
 
 
-def _app(settings: Settings) -> faust.App:
+def _keep(app: CheckpointingApp, held: dict[str, Held[Any]]) -> None:
+    """Have the agents' states loaded and saved, by topic, as partitions come and go."""
+
+    async def note_assigned(_: faust.App, assigned: Any, **__: Any) -> None:
+        for topic, one in held.items():
+            one.assigned(tp.partition for tp in assigned if tp.topic == topic)
+
+    async def save_all() -> None:
+        for one in held.values():
+            await one.save_all()
+
+    async def save_what_is_due() -> None:
+        while not app.should_stop:
+            for one in held.values():
+                one.tick()
+            await asyncio.sleep(EVERY_S / 2)
+
+    # Faust keeps a weak reference only: without this the handler is gone at once.
+    app.on_partitions_assigned.connect(note_assigned, weak=False)
+    app.leaving = save_all
+    app.task(save_what_is_due)
+
+
+def _app(settings: Settings) -> CheckpointingApp:
     brokers = ";".join(f"kafka://{one}" for one in settings.kafka_bootstrap.split(","))
-    return faust.App(
+    return CheckpointingApp(
         settings.topics.worker_group,
         origin="streams.app",
         broker=brokers,
+        broker_credentials=credentials(settings),
         store="memory://",
         web_enabled=False,
         web_bind="127.0.0.1",

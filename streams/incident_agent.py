@@ -5,17 +5,21 @@ An event is acknowledged only when its alerts are stored.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import structlog
 from pydantic import ValidationError
 
+from skyfence import ledger, metrics
+from skyfence.alert import Alert
 from skyfence.book import IncidentBook
 from skyfence.channels import Environment, Topics
 from skyfence.model import why_invalid
 from skyfence.track_event import Event, parse_event
-from streams.held import Held
+from streams.checkpoint import CheckpointStore
+from streams.held import Held, Kind
 from streams.outbox import Outbox, decided_headers
 
 log = structlog.get_logger()
@@ -24,18 +28,21 @@ log = structlog.get_logger()
 class IncidentAgent:
     """Tells the stories of incidents from the events of tracks."""
 
-    def __init__(self, names: Mapping[str, str], environment: Environment, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        names: Mapping[str, str],
+        environment: Environment,
+        outbox: Outbox,
+        store: CheckpointStore,
+    ) -> None:
         self._topics = Topics(environment)
         self._outbox = outbox
-        self._held = Held("incident", lambda: IncidentBook(environment, names))
-
-    def assigned(self, partitions: Iterable[int]) -> None:
-        """Note which partitions were handed to this worker anew."""
-        self._held.assigned(partitions)
+        begin = partial(IncidentBook, environment, names)
+        self.held = Held("incident", Kind(begin, _pack, _restore), store)
 
     async def take(self, message: Any) -> None:
         """Judge one message; return when its alerts are stored."""
-        book = self._held.state_for(message.partition, message.offset)
+        book = await self.held.state_for(message.partition, message.offset)
         if book is None:
             return
         try:
@@ -45,11 +52,28 @@ class IncidentAgent:
         else:
             await self._tell(message, book, event)
         await self._outbox.stored()
-        self._held.covered(message.partition, message.offset)
+        self.held.covered(message.partition, message.offset)
 
     async def _tell(self, message: Any, book: IncidentBook, event: Event) -> None:
         headers = decided_headers(message, round(time.time() * 1000))
-        for alert in book.take(event):
+        for alert in await self._alerts(message, book, event):
             key = str(alert.incident_id)
             await self._outbox.send(self._topics.alerts, key, alert.to_json(), headers)
+            metrics.decided(alert, headers)
             log.info("alert.decided", channel=alert.channel, step=alert.step, incident=key)
+
+    async def _alerts(self, message: Any, book: IncidentBook, event: Event) -> list[Alert]:
+        try:
+            return book.take(event)
+        except Exception:  # a defect of ours must not turn one message into a crash loop
+            log.exception("tell.failed", partition=message.partition, offset=message.offset)
+            await self._outbox.reject(message, "skyfence failed at this: see its log")
+            return []
+
+
+def _pack(book: IncidentBook) -> bytes:
+    return ledger.pack(book.ledger)
+
+
+def _restore(book: IncidentBook, state: bytes) -> None:
+    book.ledger = ledger.unpack(state)

@@ -11,6 +11,7 @@ from typing import Any
 
 import faust
 
+from skyfence import metrics
 from skyfence.channels import Topics
 from skyfence.rejected import Rejected
 from skyfence.times import to_ms
@@ -36,6 +37,7 @@ class Outbox:
 
     async def reject(self, message: Any, reason: str, row: int | None = None) -> None:
         """Keep input that could not be used, with its reason and where it came from."""
+        metrics.rejected(reason)
         record = Rejected.of(message, timestamp_ms(message), reason, row)
         where = f"{message.topic}/{message.partition}/{message.offset}"
         await self.send(self._names.rejected, where, record.to_json(), {})
@@ -57,13 +59,14 @@ def timestamp_ms(message: Any) -> int:
 
 
 def observed_headers(frame: Any, observed: datetime) -> dict[str, bytes]:
-    """Return the timeline of a track event: when it was observed, when its frame reached Kafka.
+    """Return where a track event comes from: when it was observed, when its frame reached Kafka.
 
     What a frame's own headers say of it is its sender's word, and not taken over.
     """
     return {
         "observed": str(to_ms(observed)).encode(),
         "published": str(timestamp_ms(frame)).encode(),
+        "partition": str(frame.partition).encode(),  # of tracks, for those who watch its lag
     }
 
 

@@ -4,52 +4,62 @@ Thin around ``Tracker``. A frame is acknowledged only when everything that follo
 stored. Input that cannot be used is kept in ``rejected`` and never stops the agent.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import structlog
 
+from skyfence import metrics
 from skyfence.airspace import Airspace
 from skyfence.channels import Environment, Topics
 from skyfence.decode import Decoded, Message, decode_message
 from skyfence.errors import InputError
 from skyfence.facts import Facts
+from skyfence.frame import Frame
 from skyfence.policy import Policy
+from skyfence.snapshot import restore_snapshot, take_snapshot
 from skyfence.track_event import SourceClock
 from skyfence.tracking import Tracker
-from streams.held import Held
+from streams.checkpoint import CheckpointStore
+from streams.held import Held, Kind
 from streams.outbox import Outbox, headers_of, observed_headers, timestamp_ms
 
 log = structlog.get_logger()
+
+_OUR_DEFECT: Final = "skyfence failed at this: see its log"
 
 
 class TrackAgent:
     """Judges the messages of the partitions of ``tracks`` that a worker has."""
 
     def __init__(
-        self, airspace: Airspace, policy: Policy, environment: Environment, outbox: Outbox
+        self,
+        airspace: Airspace,
+        policy: Policy,
+        environment: Environment,
+        outbox: Outbox,
+        store: CheckpointStore,
     ) -> None:
         self._environment = environment
         self._topics = Topics(environment)
         self._outbox = outbox
-        self._held = Held("track", lambda: Tracker(airspace, environment, policy))
-
-    def assigned(self, partitions: Iterable[int]) -> None:
-        """Note which partitions were handed to this worker anew."""
-        self._held.assigned(partitions)
+        begin = partial(Tracker, airspace, environment, policy)
+        self.held = Held("track", Kind(begin, take_snapshot, restore_snapshot), store)
 
     async def take(self, message: Any) -> None:
         """Judge one message; return when all that follows from it is stored."""
-        tracker = self._held.state_for(message.partition, message.offset)
+        tracker = await self.held.state_for(message.partition, message.offset)
         if tracker is None:
             return
         decoded = await self._decode(message)
         if decoded is not None:
             for bad in decoded.bad_rows:
                 await self._outbox.reject(message, bad.reason, bad.row)
-            await self._send(message, tracker.take(decoded.frame))
+            facts = await self._judge(message, tracker, decoded.frame)
+            metrics.judged(decoded.frame, facts, timestamp_ms(message))
+            await self._send(message, facts)
         await self._outbox.stored()
-        self._held.covered(message.partition, message.offset)
+        self.held.covered(message.partition, message.offset)
 
     async def _decode(self, message: Any) -> Decoded | None:
         given = Message(message.key, message.value, headers_of(message), timestamp_ms(message))
@@ -59,8 +69,16 @@ class TrackAgent:
             await self._outbox.reject(message, str(error))
         except Exception:  # a defect of ours must not turn one message into a crash loop
             log.exception("decode.failed", partition=message.partition, offset=message.offset)
-            await self._outbox.reject(message, "skyfence could not read this: see its log")
+            await self._outbox.reject(message, _OUR_DEFECT)
         return None
+
+    async def _judge(self, message: Any, tracker: Tracker, frame: Frame) -> Facts:
+        try:
+            return tracker.take(frame)
+        except Exception:  # likewise: the frames after this one must be judged
+            log.exception("judge.failed", partition=message.partition, offset=message.offset)
+            await self._outbox.reject(message, _OUR_DEFECT)
+            return tracker.nothing()
 
     async def _send(self, message: Any, facts: Facts) -> None:
         for crossing in facts.crossings:

@@ -23,7 +23,7 @@ def damage(value: bytes, source: random.Random) -> bytes:
     """Return the bytes with some of them changed, and one time in ten cut short."""
     damaged = bytearray(value)
     for _ in range(source.choice((1, 1, 1, 2, 4, 16))):
-        width = source.choice((1, 1, 1, 2, 4, 8))
+        width = min(source.choice((1, 1, 1, 2, 4, 8)), len(value))
         at = source.randrange(len(value) // width) * width
         word = source.choice((source.randrange(256), source.choice(_WORDS)))
         damaged[at : at + width] = (word % 2**64).to_bytes(8, "little")[:width]

@@ -1,5 +1,6 @@
 """Processes of a test: started with their output kept, found again by a mark, ended."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -9,6 +10,8 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from skyfence.cli.embedded import Server
+from skyfence.errors import SkyfenceError
 from skyfence.settings import Settings, environment_of
 
 
@@ -35,6 +38,10 @@ class Processes:
         """Return where the n-th process writes."""
         return self.folder / f"process-{number}.log"
 
+    def said(self, process: subprocess.Popen[bytes]) -> str:
+        """Return the last of what a process wrote."""
+        return self.log_of(self.started.index(process)).read_text(errors="replace")[-4_000:]
+
     def skyfence(self, settings: Settings, *arguments: str) -> subprocess.Popen[bytes]:
         """Start skyfence with settings."""
         wanted = {k: v for k, v in environment_of(settings).items() if k.startswith("SKYFENCE_")}
@@ -55,3 +62,16 @@ class Processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def wait_for(server: Server) -> None:
+    """Return when a server answers."""
+
+    async def answers() -> None:
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(SkyfenceError):
+                    await server.answers()
+                    return
+
+    asyncio.run(answers())

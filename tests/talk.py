@@ -4,13 +4,16 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from skyfence.alert import AlertMessage
+from skyfence.alert import Alert, AlertMessage
 from skyfence.channels import operators_pattern
 from skyfence.client import AlertFeed, connect
+from skyfence.kafka import Progress
+from skyfence.security import kafka_options
 from skyfence.settings import Settings
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -29,11 +32,23 @@ def entry(track_id: str, seconds: float = 0.0) -> list[dict]:
     return [report(track_id, seconds, 22.01), report(track_id, seconds + 4, 21.99)]
 
 
+def golden(recording: str) -> list[Alert]:
+    """Return the alerts that a recording must lead to (replayed as a run of its name)."""
+    path = Path(__file__).parent / "golden" / recording
+    return [Alert.model_validate_json(line) for line in path.read_text().splitlines()]
+
+
+async def drained(settings: Settings) -> None:
+    """Wait until everything sent has come out at the end."""
+    async with asyncio.timeout(LONGEST_S), Progress(settings) as progress:
+        await progress.drained()
+
+
 async def send(
     settings: Settings, *values: bytes, key: bytes | None = b"radar", **headers: str
 ) -> None:
     """Send messages to ``tracks`` as any Kafka client would."""
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+    producer = AIOKafkaProducer(**kafka_options(settings))
     await producer.start()
     try:
         pairs = [(name.replace("_", "-"), value.encode()) for name, value in headers.items()]
@@ -45,7 +60,7 @@ async def send(
 
 async def stored(settings: Settings, topic: str, count: int) -> list[dict]:
     """Return the first messages of a topic, all partitions, once there are so many."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap)
+    consumer = AIOKafkaConsumer(**kafka_options(settings))
     partitions = range(settings.topics.partitions(settings.track_partitions)[topic])
     await consumer.start()
     try:
@@ -63,6 +78,7 @@ class Subscriber:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.messages: list[AlertMessage] = []
+        self._heard = asyncio.Event()
 
     async def __aenter__(self) -> "Subscriber":
         redis = await connect(self._settings)
@@ -78,6 +94,11 @@ class Subscriber:
     async def _listen(self) -> None:
         async for message in self._feed:
             self.messages.append(message)
+            self._heard.set()
+
+    async def first(self) -> None:
+        """Wait until anything was received."""
+        await self._heard.wait()
 
     async def settle(self) -> None:
         """Wait until all that was published before is here."""

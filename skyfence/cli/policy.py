@@ -80,9 +80,10 @@ def _says(policy: Policy, when: datetime | None) -> Iterator[str]:
     for kind, seconds in warned.items():
         yield f"zones of {kind}: " + (f"warned {_span(seconds)} ahead" if seconds else "not warned")
     for name, source in file.sources.items():
-        alarm = source.silent_after_s
-        yield f"source {name}: reports may be {source.lateness_ms} ms late, " + (
-            "its silence is no alarm" if alarm is None else f"silent for {_span(alarm)}: alarm"
+        told = "all members" if source.watches is None else ", ".join(source.watches) or "nobody"
+        yield (
+            f"source {name}: reports may be {source.lateness_ms} ms late, "
+            f"silent for {_span(source.silent_after_s)}: alarm to the alliance and {told}"
         )
     yield f"identified civil flights: {file.civil.identified.replace('-', ' ')}"
     yield f"emergency codes {', '.join(sorted(EMERGENCY_CODES))}: alert, whoever it is"

@@ -7,7 +7,7 @@ import click
 
 from consumers.redis_channels import RedisChannels
 from consumers.relay import Relay
-from skyfence import logs
+from skyfence import logs, metrics
 from skyfence.kafka import ensure_topics, pace_fetches
 from skyfence.settings import Settings, load
 
@@ -22,7 +22,8 @@ async def _run(settings: Settings) -> None:
     pace_fetches(settings)
     await ensure_topics(settings)
     sink = await RedisChannels.open(settings)
-    logs.configure()
+    logs.configure("relay", settings.environment)
+    metrics.serve(settings, "relay")
     running = asyncio.ensure_future(Relay(settings, sink).run())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, running.cancel)

@@ -11,6 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from producers.publisher import Publisher
 from producers.replay import Replay
+from skyfence import metrics
 from skyfence.channels import Environment
 from skyfence.cli import asynchronous, runtime
 from skyfence.cli.recording import Recording, checked_run, counted
@@ -76,6 +77,7 @@ async def _replay(
     console: Console, settings: Settings, source: Recording, speed: float, run: str, *, wait: bool
 ) -> None:
     await ensure_topics(settings)
+    metrics.serve(settings, "replay")
     columns = (SpinnerColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("connecting")

@@ -1,7 +1,7 @@
 """The runtime file: how to reach the skyfence that ``skyfence up`` runs.
 
 Only its user may read it, because it holds the password of the embedded Valkey. The environment
-comes first: who names a Kafka or Redis there means that one.
+comes first: who names a Kafka or Redis there means that one, and it is told no other's password.
 """
 
 import json
@@ -9,15 +9,21 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import SecretStr
+
 from skyfence.channels import Environment
 from skyfence.errors import UnavailableError
-from skyfence.settings import Settings, load
+from skyfence.settings import LOGIN, TLS, Settings, check, load
 
 _FIELDS: Final = (
     "kafka_bootstrap",
+    "kafka_security_protocol",
+    "kafka_sasl_mechanism",
     "redis_url",
-    "redis_password",
+    *sorted(LOGIN | TLS),
     "track_partitions",
+    "replication",
+    "min_insync_replicas",
     "zones",
     "regions",
     "policy",
@@ -28,16 +34,18 @@ def write(settings: Settings) -> Path:
     """Write the file; return its path."""
     path = settings.runtime_file
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = {name: getattr(settings, name) for name in _FIELDS}
-    if settings.redis_password is not None:
-        found["redis_password"] = settings.redis_password.get_secret_value()
-    for name in ("zones", "regions", "policy"):
-        found[name] = found[name] and str(Path(found[name]).resolve())
+    found = {name: _plain(getattr(settings, name)) for name in _FIELDS}
     path.unlink(missing_ok=True)  # it may have been made with other rights
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump({"pid": os.getpid(), **found}, file, indent=2)
     return path
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value.resolve()) if isinstance(value, Path) else value
 
 
 def remove(settings: Settings) -> None:
@@ -72,6 +80,17 @@ def reach(environment: Environment) -> Settings:
         )
     found: dict[str, Any] = json.loads(settings.runtime_file.read_text())
     found.pop("pid")
-    if "redis_url" in named:
-        found.pop("redis_password", None)
-    return Settings(**(found | settings.model_dump(include=named) | {"environment": environment}))
+    for server, address in (("kafka", "kafka_bootstrap"), ("redis", "redis_url")):
+        own = {name for name in found if name.startswith(server)}
+        if address in named:
+            unwanted = own
+        elif named & own & LOGIN:  # half of one login and half of another would be nobody's
+            unwanted = own & LOGIN
+        else:
+            continue
+        found = {name: value for name, value in found.items() if name not in unwanted}
+    reached = Settings(
+        **(found | settings.model_dump(include=named) | {"environment": environment})
+    )
+    check(reached)
+    return reached

@@ -5,14 +5,17 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from skyfence.channels import Environment
 from skyfence.cli import embedded
 from skyfence.cli.processes import Command, keep_running
-from skyfence.settings import Settings, environment_of
+from skyfence.errors import UsageError
+from skyfence.settings import LOGIN, PREFIX, TLS, Settings, environment_of
 
 Tasks = Sequence["asyncio.Task[None]"]
+# What serves one environment, each a process of its own.
+EDGES: Final = ("worker", "relay", "monitor")
 
 
 @asynccontextmanager
@@ -26,6 +29,7 @@ async def servers(
 ) -> AsyncIterator[tuple[Settings, Tasks]]:
     """Run the embedded servers that the settings do not name; yield settings that reach them."""
     started: list[embedded.Server] = []
+    _refuse_logins_of_nobody(settings)
     if "kafka_bootstrap" not in settings.model_fields_set:
         port = kafka_port or embedded.free_port()
         started.append(embedded.kafka(port, data, output))
@@ -33,6 +37,7 @@ async def servers(
             update={
                 "kafka_bootstrap": f"{embedded.HOST}:{port}",
                 "replication": 1,
+                "min_insync_replicas": None,
                 "fetch_pause_ms": embedded.FETCH_PAUSE_MS,
             }
         )
@@ -48,15 +53,36 @@ async def servers(
         yield settings, tasks
 
 
+def _refuse_logins_of_nobody(settings: Settings) -> None:
+    """Refuse a login for a server that is not named: the embedded ones would not ask for it."""
+    for server, address in (("kafka", "kafka_bootstrap"), ("redis", "redis_url")):
+        given = {name for name in LOGIN | TLS if name.startswith(server)}
+        for name in sorted(given & settings.model_fields_set):
+            if address not in settings.model_fields_set:
+                raise UsageError(
+                    f"{PREFIX}{name.upper()}: is for a {server} that {PREFIX}{address.upper()} "
+                    "names, not for the embedded one"
+                )
+
+
 @asynccontextmanager
 async def edges(
-    settings: Settings, environments: Sequence[Environment], output: IO[bytes] | None
+    settings: Settings,
+    environments: Sequence[Environment],
+    output: IO[bytes] | None,
+    names: Sequence[str] = EDGES,
 ) -> AsyncIterator[Tasks]:
-    """Run a worker and a relay for each environment."""
+    """Run a worker, a relay and a monitor for each environment, or those of them that are named.
+
+    Where metrics have a fixed port, each process has the next one, in this order.
+    """
     commands: list[Command] = []
     for environment in environments:
-        own = settings.model_copy(update={"environment": environment, "worker_slot": 0})
-        for name in ("worker", "relay"):
+        for name in names:
+            port = settings.metrics_port and settings.metrics_port + len(commands)
+            own = settings.model_copy(
+                update={"environment": environment, "worker_slot": 0, "metrics_port": port}
+            )
             arguments = [sys.executable, "-m", "skyfence", name]
             commands.append(
                 Command(f"{environment}-{name}", arguments, environment_of(own), output)

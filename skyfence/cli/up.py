@@ -37,7 +37,7 @@ def up(kafka_port: int | None, redis_port: int | None, data: Path | None) -> Non
             embedded.check_port(port)
     load_zones(settings.zones, settings.regions)  # a wrong file is better known before the start
     load_policy(settings.policy)
-    logs.configure()
+    logs.configure("up")
     console = Console(stderr=True, highlight=False)
     folder = data or settings.data_dir
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def up(kafka_port: int | None, redis_port: int | None, data: Path | None) -> Non
 @asynccontextmanager
 async def _answering(settings: Settings) -> AsyncIterator[None]:
     """Go on only if Kafka and Redis answer: one error now is better than four processes' later."""
-    async with admin_client(settings.kafka_bootstrap):
+    async with admin_client(settings):
         await (await connect(settings)).aclose()
     yield
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skyfence.alert import Alert, AlertMessage
+from skyfence.alert import Alert, AlertMessage, AnyAlert
 from skyfence.times import format_time
 
 BANNER: Final = "EXERCISE  EXERCISE  EXERCISE   these alerts are not real"
@@ -32,9 +32,18 @@ def line(message: AlertMessage) -> Table:
         format_time(alert.time)[:19].replace("T", " "),
         alert.place,
         f"{alert.message_type} {alert.step}",
-        Text(alert.incident_state, style=_STYLES[alert.incident_state]),
+        _state(alert),
         alert.headline.removeprefix("EXERCISE: "),
     )
+
+
+def _state(alert: AnyAlert) -> Text:
+    """Return where the incident stands, or the feed: silent, back, or given up."""
+    if isinstance(alert, Alert):
+        return Text(alert.incident_state, style=_STYLES[alert.incident_state])
+    if alert.message_type == "Alert":
+        return Text(alert.cause, style="bold white on red")
+    return Text("given up", style="red") if alert.heard_again is None else Text("back", "green")
 
 
 def _row(*cells: str | Text, style: str = "") -> Table:

@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from skyfence import logs
+from skyfence import logs, metrics
 from skyfence.kafka import ensure_topics
 from skyfence.settings import load
 
@@ -16,5 +16,6 @@ def worker() -> None:
 
     settings = load()
     asyncio.run(ensure_topics(settings))
-    logs.configure()
+    logs.configure("worker", settings.environment)
+    metrics.serve(settings, "worker")
     run(settings)

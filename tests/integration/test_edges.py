@@ -56,7 +56,7 @@ async def test_topics_have_the_partitions_the_project_wants(settings: Settings) 
     """All five topics exist with their own number of partitions, and making them again is fine."""
     await ensure_topics(settings)
     wanted = settings.topics.partitions(settings.track_partitions)
-    async with admin_client(settings.kafka_bootstrap) as admin:
+    async with admin_client(settings) as admin:
         found = await admin.describe_topics(list(wanted))
     assert {one["topic"]: len(one["partitions"]) for one in found} == wanted
     assert wanted["exercise.track.events"] == 1
@@ -67,6 +67,30 @@ async def test_topics_of_another_width_are_refused(settings: Settings) -> None:
     wider = settings.model_copy(update={"track_partitions": 5})
     with pytest.raises(UsageError, match=r"has 4 partitions, 5 wanted"):
         await ensure_topics(wider)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"replication": 2}, "has 1 copies, 2 wanted; set SKYFENCE_REPLICATION"),
+        ({"min_insync_replicas": 2}, r"has min\.insync\.replicas=1, 2 wanted: raise it"),
+    ],
+)
+async def test_topics_that_keep_less_are_refused(
+    settings: Settings, more: dict[str, int], reason: str
+) -> None:
+    """A topic with fewer copies than wanted, or that acknowledges with fewer, stops the process."""
+    with pytest.raises(UsageError, match=reason):
+        await ensure_topics(settings.model_copy(update=more))
+
+
+async def test_the_embedded_valkey_forgets_nothing(settings: Settings) -> None:
+    """What the project's own Valkey acknowledged is on the disk, and stays there."""
+    redis = await connect(settings)
+    found = await redis.config_get("append*", "maxmemory-policy")
+    await redis.aclose()
+    assert (found["appendonly"], found["appendfsync"]) == ("yes", "always")
+    assert found["maxmemory-policy"] == "noeviction"
 
 
 async def test_kafka_away_is_one_line(settings: Settings) -> None:

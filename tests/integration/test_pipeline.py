@@ -1,6 +1,5 @@
 """Reports through the broker, both agents, the relay and Valkey, as a user's clients see it."""
 
-import asyncio
 import json
 import os
 import signal
@@ -11,22 +10,15 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from talk import LONGEST_S, Subscriber, entry, report, send, stored
+from talk import Subscriber, drained, entry, report, send, stored
 
 from skyfence import arrow
 from skyfence.frame import batch_of
-from skyfence.kafka import Progress
 from skyfence.report import Report
 from skyfence.settings import Settings
 
 pytestmark = pytest.mark.integration
 Edges = Callable[[], list[subprocess.Popen[bytes]]]
-
-
-async def drained(settings: Settings) -> None:
-    """Wait until everything sent has come out at the end."""
-    async with asyncio.timeout(LONGEST_S), Progress(settings) as progress:
-        await progress.drained()
 
 
 def as_arrow(reports: list[dict]) -> bytes:
@@ -117,26 +109,27 @@ async def test_a_killed_worker_loses_no_incident(
     }
 
 
-async def test_the_same_track_after_a_restart_is_told_again(
-    settings: Settings, edges: Edges, processes: Any
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_worker_that_follows_goes_on_with_the_story(
+    settings: Settings, edges: Edges, processes: Any, end: signal.Signals
 ) -> None:
-    """A worker that lost its memory opens a new incident, and no channel takes it for the old."""
+    """Killed or told to stop, a worker leaves its checkpoint: the exit is the same incident's."""
     worker, _ = edges()
     async with Subscriber(settings) as operator:
         await send(settings, json.dumps(entry("T1")).encode())
         await drained(settings)
-        os.killpg(worker.pid, signal.SIGKILL)
+        os.killpg(worker.pid, end)
         worker.wait()
         processes.skyfence(settings, "worker")
-        await send(settings, json.dumps(entry("T1", 600)).encode())
+        away = [report("T1", 8, 22.05), report("T1", 12, 22.09)]
+        await send(settings, json.dumps(away).encode())
         await drained(settings)
         await operator.settle()
-    assert [(m.alert.place, m.alert.step) for m in operator.messages] == 2 * [
-        ("AA-S", 1),
-        ("AA", 1),
-        ("NATO", 1),
-    ]
-    assert len({m.alert.incident_id for m in operator.messages}) == 2
+    told = [(m.alert.place, m.alert.step, m.alert.incident_state) for m in operator.messages]
+    places = ("AA-S", "AA", "NATO")
+    assert told[:3] == [(place, 1, "violation") for place in places]
+    assert sorted(told[3:]) == sorted((place, 2, "exited") for place in places)
+    assert len({m.alert.incident_id for m in operator.messages}) == 1
 
 
 async def test_a_sender_s_own_headers_hold_up_nothing(settings: Settings, edges: Edges) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from proc import Processes
-from talk import LONGEST_S, Subscriber, entry
+from talk import LONGEST_S, Subscriber, entry, golden
 
 from skyfence.alert import Alert
 from skyfence.channels import Environment
@@ -34,12 +34,6 @@ def say(pattern: str, log: Path) -> None:
     until = time.monotonic() + LONGEST_S
     while pattern not in log.read_text(errors="replace"):
         assert time.monotonic() < until, log.read_text(errors="replace")
-
-
-def golden(recording: str) -> list[Alert]:
-    """Return the alerts that a recording must lead to (replayed as a run of its name)."""
-    path = Path(__file__).parents[1] / "golden" / recording
-    return [Alert.model_validate_json(line) for line in path.read_text().splitlines()]
 
 
 def scan(*arguments: str) -> list[Alert]:
@@ -152,12 +146,12 @@ def test_the_runtime_file_is_the_users_own(stack: Any) -> None:
 
 
 async def test_a_worker_that_dies_comes_back(stack: Any, processes: Any) -> None:
-    """After kill -9 of both workers and relays, a replay is told as if nothing had happened."""
+    """After kill -9 of all that `up` runs of ours, a replay is told as if nothing had happened."""
     path = default_file("recordings", RECORDINGS[1])
     await replayed(path, "before")
     children = [pid for pid in stack.left() if b"-m\0skyfence" in command_of(pid)]
     children.remove(stack.started[0].pid)
-    assert len(children) == 4
+    assert len(children) == 6
     for pid in children:
         os.kill(pid, signal.SIGKILL)
     operator = await replayed(path, "after")

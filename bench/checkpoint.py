@@ -1,0 +1,97 @@
+"""How long a partition's state takes to be packed and to be loaded: python bench/checkpoint.py.
+
+Tracks all over Europe, of which most are quiet; two reports of each. No Kafka: that adds reading
+some MB from a broker nearby.
+"""
+
+import argparse
+import gc
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+
+from skyfence.airspace import Airspace
+from skyfence.channels import Environment
+from skyfence.files import load_zones
+from skyfence.frame import ARROW_SCHEMA, Frame
+from skyfence.snapshot import restore_snapshot, take_snapshot
+from skyfence.tracking import Tracker
+
+_FRAME = 500
+_START_MS = 1_790_000_000_000
+_TIMES = 3
+
+
+def frame(places: np.ndarray, first: int, time_ms: int) -> Frame:
+    """Return one frame of aircraft at places (lon, lat)."""
+    count = len(places)
+    rows = {
+        "time": [time_ms] * count,
+        "track_id": [f"T{first + row}" for row in range(count)],
+        "lat": places[:, 1],
+        "lon": places[:, 0],
+        "altitude_m": [3_000.0] * count,
+        "altitude_ref": ["amsl"] * count,
+        "ground_speed_mps": [100.0] * count,
+        "course_deg": [90.0] * count,
+        "accuracy_m": [100.0] * count,
+        "callsign": [f"ABC{(first + row) % 1000}" for row in range(count)],
+        "icao_address": [f"{first + row:06X}" for row in range(count)],
+        "category": ["aircraft"] * count,
+        "phase": ["confirmed"] * count,
+        "simulated": [True] * count,
+    }
+    columns = [pa.array(rows.get(one.name, [None] * count), one.type) for one in ARROW_SCHEMA]
+    batch = pa.RecordBatch.from_arrays(columns, schema=ARROW_SCHEMA)
+    return Frame("radar", "live", time_ms, last=False, batch=batch)
+
+
+def filled(airspace: Airspace, tracks: int) -> Tracker:
+    """Return a tracker that has seen so many tracks twice."""
+    draw = np.random.default_rng(1)
+    places = np.column_stack([draw.uniform(20, 30, tracks), draw.uniform(44, 60, tracks)])
+    tracker = Tracker(airspace, Environment.EXERCISE)
+    for scan in range(2):
+        for first in range(0, tracks, _FRAME):
+            time_ms = _START_MS + 5_000 * scan
+            tracker.take(frame(places[first : first + _FRAME], first, time_ms))
+    return tracker
+
+
+def fastest(what: Callable[[], object]) -> float:
+    """Return the least seconds that something takes, with the collector held back."""
+    gc.disable()
+    seconds = []
+    for _ in range(_TIMES):
+        start = time.perf_counter()
+        what()
+        seconds.append(time.perf_counter() - start)
+    gc.enable()
+    return min(seconds)
+
+
+def main() -> None:
+    """Measure and print."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--tracks", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    airspace = Airspace(load_zones())
+    print("tracks   taken s   packed s   loaded s   MB   packed MB")
+    for tracks in options.parse_args().tracks:
+        tracker = filled(airspace, tracks)
+        state = take_snapshot(tracker)
+        packed = pa.compress(state, codec="zstd", asbytes=True)
+        taken_s = fastest(lambda tracker=tracker: take_snapshot(tracker))
+        packed_s = fastest(lambda state=state: pa.compress(state, codec="zstd", asbytes=True))
+        loaded_s = fastest(
+            lambda state=state: restore_snapshot(Tracker(airspace, Environment.EXERCISE), state)
+        )
+        print(
+            f"{tracks:7,} {taken_s:8.2f} {packed_s:9.2f} {loaded_s:10.2f}"
+            f" {len(state) / 1e6:8.1f} {len(packed) / 1e6:8.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+"""The monitor: watches sources, lags and incidents, keeps the status, raises the feed alarm.
+
+    track.events, rejected, alerts ──▶ monitor ──▶ Redis hash `status`, metrics
+    ends and acknowledged offsets ───▶    └─────▶ alerts (feed alarms, for the relays to deliver)
+
+Guarantee: one alarm and one all-clear for each silence and place. That a silence was noticed is
+stored in Redis before anybody is told, and what may have been told is told again after a crash with
+the same identifiers and steps, which sinks know. One monitor of an environment works at a time.
+
+Each look reads the topics to their ends as they were when it began, so that a source which was
+heard in time is never called silent because the monitor was slow. While Kafka is away it judges
+nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from skyfence import health
+from skyfence.alert import FeedAlarm, PlaceKind, parse_alert
+from skyfence.backlog import Backlog
+from skyfence.errors import UnavailableError
+from skyfence.feeds import Feeds
+from skyfence.kafka import Progress, producer
+from skyfence.metrics import FEED_ALARMS, StatusCollector
+from skyfence.policy import Policy
+from skyfence.rejected import Rejected
+from skyfence.security import kafka_options
+from skyfence.settings import Settings
+from skyfence.status import Memory, PartitionLag, Status, Tally
+from skyfence.status_store import StatusStore
+from skyfence.times import LATEST_MS, from_ms, to_ms
+from skyfence.track_event import SourceClock, parse_event
+
+log = structlog.get_logger()
+
+LOOK_EVERY_S: Final = 2.0
+_POLL_MS: Final = 500
+
+
+class Monitor:
+    """Watches one environment. ``kinds`` are the places that may be told of a silence."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: StatusStore,
+        policy: Policy,
+        kinds: Mapping[str, PlaceKind],
+        *,
+        now_ms: Callable[[], int] = lambda: round(time.time() * 1000),
+        look_every_s: float = LOOK_EVERY_S,
+    ) -> None:
+        topics = settings.topics
+        self._settings = settings
+        self._store = store
+        self._policy = policy
+        self._kinds = kinds
+        self._now_ms = now_ms
+        self._look_every_s = look_every_s
+        self._take: dict[str, Callable[[Any], None]] = {
+            topics.track_events: self._take_event,
+            topics.rejected: self._take_rejected,
+            topics.alerts: self._take_alert,
+        }
+        self._backlogs = {
+            (topics.worker_group, topics.tracks): Backlog(),
+            (topics.worker_group, topics.track_events): Backlog(),
+            (topics.relay_group, topics.alerts): Backlog(),
+        }
+        self._metrics = StatusCollector()
+        self._consumer = AIOKafkaConsumer(
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            **kafka_options(settings),
+        )
+        self._producer = producer(settings)
+        self._begin(Memory(), 0)
+
+    def _begin(self, memory: Memory, now_ms: int) -> None:
+        self._feeds = Feeds(self._settings.environment, self._policy, self._kinds, memory.feeds)
+        self._tally = Tally(memory)
+        self._watching_since_ms = now_ms
+
+    async def run(self) -> None:
+        """Watch until cancelled; raise ``UnavailableError`` where Kafka or Redis fails."""
+        try:
+            await self._consumer.start()
+            await self._producer.start()
+            async with Progress(self._settings) as progress:
+                await self._lead()
+                while True:
+                    await self._look(progress)
+                    health.refresh(self._settings.health_file)
+                    await asyncio.sleep(self._look_every_s)
+        except KafkaError as error:
+            where = self._settings.kafka_bootstrap
+            raise UnavailableError(f"kafka at {where} failed: {error}") from None
+        finally:
+            await self._consumer.stop()
+            await self._producer.stop()
+
+    async def _lead(self) -> None:
+        """Wait until this monitor is the one that works, and go on where the last one was."""
+        leading = asyncio.ensure_future(self._store.lead())
+        try:
+            while not leading.done():
+                health.refresh(self._settings.health_file)
+                await asyncio.wait({leading}, timeout=LOOK_EVERY_S)
+        finally:
+            leading.cancel()
+        leading.result()
+        memory = await self._store.memory()
+        self._begin(memory, self._now_ms())
+        counts = self._settings.topics.partitions(self._settings.track_partitions)
+        partitions = [TopicPartition(t, n) for t in self._take for n in range(counts[t])]
+        self._consumer.assign(partitions)
+        ends = await self._consumer.end_offsets(partitions)
+        for partition in partitions:
+            offset = memory.offsets.get(partition.topic, {}).get(partition.partition)
+            if offset is None or offset > ends[partition]:  # never read, or a topic made anew
+                await self._consumer.seek_to_beginning(partition)
+            else:
+                self._consumer.seek(partition, offset)
+        log.info("monitor.leads", sources=len(memory.feeds))
+
+    async def _look(self, progress: Progress) -> None:
+        """Take in what has come, judge, store what was found, and tell."""
+        now_ms = self._now_ms()
+        await self._read_to_the_end()
+        lags = await self._lags(progress, now_ms)
+        topics = self._settings.topics
+        judged = self._backlogs[topics.worker_group, topics.tracks].done_to_ms
+        self._feeds.judge(now_ms, self._watching_since_ms, judged)
+        status = self._tally.status(self._settings.environment, now_ms, self._feeds, lags)
+        await self._save(status)
+        await self._tell(status)
+        self._metrics.show(status)
+
+    async def _read_to_the_end(self) -> None:
+        partitions = self._consumer.assignment()
+        ends = await self._consumer.end_offsets(partitions)
+        while any([await self._consumer.position(p) < ends[p] for p in partitions]):
+            for records in (await self._consumer.getmany(timeout_ms=_POLL_MS)).values():
+                for record in records:
+                    self._take[record.topic](record)
+
+    def _take_event(self, record: Any) -> None:
+        try:
+            event = parse_event(record.value or b"")
+        except ValidationError:
+            return  # the incident agent rejects it
+        if isinstance(event, SourceClock):
+            headers = dict(record.headers)
+            published_ms = _number(headers.get("published"))
+            partition = _number(headers.get("partition"))
+            self._feeds.hear(
+                event, record.timestamp if published_ms is None else published_ms, partition
+            )
+
+    def _take_rejected(self, record: Any) -> None:
+        try:
+            self._tally.take_rejected(Rejected.model_validate_json(record.value or b""))
+        except ValidationError:
+            log.warning("rejected.unreadable", offset=record.offset)
+
+    def _take_alert(self, record: Any) -> None:
+        try:
+            alert = parse_alert(record.value or b"")
+        except ValidationError:
+            return  # the relay rejects it
+        decided_ms = _number(dict(record.headers).get("decided"))
+        self._tally.take_alert(alert, record.timestamp if decided_ms is None else decided_ms)
+
+    async def _lags(self, progress: Progress, now_ms: int) -> tuple[PartitionLag, ...]:
+        found: list[PartitionLag] = []
+        for (group, topic), backlog in self._backlogs.items():
+            ends, lags = await progress.lags(group, topic)
+            backlog.sample(now_ms, ends, lags)
+            for partition, messages in sorted(lags.items()):
+                done_ms = backlog.done_to_ms.get(partition)
+                found.append(
+                    PartitionLag(
+                        group=group,
+                        topic=topic,
+                        partition=partition,
+                        messages=max(0, messages),
+                        done_to=None if done_ms is None else from_ms(done_ms),
+                    )
+                )
+        return tuple(found)
+
+    async def _save(self, status: Status) -> None:
+        offsets: dict[str, dict[int, int]] = {}
+        for partition in self._consumer.assignment():
+            position = await self._consumer.position(partition)
+            offsets.setdefault(partition.topic, {})[partition.partition] = position
+        await self._store.write(self._tally.memory(self._feeds, offsets), status)
+
+    async def _tell(self, status: Status) -> None:
+        alarms = self._feeds.untold()
+        if not alarms:
+            return
+        await asyncio.gather(*[await self._send(alarm) for alarm in alarms])
+        self._feeds.told()
+        await self._save(status)
+        for alarm in alarms:
+            FEED_ALARMS.labels(alarm.message_type).inc()
+        for alarm in {alarm.incident_id: alarm for alarm in alarms}.values():
+            _log(alarm)
+
+    async def _send(self, alarm: FeedAlarm) -> Any:
+        headers = [("decided", str(to_ms(alarm.time)).encode())]
+        return await self._producer.send(
+            self._settings.topics.alerts,
+            alarm.to_json(),
+            key=str(alarm.incident_id).encode(),
+            headers=headers,
+        )
+
+
+def _log(alarm: FeedAlarm) -> None:
+    known = {"source": alarm.key, "run": alarm.run, "cause": alarm.cause}
+    if alarm.message_type == "Alert":
+        log.warning("feed.silent", **known)
+    elif alarm.heard_again is not None:
+        log.info("feed.back", **known)
+    else:
+        log.warning("feed.given_up", **known)
+
+
+def _number(value: bytes | None) -> int | None:
+    """Return a header's number; what is unreadable is not known."""
+    if value is None or not (value.isdigit() and len(value) <= 15 and int(value) <= LATEST_MS):
+        return None
+    return int(value)

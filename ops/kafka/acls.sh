@@ -1,0 +1,44 @@
+#!/bin/sh
+# Gives Kafka's users of one environment the rights that docs/security.md lists, and no more:
+#
+#   acls.sh actual|exercise BOOTSTRAP ADMIN.PROPERTIES
+#
+# Users are named after environment and role, as in actual-worker. Giving a right twice is fine.
+# KAFKA_ACLS names the tool where it is not in the container's usual place.
+set -eu
+world=$1 bootstrap=$2 admin=$3
+tool=${KAFKA_ACLS:-/opt/kafka/bin/kafka-acls.sh}
+case $world in
+  actual) prefix= ;;
+  exercise) prefix=exercise. ;;
+  *) echo >&2 "acls.sh: neither actual nor exercise: $world" && exit 2 ;;
+esac
+
+# allow "ROLES" "OPERATIONS" KIND NAMES...: KIND is topic or group
+allow() {
+  roles=$1 operations=$2 kind=$3
+  shift 3
+  given=$*
+  set --
+  for role in $roles; do set -- "$@" --allow-principal "User:$world-$role"; done
+  for operation in $operations; do set -- "$@" --operation "$operation"; done
+  for name in $given; do set -- "$@" "--$kind" "$prefix$name"; done
+  "$tool" --bootstrap-server "$bootstrap" --command-config "$admin" --add "$@" > /dev/null
+}
+
+kept='tracks.checkpoint track.events.checkpoint'
+all="tracks crossings track.events alerts rejected $kept"
+# Each process looks at the topics when it starts.
+allow 'producer worker relay monitor' 'Describe DescribeConfigs' topic $all
+allow 'producer' 'Write' topic tracks
+allow 'producer monitor' 'Describe' group skyfence-worker skyfence-relay
+allow 'worker' 'Create' topic $all
+allow 'worker' 'Read' topic tracks track.events $kept
+allow 'worker' 'Write' topic crossings track.events alerts rejected $kept
+allow 'worker' 'Read' group skyfence-worker
+allow 'relay' 'Read' topic alerts
+allow 'relay' 'Write' topic rejected
+allow 'relay' 'Read' group skyfence-relay
+allow 'monitor' 'Read' topic track.events alerts rejected
+allow 'monitor' 'Write' topic alerts
+echo "the users of $world have their rights"

@@ -1,0 +1,64 @@
+"""``skyfence monitor``: watches the sources, lags and incidents of one environment."""
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from uuid import uuid4
+
+import click
+
+from consumers.monitor import Monitor
+from skyfence import logs, metrics
+from skyfence.alert import PlaceKind
+from skyfence.channels import ALLIANCE
+from skyfence.client import connect
+from skyfence.errors import UsageError
+from skyfence.files import load_policy, load_zones
+from skyfence.kafka import ensure_topics, pace_fetches
+from skyfence.policy import Policy
+from skyfence.settings import Settings, load
+from skyfence.status_store import StatusStore
+
+
+@click.command()
+def monitor() -> None:
+    """Keep `skyfence status`, and raise the alarm of a silent source (settings: SKYFENCE_…)."""
+    asyncio.run(_run(load()))
+
+
+async def _run(settings: Settings) -> None:
+    pace_fetches(settings)
+    policy, kinds = load_policy(settings.policy), _places(settings)
+    _check(policy, kinds)
+    await ensure_topics(settings)
+    store = StatusStore(await connect(settings), settings.environment, uuid4())
+    logs.configure("monitor", settings.environment)
+    metrics.serve(settings, "monitor")
+    running = asyncio.ensure_future(Monitor(settings, store, policy, kinds).run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
+    try:
+        await running
+    except asyncio.CancelledError:
+        pass  # told to stop
+    finally:
+        await store.close()
+
+
+def _places(settings: Settings) -> Mapping[str, PlaceKind]:
+    """Return the places that have operators: the alliance, its nations and their regions."""
+    kinds: dict[str, PlaceKind] = {ALLIANCE: "alliance"}
+    for zone in load_zones(settings.zones, settings.regions).zones:
+        if zone.is_region and zone.properties.nato:
+            kinds[zone.id] = "region"
+        elif zone.properties.nato:
+            kinds[zone.nation] = "nation"
+    return kinds
+
+
+def _check(policy: Policy, kinds: Mapping[str, PlaceKind]) -> None:
+    """Refuse a policy that would tell a place of which no zone is known."""
+    for name, source in policy.file.sources.items():
+        for place in source.watches or ():
+            if place not in kinds:
+                raise UsageError(f"policy: source {name} watches {place!r}, which is no member's")

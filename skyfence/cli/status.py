@@ -1,0 +1,95 @@
+"""``skyfence status``: how sources, partitions, rejected input and incidents are."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from skyfence.channels import Environment
+from skyfence.cli import runtime, view
+from skyfence.cli.recording import counted
+from skyfence.client import connect
+from skyfence.errors import UnavailableError
+from skyfence.settings import Settings
+from skyfence.status import PartitionLag, Status
+from skyfence.status_store import LEASE_MS, read_status
+from skyfence.times import format_time, to_ms
+
+# A monitor that has not looked for this long does not look any more.
+_STALE_S: Final = LEASE_MS / 1000
+_STYLES: Final = {"heard": "green", "silent": "bold red", "unjudged": "bold red", "ended": "dim"}
+
+
+@click.command()
+@click.option("--exercise", is_flag=True, help="Of exercises instead of the actual world.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def status(exercise: bool, as_json: bool) -> None:
+    """Show each source's age, lags, what was rejected, open incidents and the last alert.
+
+    Exits 3 if no monitor keeps the status up to date.
+    """
+    environment = Environment.EXERCISE if exercise else Environment.ACTUAL
+    found = asyncio.run(_read(runtime.reach(environment)))
+    if as_json:
+        click.echo(found.to_json())
+    else:
+        _show(Console(highlight=False), found)
+    age_s = time.time() - to_ms(found.as_of) / 1000
+    if age_s > _STALE_S:
+        raise UnavailableError(f"the status is {age_s:.0f} s old: is `skyfence monitor` running?")
+
+
+async def _read(settings: Settings) -> Status:
+    redis = await connect(settings)
+    try:
+        found = await read_status(redis, settings.environment)
+    finally:
+        await redis.aclose()
+    if found is None:
+        raise UnavailableError(
+            f"no status of {settings.environment} yet: is `skyfence monitor` running?"
+        )
+    return found
+
+
+def _show(console: Console, found: Status) -> None:
+    if found.environment is Environment.EXERCISE:
+        view.banner(console)
+    console.print(f"{found.environment}, as of {format_time(found.as_of)}")
+    console.print(_sources(found))
+    waiting = [lag for lag in found.lags if lag.messages]
+    if waiting:
+        console.print(_lags(waiting))
+    console.print(f"nothing waits in {counted(len(found.lags) - len(waiting), 'partition')}")
+    rejected = ", ".join(f"{name} {count}" for name, count in sorted(found.rejected.items()))
+    console.print(f"rejected: {rejected or 'nothing'}")
+    console.print(f"{counted(found.incidents_open, 'incident')} open")
+    last = found.last_alert
+    if last is None:
+        console.print("no alert yet")
+    else:
+        decided = format_time(last.decided)
+        console.print(f"last alert: {decided}, {last.message_type} to {last.place}, {last.event}")
+
+
+def _sources(found: Status) -> Table:
+    table = Table("source", "run", "state", "heard", "silent after", title="Sources")
+    for source in found.sources:
+        state = Text(source.state, style=_STYLES[source.state])
+        heard, limit = f"{source.age_s:.0f} s ago", f"{source.silent_after_s:g} s"
+        table.add_row(source.key, source.run, state, heard, limit)
+    return table
+
+
+def _lags(waiting: Sequence[PartitionLag]) -> Table:
+    """Return what waits, partition by partition."""
+    table = Table("topic", "partition", "messages", "up to when all is done", title="Waiting")
+    for lag in waiting:
+        done = "unknown" if lag.done_to is None else format_time(lag.done_to)
+        table.add_row(lag.topic, str(lag.partition), str(lag.messages), done)
+    return table

@@ -1,0 +1,132 @@
+"""Turns the settings into what clients of Kafka and Redis take: addresses, logins, certificates.
+
+The one place that reads password files and makes TLS contexts, so that no client is without them
+and none checks less. Certificates are always checked, host names included; there is no switch for
+that. Faust's own form of the same is in ``streams.transport``.
+"""
+
+import ssl
+from pathlib import Path
+from typing import Any, Literal, Never
+
+from pydantic import SecretStr
+
+from skyfence.errors import UsageError
+from skyfence.settings import PREFIX, Settings
+
+Server = Literal["kafka", "redis"]
+
+
+def kafka_options(settings: Settings) -> dict[str, Any]:
+    """Return what every aiokafka client is made with; raise ``UsageError`` for unusable files."""
+    protocol = settings.kafka_security_protocol
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap,
+        "security_protocol": protocol,
+    }
+    if protocol.endswith("SSL"):
+        options["ssl_context"] = _kafka_tls(settings)
+    if protocol.startswith("SASL"):
+        options["sasl_mechanism"] = settings.kafka_sasl_mechanism
+        options["sasl_plain_username"] = settings.kafka_user
+        options["sasl_plain_password"] = _password(settings, "kafka")
+    return options
+
+
+def redis_options(settings: Settings) -> dict[str, Any]:
+    """Return what a redis-py client takes beside the URL; raise ``UsageError`` likewise."""
+    options: dict[str, Any] = {}
+    if settings.redis_user is not None:
+        options["username"] = settings.redis_user
+    password = _password(settings, "redis")
+    if password is not None:
+        options["password"] = password
+    if settings.redis_url.startswith("rediss:"):
+        _redis_tls(settings)  # redis-py reads the files at each connection: fail in our words first
+        options |= {
+            "ssl_cert_reqs": "required",
+            "ssl_check_hostname": True,  # not the default of all its versions
+            "ssl_min_version": ssl.TLSVersion.TLSv1_2,
+        }
+        for option, path in (
+            ("ssl_ca_certs", settings.redis_ca_file),
+            ("ssl_certfile", settings.redis_certificate_file),
+            ("ssl_keyfile", settings.redis_key_file),
+        ):
+            if path is not None:
+                options[option] = str(path)
+    return options
+
+
+def _kafka_tls(settings: Settings) -> ssl.SSLContext:
+    return _tls(
+        "kafka",
+        settings.kafka_ca_file,
+        settings.kafka_certificate_file,
+        settings.kafka_key_file,
+    )
+
+
+def _redis_tls(settings: Settings) -> ssl.SSLContext:
+    return _tls(
+        "redis",
+        settings.redis_ca_file,
+        settings.redis_certificate_file,
+        settings.redis_key_file,
+    )
+
+
+def _tls(
+    server: Server, ca: Path | None, certificate: Path | None, key: Path | None
+) -> ssl.SSLContext:
+    """Return a context that checks certificates and host names (Python's default)."""
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise _unusable(server, "ca_file", ca, error) from None
+    if certificate is not None and key is not None:
+        for name, path in (("certificate_file", certificate), ("key_file", key)):
+            _read(server, name, path)  # load_cert_chain does not say which of the two is wrong
+        try:
+            context.load_cert_chain(certificate, key, password=_refuse_passphrase)
+        except (OSError, ValueError) as error:
+            both = f"{PREFIX}{server.upper()}_CERTIFICATE_FILE and _KEY_FILE"
+            raise UsageError(f"{both}: {certificate} with {key}: {_reason(error)}") from None
+    return context
+
+
+def _refuse_passphrase() -> Never:
+    raise ValueError("the key has a passphrase, which nobody is there to type")
+
+
+def _password(settings: Settings, server: Server) -> str | None:
+    """Return a server's password, given itself or in a file as container engines give secrets."""
+    given: SecretStr | None = getattr(settings, f"{server}_password")
+    path: Path | None = getattr(settings, f"{server}_password_file")
+    if path is None:
+        return None if given is None else given.get_secret_value()
+    password = _read(server, "password_file", path).rstrip("\r\n")
+    if not password:
+        raise UsageError(f"{PREFIX}{server.upper()}_PASSWORD_FILE: {path} is empty")
+    return password
+
+
+def _read(server: Server, name: str, path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, ValueError) as error:
+        raise _unusable(server, name, path, error) from None
+
+
+def _unusable(server: Server, name: str, path: Path | None, error: Exception) -> UsageError:
+    reason = "is not text" if isinstance(error, UnicodeDecodeError) else _reason(error)
+    return UsageError(f"{PREFIX}{server.upper()}_{name.upper()}: {path}: {reason}")
+
+
+def _reason(error: Exception) -> str:
+    """Return why a file cannot be used; OpenSSL's words name its library and a source line."""
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "not usable").replace("_", " ").lower()
+    if isinstance(error, OSError):
+        return (error.strerror or "not readable").lower()
+    return str(error)

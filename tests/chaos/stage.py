@@ -1,0 +1,94 @@
+"""The pipeline of a fault run, as processes that can be killed one by one and started again."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faults import Victim
+from proc import Processes
+from redis.exceptions import RedisError
+
+from skyfence.cli import embedded
+from skyfence.client import connect
+from skyfence.errors import SkyfenceError, UnavailableError
+from skyfence.settings import Settings
+
+_LONGEST_S = 120.0
+_LOOK_AGAIN_S = 0.05
+
+
+@dataclass
+class Running:
+    """One process: what starts it, and the one that runs now."""
+
+    name: str
+    begin: Callable[[], subprocess.Popen[bytes]]
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        """Start it."""
+        self.process = self.begin()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send its whole group a signal; wait for its end if that is what it means."""
+        os.killpg(self.process.pid, number)
+        if number == signal.SIGKILL:
+            self.process.wait()
+
+    def victim(self, back: Callable[[], Awaitable[None]]) -> Victim:
+        """Return it as something that can die."""
+        return Victim(
+            self.name,
+            kill=lambda: self.send(signal.SIGKILL),
+            start=self.start,
+            back=back,
+            pause=lambda: self.send(signal.SIGSTOP),
+            go_on=lambda: self.send(signal.SIGCONT),
+        )
+
+
+async def until(answers: Callable[[], Awaitable[None]]) -> None:
+    """Return when something answers."""
+    async with asyncio.timeout(_LONGEST_S):
+        while True:
+            try:
+                await answers()
+            except (SkyfenceError, RedisError, OSError):
+                await asyncio.sleep(_LOOK_AGAIN_S)
+            else:
+                return
+
+
+def redis_of(processes: Processes, folder: Path, settings: Settings) -> tuple[Running, Victim]:
+    """Return the Redis of the settings, which keeps everything on disk at once."""
+    port = int(settings.redis_url.rsplit(":", 1)[1].split("/")[0])
+    assert settings.redis_password is not None
+    server = embedded.valkey(port, folder, settings.redis_password, None)
+    running = Running("redis", lambda: processes.start(*server.command.arguments))
+
+    async def answers() -> None:
+        await (await connect(settings)).aclose()
+
+    return running, running.victim(lambda: until(answers))
+
+
+def edges_of(processes: Processes, settings: Settings, workers: int) -> list[Running]:
+    """Return the workers, each with a slot of its own, and the relay."""
+
+    def begin(name: str, slot: int) -> Callable[[], subprocess.Popen[bytes]]:
+        own = settings.model_copy(update={"worker_slot": slot})
+        return lambda: processes.skyfence(own, name)
+
+    found = [Running(f"worker-{slot}", begin("worker", slot)) for slot in range(workers)]
+    return [*found, Running("relay", begin("relay", 0))]
+
+
+async def alive(running: Running) -> None:
+    """Return if a process still runs a moment after its start, for who does not answer."""
+    await asyncio.sleep(_LOOK_AGAIN_S)
+    if running.process.poll() is not None:
+        raise UnavailableError(f"{running.name} ended with {running.process.returncode}")

@@ -1,0 +1,37 @@
+"""What the tests of the whole pipeline share, whichever broker it runs on."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from proc import Processes
+
+from skyfence.settings import Settings
+
+# A busy machine is no failure: no test asserts how long it took.
+hypothesis.settings.register_profile("skyfence", deadline=None)
+hypothesis.settings.load_profile("skyfence")
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    """Yield a place to start processes from."""
+    started = Processes(tmp_path)
+    try:
+        yield started
+    finally:
+        started.end()
+
+
+@pytest.fixture
+def zones_file() -> Path:
+    """Return a zone file with two members (AA, BB), their regions, and a stranger (XX)."""
+    return Path(__file__).parent / "integration" / "zones.geojson"
+
+
+@pytest.fixture
+def edges(processes: Processes, settings: Settings) -> Callable[[], list[subprocess.Popen[bytes]]]:
+    """Return a function that starts a worker and a relay."""
+    return lambda: [processes.skyfence(settings, name) for name in ("worker", "relay")]

@@ -1,0 +1,337 @@
+"""A Valkey that demands a user, behind TLS that demands a certificate: who gets in, to do what.
+
+The wheel's Valkey has no TLS of its own, so it listens on a Unix socket behind a TLS terminator.
+
+    client ── TLS ──▶ terminator (this process) ──▶ unix socket ──▶ valkey with ops/valkey/users.acl
+"""
+
+import asyncio
+import hashlib
+import re
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from proc import Processes
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
+from talk import entry
+
+from consumers.redis_channels import RedisChannels
+from skyfence.alert import AlertMessage, Timeline
+from skyfence.channels import (
+    Environment,
+    operators_channel,
+    operators_pattern,
+    status_key,
+    stream_key,
+)
+from skyfence.cli import embedded
+from skyfence.client import AlertFeed, connect
+from skyfence.engine import Engine
+from skyfence.errors import SkyfenceError, UnavailableError, UsageError
+from skyfence.files import load_zones
+from skyfence.playback import Packer, play
+from skyfence.report import Report
+from skyfence.security import redis_options
+from skyfence.settings import Settings, check
+from skyfence.status_store import read_status
+
+pytestmark = pytest.mark.integration
+
+USERS = (Path(__file__).parents[2] / "ops" / "valkey" / "users.acl").read_text()
+each_environment = pytest.mark.parametrize("environment", list(Environment))
+A_CHANNEL = operators_channel(Environment.ACTUAL, "AA")
+
+A_STREAM = stream_key(Environment.ACTUAL, "AA")
+A_STATUS = status_key(Environment.ACTUAL)
+# What nobody of the exercise may do.
+ATTEMPTS: dict[str, Callable[[Redis], Any]] = {
+    "publish": lambda redis: redis.publish(A_CHANNEL, "x"),
+    "read a step": lambda redis: redis.get("steps:AA:1"),
+    "write a step": lambda redis: redis.set("steps:AA:1", "9"),
+    "read a stream": lambda redis: redis.xread({A_STREAM: "0"}),
+    "write a stream": lambda redis: redis.xadd(A_STREAM, {"message": "x"}),
+    "read the status": lambda redis: redis.hgetall(A_STATUS),
+    "write the status": lambda redis: redis.hset(A_STATUS, "a", "b"),
+    "read the configuration": lambda redis: redis.config_get("*"),
+    "read the users": lambda redis: redis.acl_list(),
+    "delete everything": lambda redis: redis.flushall(),
+}
+
+
+def password_of(user: str) -> str:
+    """Return a user's password, which no message may show."""
+    return f"hunter2-{user}"
+
+
+@dataclass(frozen=True)
+class Secured:
+    """A Valkey behind TLS, and the certificates that it knows."""
+
+    port: int
+    folder: Path
+    environment: Environment = Environment.EXERCISE
+
+    def settings(
+        self, role: str, environment: Environment | None = None, **more: object
+    ) -> Settings:
+        """Return the settings of a role in an environment, its password in a file."""
+        environment = environment or self.environment
+        user = f"{environment}-{role}"
+        secret = self.folder / f"{user}.txt"
+        secret.write_text(password_of(user) + "\n")
+        given: dict[str, object] = {
+            "environment": environment,
+            "redis_url": f"rediss://localhost:{self.port}/0",
+            "redis_user": user,
+            "redis_password_file": secret,
+            "redis_ca_file": self.folder / "ca.pem",
+            "redis_certificate_file": self.folder / "client.pem",
+            "redis_key_file": self.folder / "client.key",
+        }
+        made = Settings.model_construct(**(given | more))
+        check(made)
+        return made
+
+
+def certificates(folder: Path) -> ssl.SSLContext:
+    """Write an authority's and a client's certificate; return the server's side of TLS."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    trustme.CA().cert_pem.write_to_path(folder / "stranger-ca.pem")
+    client = authority.issue_cert("client.example")
+    client.private_key_pem.write_to_path(folder / "client.key")
+    client.cert_chain_pems[0].write_to_path(folder / "client.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.configure_trust(context)
+    return context
+
+
+@pytest.fixture
+def socket_path(processes: Processes, tmp_path: Path) -> Iterator[Path]:
+    """Yield the socket of a Valkey that knows the users of ops/valkey/users.acl."""
+    users = tmp_path / "users.acl"
+    users.write_text(
+        re.sub(
+            r"#\{(.+?)\}",
+            lambda found: "#" + hashlib.sha256(password_of(found[1]).encode()).hexdigest(),
+            USERS,
+        )
+    )
+    with tempfile.TemporaryDirectory() as short:  # a socket's path has 100 characters at most
+        path = Path(short) / "valkey"
+        processes.start(
+            embedded.valkey_binary(), "--port", "0", "--unixsocket", str(path),
+            "--aclfile", str(users), "--dir", str(tmp_path),
+        )  # fmt: skip
+        yield path
+
+
+@pytest.fixture
+async def secured(socket_path: Path, tmp_path: Path) -> AsyncIterator[Secured]:
+    """Yield a Valkey that demands TLS, certificates and users."""
+    async with terminator(socket_path, certificates(tmp_path)) as port:
+        made = Secured(port, tmp_path)
+        async with asyncio.timeout(20):
+            while not await answers(made):
+                pass
+        yield made
+
+
+async def answers(secured: Secured) -> bool:
+    """Tell whether it is up."""
+    try:
+        await (await connect(secured.settings("relay"))).aclose()
+    except UnavailableError:
+        return False
+    return True
+
+
+@asynccontextmanager
+async def terminator(target: Path, tls: ssl.SSLContext) -> AsyncIterator[int]:
+    """Run a TLS server that hands everything on; yield its port."""
+    running: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        running.add(task)
+        try:
+            inner, outer = await asyncio.open_unix_connection(target)
+        except OSError:  # not up yet
+            writer.close()
+            return
+        try:
+            await asyncio.gather(copied(reader, outer), copied(inner, writer))
+        finally:
+            outer.close()
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Hand on bytes until there are no more."""
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:  # one side is gone: so is the other
+        pass
+    writer.close()
+
+
+def message(zones_file: Path, environment: Environment) -> AlertMessage:
+    """Return an alert for AA."""
+    engine, packer = Engine(load_zones(zones_file)), Packer("run-1")
+    reports = [Report.model_validate(one) for one in entry("T1")]
+    frames = [frame for item in play(reports) for frame in packer.add(item)]
+    alerts = [alert for frame in frames for alert in engine.take(frame).alerts]
+    found = next(one for one in alerts if one.place == "AA")
+    alert = found.model_copy(update={"channel": operators_channel(environment, "AA")})
+    return AlertMessage(alert=alert, timeline=Timeline())
+
+
+async def refusal(settings: Settings, kind: type[SkyfenceError]) -> str:
+    """Return the one line that a connection ends with."""
+    with pytest.raises(kind) as caught:
+        await connect(settings)
+    text = str(caught.value)
+    assert "hunter2" not in text
+    assert "hunter2" not in repr(settings)
+    assert "\n" not in text
+    return text
+
+
+@each_environment
+async def test_relay_and_operator_do_their_work(
+    secured: Secured, zones_file: Path, environment: Environment
+) -> None:
+    """Over TLS, a relay's user publishes and an operator's receives, and neither needs more."""
+    sent = message(zones_file, environment)
+    alert = sent.alert
+    sink = await RedisChannels.open(secured.settings("relay", environment))
+    redis = await connect(secured.settings("operator", environment))
+    async with AlertFeed(redis, [alert.channel], [operators_pattern(environment)]) as feed:
+        assert await sink.deliver(sent) == 2
+        async with asyncio.timeout(20):
+            received = await anext(aiter(feed))
+    await sink.close()
+    assert received.alert == alert
+    redis = await connect(secured.settings("operator", environment))
+    assert await read_status(redis, environment) is None
+    [[_, kept]] = await redis.xread({stream_key(environment, "AA"): "0"})
+    assert [fields[b"message"] for _, fields in kept] == [received.to_json()]
+    await redis.aclose()
+
+
+async def test_a_wrong_password_is_one_line_without_it(secured: Secured) -> None:
+    """A wrong password is refused at once, naming the user and never the password."""
+    wrong = secured.settings(
+        "relay", redis_password_file=None, redis_password=SecretStr("hunter2-wrong")
+    )
+    where = f"localhost:{secured.port}/0"
+    assert await refusal(wrong, UsageError) == (
+        f"redis at {where} refused user exercise-relay: invalid username-password pair or "
+        "user is disabled"
+    )
+
+
+async def test_who_gives_no_user_is_refused(secured: Secured) -> None:
+    """The default user, which has no password elsewhere, has no access."""
+    anonymous = secured.settings("relay", redis_user=None, redis_password_file=None)
+    assert "refused user default" in await refusal(anonymous, UsageError)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"redis_ca_file": "stranger-ca.pem"}, "CERTIFICATE_VERIFY_FAILED"),
+        ({"redis_url": "rediss://127.0.0.1:{port}/0"}, "CERTIFICATE_VERIFY_FAILED"),
+        ({"redis_certificate_file": None, "redis_key_file": None}, ""),
+    ],
+    ids=["another authority", "another host name", "no certificate of one's own"],
+)
+async def test_certificates_are_checked_on_both_sides(
+    secured: Secured, change: dict[str, str | None], reason: str
+) -> None:
+    """A server of another authority or name is not believed, and it believes no stranger."""
+    more: dict[str, object] = {
+        name: secured.folder / value if value and name.endswith("file") else value
+        for name, value in change.items()
+    }
+    if "redis_url" in more:
+        more["redis_url"] = str(more["redis_url"]).format(port=secured.port)
+    said = await refusal(secured.settings("relay", **more), UnavailableError)
+    assert said.startswith("redis at ")
+    assert reason in said
+
+
+@each_environment
+async def test_a_relay_of_the_other_world_does_not_start(
+    secured: Secured, environment: Environment
+) -> None:
+    """A relay with the other environment's user is refused at its start, not by its first alert."""
+    other = next(one for one in Environment if one is not environment)
+    user = secured.settings("relay", other)
+    mixed = secured.settings(
+        "relay", redis_user=user.redis_user, redis_password_file=user.redis_password_file
+    ).model_copy(update={"environment": environment})
+    with pytest.raises(UsageError, match=f"redis user {other}-relay may not publish alerts"):
+        await RedisChannels.open(mixed)
+
+
+async def test_an_operator_is_no_relay(secured: Secured) -> None:
+    """An operator's user cannot serve as a relay's."""
+    with pytest.raises(UsageError, match="redis user exercise-operator may not publish alerts"):
+        await RedisChannels.open(secured.settings("operator"))
+
+
+@pytest.mark.parametrize(
+    "names", [([A_CHANNEL], []), ([], [operators_pattern(Environment.ACTUAL)])]
+)
+async def test_an_exercise_operator_hears_no_actual_alert(
+    secured: Secured, names: tuple[list[str], list[str]]
+) -> None:
+    """An exercise user cannot subscribe to an actual channel, nor to their pattern."""
+    redis = await connect(secured.settings("operator"))
+    with pytest.raises(UsageError, match=r"this user may not subscribe to alerts:"):
+        await AlertFeed(redis, *names).__aenter__()
+
+
+@pytest.mark.parametrize("role", ["relay", "monitor", "operator"])
+@pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS)
+async def test_an_exercise_user_reaches_nothing_actual(
+    secured: Secured, role: str, attempt: Callable[[Redis], Any]
+) -> None:
+    """No user of the exercise publishes, reads or writes what is actual, nor administers."""
+    redis = await connect(secured.settings(role))
+    with pytest.raises(NoPermissionError):
+        await attempt(redis)
+    await redis.aclose()
+
+
+async def test_a_client_does_not_show_its_password(secured: Secured) -> None:
+    """What redis-py is given holds the password, and what it says of itself does not."""
+    settings = secured.settings("relay")
+    assert redis_options(settings)["password"] == password_of("exercise-relay")
+    redis = await connect(settings)
+    assert "hunter2" not in repr(redis)
+    await redis.aclose()

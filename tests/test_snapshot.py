@@ -1,0 +1,166 @@
+"""What a checkpoint holds: who goes on from it says what would have been said without a stop."""
+
+from collections.abc import Iterator
+from random import Random
+
+import msgspec
+import pytest
+from builders import (
+    airspace,
+    beat,
+    clock,
+    flight,
+    on_from,
+    packed,
+    recorded_world,
+    seen,
+    track_event,
+    zone,
+)
+
+from skyfence import ledger
+from skyfence.airspace import Airspace
+from skyfence.book import IncidentBook
+from skyfence.channels import Environment
+from skyfence.errors import InputError
+from skyfence.files import default_file, read_recording
+from skyfence.frame import Frame
+from skyfence.playback import Packer, play
+from skyfence.policy import Policy, PolicyFile, SourceRules
+from skyfence.snapshot import FORMAT, restore_snapshot, take_snapshot
+from skyfence.tracking import Tracker
+
+EXERCISE = Environment.EXERCISE
+NAMES = ("latvia-2024-09-07", "romania-2024-09-08")
+WORLD = airspace(
+    zone("AA", (27.0, 56.0, 28.0, 56.5)),
+    zone("XX", (26.0, 56.0, 27.0, 56.5), nato=False),
+    zone("AA-1", (27.0, 56.0, 28.0, 56.5), kind="region", country="AA"),
+)
+
+
+def frames_of(name: str) -> Iterator[Frame]:
+    """Yield a recording's frames, a second of its reports in each."""
+    packer = Packer(name)
+    lines = read_recording(str(default_file("recordings", f"{name}.jsonl")))
+    items = play(line.report for line in lines if line.report is not None)
+    return (frame for item in items for frame in packer.add(item))
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Airspace:
+    return Airspace(recorded_world())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("seed", range(2))
+def test_a_restart_anywhere_changes_nothing(name: str, seed: int, recorded: Airspace) -> None:
+    """Tracker and book begun anew from their bytes at random frames say the same, byte for byte."""
+    draw = Random(seed)
+    names = {zone.id: zone.id for zone in recorded.zones}
+
+    def judge(restarts: float) -> list[bytes]:
+        tracker, book = Tracker(recorded, EXERCISE), IncidentBook(EXERCISE, names)
+        said: list[bytes] = []
+        for frame in frames_of(name):
+            facts = tracker.take(frame)
+            said += [one.to_json() for one in facts.crossings]
+            for event in facts.events:
+                said += [one.to_json() for one in book.take(event)]
+            if draw.random() < restarts:
+                state, pages = take_snapshot(tracker), ledger.pack(book.ledger)
+                tracker, book = Tracker(recorded, EXERCISE), IncidentBook(EXERCISE, names)
+                restore_snapshot(tracker, state)
+                book.ledger = ledger.unpack(pages)
+                assert take_snapshot(tracker) == state
+                assert ledger.pack(book.ledger) == pages
+        return said
+
+    undisturbed = judge(0.0)
+    assert len(undisturbed) > 50
+    assert judge(0.05) == undisturbed
+
+
+def test_reports_that_wait_for_late_ones_are_kept() -> None:
+    """A source that may be late has reports in hand: they are judged after a restart as before."""
+    policy = Policy(PolicyFile(version="v", sources={"radar": SourceRules(lateness_ms=40_000)}))
+    frames = [packed(one) for one in reversed(flight(0, 26.99, 90.0, reports=9))]
+
+    def judge(stop_after: int) -> list[object]:
+        tracker, found = Tracker(WORLD, EXERCISE, policy), []
+        for number, frame in enumerate([*frames, beat(600)]):
+            found += tracker.take(frame).events
+            if number == stop_after:
+                state = take_snapshot(tracker)
+                tracker = Tracker(WORLD, EXERCISE, policy)
+                restore_snapshot(tracker, state)
+        return found
+
+    assert [event.kind for event in judge(-1)].count("entered") == 1
+    assert judge(5) == judge(-1)
+
+
+def test_a_stray_report_waits_for_the_next_across_a_restart() -> None:
+    """What nothing can have flown to is held back; the report after the restart decides."""
+    out = flight(0, 26.9, 90.0, reports=5)
+    stray = seen(20, 29.0)
+    tracker = Tracker(WORLD, EXERCISE)
+    tracker.take(packed(*out, stray))
+    again = Tracker(WORLD, EXERCISE)
+    restore_snapshot(again, take_snapshot(tracker))
+    then = packed(seen(24, 29.001), seen(28, 29.002))
+    assert again.take(then).crossings == tracker.take(then).crossings
+
+
+def test_other_zones_do_not_end_a_story() -> None:
+    """With a new edition of the zones a track is where it was, and its all-clear still comes."""
+    out = flight(0, 26.95, 90.0, reports=30)
+    tracker = Tracker(WORLD, EXERCISE)
+    tracker.take(packed(*out))
+    moved = airspace(
+        zone("NEW", (10.0, 50.0, 11.0, 51.0)),
+        zone("XX", (26.0, 56.0, 27.0, 56.5), nato=False),
+        zone("AA", (27.0, 56.0, 28.0, 56.5)),
+        zone("AA-1", (27.0, 56.0, 28.0, 56.5), kind="region", country="AA"),
+    )
+    again = Tracker(moved, EXERCISE)
+    restore_snapshot(again, take_snapshot(tracker))
+    facts = again.take(packed(*on_from(out, 270.0, 60)))
+    kinds = [event.kind for event in [*facts.events, *again.take(beat(1_000)).events]]
+    assert [kind for kind in kinds if kind in ("exited", "cleared")] == ["exited", "cleared"]
+    assert {found.zone for found in facts.crossings} == {"AA", "AA-1", "XX"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00",
+        msgspec.msgpack.encode({}),
+        msgspec.msgpack.encode([FORMAT + 1, "v", [], []]),
+        msgspec.msgpack.encode([FORMAT, "v", [], [["run", "radar", 0, 0, 0, [], [], b"no Arrow"]]]),
+    ],
+)
+def test_what_is_no_snapshot_is_refused(data: bytes) -> None:
+    """Bytes of another form are named as such, and the tracker still remembers nothing."""
+    tracker = Tracker(WORLD, EXERCISE)
+    with pytest.raises(InputError, match="snapshot of format"):
+        restore_snapshot(tracker, data)
+    assert tracker.sources == {}
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"format":2,"open":[],"runs":[],"closed":[]}'])
+def test_what_is_no_ledger_is_refused(data: bytes) -> None:
+    """The same of the incident book's."""
+    with pytest.raises(InputError, match="ledger of format"):
+        ledger.unpack(data)
+
+
+def test_runs_that_have_ended_are_not_kept_for_ever() -> None:
+    """A worker that sees thousands of replays remembers the last hundred of them."""
+    book = IncidentBook(EXERCISE, {})
+    for number in range(300):
+        given = clock(track_event("entered", 1).time, last=True)
+        book.take(given.model_copy(update={"run": f"run-{number}"}))
+    assert len(book.ledger.runs) == 100
+    assert "run-299" in book.ledger.runs

@@ -1,0 +1,118 @@
+"""The status: what is counted, what is remembered, and its form as a Redis hash."""
+
+from datetime import timedelta
+
+import pytest
+from builders import T0, T0_MS, track_event
+
+from skyfence.book import IncidentBook
+from skyfence.channels import Environment
+from skyfence.feeds import Feeds
+from skyfence.policy import Policy
+from skyfence.rejected import Rejected
+from skyfence.status import Memory, PartitionLag, Tally, from_hash, to_hash
+from skyfence.times import from_ms
+from skyfence.track_event import SourceClock
+
+WORLD = Environment.EXERCISE
+LAG = PartitionLag(group="g", topic="exercise.tracks", partition=3, messages=7, done_to=T0)
+
+
+def some_feeds() -> Feeds:
+    found = Feeds(WORLD, Policy(), {"NATO": "alliance", "AA": "nation"})
+    found.hear(SourceClock(run="live", key="radar/a", time=T0), T0_MS, 3)
+    return found
+
+
+def bad(reason: str) -> Rejected:
+    return Rejected(
+        reason=reason,
+        topic="exercise.tracks",
+        partition=0,
+        offset=0,
+        received=T0,
+        size_bytes=0,
+        excerpt_base64="",
+    )
+
+
+def test_incidents_are_counted_from_alerts() -> None:
+    """An incident is open from its first alert until one says it is closed, whoever it is for."""
+    book, tally = IncidentBook(WORLD, {}), Tally(Memory())
+    for number, kind in enumerate(("entered", "confirmed", "exited", "cleared"), 1):
+        for alert in book.take(track_event(kind, number)):
+            tally.take_alert(alert, T0_MS)
+        status = tally.status(WORLD, T0_MS, some_feeds(), ())
+        assert status.incidents_open == len(book.open) == (kind != "cleared")
+    assert status.last_alert is not None
+    assert status.last_alert.message_type == "Cancel"
+
+
+def test_an_incident_without_a_word_for_a_day_is_dropped() -> None:
+    """An incident whose end was lost does not count for ever."""
+    tally = Tally(Memory())
+    for alert in IncidentBook(WORLD, {}).take(track_event("entered", 1)):
+        tally.take_alert(alert, T0_MS)
+    day_ms = 24 * 3_600_000
+    assert tally.status(WORLD, T0_MS + day_ms, some_feeds(), ()).incidents_open == 1
+    assert tally.status(WORLD, T0_MS + day_ms + 1, some_feeds(), ()).incidents_open == 0
+
+
+def test_a_feed_alarm_is_no_incident() -> None:
+    """The last alert may be a feed alarm, and no incident is open because of it."""
+    watched, tally = some_feeds(), Tally(Memory())
+    watched.judge(T0_MS + 100_000, T0_MS, {3: T0_MS + 100_000})
+    for alarm in watched.untold():
+        tally.take_alert(alarm, T0_MS + 100_000)
+    status = tally.status(WORLD, T0_MS + 100_000, watched, ())
+    assert status.incidents_open == 0
+    assert status.last_alert is not None
+    assert status.last_alert.event == "sensor feed silent"
+    assert [source.state for source in status.sources] == ["silent"]
+
+
+def test_what_is_remembered_goes_on() -> None:
+    """A tally made from another's memory, through JSON, counts on from there."""
+    first = Tally(Memory())
+    first.take_rejected(bad("lat: too large, got 91"))
+    first.take_rejected(bad("message has no key"))
+    memory = first.memory(some_feeds(), {"exercise.rejected": {0: 2}})
+    stored = Memory.model_validate_json(memory.to_json())
+    assert stored == memory
+    second = Tally(stored)
+    second.take_rejected(bad("lon: too large, got 181"))
+    status = second.status(WORLD, T0_MS, some_feeds(), ())
+    assert status.rejected == {"field": 2, "key": 1}
+
+
+def test_the_hash_and_back() -> None:
+    """A status written as a hash is read back the same; its field names are the documented ones."""
+    tally = Tally(Memory())
+    for alert in IncidentBook(WORLD, {}).take(track_event("entered", 1)):
+        tally.take_alert(alert, T0_MS)
+    tally.take_rejected(bad("unreadable json: x"))
+    now_ms = T0_MS + 4_500
+    status = tally.status(WORLD, now_ms, some_feeds(), (LAG,))
+    fields = to_hash(status)
+    assert set(fields) == {
+        "environment",
+        "as_of",
+        "rejected",
+        "incidents_open",
+        "last_alert",
+        "source:live:radar/a",
+        "lag:exercise.tracks:3",
+    }
+    assert from_hash(fields) == status
+    [source] = status.sources
+    assert (source.age_s, source.partition, source.silent_after_s) == (4.5, 3, 60)
+    assert status.as_of == from_ms(now_ms) == T0 + timedelta(seconds=4.5)
+
+
+@pytest.mark.parametrize("field", ["environment", "as_of", "rejected", "incidents_open"])
+def test_half_a_hash_is_no_status(field: str) -> None:
+    """A hash that lacks a field is refused rather than read as if all were well."""
+    fields = to_hash(Tally(Memory()).status(WORLD, T0_MS, some_feeds(), ()))
+    del fields[field]
+    with pytest.raises(KeyError):
+        from_hash(fields)
