@@ -22,6 +22,7 @@ from aiokafka.errors import (
     SaslAuthenticationFailed,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
     UnsupportedSaslMechanismError,
     for_code,
 )
@@ -163,6 +164,8 @@ async def _check_insync(settings: Settings, admin: AIOKafkaAdminClient, names: l
     asked = [ConfigResource(ConfigResourceType.TOPIC, name, {_MIN_INSYNC: None}) for name in names]
     for answer in await admin.describe_configs(asked):
         for code, _, _, name, entries in answer.resources:
+            if for_code(code) is UnknownTopicOrPartitionError:  # not heard of yet: tried again
+                raise UnavailableError(f"kafka does not know topic {name} everywhere yet")
             if code:
                 raise UsageError(
                     f"the configuration of topic {name} cannot be read: {for_code(code).__name__}"
