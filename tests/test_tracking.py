@@ -13,7 +13,6 @@ from skyfence.frame import Frame, frame_of
 from skyfence.geodesy import distance_m
 from skyfence.policy import Policy, PolicyFile, SourceRules
 from skyfence.report import Report
-from skyfence.rules import Rules
 from skyfence.track_event import SourceClock, TrackEvent
 from skyfence.tracking import Tracker
 
@@ -33,10 +32,10 @@ def tracker(space: Airspace = AA, policy: Policy | None = None) -> Tracker:
 def judge(*items: Report | Frame, by: Tracker | None = None) -> Facts:
     """Judge each item as a frame of its own; return all that happened."""
     by = by or tracker()
-    all_told = Facts(Environment.EXERCISE, AA, Rules(), Policy())
+    all_told = by.nothing()
     for item in items:
         facts = by.take(packed(item) if isinstance(item, Report) else item)
-        all_told.crossings += facts.crossings
+        all_told.found += facts.found
         all_told.events += facts.events
         all_told.reports += facts.reports
         all_told.late += facts.late
