@@ -118,9 +118,8 @@ class Facts:
 
 def _crossing(environment: Environment, airspace: Airspace, found: Found) -> Crossing:
     zone = airspace.zones[found.area]
-    names = (environment, found.run, found.source, found.track_id, found.first_ms)
     return Crossing(
-        crossing_id=derive("crossing", *names, found.number),
+        crossing_id=derive("crossing", *_names(environment, found), found.number),
         kind=found.kind,
         zone=zone.id,
         zone_kind=zone.properties.kind,
@@ -167,6 +166,6 @@ def _situation(story: Story) -> dict[str, Any]:
     }
 
 
-def _names(environment: Environment, track: TrackState) -> tuple[str | int, ...]:
+def _names(environment: Environment, track: TrackState | Found) -> tuple[str | int, ...]:
     """Return what identifies a track's life: its names and when it was first seen."""
     return (environment, track.run, track.source, track.track_id, track.first_ms)

@@ -11,7 +11,6 @@ floor, or is there when the zone becomes valid, enters like one that crosses the
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
 
 import numpy as np
 
@@ -19,10 +18,6 @@ from skyfence.airspace import Airspace
 from skyfence.geodesy import Leg
 from skyfence.limits import Profile, Side, both
 from skyfence.plain import Cuts
-
-# Both ends of a leg: lon, lat, lon, lat.
-Ends = tuple[float, float, float, float]
-_NOTHING: Final[Mapping[Ends, Cuts | None]] = {}
 
 
 @dataclass(frozen=True, order=True)
@@ -41,14 +36,10 @@ def path_transitions(
     legs: Sequence[Leg],
     inside: set[int],
     profile: Profile | None = None,
-    known: Mapping[Ends, Cuts | None] = _NOTHING,
 ) -> list[Transition]:
-    """Return the transitions along all legs of a segment, in order; see ``leg_transitions``.
-
-    ``known`` holds plain cuts of legs that were looked at before, many at once.
-    """
+    """Return the transitions along all legs of a segment, in order; see ``leg_transitions``."""
     limits = frozenset() if profile is None else airspace.limits.keys()
-    cuts = _cuts_of(airspace, legs, known)
+    cuts = _cuts_of(airspace, legs)
     plain = {
         number: one
         for number, (leg, one) in enumerate(zip(legs, cuts, strict=True))
@@ -72,15 +63,11 @@ def _meets_limits(airspace: Airspace, leg: Leg, cuts: Cuts) -> bool:
     return not airspace.limits.keys().isdisjoint({*held, *(area for _, area in cuts)})
 
 
-def _cuts_of(
-    airspace: Airspace, legs: Sequence[Leg], known: Mapping[Ends, Cuts | None]
-) -> list[Cuts | None]:
-    """Return what is cut plainly on each leg, as far as that is known or asked for together."""
-    ends = [(leg.lon0, leg.lat0, leg.lon1, leg.lat1) for leg in legs]
-    if any(one not in known for one in ends):
-        cuts = airspace.plain_cuts(np.array(ends))
-        return [None if leg.wraps else one for leg, one in zip(legs, cuts, strict=True)]
-    return [known[one] for one in ends]
+def _cuts_of(airspace: Airspace, legs: Sequence[Leg]) -> list[Cuts | None]:
+    """Return what is cut plainly on each leg, None where one must be looked at closer."""
+    ends = np.array([(leg.lon0, leg.lat0, leg.lon1, leg.lat1) for leg in legs])
+    cuts = airspace.plain_cuts(ends.reshape(-1, 4))
+    return [None if leg.wraps else one for leg, one in zip(legs, cuts, strict=True)]
 
 
 def _plain_transitions(leg: Leg, cuts: Cuts, inside: set[int]) -> list[Transition]:

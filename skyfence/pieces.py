@@ -35,14 +35,6 @@ class Pieces:
         self._starts = np.cumsum(self._counts) - self._counts
         self.segment_owners = np.repeat(self.owners, self._counts)
 
-    def near(self, low: Floats, high: Floats) -> tuple[Indices, Indices]:
-        """Return the pieces whose boxes meet boxes, given by two corners (n, 2).
-
-        As pairs: the box, ascending, and the piece.
-        """
-        box, piece = self.tree.query(shapely.box(*low.T, *high.T))
-        return box, piece
-
     def segments_of(self, pieces: Indices) -> tuple[Indices, Indices]:
         """Return the segments of some pieces: which of the pieces, and the segment."""
         counts = self._counts[pieces]
@@ -53,9 +45,9 @@ class Pieces:
     def segments_near(self, low: Floats, high: Floats) -> tuple[Indices, Indices]:
         """Return the segments near boxes, as pairs: the box, ascending, and the segment.
 
-        All that meet a box are among them.
+        Boxes are given by two corners (n, 2). All segments that meet a box are among them.
         """
-        box, piece = self.near(low, high)
+        box, piece = self.tree.query(shapely.box(*low.T, *high.T))
         nth, segment = self.segments_of(piece)
         return box[nth], segment
 

@@ -11,7 +11,7 @@ it is: a test compares the two.
 Does not judge (``tracking``) and knows no exception of its own: what is in doubt is judged.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -89,19 +89,36 @@ class Quiet:
         track.sight = Sight.of(self._columns["frame"][slot], row)
         self._columns["row"][slot], self._columns["frame"][slot] = -1, None
 
-    def save(self, *tracks: TrackState) -> None:
-        """Take in tracks that were judged, and whether they must be again with every report."""
-        sights = [track.sight for track in tracks]
-        slots = [self._slot_of(track.track_id) for track in tracks]
-        lons = np.array([sight.lon for sight in sights])
-        lats = np.array([sight.lat for sight in sights])
-        columns = self._columns
-        columns["time_ms"][slots] = [sight.time_ms for sight in sights]
-        columns["lat"][slots], columns["lon"][slots] = lats, lons
-        columns["x"][slots], columns["y"][slots] = self._grid.cells(lons, lats)
-        columns["set"][slots] = [self._set_of(track) for track in tracks]
-        columns["civil"][slots] = [track.suppressed_by == CIVIL for track in tracks]
-        columns["row"][slots], columns["frame"][slots] = -1, None
+    def save(self, track: TrackState) -> None:
+        """Take in a track that was judged, and whether it must be again with every report."""
+        figures = self._figures(track)
+        x, y = self._grid.cells(np.array([figures["lon"]]), np.array([figures["lat"]]))
+        self._write(self._slot_of(track.track_id), figures | {"x": x[0], "y": y[0]})
+
+    def save_all(self, tracks: Collection[TrackState]) -> None:
+        """Take in many tracks, as ``save`` does each."""
+        if not tracks:
+            return
+        rows = [self._figures(track) for track in tracks]
+        figures: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
+        x, y = self._grid.cells(np.array(figures["lon"]), np.array(figures["lat"]))
+        self._write([self._slot_of(one.track_id) for one in tracks], figures | {"x": x, "y": y})
+
+    def _figures(self, track: TrackState) -> dict[str, Any]:
+        sight = track.sight
+        return {
+            "time_ms": sight.time_ms,
+            "lat": sight.lat,
+            "lon": sight.lon,
+            "set": self._set_of(track),
+            "civil": track.suppressed_by == CIVIL,
+        }
+
+    def _write(self, slots: Any, figures: Mapping[str, Any]) -> None:
+        """Write one track's figures, or lists of many tracks', whose last sight is their own."""
+        for name, values in figures.items():
+            self._columns[name][slots] = values
+        self._columns["row"][slots], self._columns["frame"][slots] = -1, None
 
     def drop(self, track_id: str) -> None:
         """Forget a track."""

@@ -17,10 +17,11 @@ from typing import Final
 import msgspec
 import pyarrow as pa
 
+from skyfence import arrow
 from skyfence.airspace import Airspace
 from skyfence.errors import InputError
 from skyfence.evidence import Belief
-from skyfence.frame import ARROW_SCHEMA, Frame
+from skyfence.frame import ARROW_SCHEMA, Frame, batch_of
 from skyfence.motion import Anchors
 from skyfence.state import (
     Depth,
@@ -141,17 +142,13 @@ class _Reports:
 
     def pack(self) -> bytes:
         """Return the reports, in order of their numbers, as an Arrow IPC stream."""
-        batches, starts, length = [], {}, 0
+        batches, starts, length = [batch_of([])], {}, 0
         for frame, rows in self._rows.items():
             starts[frame] = length
             length += len(rows)
             batches.append(self._frames[frame].batch.take(rows))
-        table = pa.Table.from_batches(batches, ARROW_SCHEMA).combine_chunks()
         order = [starts[frame] + number for frame, number in self._places]
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, ARROW_SCHEMA) as writer:
-            writer.write_table(table.take(order).combine_chunks())
-        return bytes(sink.getvalue())
+        return arrow.encode(pa.concat_batches(batches).take(pa.array(order, pa.int64())))
 
 
 def _source(source: SourceState) -> _Source:
@@ -202,13 +199,7 @@ def _restored(packed: _Source) -> SourceState:
     table.validate(full=True)
     if table.schema != ARROW_SCHEMA:
         raise pa.ArrowInvalid("the reports have other columns")
-    batch = pa.RecordBatch.from_arrays(
-        [
-            pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-            for column in table.columns
-        ],
-        schema=ARROW_SCHEMA,
-    )
+    batch = pa.concat_batches([batch_of([]), *table.to_batches()])
     frame = Frame(packed.key, packed.run, packed.watermark_ms, last=False, batch=batch)
     places = zip(frame.times_ms.tolist(), frame.lats.tolist(), frame.lons.tolist(), strict=True)
     sights = [Sight(frame, row, *place) for row, place in enumerate(places)]

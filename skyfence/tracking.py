@@ -58,7 +58,7 @@ class Tracker:
         sift: bool = True,
     ) -> None:
         """Judge by zones, policy and rules; without ``sift`` every row is judged in full."""
-        self.airspace = self._airspace = airspace
+        self.airspace = airspace
         self._environment = environment
         self._policy = policy or Policy()
         self._rules = rules or Rules()
@@ -85,13 +85,12 @@ class Tracker:
             _, quiet = self._source(name)
             for track in found.tracks.values():
                 found.schedule(track, self._rules)
-            if found.tracks:
-                quiet.save(*found.tracks.values())
+            quiet.save_all(found.tracks.values())
             self._sources[name] = found
 
     def nothing(self) -> Facts:
         """Return what happens where nothing is judged."""
-        return Facts(self._environment, self._airspace, self._rules, self._policy)
+        return Facts(self._environment, self.airspace, self._rules, self._policy)
 
     def take(self, frame: Frame) -> Facts:
         """Judge one frame and return what happened in it."""
@@ -122,7 +121,7 @@ class Tracker:
         if name not in self._sources:
             self._sources[name] = SourceState(*name)
             self._quiet[name] = Quiet(
-                self.grid, self._airspace, self._rules, self._border_look_ahead_s
+                self.grid, self.airspace, self._rules, self._border_look_ahead_s
             )
         return self._sources[name], self._quiet[name]
 
@@ -262,7 +261,7 @@ class Tracker:
         stray, track.stray = track.stray, None
         if stray is None:
             return
-        for area in sorted(self._airspace.covering(stray.lon, stray.lat)):
+        for area in sorted(self.airspace.covering(stray.lon, stray.lat)):
             facts.crossing("appear", track, area, stray.place, cut=True)
 
     def _identify(self, track: TrackState) -> None:
@@ -311,11 +310,11 @@ class Tracker:
 
     def _pass(self, facts: Facts, track: TrackState, flight: "_Flight") -> None:
         """Note where the path passed the border of the protected airspace, clips included."""
-        inside, areas = self._airspace.is_protected_at(flight.held), set(flight.held)
+        inside, areas = self.airspace.is_protected_at(flight.held), set(flight.held)
         before, entry = flight.before, None
         for one in flight.transitions:
             (areas.add if one.entered else areas.discard)(one.area)
-            if self._airspace.is_protected_at(areas) == inside:
+            if self.airspace.is_protected_at(areas) == inside:
                 continue
             inside = not inside
             place = _place(one, before, track.sight)
@@ -330,7 +329,7 @@ class Tracker:
     def _clip(self, facts: Facts, track: TrackState, entry: Passage, leave: Passage) -> None:
         lon = (entry.place.lon + leave.place.lon) / 2
         lat = (entry.place.lat + leave.place.lat) / 2
-        depth_m, border_m = self._airspace.protected_border(lon, lat)
+        depth_m, border_m = self.airspace.protected_border(lon, lat)
         before, after = entry.before, entry.after
         length_m = distance_m(before.lon, before.lat, after.lon, after.lat)
         path_m = self._rules.path_sigma_m(length_m, (after.time_ms - before.time_ms) / SECOND_MS)
@@ -344,13 +343,13 @@ class Tracker:
         What is suppressed, or farther away than it can come within the look-ahead, is not judged,
         and what was remembered of it from when it was near means nothing any more.
         """
-        if not self._airspace.protected_areas:
+        if not self.airspace.protected_areas:
             return
         if track.suppressed_by is not None and track.story is None:
             track.depths = {}
             return
-        sight, inside = track.sight, self._airspace.is_protected_at(track.inside)
-        distance_m, accuracy_m = self._airspace.protected_border(sight.lon, sight.lat)
+        sight, inside = track.sight, self.airspace.is_protected_at(track.inside)
+        distance_m, accuracy_m = self.airspace.protected_border(sight.lon, sight.lat)
         if track.story is None and not inside and distance_m > self._reach_m(sight):
             track.depths = {}
             return
@@ -373,8 +372,8 @@ class Tracker:
 
     def _transitions(self, track: TrackState, before: Sight) -> list[Transition]:
         path = legs(before.lon, before.lat, track.sight.lon, track.sight.lat)
-        profile = profile_of(before, track.sight) if self._airspace.limits else None
-        return path_transitions(self._airspace, path, track.inside, profile)
+        profile = profile_of(before, track.sight) if self.airspace.limits else None
+        return path_transitions(self.airspace, path, track.inside, profile)
 
     def _measure(self, track: TrackState) -> None:
         """Bring the greatest depth in each area up to date, at the last report.
@@ -389,22 +388,22 @@ class Tracker:
                 self._sound(depth, area, track.sight.lon, track.sight.lat)
 
     def _sound(self, depth: Depth, area: int, lon: float, lat: float) -> None:
-        depth.bound_m = self._airspace.border_distance_m(area, lon, lat)
+        depth.bound_m = self.airspace.border_distance_m(area, lon, lat)
         depth.deepest_m = max(depth.deepest_m, depth.bound_m)
 
     def _appear(self, facts: Facts, track: TrackState, *, cut: bool) -> None:
         """Begin a path where the track is seen, knowing nothing of how it came there."""
         sight = track.sight
-        covering = self._airspace.covering(sight.lon, sight.lat)
+        covering = self.airspace.covering(sight.lon, sight.lat)
         track.inside = set(covering)
-        if self._airspace.limits:
+        if self.airspace.limits:
             height = (sight.altitude_m, sight.altitude_ref)
-            track.inside = set(self._airspace.within_limits(covering, sight.time_ms, *height))
+            track.inside = set(self.airspace.within_limits(covering, sight.time_ms, *height))
         track.forget()
         track.began = sight.fix
         track.entry = track.exit = None
         track.came = dict.fromkeys(track.inside, sight.place)
-        track.crossed = not self._airspace.is_protected_at(track.inside)
+        track.crossed = not self.airspace.is_protected_at(track.inside)
         track.flown_m = inf
         for area in sorted(track.inside):
             facts.crossing("appear", track, area, sight.place, cut=cut)
