@@ -27,8 +27,6 @@ from streams.outbox import Outbox, raw_topic
 from streams.track_agent import TrackAgent
 from streams.transport import credentials
 
-# What a crash makes Kafka hand out again: little enough to be judged anew in no time.
-_COMMIT_INTERVAL_S = 0.5
 # Static members are waited for this long before others get their partitions.
 _SESSION_TIMEOUT_S = 6.0
 
@@ -110,7 +108,6 @@ def _app(settings: Settings) -> CheckpointingApp:
         agent_supervisor=CrashingSupervisor,
         topic_allow_declare=False,  # skyfence.kafka creates them, with their partitions
         topic_disable_leader=True,
-        broker_commit_interval=_COMMIT_INTERVAL_S,
         broker_session_timeout=_SESSION_TIMEOUT_S,
         broker_heartbeat_interval=_SESSION_TIMEOUT_S / 3,
         consumer_auto_offset_reset="earliest",

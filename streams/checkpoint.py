@@ -84,19 +84,16 @@ class CheckpointStore:
 
     async def named(self, partition: int) -> str:
         """Return what the group's last commit names, or nothing."""
-        found = await self._consumer.committed_checkpoint(self._topic, partition)
-        return found[1] if found else ""
+        return await self._consumer.committed_checkpoint(self._topic, partition)
 
-    async def load(self, partition: int) -> Saved | None:
-        """Return the checkpoint that the group's last commit names.
+    async def load(self, partition: int, name: str) -> Saved | None:
+        """Return a checkpoint by the name that a commit gave it.
 
-        None where it names none: the topic is new, or somebody has set the offset by hand. A
-        checkpoint that is named but cannot be read raises ``InputError``.
+        None where that is no checkpoint's: the topic is new, or somebody has set the offset by
+        hand. A checkpoint that is named but cannot be read raises ``InputError``.
         """
-        found = await self._consumer.committed_checkpoint(self._topic, partition)
-        if found is None or not found[1].startswith(_WORD):
+        if not name.startswith(_WORD):
             return None
-        name = found[1]
         async with _Reader(self._settings, TopicPartition(self._pieces, partition)) as reader:
             try:
                 manifest = Manifest.model_validate_json(

@@ -35,12 +35,12 @@ class CheckpointConsumer(Consumer):  # type: ignore[misc]  # Faust has no types
             return False
         return True
 
-    async def committed_checkpoint(self, topic: str, partition: int) -> tuple[int, str] | None:
-        """Return the offset and text that the group holds of a partition, or None."""
+    async def committed_checkpoint(self, topic: str, partition: int) -> str:
+        """Return the text beside the group's offset of a partition; without one it is empty."""
         thread, name = cast("Any", self._thread), TopicPartition(topic, partition)
         coordinator = thread._ensure_consumer()._coordinator
         found = (await thread.call_thread(coordinator.fetch_committed_offsets, [name])).get(name)
-        return None if found is None or found.offset < 0 else (found.offset, found.metadata)
+        return "" if found is None or found.offset < 0 else str(found.metadata)
 
     async def commit_and_end_transactions(self) -> None:
         """Write a last checkpoint: Faust calls this before partitions go, and before it stops."""

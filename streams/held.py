@@ -55,6 +55,11 @@ class _Entry(Generic[State]):
     due_s: float = 0.0  # when it is time for a snapshot
     saving: asyncio.Task[None] | None = None
 
+    @property
+    def is_new(self) -> bool:
+        """Tell whether there is something to save, and this worker may."""
+        return self.next_offset > self.saved_offset and not self.lost
+
 
 class Held(Generic[State]):
     """The states of one agent, by partition."""
@@ -106,21 +111,21 @@ class Held(Generic[State]):
         for partition, entry in list(self._entries.items()):
             if entry.saving is not None:
                 await entry.saving
-            if entry.next_offset > entry.saved_offset and not (entry.busy or entry.lost):
+            if entry.is_new and not entry.busy:
                 await self._save(partition, entry, entry.next_offset, self._pack(entry))
 
     async def _current(
         self, partition: int, entry: _Entry[State] | None, offset: int
     ) -> _Entry[State]:
         """Return the state of a partition that was assigned: ours, the checkpoint's, or none."""
-        ours = entry is not None and not entry.lost
-        if entry is not None and ours and await self._store.named(partition) == entry.saved:
+        name = await self._store.named(partition)
+        if entry is not None and not entry.lost and name == entry.saved:
             entry.returned = False
             return entry
         where = {"agent": self._agent, "partition": partition, "offset": offset}
         state, start_s = self._kind.begin(), time.monotonic()
         try:
-            found = await self._store.load(partition)
+            found = await self._store.load(partition, name)
             if found is not None:
                 with _undisturbed():
                     self._kind.restore(state, found.state)
@@ -135,8 +140,7 @@ class Held(Generic[State]):
         return _Entry(state, found.next_offset, found.name, found.next_offset)
 
     def _save_if_due(self, partition: int, entry: _Entry[State]) -> None:
-        new = entry.next_offset > entry.saved_offset and not entry.lost
-        if new and entry.saving is None and time.monotonic() >= entry.due_s:
+        if entry.is_new and entry.saving is None and time.monotonic() >= entry.due_s:
             packed = self._pack(entry)
             saving = self._save(partition, entry, entry.next_offset, packed)
             entry.saving = asyncio.create_task(saving)

@@ -65,9 +65,8 @@ class IncidentAgent:
     async def _alerts(self, message: Any, book: IncidentBook, event: Event) -> list[Alert]:
         try:
             return book.take(event)
-        except Exception:  # a defect of ours must not turn one message into a crash loop
-            log.exception("tell.failed", partition=message.partition, offset=message.offset)
-            await self._outbox.reject(message, "skyfence failed at this: see its log")
+        except Exception:  # noqa: BLE001 - kept and logged
+            await self._outbox.failed("tell.failed", message)
             return []
 
 

@@ -10,11 +10,14 @@ from datetime import datetime
 from typing import Any
 
 import faust
+import structlog
 
 from skyfence import metrics
 from skyfence.channels import Topics
 from skyfence.rejected import Rejected
 from skyfence.times import to_ms
+
+log = structlog.get_logger()
 
 Headers = Mapping[str, bytes]
 
@@ -41,6 +44,14 @@ class Outbox:
         record = Rejected.of(message, timestamp_ms(message), reason, row)
         where = f"{message.topic}/{message.partition}/{message.offset}"
         await self.send(self._names.rejected, where, record.to_json(), {})
+
+    async def failed(self, event: str, message: Any) -> None:
+        """Keep a message that a defect of ours could not deal with; call where it was caught.
+
+        One message must not become a crash loop: those after it wait to be judged.
+        """
+        log.exception(event, partition=message.partition, offset=message.offset)
+        await self.reject(message, "skyfence failed at this: see its log")
 
     async def stored(self) -> None:
         """Return when the broker has acknowledged everything sent so far."""

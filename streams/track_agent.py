@@ -5,7 +5,7 @@ stored. Input that cannot be used is kept in ``rejected`` and never stops the ag
 """
 
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
@@ -25,8 +25,6 @@ from streams.held import Held, Kind
 from streams.outbox import Outbox, headers_of, observed_headers, timestamp_ms
 
 log = structlog.get_logger()
-
-_OUR_DEFECT: Final = "skyfence failed at this: see its log"
 
 
 class TrackAgent:
@@ -67,17 +65,15 @@ class TrackAgent:
             return decode_message(given, self._environment)
         except InputError as error:
             await self._outbox.reject(message, str(error))
-        except Exception:  # a defect of ours must not turn one message into a crash loop
-            log.exception("decode.failed", partition=message.partition, offset=message.offset)
-            await self._outbox.reject(message, _OUR_DEFECT)
+        except Exception:  # noqa: BLE001 - kept and logged
+            await self._outbox.failed("decode.failed", message)
         return None
 
     async def _judge(self, message: Any, tracker: Tracker, frame: Frame) -> Facts:
         try:
             return tracker.take(frame)
-        except Exception:  # likewise: the frames after this one must be judged
-            log.exception("judge.failed", partition=message.partition, offset=message.offset)
-            await self._outbox.reject(message, _OUR_DEFECT)
+        except Exception:  # noqa: BLE001 - kept and logged
+            await self._outbox.failed("judge.failed", message)
             return tracker.nothing()
 
     async def _send(self, message: Any, facts: Facts) -> None:
