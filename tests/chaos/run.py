@@ -19,28 +19,22 @@ from random import Random
 _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(_TESTS / one) for one in ("chaos", "kafka", "")]
 
-from brokers import Brokers, brokers_of
 from faults import Plan, Record, disturb
 from hearing import Hearing
-from proc import Processes
 from scenario import recording
-from stage import edges_of, redis_of, until
+from stage import ZONES, drained, staged
 from verdict import Verdict, judge
 
 from skyfence.alert import Alert
-from skyfence.channels import ALLIANCE, Environment
-from skyfence.cli import embedded
+from skyfence.channels import ALLIANCE
 from skyfence.engine import Engine
 from skyfence.errors import SkyfenceError
 from skyfence.files import load_zones, read_recording
-from skyfence.kafka import Progress, ensure_topics, producer
+from skyfence.kafka import producer
 from skyfence.playback import Packer, play
 from skyfence.settings import Settings
 
-ZONES = _TESTS / "integration" / "zones.geojson"
 _RUN = "fault-run"
-_PARTITIONS = 8
-_DRAIN_S = 300.0
 _GARBAGE = 20
 
 
@@ -67,53 +61,21 @@ async def throw_garbage(settings: Settings, draw: Random) -> int:
     return 3 * _GARBAGE
 
 
-def settings_of(kafka: Brokers) -> Settings:
-    """Return settings that reach some brokers, and a Redis of their own that is yet to start."""
-    return Settings(
-        environment=Environment.EXERCISE,
-        redis_url=f"redis://{embedded.HOST}:{embedded.free_port()}/0",
-        redis_password=embedded.new_password(),
-        track_partitions=_PARTITIONS,
-        zones=ZONES,
-        **kafka.settings,
-    )
-
-
-async def drained(settings: Settings) -> None:
-    """Return when all that was published has come out at the end."""
-
-    async def once() -> None:
-        async with Progress(settings) as progress:
-            await progress.drained()
-
-    async with asyncio.timeout(_DRAIN_S):
-        await until(once)
-
-
 async def run(options: argparse.Namespace, folder: Path) -> tuple[Verdict, Record, float]:
     """Play the recording, do the faults, compare."""
     draw = Random(options.seed)
     path = folder / "recording.jsonl"
     path.write_text("\n".join(recording(options.seed, options.tracks)) + "\n")
-    processes = Processes(folder)
-    with contextlib.ExitStack() as ends:
-        ends.callback(processes.end)
-        kafka = await brokers_of(options.brokers, processes, folder)
-        settings = settings_of(kafka)
-        redis, redis_victim = redis_of(processes, folder, settings)
-        redis.start()
-        await redis_victim.back()
-        await until(lambda: ensure_topics(settings))
-        edges = edges_of(processes, settings, options.workers)
-        for one in edges:
-            one.start()
+    async with staged(folder, options.brokers, options.workers) as stage:
+        settings = stage.settings
         places = [ALLIANCE, *(zone.id for zone in load_zones(ZONES).zones)]
         hearing = Hearing(settings, places)
         listening = asyncio.create_task(hearing.listen())
         start_s = time.monotonic()
         speed = ["--speed", str(options.speed), "--run", _RUN]
-        replay = processes.skyfence(settings, "replay", str(path), *speed)
-        victims = [*(one.victim(_at_once) for one in edges), redis_victim, *kafka.victims]
+        replay = stage.processes.skyfence(settings, "replay", str(path), *speed)
+        edges = [one.victim(_at_once) for one in stage.edges]
+        victims = [*edges, stage.redis, *stage.brokers.victims]
         plan = Plan(options.kills, tuple(options.gap), options.pause, options.pause_every)
         record = await disturb(plan, draw, victims, lambda: throw_garbage(settings, draw))
         code = await asyncio.to_thread(replay.wait)

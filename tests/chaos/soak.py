@@ -8,7 +8,6 @@ Kafka (``--brokers 0``: the embedded broker). Memory is the resident set of each
 
 import argparse
 import asyncio
-import contextlib
 import sys
 import tempfile
 import time
@@ -18,13 +17,8 @@ from pathlib import Path
 _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(_TESTS / one) for one in ("chaos", "kafka", "")]
 
-from brokers import brokers_of
-from proc import Processes
-from run import drained, settings_of
 from scenario import recording
-from stage import Running, edges_of, redis_of, until
-
-from skyfence.kafka import ensure_topics
+from stage import Running, drained, staged
 
 _EVERY_S = 10.0
 # The first third fills caches; after it a process may grow by this share until the end.
@@ -48,31 +42,22 @@ async def soak(options: argparse.Namespace, folder: Path) -> int:
     """Run it, print a line every ten seconds, return the exit status."""
     path = folder / "recording.jsonl"
     path.write_text("\n".join(recording(options.seed)) + "\n")
-    processes = Processes(folder)
-    with contextlib.ExitStack() as ends:
-        ends.callback(processes.end)
-        settings = settings_of(await brokers_of(options.brokers, processes, folder))
-        redis, answering = redis_of(processes, folder, settings)
-        redis.start()
-        await answering.back()
-        await until(lambda: ensure_topics(settings))
-        edges = edges_of(processes, settings, options.workers)
-        for one in edges:
-            one.start()
-        samples: dict[str, list[float]] = {one.name: [] for one in edges}
+    async with staged(folder, options.brokers, options.workers) as stage:
+        samples: dict[str, list[float]] = {one.name: [] for one in stage.edges}
         start_s, runs, replay = time.monotonic(), 0, None
         while time.monotonic() - start_s < 60.0 * options.minutes:
             if replay is None or replay.poll() is not None:
                 speed = ["--speed", str(options.speed), "--run", f"soak-{runs}"]
-                replay, runs = processes.skyfence(settings, "replay", str(path), *speed), runs + 1
+                replay = stage.processes.skyfence(stage.settings, "replay", str(path), *speed)
+                runs += 1
             await asyncio.sleep(_EVERY_S)
-            for one in edges:
+            for one in stage.edges:
                 samples[one.name].append(resident_mb(one))
             now = ", ".join(f"{name} {found[-1]:.0f} MB" for name, found in samples.items())
             print(f"{time.monotonic() - start_s:5.0f} s, run {runs}: {now}", flush=True)
         assert replay is not None
         await asyncio.to_thread(replay.wait)
-        await drained(settings)
+        await drained(stage.settings)
     flat = True
     for name, found in samples.items():
         share = grown(found)

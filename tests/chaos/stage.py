@@ -4,20 +4,27 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from brokers import Brokers, brokers_of
 from faults import Victim
 from proc import Processes
 from redis.exceptions import RedisError
 
+from skyfence.channels import Environment
 from skyfence.cli import embedded
 from skyfence.client import connect
-from skyfence.errors import SkyfenceError, UnavailableError
+from skyfence.errors import SkyfenceError
+from skyfence.kafka import Progress, ensure_topics
 from skyfence.settings import Settings
 
+ZONES = Path(__file__).parents[1] / "integration" / "zones.geojson"
+_PARTITIONS = 8
 _LONGEST_S = 120.0
+_DRAIN_S = 300.0
 _LOOK_AGAIN_S = 0.05
 
 
@@ -49,6 +56,59 @@ class Running:
             pause=lambda: self.send(signal.SIGSTOP),
             go_on=lambda: self.send(signal.SIGCONT),
         )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """All that runs: where processes are started, what reaches them, and who may die."""
+
+    processes: Processes
+    settings: Settings
+    brokers: Brokers
+    redis: Victim
+    edges: list[Running]
+
+
+@asynccontextmanager
+async def staged(folder: Path, brokers: int, workers: int) -> AsyncIterator[Stage]:
+    """Start so many brokers, a Redis, so many workers and a relay; end whatever is left."""
+    processes = Processes(folder)
+    try:
+        kafka = await brokers_of(brokers, processes, folder)
+        settings = _settings_of(kafka)
+        server, redis = redis_of(processes, folder, settings)
+        server.start()
+        await redis.back()
+        await until(lambda: ensure_topics(settings))
+        edges = edges_of(processes, settings, workers)
+        for one in edges:
+            one.start()
+        yield Stage(processes, settings, kafka, redis, edges)
+    finally:
+        processes.end()
+
+
+def _settings_of(kafka: Brokers) -> Settings:
+    """Return settings that reach some brokers, and a Redis of their own that is yet to start."""
+    return Settings(
+        environment=Environment.EXERCISE,
+        redis_url=f"redis://{embedded.HOST}:{embedded.free_port()}/0",
+        redis_password=embedded.new_password(),
+        track_partitions=_PARTITIONS,
+        zones=ZONES,
+        **kafka.settings,
+    )
+
+
+async def drained(settings: Settings) -> None:
+    """Return when all that was published has come out at the end."""
+
+    async def once() -> None:
+        async with Progress(settings) as progress:
+            await progress.drained()
+
+    async with asyncio.timeout(_DRAIN_S):
+        await until(once)
 
 
 async def until(answers: Callable[[], Awaitable[None]]) -> None:
@@ -85,10 +145,3 @@ def edges_of(processes: Processes, settings: Settings, workers: int) -> list[Run
 
     found = [Running(f"worker-{slot}", begin("worker", slot)) for slot in range(workers)]
     return [*found, Running("relay", begin("relay", 0))]
-
-
-async def alive(running: Running) -> None:
-    """Return if a process still runs a moment after its start, for who does not answer."""
-    await asyncio.sleep(_LOOK_AGAIN_S)
-    if running.process.poll() is not None:
-        raise UnavailableError(f"{running.name} ended with {running.process.returncode}")
