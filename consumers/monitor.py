@@ -35,7 +35,7 @@ from skyfence.security import kafka_options
 from skyfence.settings import Settings
 from skyfence.status import Memory, PartitionLag, Status, Tally
 from skyfence.status_store import StatusStore
-from skyfence.times import LATEST_MS, from_ms, to_ms
+from skyfence.times import from_ms, header_number, to_ms
 from skyfence.track_event import SourceClock, parse_event
 
 log = structlog.get_logger()
@@ -158,8 +158,8 @@ class Monitor:
             return  # the incident agent rejects it
         if isinstance(event, SourceClock):
             headers = dict(record.headers)
-            published_ms = _number(headers.get("published"))
-            partition = _number(headers.get("partition"))
+            published_ms = header_number(headers.get("published"))
+            partition = header_number(headers.get("partition"))
             self._feeds.hear(
                 event, record.timestamp if published_ms is None else published_ms, partition
             )
@@ -175,7 +175,7 @@ class Monitor:
             alert = parse_alert(record.value or b"")
         except ValidationError:
             return  # the relay rejects it
-        decided_ms = _number(dict(record.headers).get("decided"))
+        decided_ms = header_number(dict(record.headers).get("decided"))
         self._tally.take_alert(alert, record.timestamp if decided_ms is None else decided_ms)
 
     async def _lags(self, progress: Progress, now_ms: int) -> tuple[PartitionLag, ...]:
@@ -233,10 +233,3 @@ def _log(alarm: FeedAlarm) -> None:
         log.info("feed.back", **known)
     else:
         log.warning("feed.given_up", **known)
-
-
-def _number(value: bytes | None) -> int | None:
-    """Return a header's number; what is unreadable is not known."""
-    if value is None or not (value.isdigit() and len(value) <= 15 and int(value) <= LATEST_MS):
-        return None
-    return int(value)

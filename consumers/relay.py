@@ -7,7 +7,6 @@ growing pauses, then the process gives up with an error and whoever runs it star
 
 import asyncio
 import time
-from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -24,7 +23,7 @@ from skyfence.model import why_invalid
 from skyfence.rejected import Rejected
 from skyfence.security import kafka_options
 from skyfence.settings import Settings
-from skyfence.times import LATEST_MS, from_ms
+from skyfence.times import from_ms, header_number
 
 log = structlog.get_logger()
 
@@ -119,15 +118,8 @@ class Relay:
 def _timeline(record: Any) -> Timeline:
     headers = dict(record.headers)
     known = {
-        name: instant
+        name: from_ms(at_ms)
         for name in ("observed", "published", "decided")
-        if (instant := _instant(headers.get(name, b""))) is not None
+        if (at_ms := header_number(headers.get(name))) is not None
     }
     return Timeline(**known, delivered=from_ms(round(time.time() * 1000)))
-
-
-def _instant(value: bytes) -> datetime | None:
-    """Return milliseconds in a header as an instant; what is unreadable holds up no alert."""
-    if not (value.isdigit() and len(value) <= 15 and int(value) <= LATEST_MS):
-        return None
-    return from_ms(int(value))

@@ -8,15 +8,18 @@ from event time, so that deciding it again gives the same bytes; the wall clock'
 A feed alarm is no incident's: it says that a source has fallen silent, and follows the wall clock.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import Field, TypeAdapter
 
+from skyfence.channels import Environment
 from skyfence.crossing import Evidence, Known
 from skyfence.identity import derive
 from skyfence.model import Contract, Latitude, Longitude, RunName, SourceName, TrackName, UtcTime
 from skyfence.track_event import Ahead
+
+EXERCISE_MARK: Final = "EXERCISE: "
 
 Status = Literal["Actual", "Exercise", "Test"]
 MessageType = Literal["Alert", "Update", "Cancel"]
@@ -153,6 +156,16 @@ class AlertMessage(Contract):
 def parse_alert(value: bytes) -> Alert | FeedAlarm:
     """Read one message of ``alerts``; raise pydantic's ``ValidationError``."""
     return _ANY_ALERT.validate_json(value)
+
+
+def status_of(environment: Environment) -> Status:
+    """Return CAP's status of what is said in an environment."""
+    return "Exercise" if environment is Environment.EXERCISE else "Actual"
+
+
+def marked(line: str, environment: Environment) -> str:
+    """Return a line that people read; an exercise's says so before all else."""
+    return EXERCISE_MARK + line if environment is Environment.EXERCISE else line
 
 
 def alert_id(incident_id: UUID, channel: str, step: int) -> UUID:

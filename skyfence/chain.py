@@ -36,6 +36,7 @@ from skyfence.alert import (
     Severity,
     Urgency,
     alert_id,
+    status_of,
 )
 from skyfence.channels import ALLIANCE, Environment, operators_channel
 from skyfence.incident import Incident
@@ -92,7 +93,7 @@ def compose(
         references=tuple(
             alert_id(incident.incident_id, channel, earlier) for earlier in range(1, step)
         ),
-        status="Exercise" if environment is Environment.EXERCISE else "Actual",
+        status=status_of(environment),
         message_type=_message_type(state, step),
         response_type=_response(told, kind, nearness),
         urgency=urgency,

@@ -10,11 +10,15 @@ carries its prefix, so that no flag can be forgotten. Does not talk to Kafka or 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 ALLIANCE = "NATO"
 CHECKPOINT_SUFFIX = ".checkpoint"
 # Zone identifiers become parts of channel names and of ACL patterns: no glob characters, no colon.
 _ZONE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+ZoneName = Annotated[str, Field(strict=True, pattern=f"^{_ZONE_ID.pattern}$")]
 
 
 class Environment(StrEnum):

@@ -20,6 +20,8 @@ from skyfence.alert import (
     SilenceCause,
     Urgency,
     alert_id,
+    marked,
+    status_of,
 )
 from skyfence.channels import Environment, operators_channel
 from skyfence.frame import LIVE_RUN
@@ -87,7 +89,6 @@ def _compose(
     over = silence.over if step == ALL_CLEAR else None
     words = _alarm_words(silence, key) if over is None else _all_clear_words(silence, key)
     headline, instruction = words
-    exercise = environment is Environment.EXERCISE
     message_type, response, urgency, severity = _cap_words(silence, step)
     return FeedAlarm(
         alert_id=alert_id(chain, channel, step),
@@ -95,7 +96,7 @@ def _compose(
         channel=channel,
         step=step,
         references=tuple(alert_id(chain, channel, earlier) for earlier in range(1, step)),
-        status="Exercise" if exercise else "Actual",
+        status=status_of(environment),
         message_type=message_type,
         response_type=response,
         urgency=urgency,
@@ -103,7 +104,7 @@ def _compose(
         certainty="Observed",
         time=over or silence.noticed,
         expires=silence.since + given_up_after(run) if over is None else over + timedelta(hours=1),
-        headline=f"EXERCISE: {headline}" if exercise else headline,
+        headline=marked(headline, environment),
         instruction=instruction,
         place=place,
         place_kind=kind,

@@ -28,8 +28,6 @@ Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=F
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 SourceName = Annotated[str, Field(strict=True, pattern=NAME_PATTERN)]
 RunName = Annotated[str, Field(strict=True, pattern=NAME_PATTERN)]
-# What zones are called; it becomes part of channel names and of ACL patterns (``channels``).
-ZoneName = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 # A track's identity comes from sensors: anything printable, blanks inside included.
 TrackName = Annotated[str, Field(strict=True, pattern=r"^[!-~]([ -~]{0,126}[!-~])?$")]
 

@@ -9,7 +9,7 @@ whether and when is for the region's authority to decide, and for who delivers i
 from collections.abc import Mapping
 from typing import Final
 
-from skyfence.alert import Alert, PublicAlert, alert_id
+from skyfence.alert import Alert, PublicAlert, alert_id, marked
 from skyfence.channels import Environment, public_channel
 
 _TEXTS: Final[Mapping[str, str]] = {
@@ -45,7 +45,6 @@ def public_alert(alert: Alert, names: Mapping[str, str]) -> PublicAlert | None:
     text = _TEXTS[response].format(
         region=names.get(alert.place, alert.place), soon=_soon(alert.minutes_left)
     )
-    exercise = "EXERCISE: " if environment is Environment.EXERCISE else ""
     return PublicAlert(
         **told
         | {
@@ -53,7 +52,7 @@ def public_alert(alert: Alert, names: Mapping[str, str]) -> PublicAlert | None:
             "channel": channel,
             "references": tuple(alert_id(alert.incident_id, channel, n) for n in references),
             "region": alert.place,
-            "headline": exercise + text,
+            "headline": marked(text, environment),
             "instruction": _INSTRUCTIONS[response],
         }
     )

@@ -6,6 +6,7 @@ that. Faust's own form of the same is in ``streams.transport``.
 """
 
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Never
 
@@ -25,7 +26,7 @@ def kafka_options(settings: Settings) -> dict[str, Any]:
         "security_protocol": protocol,
     }
     if protocol.endswith("SSL"):
-        options["ssl_context"] = _kafka_tls(settings)
+        options["ssl_context"] = _tls(settings, "kafka")
     if protocol.startswith("SASL"):
         options["sasl_mechanism"] = settings.kafka_sasl_mechanism
         options["sasl_plain_username"] = settings.kafka_user
@@ -42,44 +43,23 @@ def redis_options(settings: Settings) -> dict[str, Any]:
     if password is not None:
         options["password"] = password
     if settings.redis_url.startswith("rediss:"):
-        _redis_tls(settings)  # redis-py reads the files at each connection: fail in our words first
+        # redis-py reads the files at each connection: fail in our words first.
+        _tls(settings, "redis")
         options |= {
             "ssl_cert_reqs": "required",
             "ssl_check_hostname": True,  # not the default of all its versions
             "ssl_min_version": ssl.TLSVersion.TLSv1_2,
         }
-        for option, path in (
-            ("ssl_ca_certs", settings.redis_ca_file),
-            ("ssl_certfile", settings.redis_certificate_file),
-            ("ssl_keyfile", settings.redis_key_file),
-        ):
+        names = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+        for name, path in zip(names, _tls_files(settings, "redis"), strict=True):
             if path is not None:
-                options[option] = str(path)
+                options[name] = str(path)
     return options
 
 
-def _kafka_tls(settings: Settings) -> ssl.SSLContext:
-    return _tls(
-        "kafka",
-        settings.kafka_ca_file,
-        settings.kafka_certificate_file,
-        settings.kafka_key_file,
-    )
-
-
-def _redis_tls(settings: Settings) -> ssl.SSLContext:
-    return _tls(
-        "redis",
-        settings.redis_ca_file,
-        settings.redis_certificate_file,
-        settings.redis_key_file,
-    )
-
-
-def _tls(
-    server: Server, ca: Path | None, certificate: Path | None, key: Path | None
-) -> ssl.SSLContext:
+def _tls(settings: Settings, server: Server) -> ssl.SSLContext:
     """Return a context that checks certificates and host names (Python's default)."""
+    ca, certificate, key = _tls_files(settings, server)
     try:
         context = ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as error:
@@ -93,6 +73,11 @@ def _tls(
             both = f"{PREFIX}{server.upper()}_CERTIFICATE_FILE and _KEY_FILE"
             raise UsageError(f"{both}: {certificate} with {key}: {_reason(error)}") from None
     return context
+
+
+def _tls_files(settings: Settings, server: Server) -> Sequence[Path | None]:
+    """Return a server's authorities, own certificate and its key."""
+    return [getattr(settings, f"{server}_{what}_file") for what in ("ca", "certificate", "key")]
 
 
 def _refuse_passphrase() -> Never:

@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import Field
 
 from skyfence import wording
-from skyfence.alert import Alert, alert_id
+from skyfence.alert import Alert, alert_id, status_of
 from skyfence.channels import ALLIANCE, Environment, operators_channel
 from skyfence.identity import derive
 from skyfence.model import Contract, UtcTime
@@ -110,7 +110,7 @@ def _alert(
         place_kind="alliance",
         step=situation.step,
         references=tuple(alert_id(own_id, channel, step) for step in range(1, situation.step)),
-        status="Exercise" if environment is Environment.EXERCISE else "Actual",
+        status=status_of(environment),
         message_type="Cancel" if over else "Alert" if situation.step == 1 else "Update",
         event="repeated airspace violations",
         response_type="AllClear" if over else "Monitor",

@@ -15,6 +15,16 @@ MS_PER_S = 1000
 LATEST_MS = 4_102_444_800_000
 
 
+def header_number(value: bytes | None) -> int | None:
+    """Return a whole number from a message's header, at most ``LATEST_MS``.
+
+    What is missing or unreadable is not known, and holds nothing up.
+    """
+    if value is None or not (value.isdigit() and len(value) <= 15 and int(value) <= LATEST_MS):
+        return None
+    return int(value)
+
+
 def parse_time(value: object) -> datetime:
     """Turn an RFC 3339 text or an aware datetime into UTC, cut to the millisecond.
 

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter
 
+from skyfence.channels import ZoneName
 from skyfence.crossing import Evidence, Known, Seen
 from skyfence.model import (
     Contract,
@@ -24,7 +25,6 @@ from skyfence.model import (
     SourceName,
     TrackName,
     UtcTime,
-    ZoneName,
 )
 
 TrackEventKind = Literal[

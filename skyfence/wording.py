@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from skyfence.alert import IncidentState, PlaceKind
+from skyfence.alert import IncidentState, PlaceKind, marked
 from skyfence.channels import Environment
 from skyfence.crossing import Known
 from skyfence.times import format_time
@@ -92,7 +92,7 @@ class Saying:
 def headline(saying: Saying) -> str:
     """Return the line that a duty officer reads first."""
     line = _for_place(saying) or _by_news(saying)
-    return _exercise(line[0].upper() + line[1:], saying.environment)
+    return marked(line[0].upper() + line[1:], saying.environment)
 
 
 def description(saying: Saying, radius_m: int | None, growth_mps: float | None) -> str:
@@ -144,7 +144,7 @@ def situation_headline(
     line = f"{count} airspace violations within 24 hours{where}"
     if over:
         line = f"All clear: no further airspace violation for 24 hours{where}"
-    return _exercise(line, environment)
+    return marked(line, environment)
 
 
 def _for_place(saying: Saying) -> str | None:
@@ -243,10 +243,6 @@ def _minutes(minutes: int) -> str:
     if minutes == 0:
         return "in less than a minute"
     return f"in about {minutes} minute" + ("" if minutes == 1 else "s")
-
-
-def _exercise(line: str, environment: Environment) -> str:
-    return f"EXERCISE: {line}" if environment is Environment.EXERCISE else line
 
 
 def _name(place: str, saying: Saying) -> str:

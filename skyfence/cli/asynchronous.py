@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 
@@ -13,6 +14,15 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         asyncio.run(_stoppable(main))
     except asyncio.CancelledError:
         sys.exit(143)
+
+
+async def until_told_to_stop(serving: Coroutine[Any, Any, None]) -> None:
+    """Serve until SIGTERM or Ctrl-C, which is a good end for a process that serves."""
+    task = asyncio.ensure_future(serving)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with suppress(asyncio.CancelledError):  # told to stop
+        await task
 
 
 async def _stoppable(main: Coroutine[Any, Any, None]) -> None:

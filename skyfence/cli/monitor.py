@@ -1,7 +1,6 @@
 """``skyfence monitor``: watches the sources, lags and incidents of one environment."""
 
 import asyncio
-import signal
 from collections.abc import Mapping
 from uuid import uuid4
 
@@ -11,6 +10,7 @@ from consumers.monitor import Monitor
 from skyfence import logs, metrics
 from skyfence.alert import PlaceKind
 from skyfence.channels import ALLIANCE
+from skyfence.cli.asynchronous import until_told_to_stop
 from skyfence.client import connect
 from skyfence.errors import UsageError
 from skyfence.files import load_policy, load_zones
@@ -34,13 +34,8 @@ async def _run(settings: Settings) -> None:
     store = StatusStore(await connect(settings), settings.environment, uuid4())
     logs.configure("monitor", settings.environment)
     metrics.serve(settings, "monitor")
-    running = asyncio.ensure_future(Monitor(settings, store, policy, kinds).run())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     try:
-        await running
-    except asyncio.CancelledError:
-        pass  # told to stop
+        await until_told_to_stop(Monitor(settings, store, policy, kinds).run())
     finally:
         await store.close()
 

@@ -1,13 +1,13 @@
 """``skyfence relay``: the Redis relay of one environment."""
 
 import asyncio
-import signal
 
 import click
 
 from consumers.redis_channels import RedisChannels
 from consumers.relay import Relay
 from skyfence import logs, metrics
+from skyfence.cli.asynchronous import until_told_to_stop
 from skyfence.kafka import ensure_topics, pace_fetches
 from skyfence.settings import Settings, load
 
@@ -24,12 +24,7 @@ async def _run(settings: Settings) -> None:
     sink = await RedisChannels.open(settings)
     logs.configure("relay", settings.environment)
     metrics.serve(settings, "relay")
-    running = asyncio.ensure_future(Relay(settings, sink).run())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, running.cancel)
     try:
-        await running
-    except asyncio.CancelledError:
-        pass  # told to stop
+        await until_told_to_stop(Relay(settings, sink).run())
     finally:
         await sink.close()

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skyfence.alert import Alert, AlertMessage, AnyAlert
+from skyfence.alert import EXERCISE_MARK, Alert, AlertMessage, AnyAlert
 from skyfence.times import format_time
 
 BANNER: Final = "EXERCISE  EXERCISE  EXERCISE   these alerts are not real"
@@ -33,7 +33,7 @@ def line(message: AlertMessage) -> Table:
         alert.place,
         f"{alert.message_type} {alert.step}",
         _state(alert),
-        alert.headline.removeprefix("EXERCISE: "),
+        alert.headline.removeprefix(EXERCISE_MARK),
     )
 
 
