@@ -27,6 +27,9 @@ class Rules:
     lost_after_ms: int = MINUTE_MS
     # A path over a longer silence is not known: the segment between two reports is no path then.
     longest_gap_ms: int = 10 * MINUTE_MS
+    # A track that was seen outside and is seen inside again has crossed, wherever that was. Known
+    # for so long: a slow drone comes 90 km in the meantime; civil flights only while a path counts.
+    remembered_ms: int = 30 * MINUTE_MS
     # Out for this long before the all-clear: a turn at the border takes a drone about a minute.
     clear_after_ms: int = 2 * MINUTE_MS
     # A lost object's alert stays this long while its source watches (longest flight of a drone).

@@ -221,7 +221,7 @@ class TrackState:
     stray: Sight | None = None  # a report that nothing can have flown to; the next one decides
     suppressed_by: str | None = None
     judged_ms: int | None = None  # the last report that was near enough to be judged
-    crossed: bool = True  # False while it is inside and nobody saw how it came there
+    crossed: bool = True  # False while it is inside and was never seen outside
     entry: Passage | None = None
     exit: Passage | None = None
     belief: Belief = field(default_factory=Belief)
@@ -254,8 +254,9 @@ class TrackState:
             return own_ms if end_ms is None else min(own_ms, end_ms)
         if end_ms is not None:
             return end_ms
-        # Kept while its next report may still continue its path, and a repeated one may come.
-        return max(own_ms + rules.lost_after_ms, self.sight.time_ms + rules.longest_gap_ms)
+        # Kept while its next report may tell that it crossed, and a repeated one may come.
+        kept_ms = rules.longest_gap_ms if self.suppressed_by else rules.remembered_ms
+        return max(own_ms + rules.lost_after_ms, self.sight.time_ms + kept_ms)
 
 
 @dataclass

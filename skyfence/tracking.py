@@ -282,7 +282,9 @@ class Tracker:
         if jumped or silent or was_ended:
             if jumped and track.story is not None:
                 track.story.away = True
+            was_outside = not (jumped or was_ended or self.airspace.is_protected_at(track.inside))
             self._appear(facts, track, cut=jumped)
+            track.crossed |= was_outside  # where, nobody saw
         else:
             metres = distance_m(before.lon, before.lat, sight.lon, sight.lat)
             self._fly(facts, track, before, metres)

@@ -157,11 +157,28 @@ def test_the_path_over_a_short_silence_counts(gap_s: int) -> None:
     assert events(facts) == [("entered", gap_s / 2)]
 
 
-def test_no_path_over_a_long_silence() -> None:
-    """After more than ten minutes of silence nobody knows the path: the track only appears."""
-    facts = judge(OUT, beat(600.001), seen(600.001, 27.01))
+@pytest.mark.parametrize("lon", [27.01, 27.5])
+def test_no_path_over_a_long_silence(lon: float) -> None:
+    """After more than ten minutes nobody knows the path, but what was outside has entered."""
+    facts = judge(OUT, beat(600.001), seen(600.001, lon))
     assert rows(facts) == [("appear", "AA", 600.001)]
-    assert events(facts) == [("appeared", 600.001)]
+    assert events(facts) == [("entered", 600.001)]
+    assert told(facts)[0].confidence == "confirmed"
+
+
+@pytest.mark.parametrize(
+    "first", [seen(0, 26.99, phase="ended"), seen(0, 25.99, lat=86.0), seen(0, 27.4)]
+)
+def test_what_was_not_seen_outside_has_not_entered(first: Report) -> None:
+    """A number given again, an identity that jumped, one that was inside before: a fact only."""
+    facts = judge(first, beat(700), seen(700, 27.5))
+    assert {event.confidence for event in told(facts)} == {"fact"}
+
+
+def test_half_an_hour_later_an_object_is_another_one() -> None:
+    """A track that was not seen for more than 30 minutes is not held to have come from outside."""
+    assert events(judge(OUT, beat(1800), seen(1800, 27.5))) == [("entered", 1800.0)]
+    assert events(judge(OUT, beat(1800.001), seen(1800.001, 27.5))) == [("appeared", 1800.001)]
 
 
 def test_lost_inside_and_back_inside() -> None:
@@ -285,10 +302,10 @@ def test_heartbeats_run_timers_out() -> None:
 def test_nothing_is_remembered_for_ever() -> None:
     """A track of which nothing more can follow is forgotten, and its timers with it."""
     by = tracker()
-    judge(OUT, IN, seen(20, 26.99), beat(601), by=by)
+    judge(OUT, IN, seen(20, 26.99), beat(1801), by=by)
     (source,) = by.sources.values()
     assert "T1" in source.tracks
-    judge(beat(621), by=by)
+    judge(beat(1821), by=by)
     assert (source.tracks, source.timers) == ({}, [])
 
 
