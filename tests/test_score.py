@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from builders import packed, seen
+from builders import T0_MS, packed, seen
 from pyproj import Geod, Proj
 
 from skyfence.cli.main import main
 from skyfence.score.feed import frames_of
 from skyfence.score.figures import both, score_of
 from skyfence.score.measure import Measured, measure_engine, measure_naive, spells
-from skyfence.score.naive import Naive
+from skyfence.score.naive import Naive, Seen
 from skyfence.score.noise import Noise, errors
 from skyfence.score.path import Path as Flight
 from skyfence.score.path import truth_of
@@ -253,15 +253,19 @@ def test_heartbeats_between_reports(world: World) -> None:
 # The naive detector
 
 
-def naive_says(*lons: float, times: Sequence[float] | None = None) -> list[str]:
-    """Return what the naive detector says of a track east and west of 27 degrees."""
+def naive_sees(*lons: float, times: Sequence[float] | None = None) -> list[Seen]:
+    """Return what the naive detector sees of a track east and west of 27 degrees."""
     detector = Naive(shapely.box(27.0, 56.0, 28.0, 57.0))
     at = times or range(len(lons))
     return [
-        one.what
+        one
         for when, lon in zip(at, lons, strict=True)
         for one in detector.take(packed(seen(when, lon)))
     ]
+
+
+def naive_says(*lons: float, times: Sequence[float] | None = None) -> list[str]:
+    return [one.what for one in naive_sees(*lons, times=times)]
 
 
 def test_the_naive_detector_flaps_on_noise() -> None:
@@ -273,6 +277,13 @@ def test_the_naive_detector_flaps_on_noise() -> None:
 def test_the_naive_detector_goes_by_arrival() -> None:
     """A report of before that comes late makes it say exit, and the next one enter again."""
     assert naive_says(26.9, 27.1, 26.9, 27.2, times=[0, 10, 5, 20]) == ["enter", "exit", "enter"]
+
+
+def test_a_late_report_tells_the_naive_detector_nothing_before_it_comes() -> None:
+    """What it makes of a report from before is known when the track's later ones are, too."""
+    (enter, leave) = naive_sees(26.9, 26.8, 27.1, 26.7, times=[0, 20, 10, 30])
+    assert [one.time_ms - T0_MS for one in (enter, leave)] == [10_000, 30_000]
+    assert [one.known_ms - T0_MS for one in (enter, leave)] == [20_000, 30_000]
 
 
 # What was said

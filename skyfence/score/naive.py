@@ -16,11 +16,16 @@ from skyfence.frame import Frame
 
 @dataclass(frozen=True)
 class Seen:
-    """A track was seen on the other side; the place and time are the report's."""
+    """A track was seen on the other side; the place and time are the report's.
+
+    ``known_ms`` is when that could be said: the time of the track's latest report until then, which
+    is later than that of a report that came late.
+    """
 
     what: Literal["enter", "exit"]
     track_id: str
     time_ms: int
+    known_ms: int
     lon: float
     lat: float
 
@@ -31,7 +36,7 @@ class Naive:
     def __init__(self, area: BaseGeometry) -> None:
         self._area = area
         shapely.prepare(area)
-        self._inside: dict[tuple[str, str], bool] = {}
+        self._last: dict[tuple[str, str], tuple[bool, int]] = {}  # inside, latest report
 
     def take(self, frame: Frame) -> list[Seen]:
         """Judge one frame. A track that is first seen inside has entered."""
@@ -39,19 +44,22 @@ class Naive:
         held = shapely.contains_xy(self._area, frame.lons, frame.lats).tolist()
         for row, (track_id, inside) in enumerate(zip(frame.track_ids, held, strict=True)):
             key = (frame.run, track_id)
-            if inside != self._inside.get(key, False):
-                found.append(_seen(frame, row, inside=inside))
-            self._inside[key] = inside
+            was_inside, latest_ms = self._last.get(key, (False, 0))
+            latest_ms = max(latest_ms, int(frame.times_ms[row]))
+            if inside != was_inside:
+                found.append(_seen(frame, row, latest_ms, inside=inside))
+            self._last[key] = inside, latest_ms
         if frame.last:
-            self._inside = {key: held for key, held in self._inside.items() if key[0] != frame.run}
+            self._last = {key: held for key, held in self._last.items() if key[0] != frame.run}
         return found
 
 
-def _seen(frame: Frame, row: int, *, inside: bool) -> Seen:
+def _seen(frame: Frame, row: int, known_ms: int, *, inside: bool) -> Seen:
     return Seen(
         "enter" if inside else "exit",
         frame.track_ids[row],
         int(frame.times_ms[row]),
+        known_ms,
         float(frame.lons[row]),
         float(frame.lats[row]),
     )

@@ -136,7 +136,7 @@ def said_by_naive(world: World, track: Track, seen: Iterable[Seen]) -> tuple[Sai
     depths = track.true_depth_m(world, [one.time_ms for one in found])
     places = to_plane(np.array([(one.lon, one.lat) for one in found]).reshape(-1, 2))
     return tuple(
-        Said(states[one.what], one.time_ms, depth, seen_depth)
+        Said(states[one.what], one.known_ms, depth, seen_depth)
         for one, depth, seen_depth in zip(
             found, depths.tolist(), world.depth_m(places).tolist(), strict=True
         )
