@@ -1,6 +1,7 @@
 """Times the engine alone, decoding apart, beside a naive detector, in one run.
 
     python bench/speed.py [--seed N] [--tracks 10000] [--seconds 3] [--json]
+    python bench/speed.py --stages      # where the time goes at 500 a frame
 
 Frames of 1, 50, 500 and 5,000 reports against 15 zones (the default countries), about 400 (with
 their regions) and 10,000 (a mesh of jagged fields, made from the seed). Traffic: civil flights that
@@ -10,11 +11,15 @@ that change the set of areas their track is in, because both decide the figure.
 
 The naive detector asks shapely for the areas that hold each frame's points (prepared, indexed) and
 compares with each track's last answer: no path, no evidence, no story.
+
+``--stages`` times the engine's own steps instead, clocks wrapped around them.
 """
 
 import argparse
 import json
 import time
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,9 +29,11 @@ import shapely
 
 from skyfence.airspace import Airspace
 from skyfence.channels import Environment
+from skyfence.facts import Facts
 from skyfence.files import load_zones
 from skyfence.frame import ARROW_SCHEMA, Frame
 from skyfence.grid import BOUNDARY, Grid
+from skyfence.quiet import Quiet
 from skyfence.tracking import Tracker
 from skyfence.zones import Zone, ZoneProperties, ZoneSet
 
@@ -36,6 +43,16 @@ SCAN_MS = 1_000
 START_MS = 1_700_000_000_000
 UNKNOWN_SHARE = 0.001
 MESH = 100  # fields along each side
+# The steps of ``Tracker.take``; none is called by another.
+STAGES: dict[str, tuple[type, str]] = {
+    "tracks' slots by name": (Quiet, "_slots_of"),
+    "sift: in order, no jump": (Quiet, "_passing"),
+    "sift: cells, plain cuts": (Quiet, "_stays"),
+    "sift: civil, or far off": (Quiet, "_means_nothing"),
+    "sift: noted": (Quiet, "_note"),
+    "judged, row by row": (Tracker, "_observe"),
+    "crossings measured": (Facts, "survey"),
+}
 
 
 @dataclass
@@ -189,6 +206,51 @@ def measure(zones: ZoneSet, size: int, tracks: int, seed: int, seconds: float) -
     )
 
 
+def clocked() -> defaultdict[str, float]:
+    """Wrap clocks around the steps; return the seconds spent in each, which go on counting."""
+    spent: defaultdict[str, float] = defaultdict(float)
+    for name, (owner, method) in STAGES.items():
+        setattr(owner, method, _timed(name, getattr(owner, method), spent))
+    return spent
+
+
+def stages(
+    zones: ZoneSet, tracks: int, seed: int, seconds: float, spent: defaultdict[str, float]
+) -> None:
+    """Print how long each step takes for a frame of 500 reports, microseconds."""
+    traffic, tracker = Traffic(tracks, seed), Tracker(Airspace(zones), Environment.EXERCISE)
+    for _ in range(3):
+        for frame in frames(traffic.scan(5_000)):
+            tracker.take(frame)
+    spent.clear()
+    done, all_s = 0, 0.0
+    while all_s < seconds:
+        given = frames(traffic.scan(500))
+        start = time.perf_counter()
+        for frame in given:
+            tracker.take(frame)
+        all_s += time.perf_counter() - start
+        done += len(given)
+    spent["everything else"] = all_s - sum(spent.values())
+    print(f"{len(zones.zones)} zones, {done} frames of 500 reports: microseconds a frame")
+    for name in (*STAGES, "everything else"):
+        print(f"{name:>26} {1e6 * spent[name] / done:8.0f} {spent[name] / all_s:8.1%}")
+    print(f"{'all':>26} {1e6 * all_s / done:8.0f}")
+
+
+def _timed(
+    name: str, call: Callable[..., Any], spent: defaultdict[str, float]
+) -> Callable[..., Any]:
+    def timed(*given: Any, **named: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return call(*given, **named)
+        finally:
+            spent[name] += time.perf_counter() - start
+
+    return timed
+
+
 def _boundary(grid: Grid, given: list[Frame]) -> int:
     found = [grid.codes(*grid.cells(frame.lons, frame.lats)) for frame in given]
     return int(sum((codes == BOUNDARY).sum() for codes in found))
@@ -201,9 +263,15 @@ def main() -> None:
     parser.add_argument("--tracks", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=3.0, help="of the engine, each row")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--stages", action="store_true", help="where the time goes")
     given = parser.parse_args()
     print(f"seed {given.seed}, {given.tracks} tracks")
     default = load_zones()
+    if given.stages:
+        spent = clocked()
+        for zones in (default, mesh(given.seed)):
+            stages(zones, given.tracks, given.seed, given.seconds, spent)
+        return
     countries = tuple(zone for zone in default.zones if not zone.is_region)
     head = ("zones", "reports a frame", "engine/s", "naive/s", "in boundary", "changed", "judged")
     print(("{:>16}" * len(head)).format(*head))
