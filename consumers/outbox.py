@@ -1,0 +1,305 @@
+"""The outbox: what is still to be sent, in a file that survives the process.
+
+    put ──▶ pending ──take──▶ submitting ──▶ submitted ──receipt──▶ delivered
+               ▲                  │ │ │            └──────────────▶ failed
+               └──retry, later────┘ │ └──▶ failed (refused for good)
+       expired ◀── past its time    └──▶ uncertain (killed there, and not worth a second one)
+
+Guarantee: what ``put`` returned for is on the disk, and stands there once however often it is put:
+its key is what makes it one message. What was ``submitting`` when the process died may or may not
+have been sent; ``in_doubt`` hands it out, and whoever sends decides. Does not send anything itself
+and reads no clock. One process uses a file at a time.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, Self
+
+import aiosqlite
+
+from skyfence.errors import UnavailableError, UsageError
+
+# SQLite waits so long for another process's lock; there should be none.
+_LOCK_WAIT_S: Final = 2.0
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS items (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  key TEXT NOT NULL UNIQUE,
+  recipient TEXT NOT NULL,
+  chain TEXT NOT NULL,
+  body TEXT NOT NULL,
+  priority INTEGER NOT NULL,
+  expires_ms INTEGER,
+  state TEXT NOT NULL,
+  put_ms INTEGER NOT NULL,
+  due_ms INTEGER NOT NULL,
+  changed_ms INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  reference TEXT,
+  reason TEXT
+);
+CREATE INDEX IF NOT EXISTS items_due ON items (state, recipient, priority, number);
+CREATE INDEX IF NOT EXISTS items_reference ON items (reference) WHERE reference IS NOT NULL;
+CREATE INDEX IF NOT EXISTS items_chain ON items (recipient, chain, number);
+CREATE TABLE IF NOT EXISTS receipts (
+  reference TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT, at_ms INTEGER NOT NULL
+);
+"""
+
+
+class State(StrEnum):
+    """Where an item stands."""
+
+    PENDING = "pending"
+    SUBMITTING = "submitting"
+    SUBMITTED = "submitted"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    UNCERTAIN = "uncertain"  # may have been sent, and nobody will know
+    MERGED = "merged"  # a later one of its chain says it too
+
+
+OPEN: Final = (State.PENDING, State.SUBMITTING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """Something to be sent.
+
+    ``key`` names it for ever; ``recipient`` is a number or an endpoint; ``chain`` the incident's
+    chain for that recipient. The lowest ``priority`` goes first, and nothing past ``expires_ms``.
+    """
+
+    key: str
+    recipient: str
+    chain: str
+    body: str
+    priority: int = 0
+    expires_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(Item):
+    """An item as it stands in the outbox; ``reference`` is the receiver's own name for it."""
+
+    state: State
+    put_ms: int
+    attempts: int
+    reference: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What became of an item: its new state, and when it is due again if that is pending."""
+
+    key: str
+    state: State
+    due_ms: int | None = None
+    reference: str | None = None
+    reason: str | None = None
+
+
+class Outbox:
+    """The items of one sink, in one SQLite file."""
+
+    def __init__(self, database: aiosqlite.Connection) -> None:
+        self._database = database
+        self._one_at_a_time = asyncio.Lock()  # a connection has one transaction
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, path: Path) -> AsyncIterator[Self]:
+        """Open or make the file; raise ``UsageError`` where that cannot be."""
+        try:
+            await asyncio.to_thread(_make, path)
+            database = await aiosqlite.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise UsageError(f"outbox {path} cannot be opened: {error}") from None
+        try:
+            database.row_factory = sqlite3.Row
+            try:
+                await database.execute("PRAGMA journal_mode = WAL")
+                await database.execute("PRAGMA synchronous = FULL")  # on the disk, then on
+                await database.executescript(_SCHEMA)
+            except sqlite3.Error as error:
+                raise UsageError(f"outbox {path} is not usable: {error}") from None
+            yield cls(database)
+        finally:
+            await database.close()
+
+    async def put(self, items: Iterable[Item], now_ms: int) -> int:
+        """Add the items that are not there yet, all or none; return how many those were."""
+        rows = [
+            (i.key, i.recipient, i.chain, i.body, i.priority, i.expires_ms, now_ms, now_ms, now_ms)
+            for i in items
+        ]
+        async with self._transaction():
+            cursor = await self._database.executemany(
+                "INSERT INTO items (key, recipient, chain, body, priority, expires_ms, state,"
+                " put_ms, due_ms, changed_ms) VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?)"
+                " ON CONFLICT (key) DO NOTHING",
+                rows,
+            )
+            return max(0, cursor.rowcount)
+
+    async def expire(self, now_ms: int) -> int:
+        """Mark what is pending past its time as expired; return how many those were."""
+        async with self._transaction():
+            cursor = await self._database.execute(
+                "UPDATE items SET state = 'expired', changed_ms = ?1"
+                " WHERE state = 'pending' AND expires_ms IS NOT NULL AND expires_ms <= ?1",
+                (now_ms,),
+            )
+            return cursor.rowcount
+
+    async def take(self, now_ms: int, limit: int, recipient: str | None = None) -> list[Entry]:
+        """Hand out what is due, the lowest priority first, marked as being submitted.
+
+        What is past its time is never handed out.
+        """
+        async with self._transaction():
+            rows = await self._database.execute_fetchall(
+                "UPDATE items SET state = 'submitting', attempts = attempts + 1, changed_ms = ?1"
+                " WHERE number IN (SELECT number FROM items WHERE state = 'pending'"
+                "  AND due_ms <= ?1 AND (expires_ms IS NULL OR expires_ms > ?1)"
+                "  AND (?2 IS NULL OR recipient = ?2) ORDER BY priority, number LIMIT ?3)"
+                " RETURNING *",
+                (now_ms, recipient, limit),
+            )
+        return [
+            _entry(row) for row in sorted(rows, key=lambda one: (one["priority"], one["number"]))
+        ]
+
+    async def record(self, changes: Sequence[Change], now_ms: int) -> None:
+        """Note what became of items; a receipt that came first is brought in."""
+        async with self._transaction():
+            for one in changes:
+                await self._database.execute(
+                    "UPDATE items SET state = ?2, due_ms = coalesce(?3, due_ms),"
+                    " reference = coalesce(?4, reference), reason = ?5, changed_ms = ?6"
+                    " WHERE key = ?1",
+                    (one.key, one.state, one.due_ms, one.reference, one.reason, now_ms),
+                )
+                if one.state is State.SUBMITTED and one.reference is not None:
+                    await self._bring_in(one.reference)
+
+    async def receipt(
+        self, reference: str, state: State, now_ms: int, reason: str | None = None
+    ) -> bool:
+        """Note a receipt; return whether its item is known. One that is not is kept for later.
+
+        A second receipt changes nothing, unless it is the delivery that the first denied.
+        """
+        async with self._transaction():
+            cursor = await self._database.execute(
+                "SELECT 1 FROM items WHERE reference = ?", (reference,)
+            )
+            known = await cursor.fetchone() is not None
+            await self._database.execute(
+                "INSERT INTO receipts VALUES (?1, ?2, ?3, ?4) ON CONFLICT (reference) DO UPDATE"
+                " SET state = ?2, reason = ?3, at_ms = ?4 WHERE state <> 'delivered'",
+                (reference, state, reason, now_ms),
+            )
+            if known:
+                await self._bring_in(reference)
+        return known
+
+    async def in_doubt(self) -> list[Entry]:
+        """Return what was being submitted when the last process died."""
+        return await self._select("state = 'submitting'", ())
+
+    async def of_chain(self, recipient: str, chain: str) -> list[Entry]:
+        """Return all of a chain for a recipient, in the order in which it was put."""
+        return await self._select("recipient = ? AND chain = ?", (recipient, chain))
+
+    async def pending(self) -> dict[str, int]:
+        """Return how many items wait, by recipient."""
+        rows = await self._fetch(
+            "SELECT recipient, count(*) FROM items WHERE state IN ('pending', 'submitting')"
+            " GROUP BY recipient"
+        )
+        return {str(row[0]): int(row[1]) for row in rows}
+
+    async def counts(self) -> dict[State, int]:
+        """Return how many items stand in each state."""
+        found = await self._fetch("SELECT state, count(*) FROM items GROUP BY state")
+        return dict.fromkeys(State, 0) | {State(row[0]): int(row[1]) for row in found}
+
+    async def next_due_ms(self) -> int | None:
+        """Return when the next pending item is due, if any is."""
+        (row,) = await self._fetch("SELECT min(due_ms) FROM items WHERE state = 'pending'")
+        return None if row[0] is None else int(row[0])
+
+    async def forget(self, before_ms: int) -> int:
+        """Drop what has not changed since a time and is over; return how many items that were."""
+        async with self._transaction():
+            cursor = await self._database.execute(
+                "DELETE FROM items WHERE changed_ms < ? AND state NOT IN ('pending', 'submitting')",
+                (before_ms,),
+            )
+            await self._database.execute("DELETE FROM receipts WHERE at_ms < ?", (before_ms,))
+            return cursor.rowcount
+
+    async def _bring_in(self, reference: str) -> None:
+        await self._database.execute(
+            "UPDATE items SET state = receipts.state, reason = receipts.reason,"
+            " changed_ms = receipts.at_ms FROM receipts WHERE receipts.reference = ?1"
+            " AND items.reference = ?1 AND items.state IN ('submitted', 'failed', 'uncertain')",
+            (reference,),
+        )
+
+    async def _select(self, condition: str, values: Sequence[Any]) -> list[Entry]:
+        rows = await self._fetch(
+            f"SELECT * FROM items WHERE {condition} ORDER BY number",  # noqa: S608 - ours
+            values,
+        )
+        return [_entry(row) for row in rows]
+
+    async def _fetch(self, question: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        try:
+            return list(await self._database.execute_fetchall(question, values))
+        except sqlite3.Error as error:
+            raise UnavailableError(f"the outbox cannot be read: {error}") from None
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
+        """Do all or nothing, and only return when it is on the disk."""
+        async with self._one_at_a_time:
+            try:
+                await self._database.execute("BEGIN IMMEDIATE")
+                yield
+                await self._database.commit()
+            except sqlite3.Error as error:
+                await self._database.rollback()
+                raise UnavailableError(f"the outbox took nothing: {error}") from None
+            except BaseException:
+                await self._database.rollback()
+                raise
+
+
+def _make(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)  # numbers and texts of people
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    return Entry(
+        key=row["key"],
+        recipient=row["recipient"],
+        chain=row["chain"],
+        body=row["body"],
+        priority=row["priority"],
+        expires_ms=row["expires_ms"],
+        state=State(row["state"]),
+        put_ms=row["put_ms"],
+        attempts=row["attempts"],
+        reference=row["reference"],
+        reason=row["reason"],
+    )
