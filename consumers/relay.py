@@ -7,6 +7,7 @@ growing pauses, then the process gives up with an error and whoever runs it star
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import structlog
@@ -30,19 +31,36 @@ log = structlog.get_logger()
 _POLL_MS: Final = 1_000
 _SESSION_TIMEOUT_MS: Final = 6_000
 _PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 10.0)
+# Subscribers take three of these without a beat for a dead feed (``skyfence.client``).
+_BEAT_EVERY_S: Final = 5.0
+_ASK_KAFKA_MS: Final = 3_000
 
 
 class Relay:
-    """Carries one environment's alerts to one sink."""
+    """Carries one environment's alerts to one sink.
 
-    def __init__(self, settings: Settings, sink: Sink) -> None:
+    Each kind of sink has a consumer ``group`` of its own, without one the Redis relay's. ``beat``
+    is called with the wall clock every few seconds in which Kafka answers.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        sink: Sink,
+        *,
+        group: str | None = None,
+        beat: Callable[[int], Awaitable[None]] | None = None,
+    ) -> None:
         topics = settings.topics
+        group = group or topics.relay_group
         self._settings = settings
         self._sink = sink
+        self._beat = beat
+        self._beaten_s = 0.0
         self._consumer = AIOKafkaConsumer(
             topics.alerts,
-            group_id=topics.relay_group,
-            group_instance_id=settings.instance_id(topics.relay_group),
+            group_id=group,
+            group_instance_id=settings.instance_id(group),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=_SESSION_TIMEOUT_MS,
@@ -58,6 +76,7 @@ class Relay:
             await self._producer.start()
             while True:
                 await self._carry()
+                await self._show_life()
                 health.refresh(self._settings.health_file)
         except KafkaError as error:
             raise UnavailableError(
@@ -75,6 +94,26 @@ class Relay:
                 await self._hand_over(record)
         if polled:
             await self._consumer.commit()
+
+    async def _show_life(self) -> None:
+        """Tell subscribers that alerts would come, if they would: Kafka has to answer for ours."""
+        partitions = self._consumer.assignment()
+        if self._beat is None or time.monotonic() - self._beaten_s < _BEAT_EVERY_S:
+            return
+        if not partitions:
+            return
+        try:
+            async with asyncio.timeout(_ASK_KAFKA_MS / 1_000):
+                await self._consumer.end_offsets(partitions)
+        except (TimeoutError, KafkaError) as error:
+            log.warning("kafka.unanswering", reason=str(error) or "timeout")
+            return
+        try:
+            await self._beat(round(time.time() * 1000))
+        except UnavailableError as error:
+            log.warning("sink.unavailable", reason=str(error))
+            return
+        self._beaten_s = time.monotonic()
 
     async def _hand_over(self, record: Any) -> None:
         try:

@@ -57,13 +57,12 @@ for world in actual exercise; do
   for role in producer worker relay monitor; do
     certificate "$world-$role" "DNS:$world-$role"
   done
-  for role in relay monitor operator; do
-    user=$world-$role
-    password "$user.password"
-    digest=$(tr -d '\n' < "$user.password" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
-    sed "s/#{$user}/#$digest/" "$scratch/users.acl" > "$scratch/next"
-    mv "$scratch/next" "$scratch/users.acl"
-  done
+done
+for user in $(sed -n 's/.*#{\(.*\)}.*/\1/p' "$here/valkey/users.acl"); do
+  password "$user.password"
+  digest=$(tr -d '\n' < "$user.password" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
+  sed "s/#{$user}/#$digest/" "$scratch/users.acl" > "$scratch/next"
+  mv "$scratch/next" "$scratch/users.acl"
 done
 mv -f "$scratch/users.acl" users.acl
 password grafana-admin-password

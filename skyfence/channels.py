@@ -94,6 +94,10 @@ class Topics:
         """Consumer group of the Redis relay."""
         return self._name("skyfence-relay")
 
+    def sink_group(self, name: str) -> str:
+        """Return the consumer group of another sink, which reads all alerts for itself."""
+        return self._name(f"skyfence-{name}")
+
 
 def checkpoint_topic(topic: str) -> str:
     """Return the topic that keeps what an agent remembers of another topic's messages."""
@@ -105,37 +109,126 @@ def is_zone_id(value: str) -> bool:
     return _ZONE_ID.fullmatch(value) is not None
 
 
+class Audience(StrEnum):
+    """Whom a channel is for."""
+
+    OPERATORS = "alerts"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A Redis channel, and the keys that belong to it.
+
+    >>> Channel(Environment.EXERCISE, Audience.OPERATORS, "RO-TL").stream
+    'exercise:stream:alerts:RO-TL'
+    """
+
+    environment: Environment
+    audience: Audience
+    place: str
+
+    def __post_init__(self) -> None:
+        if not is_zone_id(self.place):
+            raise ValueError(f"not a zone identifier: {self.place!r}")
+
+    @classmethod
+    def parse(cls, name: str) -> "Channel":
+        """Read a channel's name; raise ``ValueError`` if it is none."""
+        rest = name.removeprefix(Environment.EXERCISE.redis_prefix)
+        environment = Environment.ACTUAL if rest == name else Environment.EXERCISE
+        audience, _, place = rest.partition(":")
+        return cls(environment, Audience(audience), place)
+
+    @property
+    def name(self) -> str:
+        """What is subscribed to."""
+        return self._key()
+
+    @property
+    def stream(self) -> str:
+        """The key of the stream that keeps the channel's last messages."""
+        return self._key("stream")
+
+    @property
+    def active(self) -> str:
+        """The key of the hash of what is not over: incident to last message."""
+        return self._key("active")
+
+    @property
+    def acknowledged(self) -> str:
+        """The key of the hash of who has acknowledged which incident."""
+        return self._key("acknowledged")
+
+    def steps(self, incident_id: str) -> str:
+        """Return the key that holds the last step of an incident's chain here."""
+        return f"{self._key('steps')}:{incident_id}"
+
+    def _key(self, *what: str) -> str:
+        return self.environment.redis_prefix + ":".join((*what, self.audience, self.place))
+
+
 def operators_channel(environment: Environment, place: str) -> str:
     """Return the operators' channel of a region, a nation or the alliance.
 
     >>> operators_channel(Environment.EXERCISE, "RO-TL")
     'exercise:alerts:RO-TL'
     """
-    return f"{environment.redis_prefix}alerts:{_checked(place)}"
+    return Channel(environment, Audience.OPERATORS, place).name
 
 
 def public_channel(environment: Environment, region: str) -> str:
     """Return the channel of a region's public text, which never carries a position."""
-    return f"{environment.redis_prefix}public:{_checked(region)}"
+    return Channel(environment, Audience.PUBLIC, region).name
 
 
-def operators_pattern(environment: Environment) -> str:
-    """Return the glob that matches all operators' channels of one environment."""
-    return f"{environment.redis_prefix}alerts:*"
+def heartbeat_channel(environment: Environment) -> str:
+    """Return the channel that says every few seconds that alerts would come."""
+    return f"{environment.redis_prefix}heartbeat"
 
 
-def steps_key(environment: Environment, place: str, incident_id: str) -> str:
-    """Return the Redis key that holds the last step of an incident's chain for a place."""
-    return f"{environment.redis_prefix}steps:{_checked(place)}:{incident_id}"
+def recipient(environment: Environment, name: str) -> str:
+    """Return whose an outbox's item is: an exercise's never goes out to an actual receiver.
 
-
-def stream_key(environment: Environment, place: str) -> str:
-    """Return the Redis key of the stream that keeps a channel's last messages.
-
-    >>> stream_key(Environment.EXERCISE, "RO-TL")
-    'exercise:stream:RO-TL'
+    >>> recipient(Environment.EXERCISE, "duty-office")
+    'exercise:duty-office'
     """
-    return f"{environment.redis_prefix}stream:{_checked(place)}"
+    return environment.redis_prefix + name
+
+
+def operators_key(environment: Environment) -> str:
+    """Return the Redis key of the hash of operators: name to channels and role."""
+    return f"{environment.redis_prefix}operators"
+
+
+def commands_key(environment: Environment, operator: str) -> str:
+    """Return the key of an operator's own stream of commands; its name is who commands."""
+    return f"{environment.redis_prefix}commands:{operator}"
+
+
+def outcomes_key(environment: Environment, operator: str) -> str:
+    """Return the key of the stream that tells an operator what became of the commands."""
+    return f"{environment.redis_prefix}outcomes:{operator}"
+
+
+def held_key(environment: Environment) -> str:
+    """Return the key of the hash of public messages that wait to be released."""
+    return f"{environment.redis_prefix}held"
+
+
+def decisions_key(environment: Environment) -> str:
+    """Return the key of the stream that keeps every decision on a public message."""
+    return f"{environment.redis_prefix}decisions"
+
+
+def sms_recipients_key(environment: Environment, gateway: str) -> str:
+    """Return the key of the hash of an SMS gateway's recipients, where they stand in Redis."""
+    return f"{environment.redis_prefix}sms:recipients:{gateway}"
+
+
+def sms_opt_outs_key(environment: Environment) -> str:
+    """Return the key of the set of numbers that want no SMS, where they stand in Redis."""
+    return f"{environment.redis_prefix}sms:opt-outs"
 
 
 def status_key(environment: Environment) -> str:
@@ -151,9 +244,3 @@ def status_memory_key(environment: Environment) -> str:
 def status_writer_key(environment: Environment) -> str:
     """Return the Redis key that names the one monitor which may write, while it lives."""
     return f"{environment.redis_prefix}status:writer"
-
-
-def _checked(place: str) -> str:
-    if not is_zone_id(place):
-        raise ValueError(f"not a zone identifier: {place!r}")
-    return place

@@ -1,108 +1,131 @@
-"""A subscriber's side of Redis: connect, subscribe to channels, read alerts as they come.
+"""A subscriber's side: every message of some channels once and in order, whatever comes between.
 
-What is published while nobody is connected is lost to pub/sub; a cut therefore shows as an error
-here, never as silence.
+    connect ──▶ subscribe ──▶ catch up ──▶ live
+       ▲                         ▲           │ a gap in the sequence, or another epoch
+       │                         └───────────┤
+       └── pause ◀── cut, or no answer ◀─────┘ no heartbeat: silent
+
+Who comes new is told what is active, and then what comes. After a cut the channels' streams give
+what was missed. "No alert" and "no connection" never look alike: what stands between the two is
+told as an event of its own. docs/clients.md says the same for other languages.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from typing import Self
-from urllib.parse import urlsplit
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
-import structlog
-from pydantic import ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis.asyncio.client import PubSub
+from redis.exceptions import NoPermissionError, RedisError
 
-from skyfence.alert import AlertMessage
+from skyfence.channels import Channel, heartbeat_channel
+from skyfence.connection import connect
 from skyfence.errors import UnavailableError, UsageError
-from skyfence.model import why_invalid
-from skyfence.security import redis_options
+from skyfence.following import Followed, Missed, Received, read_on
 from skyfence.settings import Settings
 
-log = structlog.get_logger()
+__all__ = [
+    "AlertFeed",
+    "Alive",
+    "Connected",
+    "Disconnected",
+    "Event",
+    "Missed",
+    "Received",
+    "Silent",
+]
 
-_TIMEOUT_S = 5.0
-# A dead connection is found out within this time even when no alert comes.
-_CHECK_S = 5
-_SETTLE = "skyfence-settle"
-_REFUSALS = (AuthenticationError, NoPermissionError)
-
-
-async def connect(settings: Settings) -> Redis:
-    """Connect to the settings' Redis.
-
-    Raises ``UnavailableError`` where it does not answer, and ``UsageError`` where it refuses the
-    user: trying again does not mend that.
-    """
-    redis = Redis.from_url(
-        settings.redis_url,
-        **redis_options(settings),
-        socket_connect_timeout=_TIMEOUT_S,
-        health_check_interval=_CHECK_S,
-    )
-    try:
-        await redis.ping()
-    except (RedisError, OSError) as error:
-        await redis.aclose()
-        where = redis_address(settings.redis_url)
-        if isinstance(error, _REFUSALS):
-            user = settings.redis_user or "default"
-            raise UsageError(f"redis at {where} refused user {user}: {_in_short(error)}") from None
-        raise UnavailableError(f"redis at {where} cannot be reached: {error}") from None
-    return redis
+# Heartbeats come every five seconds; three missing are no accident.
+SILENT_AFTER_S: Final = 15.0
+# A connection on which not even Redis answers is dead.
+_ANSWER_S: Final = 5.0
+_LOOK_EVERY_S: Final = 0.5
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 10.0
+_SETTLE: Final = b"skyfence-settle"
+_OPENED: Final = b"skyfence-opened"
 
 
-def _in_short(error: Exception) -> str:
-    reason = str(error).rstrip(".")
-    return reason[:1].lower() + reason[1:]
+@dataclass(frozen=True)
+class Connected:
+    """From here on messages come as they are published; all there was has been told."""
 
 
-def redis_address(url: str) -> str:
-    """Return where a URL leads, never the credentials in it."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or 6379}{parts.path}" if parts.hostname else parts.path
+@dataclass(frozen=True)
+class Disconnected:
+    """There is no connection: nothing comes until ``Connected``, whatever happens."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Redis answers, but nobody who would publish alerts has shown life since."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Alive:
+    """Signs of life have come back after ``Silent``."""
+
+
+Event = Received | Missed | Connected | Disconnected | Silent | Alive
 
 
 class AlertFeed:
-    """The alerts of some channels, or of all that match a pattern, from now on."""
+    """The messages of some channels, from what is active now on, for ever.
 
-    def __init__(self, redis: Redis, channels: Sequence[str], patterns: Sequence[str] = ()) -> None:
-        self._redis = redis
-        self._channels = channels
-        self._patterns = patterns
-        self._pubsub = redis.pubsub()
+    Entering it connects, and raises ``UnavailableError`` or ``UsageError`` where that fails. Later
+    it connects again by itself, each time as ``reach`` says, or as the settings did.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        channels: Sequence[Channel],
+        *,
+        reach: Callable[[], Settings] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._reach = reach or (lambda: settings)
+        self._followed = {channel.name: Followed(channel) for channel in channels}
+        self._heartbeats = heartbeat_channel(settings.environment)
+        self._redis: Redis | None = None
+        self._pubsub: PubSub | None = None
+        self._opening: list[Received | Missed] = []  # what was there when we subscribed
+        self._opened = False  # what is read was published after that
         self._settled = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        """Subscribe, and return when Redis has confirmed every channel."""
-        try:
-            if self._channels:
-                await self._pubsub.subscribe(*self._channels)
-            if self._patterns:
-                await self._pubsub.psubscribe(*self._patterns)
-            for _ in [*self._channels, *self._patterns]:
-                await self._pubsub.get_message(timeout=_TIMEOUT_S)
-        except NoPermissionError:
-            await self.__aexit__()
-            names = ", ".join([*self._channels, *self._patterns])
-            raise UsageError(f"this user may not subscribe to {names} in redis") from None
-        except (RedisError, OSError) as error:
-            await self.__aexit__()
-            raise UnavailableError(f"redis took no subscription: {error}") from None
+        """Connect, subscribe, and read what stands: whatever is published from now on is told."""
+        await self._subscribe(self._settings)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Unsubscribe and disconnect."""
-        await self._pubsub.aclose()  # type: ignore[no-untyped-call]
-        await self._redis.aclose()
+        await self._drop()
 
-    async def __aiter__(self) -> AsyncIterator[AlertMessage]:
-        """Yield alerts for ever; raise ``UnavailableError`` when the connection is cut."""
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield what happens; does not end."""
+        pause_s = 0.0
         while True:
-            message = await self.next(_CHECK_S)
-            if message is not None:
-                yield message
+            try:
+                if self._pubsub is None:
+                    await self._subscribe(self._reach())
+                for caught_up in self._opening:
+                    yield caught_up
+                yield Connected()
+                pause_s = _FIRST_PAUSE_S
+                async for event in self._live():
+                    yield event
+            except UnavailableError as error:
+                await self._drop()
+                yield Disconnected(str(error))
+            await asyncio.sleep(pause_s)
+            pause_s = min(max(2 * pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
 
     async def settle(self) -> None:
         """Return when everything published before this call has been read by the iteration.
@@ -110,23 +133,106 @@ class AlertFeed:
         Redis answers in order: what comes back after a ping was published after it.
         """
         self._settled.clear()
-        await self._pubsub.ping(_SETTLE)
-        await self._settled.wait()
+        if self._pubsub is not None:
+            await self._pubsub.ping(_SETTLE)
+            await self._settled.wait()
 
-    async def next(self, timeout_s: float) -> AlertMessage | None:
-        """Return the next alert, or None when none came in time."""
+    async def _subscribe(self, settings: Settings) -> None:
+        """Connect, subscribe, and catch up once Redis has confirmed every channel."""
+        redis = await connect(settings)
+        pubsub = redis.pubsub()
+        self._redis, self._pubsub = redis, pubsub
+        names = [*self._followed, self._heartbeats]
         try:
-            received = await self._pubsub.get_message(
-                ignore_subscribe_messages=True, timeout=timeout_s
+            async with asyncio.timeout(_ANSWER_S):
+                await pubsub.subscribe(*names)
+                for _ in names:
+                    await pubsub.get_message(timeout=None)
+            self._opening = await self._catch_up(list(self._followed.values()))
+            self._opened = False
+            await pubsub.ping(_OPENED)
+        except NoPermissionError:
+            await self._drop()
+            shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+            raise UsageError(f"this user may not subscribe to {shown} in redis") from None
+        except (RedisError, OSError, TimeoutError) as error:
+            await self._drop()
+            raise UnavailableError(f"redis took no subscription: {error}") from None
+        except (UnavailableError, UsageError):
+            await self._drop()
+            raise
+
+    async def _drop(self) -> None:
+        redis, pubsub, self._redis, self._pubsub = self._redis, self._pubsub, None, None
+        if pubsub is not None:
+            await pubsub.aclose()  # type: ignore[no-untyped-call]
+        if redis is not None:
+            await redis.aclose()
+
+    async def _live(self) -> AsyncIterator[Event]:
+        """Yield what comes; raise ``UnavailableError`` when the connection is cut or dead."""
+        beaten_s, silent = time.monotonic(), False
+        while True:
+            received = await self._next()
+            silence_s = time.monotonic() - beaten_s
+            if received is None or received["type"] == "pong":
+                if not silent and silence_s > SILENT_AFTER_S:
+                    silent = True
+                    await self._probe()
+                    yield Silent(silence_s)
+                continue
+            name = received["channel"].decode()
+            if name == self._heartbeats:
+                beaten_s = time.monotonic()
+                if silent:
+                    silent = False
+                    yield Alive()
+                continue
+            for event in await self._take(self._followed[name], received["data"]):
+                yield event
+
+    async def _next(self) -> dict[str, Any] | None:
+        assert self._pubsub is not None  # noqa: S101 - subscribed
+        try:
+            received: dict[str, Any] | None = await self._pubsub.get_message(
+                ignore_subscribe_messages=True, timeout=_LOOK_EVERY_S
             )
         except (RedisError, OSError) as error:
             raise UnavailableError(f"the connection to redis was cut: {error}") from None
         if received is not None and received["type"] == "pong":
-            self._settled.set()
-        if received is None or received["type"] not in ("message", "pmessage"):
-            return None
+            self._opened = self._opened or received["data"] == _OPENED
+            if received["data"] == _SETTLE:
+                self._settled.set()
+        return received
+
+    async def _probe(self) -> None:
+        """Make sure that Redis itself answers; what comes meanwhile is caught up on."""
+        assert self._redis is not None  # noqa: S101 - subscribed
         try:
-            return AlertMessage.model_validate_json(received["data"])
-        except ValidationError as error:
-            log.warning("alert.unreadable", channel=received["channel"], reason=why_invalid(error))
-            return None
+            async with asyncio.timeout(_ANSWER_S):
+                await self._redis.ping()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise UnavailableError(f"redis does not answer: {error or 'timeout'}") from None
+
+    async def _take(self, followed: Followed, data: bytes) -> list[Received | Missed]:
+        """Return what follows from something published: itself, or all that was missed."""
+        message, last = followed.read(data), followed.sequence or 0
+        if message is None:
+            return []
+        if message.epoch != followed.epoch and followed.epoch is not None:
+            return await self._catch_up([followed])
+        followed.epoch = message.epoch
+        if message.sequence <= last:
+            # Told, or from when we came; unknown later, it means that others are gone.
+            is_counted_anew = self._opened and message.id not in followed.seen
+            return await self._catch_up([followed], again=True) if is_counted_anew else []
+        if message.sequence > last + 1:
+            return await self._catch_up([followed])
+        followed.sequence = message.sequence
+        return [*followed.told([message], live=True)]
+
+    async def _catch_up(
+        self, followed: Sequence[Followed], *, again: bool = False
+    ) -> list[Received | Missed]:
+        assert self._redis is not None  # noqa: S101 - subscribed
+        return await read_on(self._redis, followed, again=again)

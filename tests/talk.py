@@ -9,10 +9,11 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from skyfence.alert import Alert, AlertMessage
-from skyfence.channels import operators_pattern
-from skyfence.client import AlertFeed, connect
+from skyfence.alert import Alert
+from skyfence.cli.places import ALL, channels_of
+from skyfence.client import AlertFeed, Connected, Received
 from skyfence.kafka import Progress
+from skyfence.message import OperatorsMessage
 from skyfence.security import kafka_options
 from skyfence.settings import Settings
 
@@ -73,16 +74,16 @@ async def stored(settings: Settings, topic: str, count: int) -> list[dict]:
 
 
 class Subscriber:
-    """Collects what a real subscriber of all operators' channels receives."""
+    """Collects what a real subscriber of all operators' channels receives since it came."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.messages: list[AlertMessage] = []
+        self.messages: list[OperatorsMessage] = []
         self._heard = asyncio.Event()
+        self._connected = False
 
     async def __aenter__(self) -> "Subscriber":
-        redis = await connect(self._settings)
-        self._feed = AlertFeed(redis, [], [operators_pattern(self._settings.environment)])
+        self._feed = AlertFeed(self._settings, channels_of(self._settings, [ALL]))
         await self._feed.__aenter__()
         self._task = asyncio.create_task(self._listen())
         return self
@@ -92,9 +93,15 @@ class Subscriber:
         await self._feed.__aexit__()
 
     async def _listen(self) -> None:
-        async for message in self._feed:
-            self.messages.append(message)
-            self._heard.set()
+        async for event in self._feed:
+            self._connected = self._connected or isinstance(event, Connected)
+            if (
+                self._connected
+                and isinstance(event, Received)
+                and isinstance(event.message, OperatorsMessage)
+            ):
+                self.messages.append(event.message)
+                self._heard.set()
 
     async def first(self) -> None:
         """Wait until anything was received."""

@@ -3,17 +3,22 @@
 import pytest
 
 from skyfence.channels import (
+    Audience,
+    Channel,
     Environment,
     Topics,
+    commands_key,
+    decisions_key,
+    heartbeat_channel,
+    held_key,
     is_zone_id,
     operators_channel,
-    operators_pattern,
+    operators_key,
+    outcomes_key,
     public_channel,
     status_key,
     status_memory_key,
     status_writer_key,
-    steps_key,
-    stream_key,
 )
 
 ACTUAL, EXERCISE = Environment.ACTUAL, Environment.EXERCISE
@@ -21,16 +26,20 @@ ACTUAL, EXERCISE = Environment.ACTUAL, Environment.EXERCISE
 
 def names(environment: Environment) -> set[str]:
     topics = Topics(environment)
-    channels = {operators_channel(environment, "RO-TL"), public_channel(environment, "RO-TL")}
-    keys = {steps_key(environment, place, "i") for place in ("RO", "NATO")}
-    keys |= {name(environment) for name in (status_key, status_memory_key, status_writer_key)}
-    groups = {topics.worker_group, topics.relay_group}
-    return set(topics.partitions(8)) | groups | channels | keys | {operators_pattern(environment)}
+    channels = [Channel(environment, audience, "RO-TL") for audience in Audience]
+    found = {heartbeat_channel(environment)} | set(topics.partitions(8))
+    for one in channels:
+        found |= {one.name, one.stream, one.active, one.acknowledged, one.steps("i")}
+    for name in (status_key, status_memory_key, status_writer_key, operators_key, held_key):
+        found.add(name(environment))
+    found |= {decisions_key(environment), commands_key(environment, "anna")}
+    found |= {outcomes_key(environment, "anna")}
+    return found | {topics.worker_group, topics.relay_group, topics.sink_group("sms")}
 
 
 def test_environments_share_no_name() -> None:
     """No topic, group, channel, key or pattern of an exercise is one of the actual world's."""
-    assert len(names(ACTUAL)) == len(names(EXERCISE)) == 17
+    assert len(names(ACTUAL)) == len(names(EXERCISE)) == 29
     assert not names(ACTUAL) & names(EXERCISE)
     assert all(name.startswith("exercise") for name in names(EXERCISE))
     assert not any(name.startswith("exercise") for name in names(ACTUAL))
@@ -41,20 +50,23 @@ def test_names_are_the_documented_ones() -> None:
     assert operators_channel(ACTUAL, "RO-TL") == "alerts:RO-TL"
     assert operators_channel(EXERCISE, "NATO") == "exercise:alerts:NATO"
     assert public_channel(ACTUAL, "RO-TL") == "public:RO-TL"
-    assert operators_pattern(EXERCISE) == "exercise:alerts:*"
     assert status_key(ACTUAL) == "status"
     assert status_key(EXERCISE) == "exercise:status"
-    assert steps_key(ACTUAL, "RO", "7c1e") == "steps:RO:7c1e"
-    assert stream_key(EXERCISE, "RO-TL") == "exercise:stream:RO-TL"
+    channel = Channel(EXERCISE, Audience.OPERATORS, "RO-TL")
+    assert Channel.parse("exercise:alerts:RO-TL") == channel
+    assert channel.stream == "exercise:stream:alerts:RO-TL"
+    assert channel.active == "exercise:active:alerts:RO-TL"
+    assert channel.steps("7c1e") == "exercise:steps:alerts:RO-TL:7c1e"
+    assert heartbeat_channel(ACTUAL) == "heartbeat"
     assert Topics(EXERCISE).worker_group == "exercise.skyfence-worker"
     assert Topics(ACTUAL).track_events == "track.events"
 
 
-def test_an_actual_pattern_matches_no_exercise_channel() -> None:
-    """A subscriber of the actual alerts is never woken by an exercise: the prefix comes first."""
-    prefix = operators_pattern(ACTUAL).removesuffix("*")
-    assert not operators_channel(EXERCISE, "RO").startswith(prefix)
-    assert not public_channel(ACTUAL, "RO").startswith(prefix)
+@pytest.mark.parametrize("name", ["alerts", "alerts:", "other:RO", "alerts:R*", "x:alerts:RO"])
+def test_what_is_no_channel_is_refused(name: str) -> None:
+    """A name that is none of ours is an error, not a channel."""
+    with pytest.raises(ValueError, match=r"is not a valid Audience|not a zone identifier"):
+        Channel.parse(name)
 
 
 def test_partitions_follow_the_tracks() -> None:

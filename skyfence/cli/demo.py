@@ -22,15 +22,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from producers.publisher import Publisher
 from producers.replay import Replay
 from skyfence.alert import Alert
-from skyfence.channels import Environment, operators_pattern
+from skyfence.channels import Environment
 from skyfence.cli import asynchronous, view
+from skyfence.cli.places import ALL, channels_of
 from skyfence.cli.recording import Recording, counted
 from skyfence.cli.stack import edges, servers
-from skyfence.client import AlertFeed, connect
+from skyfence.client import AlertFeed, Received
 from skyfence.errors import UnavailableError
 from skyfence.files import default_file
 from skyfence.kafka import Progress as GroupProgress
 from skyfence.kafka import ensure_topics
+from skyfence.message import OperatorsMessage
 from skyfence.playback import Item, play, time_of
 from skyfence.report import Report
 from skyfence.settings import Settings
@@ -92,8 +94,7 @@ async def _demo(console: Console, seen: _Seen, speed: float) -> None:
 
 
 async def _play(console: Console, settings: Settings, seen: _Seen, speed: float) -> None:
-    pattern = operators_pattern(settings.environment)
-    async with AlertFeed(await connect(settings), [], [pattern]) as feed:
+    async with AlertFeed(settings, channels_of(settings, [ALL])) as feed:
         view.banner(console)
         console.print(view.header())
         listening = asyncio.create_task(_listen(console, feed, seen))
@@ -106,10 +107,12 @@ async def _play(console: Console, settings: Settings, seen: _Seen, speed: float)
 
 
 async def _listen(console: Console, feed: AlertFeed, seen: _Seen) -> None:
-    async for message in feed:
-        if isinstance(message.alert, Alert):
-            seen.alerts.append(message.alert)
-        console.print(view.line(message))
+    async for event in feed:
+        if not isinstance(event, Received):
+            continue
+        if isinstance(event.message, OperatorsMessage) and isinstance(event.message.alert, Alert):
+            seen.alerts.append(event.message.alert)
+        console.print(view.line(event.message))
 
 
 async def _publish(console: Console, settings: Settings, seen: _Seen, speed: float) -> None:

@@ -17,7 +17,7 @@ from typing import IO, Final
 from pydantic import SecretStr
 
 from skyfence.cli.processes import Command
-from skyfence.client import connect
+from skyfence.connection import connect
 from skyfence.errors import SkyfenceError, UnavailableError, UsageError
 from skyfence.kafka import admin_client
 from skyfence.settings import Settings

@@ -10,18 +10,22 @@ import sys
 import click
 
 from skyfence import __version__
+from skyfence.cli.apprise import apprise
 from skyfence.cli.demo import demo
 from skyfence.cli.health import health
 from skyfence.cli.monitor import monitor
 from skyfence.cli.policy import policy
+from skyfence.cli.redis import redis_
 from skyfence.cli.relay import relay
 from skyfence.cli.replay import replay
 from skyfence.cli.scan import scan
 from skyfence.cli.schemas import schemas
 from skyfence.cli.score import score
+from skyfence.cli.sms import sms
 from skyfence.cli.status import status
 from skyfence.cli.up import up
 from skyfence.cli.watch import watch
+from skyfence.cli.webhooks import webhooks
 from skyfence.cli.worker import worker
 from skyfence.cli.zones import zones
 from skyfence.errors import SkyfenceError
@@ -45,7 +49,11 @@ for command in (
     scan,
     worker,
     relay,
+    sms,
+    webhooks,
+    apprise,
     monitor,
+    redis_,
     health,
     policy,
     zones,

@@ -9,11 +9,11 @@ import click
 from consumers.monitor import Monitor
 from skyfence import logs, metrics
 from skyfence.alert import PlaceKind
-from skyfence.channels import ALLIANCE
 from skyfence.cli.asynchronous import until_told_to_stop
-from skyfence.client import connect
+from skyfence.cli.places import member_places
+from skyfence.connection import connect
 from skyfence.errors import UsageError
-from skyfence.files import load_policy, load_zones
+from skyfence.files import load_policy
 from skyfence.kafka import ensure_topics, pace_fetches
 from skyfence.policy import Policy
 from skyfence.settings import Settings, load
@@ -28,7 +28,7 @@ def monitor() -> None:
 
 async def _run(settings: Settings) -> None:
     pace_fetches(settings)
-    policy, kinds = load_policy(settings.policy), _places(settings)
+    policy, kinds = load_policy(settings.policy), member_places(settings)
     _check(policy, kinds)
     await ensure_topics(settings)
     store = StatusStore(await connect(settings), settings.environment, uuid4())
@@ -38,17 +38,6 @@ async def _run(settings: Settings) -> None:
         await until_told_to_stop(Monitor(settings, store, policy, kinds).run())
     finally:
         await store.close()
-
-
-def _places(settings: Settings) -> Mapping[str, PlaceKind]:
-    """Return the places that have operators: the alliance, its nations and their regions."""
-    kinds: dict[str, PlaceKind] = {ALLIANCE: "alliance"}
-    for zone in load_zones(settings.zones, settings.regions).zones:
-        if zone.is_region and zone.properties.nato:
-            kinds[zone.id] = "region"
-        elif zone.properties.nato:
-            kinds[zone.nation] = "nation"
-    return kinds
 
 
 def _check(policy: Policy, kinds: Mapping[str, PlaceKind]) -> None:

@@ -25,6 +25,6 @@ async def _run(settings: Settings) -> None:
     logs.configure("relay", settings.environment)
     metrics.serve(settings, "relay")
     try:
-        await until_told_to_stop(Relay(settings, sink).run())
+        await until_told_to_stop(Relay(settings, sink, beat=sink.beat).run())
     finally:
         await sink.close()

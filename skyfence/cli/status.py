@@ -13,7 +13,7 @@ from rich.text import Text
 from skyfence.channels import Environment
 from skyfence.cli import runtime, view
 from skyfence.cli.recording import counted
-from skyfence.client import connect
+from skyfence.connection import connect
 from skyfence.errors import UnavailableError
 from skyfence.settings import Settings
 from skyfence.status import PartitionLag, Status

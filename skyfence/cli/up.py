@@ -12,7 +12,7 @@ from skyfence import logs
 from skyfence.channels import Environment
 from skyfence.cli import asynchronous, embedded, runtime
 from skyfence.cli.stack import edges, servers
-from skyfence.client import connect, redis_address
+from skyfence.connection import connect, redis_address
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.files import load_policy, load_zones
 from skyfence.kafka import admin_client

@@ -1,12 +1,14 @@
 """How an alert looks on a terminal: one line each, in columns, coloured by what it asks for."""
 
+from datetime import datetime
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skyfence.alert import EXERCISE_MARK, Alert, AlertMessage, AnyAlert
+from skyfence.alert import EXERCISE_MARK, Alert, AnyAlert, PublicAlert
+from skyfence.message import Acknowledgement, Message, Note, NoteMessage, OperatorsMessage
 from skyfence.times import format_time
 
 BANNER: Final = "EXERCISE  EXERCISE  EXERCISE   these alerts are not real"
@@ -25,16 +27,42 @@ def header() -> Table:
     return _row("event time (UTC)", "channel", "message", "state", "what", style="bold")
 
 
-def line(message: AlertMessage) -> Table:
-    """Return an alert as a line."""
+def line(message: Message) -> Table:
+    """Return a message of a channel as a line."""
+    if isinstance(message, NoteMessage):
+        return _note(message.note)
     alert = message.alert
+    headline = alert.headline.removeprefix(EXERCISE_MARK)
+    if isinstance(message, OperatorsMessage) and message.acknowledged is not None:
+        headline += f" (acknowledged by {message.acknowledged.by})"
     return _row(
-        format_time(alert.time)[:19].replace("T", " "),
-        alert.place,
+        _time(alert.time),
+        alert.region if isinstance(alert, PublicAlert) else alert.place,
         f"{alert.message_type} {alert.step}",
-        _state(alert),
-        alert.headline.removeprefix(EXERCISE_MARK),
+        "public" if isinstance(alert, PublicAlert) else _state(alert),
+        headline,
     )
+
+
+def _note(note: Note) -> Table:
+    """Return as a line what operators should know beside the alerts."""
+    if isinstance(note, Acknowledgement):
+        what = f"{note.by} has taken note of incident {note.incident_id}"
+        return _row(_time(note.time), "", "note", Text("acknowledged", style="cyan"), what)
+    who = note.by or "the policy"
+    words = {
+        "held": "waits for a decision",
+        "released": f"was released by {who}",
+        "withdrawn": f"was withdrawn by {who}",
+    }
+    until = f" until {_time(note.deadline)}" if note.deadline else ""
+    headline = note.headline.removeprefix(EXERCISE_MARK)
+    what = f'the public message "{headline}" {words[note.decision]}{until}'
+    return _row(_time(note.time), note.region, "note", Text(note.decision, style="cyan"), what)
+
+
+def _time(time: datetime) -> str:
+    return format_time(time)[:19].replace("T", " ")
 
 
 def _state(alert: AnyAlert) -> Text:

@@ -1,23 +1,29 @@
-"""``skyfence watch``: alerts of regions, nations or the alliance as they arrive."""
+"""``skyfence watch``: alerts of regions, nations or the alliance as they arrive.
 
-import asyncio
-from collections.abc import Callable, Sequence
-from typing import Final
+What stands is shown first, then what comes. That the connection is lost, or that nobody would
+publish, is said at once and in other words than "no alert".
+"""
+
+import json
+from collections.abc import Sequence
 
 import click
 from rich.console import Console
 
-from skyfence.alert import AlertMessage
-from skyfence.channels import ALLIANCE, Environment, operators_channel, operators_pattern
+from skyfence.channels import Channel, Environment
 from skyfence.cli import asynchronous, runtime, view
-from skyfence.client import AlertFeed, connect
-from skyfence.errors import UnavailableError, UsageError
-from skyfence.files import load_zones
+from skyfence.cli.places import channels_of
+from skyfence.client import (
+    AlertFeed,
+    Alive,
+    Connected,
+    Disconnected,
+    Event,
+    Missed,
+    Received,
+    Silent,
+)
 from skyfence.settings import Settings
-
-ALL: Final = "all"
-_FIRST_PAUSE_S: Final = 0.5
-_LONGEST_PAUSE_S: Final = 10.0
 
 
 @click.command()
@@ -27,67 +33,87 @@ _LONGEST_PAUSE_S: Final = 10.0
 def watch(places: tuple[str, ...], exercise: bool, as_json: bool) -> None:
     """Show the alerts of PLACES: regions (RO-TL), nations (RO), NATO, or `all`."""
     environment = Environment.EXERCISE if exercise else Environment.ACTUAL
-    _check(places, runtime.reach(environment))
-    console = Console(highlight=False)
-    notices = Console(stderr=True, highlight=False)
-
-    def show(message: AlertMessage) -> None:
-        if as_json:
-            click.echo(message.to_json())
-        else:
-            console.print(view.line(message))
-
-    asynchronous.run(_watch(show, notices, environment, places))
-
-
-def _check(places: Sequence[str], settings: Settings) -> None:
-    """Refuse a place that no alert can be for: silence on it would mean nothing."""
-    known = {ALLIANCE, ALL}
-    for zone in load_zones(settings.zones, settings.regions).zones:
-        if zone.properties.nato:
-            known.add(zone.id if zone.is_region else zone.nation)
-    for place in places:
-        if place not in known:
-            raise UsageError(
-                f"no alerts can come for {place!r}: not a region, a nation, {ALLIANCE} or {ALL}"
-            )
+    settings = runtime.reach(environment)
+    channels = channels_of(settings, places)
+    shows = _AsJson() if as_json else _OnScreen(environment, places)
+    asynchronous.run(_watch(settings, channels, shows))
 
 
 async def _watch(
-    show: Callable[[AlertMessage], None],
-    notices: Console,
-    environment: Environment,
-    places: Sequence[str],
+    settings: Settings, channels: Sequence[Channel], shows: "_AsJson | _OnScreen"
 ) -> None:
-    """Show alerts for ever; say so whenever the connection is lost and when it is back."""
-    pause_s = 0.0
-    while True:
-        try:
-            # Asked each time: a skyfence that was started anew listens elsewhere.
-            settings = runtime.reach(environment)
-            async with await _subscribe(settings, places) as feed:
-                _say_what(notices, environment, places)
-                pause_s = _FIRST_PAUSE_S
-                async for message in feed:
-                    show(message)
-        except UnavailableError as error:
-            if not pause_s:
-                raise  # it never worked: better to end than to keep somebody waiting
-            notices.print(f"{error}; alerts may be missed; trying again", style="bold red")
-        await asyncio.sleep(pause_s)
-        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+    # Asked each time: a skyfence that was started anew listens elsewhere.
+    async with AlertFeed(
+        settings, channels, reach=lambda: runtime.reach(settings.environment)
+    ) as feed:
+        shows.begin()
+        async for event in feed:
+            shows.show(event)
 
 
-async def _subscribe(settings: Settings, places: Sequence[str]) -> AlertFeed:
-    environment = settings.environment
-    redis = await connect(settings)
-    if ALL in places:
-        return AlertFeed(redis, [], [operators_pattern(environment)])
-    return AlertFeed(redis, [operators_channel(environment, place) for place in places])
+class _AsJson:
+    """Messages as they are on Redis, and the state of the connection between them."""
+
+    def begin(self) -> None:
+        """Show nothing: the first line is an event's."""
+
+    def show(self, event: Event) -> None:
+        """Write one line."""
+        if isinstance(event, Received):
+            click.echo(event.message.to_json())
+            return
+        told: dict[str, object] = {"connection": type(event).__name__.lower()}
+        if isinstance(event, Disconnected):
+            told["reason"] = event.reason
+        elif isinstance(event, Missed):
+            told |= {"channel": event.channel.name, "first": event.first, "last": event.last}
+        click.echo(json.dumps(told))
 
 
-def _say_what(notices: Console, environment: Environment, places: Sequence[str]) -> None:
-    if environment is Environment.EXERCISE:
-        view.banner(notices)
-    notices.print(f"watching {', '.join(places)} ({environment}); Ctrl-C ends", style="dim")
-    notices.print(view.header())
+class _OnScreen:
+    """A table that grows; what is no message goes to standard error."""
+
+    def __init__(self, environment: Environment, places: Sequence[str]) -> None:
+        self._environment = environment
+        self._places = places
+        self._console = Console(highlight=False)
+        self._notices = Console(stderr=True, highlight=False)
+        self._standing = 0
+        self._begun = False
+
+    def begin(self) -> None:
+        """Say what is watched."""
+        if self._environment is Environment.EXERCISE:
+            view.banner(self._notices)
+        places = ", ".join(self._places)
+        self._notices.print(f"watching {places} ({self._environment}); Ctrl-C ends", style="dim")
+        self._notices.print(view.header())
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, Received):
+            self._standing += not self._begun
+            self._console.print(view.line(event.message))
+            return
+        line, style = self._words(event)
+        self._begun = True
+        self._notices.print(line, style=style)
+
+    def _words(self, event: Event) -> tuple[str, str]:
+        match event:
+            case Connected() if not self._begun:
+                return f"connected; {self._standing or 'no'} standing above, new ones below", "dim"
+            case Connected():
+                return "connected again; what was missed is above", "green"
+            case Disconnected(reason):
+                return f"NO CONNECTION: {reason}; nothing is shown until it is back", "bold red"
+            case Silent(seconds):
+                since = f"no sign of life for {seconds:.0f} s"
+                return f"NO ALERTS WOULD COME: {since}, is the relay running?", "bold red"
+            case Alive():
+                return "signs of life again: alerts would come", "green"
+            case Missed(channel, first, last):
+                lost = f"messages {first} to {last} of {channel.name}"
+                return f"MISSED: {lost} are no longer kept; what stands follows", "bold red"
+            case _:
+                raise AssertionError(event)

@@ -5,10 +5,11 @@ from collections import defaultdict
 
 from redis.exceptions import RedisError
 
-from skyfence.alert import Alert, AlertMessage
-from skyfence.channels import stream_key
-from skyfence.client import connect
+from skyfence.alert import Alert
+from skyfence.channels import Audience, Channel
+from skyfence.connection import connect
 from skyfence.errors import SkyfenceError
+from skyfence.message import OperatorsMessage
 from skyfence.settings import Settings
 
 _BLOCK_MS = 500
@@ -20,7 +21,10 @@ class Hearing:
 
     def __init__(self, settings: Settings, places: list[str]) -> None:
         self._settings = settings
-        self._keys = {stream_key(settings.environment, place): place for place in places}
+        self._keys = {
+            Channel(settings.environment, Audience.OPERATORS, place).stream: place
+            for place in places
+        }
         self._last = dict.fromkeys(self._keys, "0")
         self.heard: dict[str, list[Alert]] = defaultdict(list)
         self.cuts = 0
@@ -50,7 +54,7 @@ class Hearing:
             name = key.decode()
             for number, fields in entries:
                 self._last[name] = number.decode()
-                message = AlertMessage.model_validate_json(fields[b"message"])
+                message = OperatorsMessage.model_validate_json(fields[b"message"])
                 self.heard[self._keys[name]].append(message.alert)
                 count += 1
         return count

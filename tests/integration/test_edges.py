@@ -15,7 +15,7 @@ from producers.publisher import Publisher
 from producers.replay import Replay
 from skyfence.alert import AlertMessage, Timeline
 from skyfence.channels import Environment
-from skyfence.client import connect
+from skyfence.connection import connect
 from skyfence.decode import Message, decode_message
 from skyfence.engine import Engine
 from skyfence.errors import UnavailableError, UsageError

@@ -19,7 +19,7 @@ from consumers.monitor import Monitor
 from consumers.redis_channels import RedisChannels
 from consumers.relay import Relay
 from skyfence.channels import status_writer_key
-from skyfence.client import connect
+from skyfence.connection import connect
 from skyfence.errors import UnavailableError
 from skyfence.kafka import Progress
 from skyfence.policy import Policy

@@ -1,0 +1,103 @@
+#!lua name=skyfence
+-- What happens to a channel happens in one step here: nobody sees half of it, and it is all or
+-- nothing when Redis or its caller dies. Runs with the rights of the user who calls it.
+--
+--   deliver      a step of a chain: drop, or stamp, keep, and publish it
+--   acknowledge  who has taken note of an incident
+--   note         something beside the alerts: stamp, keep, and publish it
+--   beat         a sign of life
+
+-- Changes whenever Redis starts: what was written last may be lost then, and nobody could tell.
+local function epoch()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+end
+
+-- Counts on from the last entry of the stream, whose identifiers are the sequence: they cannot come
+-- apart. Returns the message as it was kept.
+local function append(stream, length, message)
+  local sequence, last = 1, redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
+  if #last > 0 then
+    sequence = tonumber(string.match(last[1][1], '^%d+')) + 1
+  end
+  local stamp = '{"epoch":"' .. epoch() .. '","sequence":' .. sequence .. ','
+  local stamped = stamp .. string.sub(message, 2)
+  redis.call('XADD', stream, 'MAXLEN', '~', length, sequence .. '-0', 'message', stamped)
+  return stamped
+end
+
+-- Returns who has acknowledged an incident, as JSON, or nil. What became graver, or is over, is
+-- nobody's any more.
+local function standing(key, incident, gravity, over)
+  local found = redis.call('HGET', key, incident)
+  if not found then
+    return nil
+  end
+  local before, acknowledged = string.match(found, '^(%d+) (.*)$')
+  if over or tonumber(gravity) > tonumber(before) then
+    redis.call('HDEL', key, incident)
+    return nil
+  end
+  return acknowledged
+end
+
+-- KEYS: last step of the chain, stream, active, acknowledged.
+-- ARGV: step, seconds to keep it, channel, length of the stream, incident, "over" or "open",
+-- gravity, message. Returns how many received it, -1 if the step was no news.
+local function deliver(keys, args)
+  local step, seconds, channel, length, incident, state, gravity, message = unpack(args)
+  if tonumber(step) <= tonumber(redis.call('GET', keys[1]) or '0') then
+    return -1
+  end
+  redis.call('SET', keys[1], step, 'EX', seconds)
+  local acknowledged = standing(keys[4], incident, gravity, state == 'over')
+  if acknowledged then
+    message = '{"acknowledged":' .. acknowledged .. ',' .. string.sub(message, 2)
+  end
+  local stamped = append(keys[2], length, message)
+  if state == 'over' then
+    redis.call('HDEL', keys[3], incident)
+  else
+    redis.call('HSET', keys[3], incident, stamped)
+  end
+  return redis.call('PUBLISH', channel, stamped)
+end
+
+-- KEYS: stream, active, acknowledged. ARGV: incident, its last message as it was judged, gravity,
+-- who and when as JSON, channel, length of the stream, note. Returns 0 if there is news meanwhile.
+local function acknowledge(keys, args)
+  local incident, judged, gravity, acknowledged, channel, length, note = unpack(args)
+  if redis.call('HGET', keys[2], incident) ~= judged then
+    return 0
+  end
+  redis.call('HSET', keys[3], incident, gravity .. ' ' .. acknowledged)
+  -- Who comes later reads it with the incident.
+  local plain = string.gsub(judged, '"acknowledged":%b{},', '', 1)
+  local marked = string.gsub(plain, '^{"epoch":"%x+","sequence":%d+,', function(stamp)
+    return stamp .. '"acknowledged":' .. acknowledged .. ','
+  end)
+  redis.call('HSET', keys[2], incident, marked)
+  redis.call('PUBLISH', channel, append(keys[1], length, note))
+  return 1
+end
+
+-- KEYS: stream. ARGV: channel, length of the stream, note. Returns how many received it.
+local function note(keys, args)
+  return redis.call('PUBLISH', args[1], append(keys[1], args[2], args[3]))
+end
+
+-- ARGV: channel, time. Returns how many received it.
+local function beat(_, args)
+  return redis.call('PUBLISH', args[1], '{"epoch":"' .. epoch() .. '","heartbeat":"' .. args[2] .. '"}')
+end
+
+-- ARGV: the words of a command. Asks whether the caller may run it, without doing it.
+local function may(_, args)
+  return redis.acl_check_cmd(unpack(args)) and 1 or 0
+end
+
+redis.register_function('skyfence_deliver', deliver)
+redis.register_function('skyfence_acknowledge', acknowledge)
+redis.register_function('skyfence_note', note)
+redis.register_function('skyfence_beat', beat)
+redis.register_function('skyfence_may', may)
+redis.register_function('skyfence_version', function() return '@VERSION@' end)

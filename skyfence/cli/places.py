@@ -1,0 +1,38 @@
+"""Which places have operators: the alliance, its member nations and their regions."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from skyfence.alert import PlaceKind
+from skyfence.channels import ALLIANCE, Audience, Channel
+from skyfence.errors import UsageError
+from skyfence.files import load_zones
+from skyfence.settings import Settings
+
+ALL: Final = "all"
+
+
+def member_places(settings: Settings) -> Mapping[str, PlaceKind]:
+    """Return the places that alerts can be for, with what they are."""
+    kinds: dict[str, PlaceKind] = {ALLIANCE: "alliance"}
+    for zone in load_zones(settings.zones, settings.regions).zones:
+        if zone.is_region and zone.properties.nato:
+            kinds[zone.id] = "region"
+        elif zone.properties.nato:
+            kinds[zone.nation] = "nation"
+    return kinds
+
+
+def channels_of(settings: Settings, places: Collection[str]) -> Sequence[Channel]:
+    """Return the operators' channels of places, or of `all`.
+
+    Raises ``UsageError`` for a place that no alert can be for: silence on it would mean nothing.
+    """
+    known = member_places(settings)
+    for place in places:
+        if place not in known and place != ALL:
+            raise UsageError(
+                f"no alerts can come for {place!r}: not a region, a nation, {ALLIANCE} or {ALL}"
+            )
+    chosen = sorted(known) if ALL in places else list(dict.fromkeys(places))
+    return [Channel(settings.environment, Audience.OPERATORS, place) for place in chosen]

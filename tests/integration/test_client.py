@@ -1,0 +1,305 @@
+"""The subscriber's side against a real Valkey: nothing missed, nothing twice, nothing confused."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from proc import Processes, wait_for
+from redis.asyncio import Redis
+from talk import LONGEST_S, golden
+
+from consumers.redis_channels import RedisChannels
+from consumers.redis_library import STREAM_LENGTH, Library
+from skyfence import client
+from skyfence.alert import Alert, AlertMessage, Timeline
+from skyfence.channels import Audience, Channel, Environment
+from skyfence.cli import embedded
+from skyfence.client import (
+    AlertFeed,
+    Alive,
+    Connected,
+    Disconnected,
+    Event,
+    Missed,
+    Received,
+    Silent,
+)
+from skyfence.connection import connect
+from skyfence.identity import derive
+from skyfence.message import Acknowledged, Acknowledgement
+from skyfence.settings import Settings
+from skyfence.times import from_ms
+
+pytestmark = pytest.mark.integration
+
+CHANNEL = Channel(Environment.EXERCISE, Audience.OPERATORS, "AA")
+PATTERN = golden("romania-2024-09-08.jsonl")[0]
+
+
+class Server:
+    """A Valkey that can be killed and started again, with or without what it had stored."""
+
+    def __init__(self, processes: Processes, folder: Path) -> None:
+        self._processes = processes
+        self._folder = folder
+        password = embedded.new_password()
+        port = embedded.free_port()
+        self._server = embedded.valkey(port, folder, password, None)
+        self.settings = Settings(
+            environment=Environment.EXERCISE,
+            redis_url=f"redis://{embedded.HOST}:{port}/0",
+            redis_password=password,
+        )
+        self.start()
+
+    def start(self) -> None:
+        self._process = self._processes.start(*self._server.command.arguments)
+        wait_for(self._server)
+
+    def restart(self, *, losing: bool = False) -> None:
+        self._process.kill()
+        self._process.wait()
+        if losing:
+            for file in (self._folder / "valkey").rglob("appendonly*.*"):
+                if file.is_file():
+                    file.unlink()
+        self.start()
+
+
+@pytest.fixture
+def server(processes: Processes, tmp_path: Path) -> Server:
+    return Server(processes, tmp_path)
+
+
+@pytest.fixture
+async def redis(server: Server) -> AsyncIterator[Redis]:
+    redis = await connect(server.settings)
+    yield redis
+    await redis.aclose()
+
+
+def alert(number: int, step: int = 1, **changes: Any) -> AlertMessage:
+    """Return a step of the n-th incident's chain on AA."""
+    incident = derive("test", number)
+    own = {
+        "alert_id": derive("alert", number, step),
+        "incident_id": incident,
+        "channel": CHANNEL.name,
+        "place": CHANNEL.place,
+        "step": step,
+        "references": (),
+    }
+    return AlertMessage(
+        alert=PATTERN.model_copy(update=own | changes), timeline=Timeline(observed=PATTERN.time)
+    )
+
+
+def cancel(number: int, step: int) -> AlertMessage:
+    return alert(number, step, message_type="Cancel", incident_state="closed")
+
+
+class Heard:
+    """What a feed told, kept in order, and a way to wait for more."""
+
+    def __init__(self, feed: AlertFeed) -> None:
+        self._feed = feed
+        self.events: list[Event] = []
+        self._more = asyncio.Event()
+
+    async def listen(self) -> None:
+        async for event in self._feed:
+            self.events.append(event)
+            self._more.set()
+
+    async def until(self, what: Callable[[list[Event]], bool]) -> None:
+        async with asyncio.timeout(LONGEST_S):
+            while not what(self.events):
+                self._more.clear()
+                await self._more.wait()
+
+    async def until_last(self, kind: type) -> None:
+        await self.until(lambda events: bool(events) and isinstance(events[-1], kind))
+
+    @property
+    def told(self) -> list[tuple[Any, int]]:
+        found = [e.message.alert for e in self.events if isinstance(e, Received)]  # type: ignore[union-attr]
+        return [(one.incident_id, one.step) for one in found]
+
+
+@asynccontextmanager
+async def hearing(settings: Settings) -> AsyncIterator[Heard]:
+    async with AlertFeed(settings, [CHANNEL]) as feed:
+        heard = Heard(feed)
+        task = asyncio.create_task(heard.listen())
+        try:
+            await heard.until(lambda events: Connected() in events)
+            yield heard
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def names(*messages: AlertMessage) -> list[tuple[Any, int]]:
+    return [(one.alert.incident_id, one.alert.step) for one in messages]
+
+
+async def cut(redis: Redis) -> None:
+    """Cut all subscribers off, as Redis does with one that reads too slowly."""
+    await redis.client_kill_filter(_type="pubsub")
+
+
+async def test_a_thousand_alerts_over_ten_cuts_come_once_and_in_order(
+    server: Server, redis: Redis
+) -> None:
+    """Whatever was published while the connection was away is read from the stream."""
+    sink = await RedisChannels.open(server.settings)
+    sent = [alert(n) for n in range(1_000)]
+    async with hearing(server.settings) as heard:
+        for number, one in enumerate(sent):
+            await sink.deliver(one)
+            if number % 100 == 50:
+                await cut(redis)
+        await heard.until(lambda _: len(heard.told) == len(sent))
+    assert heard.told == names(*sent)
+    assert sum(isinstance(event, Disconnected) for event in heard.events) >= 5
+    await sink.close()
+
+
+async def test_who_comes_late_is_told_what_stands(server: Server) -> None:
+    """First what is active, in order, the last step of each; what is over is not told."""
+    sink = await RedisChannels.open(server.settings)
+    for one in (alert(1), alert(2), cancel(1, 2), alert(3), alert(2, 2)):
+        await sink.deliver(one)
+    async with hearing(server.settings) as heard:
+        assert heard.told == names(alert(3), alert(2, 2))
+        assert not any(event.live for event in heard.events if isinstance(event, Received))
+        await sink.deliver(cancel(3, 2))
+        await heard.until(lambda _: len(heard.told) == 3)
+        last = heard.events[-1]
+        assert isinstance(last, Received)
+        assert last.live
+    await sink.close()
+
+
+@pytest.mark.parametrize("losing", [False, True], ids=["kept", "lost"])
+async def test_after_redis_was_started_anew(server: Server, losing: bool) -> None:
+    """A new epoch makes a client read again: what was lost stays told, nothing new is missed."""
+    sink = await RedisChannels.open(server.settings)
+    first = [alert(n) for n in range(3)]
+    for one in first:
+        await sink.deliver(one)
+    async with hearing(server.settings) as heard:
+        await sink.close()
+        await asyncio.to_thread(server.restart, losing=losing)
+        sink = await RedisChannels.open(server.settings)
+        then = [alert(n) for n in range(10, 13)]
+        for one in then:
+            await sink.deliver(one)
+        await sink.beat(0)
+        await heard.until(lambda _: len(heard.told) == 6)
+    assert heard.told == names(*first, *then)
+    await sink.close()
+
+
+async def test_history_from_before_is_not_told_after_a_restart(server: Server) -> None:
+    """What was over before the client came stays so when everything is read again."""
+    sink = await RedisChannels.open(server.settings)
+    for one in (alert(1), cancel(1, 2), alert(2)):
+        await sink.deliver(one)
+    await sink.close()
+    async with hearing(server.settings) as heard:
+        await asyncio.to_thread(server.restart)
+        sink = await RedisChannels.open(server.settings)
+        await sink.deliver(alert(3))
+        await heard.until(lambda _: len(heard.told) == 2)
+    assert heard.told == names(alert(2), alert(3))
+    await sink.close()
+
+
+async def test_what_the_stream_no_longer_holds_is_said(server: Server, redis: Redis) -> None:
+    """A client that was away for too long hears how many messages it will never see."""
+    sink = await RedisChannels.open(server.settings)
+    async with hearing(server.settings) as heard:
+        await sink.deliver(alert(0))
+        await heard.until(lambda _: len(heard.told) == 1)
+        epoch = (await redis.info("server"))["run_id"]
+        async with redis.pipeline() as pipe:
+            pipe.client_kill_filter(_type="pubsub")
+            for number in range(2, 10):
+                message = alert(number).to_json().decode()[1:]
+                stamped = f'{{"epoch":"{epoch}","sequence":{number},{message}'
+                pipe.xadd(CHANNEL.stream, {"message": stamped}, id=f"{number}-0")
+            pipe.xtrim(CHANNEL.stream, maxlen=2, approximate=False)
+            await pipe.execute()
+        await heard.until(lambda _: len(heard.told) == 3)
+    missed = [event for event in heard.events if isinstance(event, Missed)]
+    assert missed == [Missed(CHANNEL, 2, 7)]
+    assert heard.told[1:] == names(alert(8), alert(9))
+    assert STREAM_LENGTH >= 10_000
+    await sink.close()
+
+
+async def test_silence_and_no_connection_are_told_apart(
+    server: Server, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No heartbeat is a word of its own, and so is the first one that comes again."""
+    monkeypatch.setattr(client, "SILENT_AFTER_S", 0.2)
+    sink = await RedisChannels.open(server.settings)
+    async with hearing(server.settings) as heard:
+        await heard.until_last(Silent)
+        await sink.beat(0)
+        await heard.until(lambda events: Alive() in events)
+        await cut(redis)
+        await heard.until(lambda events: any(isinstance(e, Disconnected) for e in events))
+        await heard.until(lambda events: events.count(Connected()) == 2)
+    assert heard.told == []
+    await sink.close()
+
+
+async def test_an_acknowledgement_stands_until_it_gets_worse(server: Server, redis: Redis) -> None:
+    """All others see who took note, also who comes later; a graver message is nobody's."""
+    sink, library = await RedisChannels.open(server.settings), Library(redis)
+    mild = alert(1, certainty="Possible")
+    await sink.deliver(mild)
+    note = Acknowledgement(
+        note_id=derive("n", 1), incident_id=mild.alert.incident_id, by="anna", time=PATTERN.time
+    )
+    by = Acknowledged(by="anna", time=PATTERN.time)
+
+    async def acknowledge() -> bool:
+        judged = await redis.hget(CHANNEL.active, str(mild.alert.incident_id))
+        assert isinstance(mild.alert, Alert)
+        return await library.acknowledge(CHANNEL, mild.alert, judged, by, note)
+
+    assert await acknowledge()
+    assert not await library.acknowledge(CHANNEL, mild.alert, b"other", by, note)
+    async with hearing(server.settings) as heard:
+        [standing, _] = heard.events
+        assert isinstance(standing, Received)
+        assert standing.message.acknowledged == by  # type: ignore[union-attr]
+        await sink.deliver(alert(1, 2, certainty="Possible"))
+        await sink.deliver(alert(1, 3, certainty="Observed"))
+        await heard.until(lambda _: len(heard.told) == 3)
+        seen = [e.message.acknowledged for e in heard.events if isinstance(e, Received)]  # type: ignore[union-attr]
+    assert seen == [by, by, None]
+    await sink.close()
+
+
+async def test_a_heartbeat_names_the_time(server: Server, redis: Redis) -> None:
+    """What a client in any language reads on the heartbeat channel is the documented form."""
+    sink = await RedisChannels.open(server.settings)
+    async with redis.pubsub() as pubsub:
+        await pubsub.subscribe("exercise:heartbeat")
+        await pubsub.get_message(timeout=5)
+        await sink.beat(1_700_000_000_000)
+        message = await pubsub.get_message(timeout=5)
+    assert message is not None
+    assert (
+        f'"heartbeat":"{(from_ms(1_700_000_000_000)):%Y-%m-%dT%H:%M:%S}'.encode() in message["data"]
+    )
+    assert timedelta(seconds=client.SILENT_AFTER_S) > timedelta(seconds=10)
+    await sink.close()
