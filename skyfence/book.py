@@ -12,14 +12,13 @@ An incident is told by the track that knows most of it; the others' events are o
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
 from skyfence import joining, situation
 from skyfence.alert import Alert
-from skyfence.chain import Told, compose, marks_after, recipients
-from skyfence.channels import ALLIANCE, Environment
+from skyfence.chain import Told
+from skyfence.channels import Environment
+from skyfence.frame import LIVE_RUN
 from skyfence.incident import (
     STATES,
     Incident,
@@ -32,12 +31,11 @@ from skyfence.incident import (
 )
 from skyfence.ledger import Ledger, Run
 from skyfence.situation import Violation
+from skyfence.teller import Teller
 from skyfence.times import LATEST_MS, to_ms
-from skyfence.track_event import Event, SourceClock, TrackEvent
+from skyfence.track_event import Event, OperatorClosed, SourceClock, TrackEvent
 from skyfence.wording import News
 
-# Closed stories are remembered for events that Kafka hands out again, which come soon or never.
-_CLOSED_KEPT: Final = 10_000
 # Two sensors' tracks of one object must have been joined before it counts as two violations.
 _SITUATION_WAITS_MS: Final = 60_000
 
@@ -49,8 +47,16 @@ class IncidentBook:
 
     def __init__(self, environment: Environment, names: Mapping[str, str]) -> None:
         self._environment = environment
-        self._names = {ALLIANCE: "the alliance", **names}
-        self.ledger = Ledger()
+        self._teller = Teller(environment, names)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return all that is remembered, for a checkpoint."""
+        return self._teller.ledger
+
+    @ledger.setter
+    def ledger(self, ledger: Ledger) -> None:
+        self._teller.ledger = ledger
 
     @property
     def open(self) -> list[Incident]:
@@ -62,6 +68,8 @@ class IncidentBook:
 
         An event that was taken before gives none.
         """
+        if isinstance(event, OperatorClosed):
+            return list(self._stand_down(event))
         run = self.ledger.runs.setdefault(event.run, Run())
         alerts = [] if isinstance(event, SourceClock) else list(self._own(run, event))
         if isinstance(event, SourceClock):
@@ -69,6 +77,20 @@ class IncidentBook:
             if event.last:
                 self.ledger.drop_ended()
         return alerts + list(self._decide(run))
+
+    def _stand_down(self, word: OperatorClosed) -> Iterator[Alert]:
+        """Close the incident of a lost object at an operator's word; any other goes on."""
+        incident, run = self.ledger.open.get(word.incident_id), self.ledger.runs.get(word.run)
+        if incident is None or run is None or incident.state != "lost":
+            return
+        strand = run.strands.get(incident.teller)
+        if strand is None:  # of another run
+            return
+        event = strand.last
+        if word.run == LIVE_RUN:  # a replay has its own time
+            event = event.model_copy(update={"time": max(event.time, word.time)})
+        told = Told("stood_down", event, "closed", closed=word)
+        yield from self._teller.stand_down(run, incident, told)
 
     def _own(self, run: Run, event: TrackEvent) -> Iterator[Alert]:
         """Tell what a track's own event means for its own chain."""
@@ -80,80 +102,18 @@ class IncidentBook:
         strand = strand_after(before, event)
         news: News = event.kind
         if strand.incident_id is None and strand.confidence != "fact" and knows(strand):
-            strand = self._open_incident(strand)
+            strand = self._teller.open_for(strand)
             if STATES[event.kind] is None:
                 news = "continued"  # another track told of it until now
         run.strands[key] = strand
-        incident = self._incident_of(strand)
+        incident = self._teller.incident_of(strand)
         if incident is not None and incident.teller == key:
-            yield from self._tell(incident, Told(news, event, strand.state))
+            yield from self._teller.tell(incident, Told(news, event, strand.state))
         if strand.state == "closed":
-            self._drop(run, strand)
+            self._teller.drop(run, strand)
         run.questions.ask(strand)
         if event.kind in ("entered", "confirmed") and event.confidence == "confirmed":
             run.questions.ask(strand, _SITUATION, _SITUATION_WAITS_MS)
-
-    def _open_incident(self, strand: Strand) -> Strand:
-        own_id, event = incident_id(self._environment, strand.key), strand.last
-        self.ledger.open[own_id] = Incident(
-            incident_id=own_id,
-            state="violation",
-            confidence=event.confidence,
-            teller=strand.key,
-            strands=(strand.key,),
-            opened=event.time,
-            updated=event.time,
-        )
-        return strand.model_copy(update={"incident_id": own_id})
-
-    def _tell(self, incident: Incident, told: Told, *also: str) -> Iterator[Alert]:
-        """Tell news to those it is for, and bring the incident up to date."""
-        if told.event.confidence == "fact":  # joined to what has crossed, it is no mere fact
-            known = told.event.model_copy(update={"confidence": incident.confidence})
-            told = replace(told, event=known)
-        event = told.event
-        places = dict.fromkeys([*recipients(incident, told), *also])
-        alerts = [
-            compose(told, incident, place, self._environment, self._names) for place in places
-        ]
-        been_in = {*incident.nations, *incident.nations_left, *event.nations}
-        incident = incident.model_copy(
-            update={
-                "state": told.state,
-                "confidence": event.confidence,
-                "updated": event.time,
-                "confirmed": incident.confirmed or _confirmed(told),
-                "nations": event.nations,
-                "nations_left": tuple(sorted(been_in - set(event.nations))),
-                "been_in": _with_places(incident.been_in, event, told.state),
-                "regions": event.regions,
-                "ahead": event.ahead,
-                "marks": marks_after(incident, told),
-                "steps": incident.steps | {alert.place: alert.step for alert in alerts},
-            }
-        )
-        self.ledger.open[incident.incident_id] = incident
-        if told.state == "closed":
-            del self.ledger.open[incident.incident_id]
-        yield from alerts
-
-    def _drop(self, run: Run, strand: Strand) -> None:
-        """Forget a story that is over, and its incident with it if this track told it."""
-        del run.strands[strand.key]
-        self.ledger.closed[strand.key] = (strand.last.number, strand.incident_id)
-        if len(self.ledger.closed) > _CLOSED_KEPT:
-            del self.ledger.closed[next(iter(self.ledger.closed))]
-        incident = self._incident_of(strand)
-        if incident is not None:
-            left = tuple(key for key in incident.strands if key != strand.key)
-            self.ledger.open[incident.incident_id] = incident.model_copy(update={"strands": left})
-        elif strand.incident_id is not None:  # what other tracks still see opens one of its own
-            for key, other in run.strands.items():
-                if other.incident_id == strand.incident_id:
-                    run.strands[key] = other.model_copy(update={"incident_id": None})
-
-    def _incident_of(self, strand: Strand) -> Incident | None:
-        return None if strand.incident_id is None else self.ledger.open.get(strand.incident_id)
 
     def _decide(self, run: Run) -> Iterator[Alert]:
         """Answer the questions that every healthy source has come up to."""
@@ -171,7 +131,7 @@ class IncidentBook:
 
     def _let_pass(self, run: Run, now_ms: int) -> Iterator[Alert]:
         run.situation, alerts = situation.advance(
-            run.situation, now_ms, self._environment, self._names
+            run.situation, now_ms, self._environment, self._teller.names
         )
         yield from alerts
 
@@ -200,7 +160,7 @@ class IncidentBook:
 
     def _merge(self, run: Run, one: StrandKey, other: StrandKey) -> Iterator[Alert]:
         """Make one incident of two tracks': the one that was opened first goes on."""
-        mine, theirs = (self._incident_of(run.strands[key]) for key in (one, other))
+        mine, theirs = (self._teller.incident_of(run.strands[key]) for key in (one, other))
         if mine is None or (theirs is not None and _opened(theirs) < _opened(mine)):
             mine, theirs, other = theirs, mine, one
         if mine is None:
@@ -210,18 +170,18 @@ class IncidentBook:
         if theirs is not None:
             told = run.strands[mine.teller].last
             news = Told("joined", told, mine.state, (theirs.incident_id,))
-            yield from self._tell(mine, news, *theirs.steps)
+            yield from self._teller.tell(mine, news, *theirs.steps)
 
     def _reacquire(self, run: Run, lost: StrandKey, found: StrandKey) -> Iterator[Alert]:
         """Let a track that begins go on with the story of one that was lost."""
-        mine, theirs = (self._incident_of(run.strands[key]) for key in (lost, found))
+        mine, theirs = (self._teller.incident_of(run.strands[key]) for key in (lost, found))
         assert mine is not None  # noqa: S101 - it tells one
         yield from self._take_over(run, mine, found, theirs)
         mine = self.ledger.open[mine.incident_id].model_copy(update={"teller": found})
         joined = () if theirs is None else (theirs.incident_id,)
         also = () if theirs is None else tuple(theirs.steps)
         told = run.strands[found]
-        yield from self._tell(mine, Told("reacquired", told.last, told.state, joined), *also)
+        yield from self._teller.tell(mine, Told("reacquired", told.last, told.state, joined), *also)
 
     def _take_over(
         self, run: Run, mine: Incident, key: StrandKey, theirs: Incident | None
@@ -231,7 +191,7 @@ class IncidentBook:
         nations_left, been_in = set(mine.nations_left), set(mine.been_in)
         if theirs is not None:
             closing = Told("merged", run.strands[theirs.teller].last, "closed", (mine.incident_id,))
-            yield from self._tell(theirs, closing)
+            yield from self._teller.tell(theirs, closing)
             nations_left |= {*theirs.nations, *theirs.nations_left} - set(mine.nations)
             been_in |= set(theirs.been_in)
         for one in keys:
@@ -248,7 +208,7 @@ class IncidentBook:
 
     def _hand_over(self, run: Run, key: StrandKey) -> Iterator[Alert]:
         """Let another track of the object go on when it knows more than the one that told it."""
-        incident = self._incident_of(run.strands[key])
+        incident = self._teller.incident_of(run.strands[key])
         settled = run.questions.settled
         if incident is None or incident.teller not in settled or key not in settled:
             return
@@ -265,7 +225,7 @@ class IncidentBook:
         if told:
             news = "confirmed" if found.confidence == "confirmed" else "entered"
         incident = incident.model_copy(update={"teller": found.key})
-        yield from self._tell(incident, Told(news, found.last, found.state))
+        yield from self._teller.tell(incident, Told(news, found.last, found.state))
 
     def _weigh_situation(self, run: Run, strand: Strand) -> Iterator[Alert]:
         """Count a confirmed violation, unless its object is one that is counted already."""
@@ -274,25 +234,14 @@ class IncidentBook:
         own_id = (now.incident_id if now else home) or incident_id(self._environment, strand.key)
         violation = Violation(incident_id=own_id, confirmed=strand.last.time, event=strand.last)
         run.situation, alerts = situation.add(
-            run.situation, violation, self._environment, self._names
+            run.situation, violation, self._environment, self._teller.names
         )
         yield from alerts
 
     def _may_go_on(self, lost: Strand, found: Strand) -> bool:
         """Tell whether a lost track tells of an incident that another one can go on with."""
-        incident = self._incident_of(lost)
+        incident = self._teller.incident_of(lost)
         return incident is not None and incident.teller == lost.key and may_tell(incident, found)
-
-
-def _confirmed(told: Told) -> datetime | None:
-    sure = told.state == "violation" and told.event.confidence == "confirmed"
-    return told.event.time if sure else None
-
-
-def _with_places(before: tuple[str, ...], event: TrackEvent, state: str) -> tuple[str, ...]:
-    """Return the places that the object has been in: those of a threat are only ahead."""
-    here = (*event.nations, *event.regions) if state == "violation" else ()
-    return tuple(sorted({*before, *here}))
 
 
 def _may_join(strand: Strand | None, other: Strand | None) -> bool:

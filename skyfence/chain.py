@@ -16,7 +16,7 @@ minutes left pass a mark, and that it is over. The nation and the alliance also 
     exited, lost            all who were warned                                  Update
     receded, identified,    all who were warned                                  Cancel
       cleared, expired,
-      merged
+      stood down, merged
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ from skyfence.alert import (
 from skyfence.channels import ALLIANCE, Environment, operators_channel
 from skyfence.incident import Incident
 from skyfence.rules import DRONE_MPS
-from skyfence.track_event import TrackEvent, minute_mark
+from skyfence.track_event import OperatorClosed, TrackEvent, minute_mark
 from skyfence.wording import Nearness, News
 
 # How long a message holds if nothing follows it. A violation: the longest flight of a drone; a lost
@@ -59,12 +59,16 @@ _CapWords = tuple[Urgency, Severity, Certainty]
 
 @dataclass(frozen=True)
 class Told:
-    """Something to tell about an incident: the news, and the track event that it rests on."""
+    """Something to tell about an incident: the news, and the track event that it rests on.
+
+    ``closed`` is the operator's word where that is the news.
+    """
 
     news: News
     event: TrackEvent
     state: IncidentState
     joined: tuple[UUID, ...] = ()
+    closed: OperatorClosed | None = None
 
 
 def compose(
@@ -80,7 +84,16 @@ def compose(
     minutes_left = _minutes_left(event, state, place, kind)
     outside = _is_outside(told, incident)
     saying = wording.Saying(
-        told.news, event, place, kind, nearness, minutes_left, names, environment, outside
+        told.news,
+        event,
+        place,
+        kind,
+        nearness,
+        minutes_left,
+        names,
+        environment,
+        outside,
+        told.closed,
     )
     radius_m, growth_mps = _search(event) if state == "lost" else (None, None)
     return Alert(

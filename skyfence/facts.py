@@ -19,7 +19,7 @@ from skyfence.state import Passage, Place, Story, TrackState
 from skyfence.surroundings import across
 from skyfence.survey import Found, survey
 from skyfence.times import from_ms
-from skyfence.track_event import Ahead, Event, SourceClock, TrackEvent, TrackEventKind
+from skyfence.track_event import Ahead, SourceClock, TrackEvent, TrackEventKind, TrackFact
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Facts:
     rules: Rules
     policy: Policy
     found: list[Found] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[TrackFact] = field(default_factory=list)
     reports: int = 0
     judged: int = 0  # of the reports, those that were not quiet
     late: int = 0

@@ -33,11 +33,15 @@ class Run:
 
 @dataclass
 class Ledger:
-    """Open incidents, runs, and of what is closed the last event's number and its incident."""
+    """Open incidents, runs, and of what is closed the last event's number and its incident.
+
+    ``stood_down`` are incidents that operators closed: what is seen again opens another.
+    """
 
     open: dict[UUID, Incident] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     closed: dict[StrandKey, tuple[int, UUID | None]] = field(default_factory=dict)
+    stood_down: dict[UUID, None] = field(default_factory=dict)
 
     def drop_ended(self) -> None:
         """Forget the oldest of the runs that have ended and left nothing open."""
@@ -53,7 +57,7 @@ class Ledger:
 class _Closed(Contract):
     key: StrandKey
     number: int
-    incident_id: UUID | None
+    incident_id: UUID | None = None  # left out where there is none, as all contracts do
 
 
 class _Question(Contract):
@@ -77,6 +81,7 @@ class _Ledger(Contract):
     open: tuple[Incident, ...]
     runs: tuple[_Run, ...]
     closed: tuple[_Closed, ...]
+    stood_down: tuple[UUID, ...] = ()
 
 
 def pack(ledger: Ledger) -> bytes:
@@ -89,6 +94,7 @@ def pack(ledger: Ledger) -> bytes:
             _Closed(key=key, number=number, incident_id=own_id)
             for key, (number, own_id) in ledger.closed.items()
         ),
+        stood_down=tuple(ledger.stood_down),
     ).to_json()
 
 
@@ -104,6 +110,7 @@ def unpack(data: bytes) -> Ledger:
         {one.incident_id: one for one in found.open},
         {one.name: _unpacked(one) for one in found.runs},
         {one.key: (one.number, one.incident_id) for one in found.closed},
+        dict.fromkeys(found.stood_down),
     )
 
 

@@ -8,6 +8,7 @@ to tell is the incident agent's. Events of one track are numbered, so that a rep
          \-> receded | identified      (exited may be threatened or entered again)
 
 A source's clock travels on the same topic: what joins tracks is decided up to the lowest of them.
+So does an operator's word that an incident is closed.
 """
 
 from typing import Annotated, Final, Literal
@@ -109,7 +110,22 @@ class SourceClock(Contract):
     last: bool = False
 
 
-Event = TrackEvent | SourceClock
+class OperatorClosed(Contract):
+    """An operator ends the incident of an object that was lost: it was found, or is not waited for.
+
+    ``time`` is the wall clock's, and so is what follows from it: the one event that no sensor made.
+    """
+
+    kind: Literal["closed"] = "closed"
+    run: RunName
+    incident_id: UUID
+    by: SourceName
+    reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    time: UtcTime
+
+
+TrackFact = TrackEvent | SourceClock
+Event = TrackFact | OperatorClosed
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
 

@@ -15,10 +15,10 @@ from skyfence.alert import IncidentState, PlaceKind, marked
 from skyfence.channels import Environment
 from skyfence.crossing import Known
 from skyfence.times import format_time
-from skyfence.track_event import TrackEvent, TrackEventKind
+from skyfence.track_event import OperatorClosed, TrackEvent, TrackEventKind
 
 # What there is to tell: a track's own event, or what was found out by joining tracks.
-News = TrackEventKind | Literal["joined", "continued", "merged"]
+News = TrackEventKind | Literal["joined", "continued", "merged", "stood_down"]
 _OBJECTS = {
     "unknown": "an unidentified object",
     "uav": "a drone",
@@ -47,6 +47,7 @@ _LINES: Mapping[News, str] = {
     "lost": "{thing} in {nations} is lost{last}",
     "reacquired": "{thing} that was lost in {nations} is seen again{over}",
     "expired": "alert ended: {thing} lost in {nations} has not been seen for hours",
+    "stood_down": "alert ended by {by}: {thing} lost in {nations} ({reason})",
     "joined": "{thing} in {nations} is seen by more than one sensor",
     "continued": "{thing} in {nations} is still seen{over}, by another track",
     "merged": "{thing} in {nations} is followed in another incident, which goes on",
@@ -58,6 +59,7 @@ _OUTSIDE: Mapping[News, str] = {
     "lost": "{thing} heading for {nations} is lost",
     "reacquired": "{thing} that was lost is seen again, heading for {nations}{soon}",
     "expired": "alert ended: {thing} that was heading for {nations} has not come",
+    "stood_down": "alert ended by {by}: {thing} that was heading for {nations} ({reason})",
     "joined": "{thing} heading for {nations} is seen by more than one sensor",
     "continued": "{thing} is still heading for {nations}{soon}, as another track shows",
     "merged": "{thing} heading for {nations} is followed in another incident, which goes on",
@@ -87,6 +89,7 @@ class Saying:
     names: Names
     environment: Environment
     outside: bool = False  # it is only on its way, or was when it was lost
+    closed: OperatorClosed | None = None
 
 
 def headline(saying: Saying) -> str:
@@ -162,7 +165,7 @@ def _for_place(saying: Saying) -> str | None:
     return None
 
 
-_ENDS = ("receded", "identified", "cleared", "expired", "merged")
+_ENDS = ("receded", "identified", "cleared", "expired", "merged", "stood_down")
 
 
 def _whereabouts(saying: Saying) -> str:
@@ -192,6 +195,8 @@ def _by_news(saying: Saying) -> str:
         soon=_in_minutes(saying.minutes_left),
         more=_news_of(saying),
         rule=event.identified_as or "by the policy",
+        by=saying.closed.by if saying.closed else "an operator",
+        reason=saying.closed.reason if saying.closed else "",
     )
 
 

@@ -9,7 +9,10 @@ from builders import T0, track_event
 from skyfence.alert import Alert
 from skyfence.book import IncidentBook
 from skyfence.channels import Environment
+from skyfence.identity import derive
 from skyfence.incident import Incident
+from skyfence.ledger import pack, unpack
+from skyfence.track_event import OperatorClosed
 
 NAMES = {"AA": "Aland", "BB": "Bland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia"}
 BOTH = {"regions": ("AA-1", "AA-2"), "changes": ("place",)}
@@ -354,3 +357,80 @@ def test_a_lost_object_has_a_search_radius_that_grows() -> None:
     (lost, *_) = take(by, "lost", start=2, **moving)
     assert (lost.search_radius_m, lost.search_growth_mps) == (3 * 50 + 60 * 60, 60.0)
     assert "Search within 3.8 km" in lost.description
+
+
+# An operator's word
+
+
+def word(incident: Any, **changes: Any) -> OperatorClosed:
+    """Return an operator's word that an incident is over."""
+    given = {
+        "run": "run",
+        "incident_id": incident,
+        "by": "anna",
+        "reason": "found near Rezekne",
+        "time": T0 + timedelta(hours=3),
+    }
+    return OperatorClosed.model_validate(given | changes)
+
+
+def test_an_operator_closes_what_was_lost() -> None:
+    """Everybody who was warned gets an all-clear that says who closed it and why."""
+    by = book()
+    (first, *_) = take(by, "entered", "lost")
+    alerts = by.take(word(first.incident_id))
+    assert rows(alerts) == [(place, "Cancel", 3) for place in ("AA-1", "AA", "NATO")]
+    said = "Alert ended by anna: an unidentified object lost in Aland (found near Rezekne)"
+    assert [alert.headline for alert in alerts] == [f"EXERCISE: {said}"] * 3
+    assert {alert.response_type for alert in alerts} == {"AllClear"}
+    assert by.open == []
+    assert by.take(word(first.incident_id)) == []
+
+
+@pytest.mark.parametrize("kinds", [("entered",), ("entered", "exited"), ("threatened",)])
+def test_an_operator_closes_nothing_that_is_seen(kinds: tuple[str, ...]) -> None:
+    """What is followed, or has only just left, ends by itself."""
+    by = book()
+    (first, *_) = take(by, *kinds)
+    assert by.take(word(first.incident_id)) == []
+    assert len(by.open) == 1
+
+
+def test_a_word_on_another_run_changes_nothing() -> None:
+    """An incident is closed by a word that names its own run alone."""
+    by = book()
+    (first, *_) = take(by, "entered", "lost")
+    assert by.take(word(first.incident_id, run="other")) == []
+    assert by.take(word(derive("another"))) == []
+    assert len(by.open) == 1
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_is_seen_again_after_it_was_closed_is_another_incident(kept: bool) -> None:
+    """Its chains begin anew: steps of the old ones would be taken for repeats. A restart too."""
+    by = book()
+    (first, *_) = take(by, "entered", "lost")
+    by.take(word(first.incident_id))
+    if kept:
+        by.ledger = unpack(pack(by.ledger))
+    (again, *_) = take(by, "reacquired", start=3)
+    assert again.incident_id != first.incident_id
+    assert (again.message_type, again.step) == ("Alert", 1)
+    assert take(by, "lost", "expired", start=4)[0].message_type == "Cancel"
+
+
+def test_what_is_not_seen_again_ends_without_a_word() -> None:
+    """The track's own end, hours later, tells nobody anything that they do not know."""
+    by = book()
+    (first, *_) = take(by, "entered", "lost")
+    by.take(word(first.incident_id))
+    assert take(by, "expired", start=3) == []
+
+
+def test_a_word_stands_at_its_own_time_where_time_is_the_wall_clock_s() -> None:
+    """In the live run an all-clear holds from when it was given; a replay has its own time."""
+    for run, minutes in (("live", 180), ("run", 2)):
+        by = book()
+        (first, *_) = take(by, "entered", "lost", run=run)
+        (told, *_) = by.take(word(first.incident_id, run=run))
+        assert told.time == T0 + timedelta(minutes=minutes)

@@ -9,13 +9,15 @@ import pytest
 from builders import track_event
 
 from skyfence.channels import Environment
-from skyfence.track_event import Confidence
+from skyfence.track_event import Confidence, TrackEventKind
 from skyfence.wording import Nearness, News, Saying, description, headline, instruction
 
 NAMES = {"AA": "Aland", "BB": "Bland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia"}
 DRONE = {"object": {"category": "uav"}}
 ALL_NEWS = [word for part in get_args(News) for word in (get_args(part) or (part,))]
 PLACES = {"region": "AA-1", "nation": "AA", "alliance": "NATO"}
+
+TRACK_NEWS = get_args(TrackEventKind)
 
 
 def saying(
@@ -26,7 +28,7 @@ def saying(
     minutes: int | None = None,
     **changes: Any,
 ) -> Saying:
-    own = news if news not in ("joined", "continued", "merged") else "updated"
+    own = news if news in TRACK_NEWS else "updated"
     event = track_event(own, 1, **(DRONE | changes))
     names = {"NATO": "the alliance", **NAMES}
     return Saying(news, event, place, kind, nearness, minutes, names, Environment.ACTUAL)
