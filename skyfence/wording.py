@@ -47,7 +47,7 @@ _LINES: Mapping[News, str] = {
     "lost": "{thing} in {nations} is lost{last}",
     "reacquired": "{thing} that was lost in {nations} is seen again{over}",
     "expired": "alert ended: {thing} lost in {nations} has not been seen for hours",
-    "stood_down": "alert ended by {by}: {thing} lost in {nations} ({reason})",
+    "stood_down": "alert ended by {by}: {thing} lost in {nations}",
     "joined": "{thing} in {nations} is seen by more than one sensor",
     "continued": "{thing} in {nations} is still seen{over}, by another track",
     "merged": "{thing} in {nations} is followed in another incident, which goes on",
@@ -59,7 +59,7 @@ _OUTSIDE: Mapping[News, str] = {
     "lost": "{thing} heading for {nations} is lost",
     "reacquired": "{thing} that was lost is seen again, heading for {nations}{soon}",
     "expired": "alert ended: {thing} that was heading for {nations} has not come",
-    "stood_down": "alert ended by {by}: {thing} that was heading for {nations} ({reason})",
+    "stood_down": "alert ended by {by}: {thing} that was heading for {nations} is lost",
     "joined": "{thing} heading for {nations} is seen by more than one sensor",
     "continued": "{thing} is still heading for {nations}{soon}, as another track shows",
     "merged": "{thing} heading for {nations} is followed in another incident, which goes on",
@@ -119,6 +119,8 @@ def description(saying: Saying, radius_m: int | None, growth_mps: float | None) 
     doubtful = event.confidence == "possible" and not saying.outside
     if event.evidence is not None and doubtful:
         sentences.append(f"Inside with probability {event.evidence.probability_weighed:.2f}.")
+    if saying.closed is not None:
+        sentences.append(f"Closed by {saying.closed.by}: {saying.closed.reason}.")
     sentences.append(f"Track {event.track_id} of {event.source}, zones {event.zones_version}.")
     return " ".join(sentences)
 
@@ -196,7 +198,6 @@ def _by_news(saying: Saying) -> str:
         more=_news_of(saying),
         rule=event.identified_as or "by the policy",
         by=saying.closed.by if saying.closed else "an operator",
-        reason=saying.closed.reason if saying.closed else "",
     )
 
 

@@ -380,8 +380,9 @@ def test_an_operator_closes_what_was_lost() -> None:
     (first, *_) = take(by, "entered", "lost")
     alerts = by.take(word(first.incident_id))
     assert rows(alerts) == [(place, "Cancel", 3) for place in ("AA-1", "AA", "NATO")]
-    said = "Alert ended by anna: an unidentified object lost in Aland (found near Rezekne)"
+    said = "Alert ended by anna: an unidentified object lost in Aland"
     assert [alert.headline for alert in alerts] == [f"EXERCISE: {said}"] * 3
+    assert all("Closed by anna: found near Rezekne." in alert.description for alert in alerts)
     assert {alert.response_type for alert in alerts} == {"AllClear"}
     assert by.open == []
     assert by.take(word(first.incident_id)) == []
