@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter
 
-from skyfence.channels import Environment
+from skyfence.channels import Environment, ZoneName
 from skyfence.crossing import Evidence, Known
 from skyfence.identity import derive
 from skyfence.model import Contract, Latitude, Longitude, RunName, SourceName, TrackName, UtcTime
@@ -33,7 +33,8 @@ PlaceKind = Literal["region", "nation", "alliance"]
 IncidentState = Literal["threat", "violation", "exited", "lost", "closed"]
 # silent: all that came was judged, and nothing was of this source; unjudged: that is not known.
 SilenceCause = Literal["silent", "unjudged"]
-Step = Annotated[int, Field(ge=1)]
+# Each message names all earlier ones of its chain: 25,000 fill the megabyte that Kafka takes.
+Step = Annotated[int, Field(ge=1, le=25_000)]
 
 
 class _Message(Contract):
@@ -75,7 +76,7 @@ class Alert(_Message):
     """
 
     event: EventName = "airspace violation"
-    place: str
+    place: ZoneName
     place_kind: PlaceKind
     incident_state: IncidentState
     description: str
@@ -118,7 +119,7 @@ class FeedAlarm(_Message):
     """
 
     event: FeedEventName = "sensor feed silent"
-    place: str
+    place: ZoneName
     place_kind: PlaceKind
     description: str
     cause: SilenceCause

@@ -10,20 +10,28 @@ from uuid import UUID
 from pydantic import Field
 
 from skyfence.model import Contract, Latitude, Longitude, RunName, SourceName, TrackName, UtcTime
-from skyfence.report import AltitudeRef, Category
+from skyfence.report import (
+    AccuracyM,
+    AltitudeM,
+    AltitudeRef,
+    Category,
+    CourseDeg,
+    GroundSpeedMps,
+    VerticalRateMps,
+)
 
 CrossingKind = Literal["enter", "exit", "appear", "vanish"]
 
 
 class Known(Contract):
-    """What the last report before a fact said of the object; units as in ``Report``."""
+    """What the last report before a fact said of the object; units and bounds as in ``Report``."""
 
-    altitude_m: float | None = None
+    altitude_m: AltitudeM | None = None
     altitude_ref: AltitudeRef | None = None
-    ground_speed_mps: float | None = None
-    course_deg: float | None = None
-    vertical_rate_mps: float | None = None
-    accuracy_m: float | None = None
+    ground_speed_mps: GroundSpeedMps | None = None
+    course_deg: CourseDeg | None = None
+    vertical_rate_mps: VerticalRateMps | None = None
+    accuracy_m: AccuracyM | None = None
     callsign: str | None = None
     mode_3a: str | None = None
     icao_address: str | None = None
@@ -37,7 +45,7 @@ class Seen(Contract):
     time: UtcTime
     lat: Latitude
     lon: Longitude
-    accuracy_m: float | None = None
+    accuracy_m: AccuracyM | None = None
 
 
 class Evidence(Contract):

@@ -23,7 +23,7 @@ from skyfence.alert import (
     marked,
     status_of,
 )
-from skyfence.channels import Environment, operators_channel
+from skyfence.channels import Environment, ZoneName, operators_channel
 from skyfence.frame import LIVE_RUN
 from skyfence.identity import derive
 from skyfence.model import Contract, RunName, UtcTime
@@ -44,7 +44,7 @@ class Silence(Contract):
     noticed: UtcTime
     cause: SilenceCause
     silent_after_s: float
-    places: tuple[str, ...]
+    places: tuple[ZoneName, ...]
     over: UtcTime | None = None
     heard_again: UtcTime | None = None
     told: int = 0

@@ -35,7 +35,7 @@ TrackName = Annotated[str, Field(strict=True, pattern=r"^[!-~]([ -~]{0,126}[!-~]
 class Contract(BaseModel):
     """Base of the models that travel between processes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def to_json(self) -> bytes:
         """Write the model as compact JSON, leaving out what is not known."""

@@ -14,13 +14,16 @@ from skyfence.model import Contract, UtcTime
 from skyfence.times import LATEST_MS, from_ms
 
 EXCERPT_BYTES = 256
+# The reason where it was not the sender's fault.
+DEFECT: Final = "skyfence failed at this: see its log"
 # What reasons are counted by: few and fixed, because a reason itself shows what the sender wrote.
 ReasonClass = Literal[
     "key", "header", "time", "size", "simulated", "unreadable", "field", "defect", "other"
 ]
-# In this order; a field's reason begins with the field's name, as ``why_invalid`` writes it.
+# In this order; a field's reason begins with the field's name, as ``why_invalid`` writes it. It may
+# be any text, because what is unknown is named, too.
 _CLASSES: Final[tuple[tuple[ReasonClass, re.Pattern[str]], ...]] = (
-    ("defect", re.compile(r"skyfence could not read this")),
+    ("defect", re.compile(re.escape(DEFECT))),
     ("key", re.compile(r"message has no key|key is no source name|source: report names")),
     (
         "time",
@@ -29,8 +32,8 @@ _CLASSES: Final[tuple[tuple[ReasonClass, re.Pattern[str]], ...]] = (
     ("header", re.compile(r"header |content-type |a message without reports")),
     ("size", re.compile(r"(message|arrow stream|frame|list) of \d+ ")),
     ("simulated", re.compile(r"simulated: a simulated report")),
-    ("unreadable", re.compile(r"unreadable |arrow |json |\S+: invalid json")),
-    ("field", re.compile(r"[\w.-]{1,80}: ")),
+    ("unreadable", re.compile(r"unreadable |arrow |json |\S+: invalid JSON")),
+    ("field", re.compile(r".*?: ", re.DOTALL)),
 )
 
 

@@ -38,6 +38,15 @@ from skyfence.tracking import Tracker
 
 # Counts up when a field of the state changes its meaning or its place.
 FORMAT: Final = 1
+# What reading bytes of another form raises: by their types, rows and areas that there are none of.
+_UNREADABLE: Final = (
+    msgspec.MsgspecError,
+    pa.ArrowException,
+    OSError,
+    LookupError,
+    OverflowError,
+    ValueError,
+)
 
 
 class _Weighed(msgspec.Struct, array_like=True):
@@ -103,20 +112,24 @@ def restore_snapshot(tracker: Tracker, data: bytes) -> None:
     """Give a tracker that remembers nothing what a snapshot holds.
 
     Judged by other zones than before, each track is where it was seen last, and its story goes on.
-    Raises ``InputError`` where the bytes are no snapshot, or one of another format.
+    Raises ``InputError`` where the bytes are no snapshot, or one of another format; the tracker is
+    not to be used then.
     """
-    airspace = tracker.airspace
     try:
-        found = msgspec.msgpack.decode(data, type=_Snapshot)
-        sources = [_restored(source) for source in found.sources]
-    except (msgspec.MsgspecError, pa.ArrowException, OSError, IndexError) as error:
+        tracker.adopt(_sources(data, tracker.airspace))
+    except _UNREADABLE as error:
         raise InputError(f"not a snapshot of format {FORMAT}: {error}") from None
+
+
+def _sources(data: bytes, airspace: Airspace) -> list[SourceState]:
+    found = msgspec.msgpack.decode(data, type=_Snapshot)
     if found.format != FORMAT:
         raise InputError(f"a snapshot of format {found.format}, not {FORMAT}")
+    sources = [_restored(source) for source in found.sources]
     if (found.zones_version, found.areas) != (airspace.version, _areas(airspace)):
         for source in sources:
             _move_to(airspace, source.tracks.values(), found.areas)
-    tracker.adopt(sources)
+    return sources
 
 
 def _areas(airspace: Airspace) -> list[str]:

@@ -100,11 +100,9 @@ class CheckpointStore:
                     await reader.read(int(name.removeprefix(_WORD)))
                 )
                 packed = b"".join([await reader.read(at) for at in manifest.pieces])
+                state = _unpacked(packed, manifest)
             except (ValueError, ValidationError, KafkaError, InputError) as error:
                 raise InputError(f"{self._pieces}/{partition}: {name}: {error}") from None
-        if hashlib.sha256(packed).hexdigest() != manifest.sha256:
-            raise InputError(f"{self._pieces}/{partition}: {name}: its pieces are not whole")
-        state = pa.decompress(packed, manifest.size, codec=_CODEC, asbytes=True)
         return Saved(state, manifest.next_offset, name)
 
     async def _send(self, partition: int, value: bytes) -> Any:
@@ -114,6 +112,20 @@ class CheckpointStore:
     def _consumer(self) -> CheckpointConsumer:
         consumer: CheckpointConsumer = self._app.consumer
         return consumer
+
+
+def _unpacked(packed: bytes, manifest: Manifest) -> bytes:
+    """Return the state that the pieces hold; the manifest's word for its size is not trusted."""
+    if hashlib.sha256(packed).hexdigest() != manifest.sha256:
+        raise InputError("its pieces are not whole")
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(packed), _CODEC) as stream:
+            state: bytes = stream.read()
+    except OSError as error:
+        raise InputError(f"its pieces cannot be unpacked: {error}") from None
+    if len(state) != manifest.size:
+        raise InputError(f"it holds {len(state)} bytes, not {manifest.size}")
+    return state
 
 
 class _Reader:

@@ -14,7 +14,7 @@ import structlog
 
 from skyfence import metrics
 from skyfence.channels import Topics
-from skyfence.rejected import Rejected
+from skyfence.rejected import DEFECT, Rejected
 from skyfence.times import to_ms
 
 log = structlog.get_logger()
@@ -51,7 +51,7 @@ class Outbox:
         One message must not become a crash loop: those after it wait to be judged.
         """
         log.exception(event, partition=message.partition, offset=message.offset)
-        await self.reject(message, "skyfence failed at this: see its log")
+        await self.reject(message, DEFECT)
 
     async def stored(self) -> None:
         """Return when the broker has acknowledged everything sent so far."""

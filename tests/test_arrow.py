@@ -1,10 +1,6 @@
 """Arrow streams from outside: a frame, or one exact error, and never a crash."""
 
-import os
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -178,17 +174,3 @@ def test_invalid_text_is_refused() -> None:
     """Bytes that are no UTF-8 in a text column never reach a reader of texts."""
     value = arrow.encode(BATCH).replace(b"RYR12", b"RYR1\xff", 1)
     assert refused(value).startswith("unreadable arrow stream: ")
-
-
-def test_mutated_streams_never_crash_the_process() -> None:
-    """Every one of 5,000 damaged streams decodes or raises InputError, in a process that lives."""
-    script = Path(__file__).with_name("mutate_arrow.py")
-    run = subprocess.run(
-        [sys.executable, str(script), "20240907", "5000"],
-        env=os.environ | {"PYTHONPATH": f"{script.parents[1]}{os.pathsep}{script.parent}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.splitlines()[-1].startswith("5000 mutations")

@@ -1,21 +1,24 @@
 """The classes of reasons: few, fixed, and each reason of the decoder's in the right one."""
 
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
-from builders import T0_MS, fields, report
+from builders import T0_MS, fields, report, track_event
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from skyfence import arrow
+from skyfence.alert import parse_alert
+from skyfence.book import IncidentBook
 from skyfence.channels import Environment
 from skyfence.decode import Message, decode_message
 from skyfence.errors import InputError
 from skyfence.frame import batch_of
 from skyfence.model import why_invalid
-from skyfence.rejected import ReasonClass, reason_class
+from skyfence.rejected import DEFECT, ReasonClass, reason_class
 from skyfence.track_event import parse_event
 
 CLASSES = get_args(ReasonClass)
@@ -71,7 +74,8 @@ def reasons(
             reasons(to_json(fields(simulated=True)), environment=Environment.ACTUAL),
             "simulated",
         ),
-        (["skyfence could not read this: see its log"], "defect"),
+        ([DEFECT], "defect"),
+        (reasons(to_json(fields(**{"course deg": 90.0}))), "field"),
         (["the moon is full"], "other"),
     ],
 )
@@ -86,6 +90,47 @@ def test_unreadable_events_have_a_class_too(value: bytes) -> None:
     with pytest.raises(ValidationError) as found:
         parse_event(value)
     assert reason_class(why_invalid(found.value)) in {"unreadable", "field"}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(b"", "unreadable"), (b"{", "unreadable"), (b"{}", "field"), (b'{"event": "?"}', "field")],
+)
+@pytest.mark.parametrize("parse", [parse_event, parse_alert])
+def test_no_json_is_unreadable(
+    parse: Callable[[bytes], object], value: bytes, expected: str
+) -> None:
+    """What is no JSON is told apart from JSON that is no event, or no alert."""
+    with pytest.raises(ValidationError) as found:
+        parse(value)
+    assert reason_class(why_invalid(found.value)) == expected
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity", b"1e308", b"-1"])
+def test_an_event_of_a_speed_that_nothing_has_is_refused(value: bytes) -> None:
+    """What is said of an object in an event keeps to the bounds of a report.
+
+    No number would otherwise come into the question which tracks are one object.
+    """
+    event = track_event("entered", 1, object={"ground_speed_mps": 50.0}).to_json()
+    assert event.count(b'"ground_speed_mps":50.0') == 1
+    with pytest.raises(ValidationError, match="ground_speed_mps"):
+        parse_event(event.replace(b'"ground_speed_mps":50.0', b'"ground_speed_mps":' + value))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("place", "AA:1"), ("place", "*"), ("step", 25_001), ("step", 0)]
+)
+def test_an_alert_that_no_channel_can_carry_is_refused(field: str, value: object) -> None:
+    """A place becomes part of a channel's name, and a step the number of the message's references.
+
+    The relay rejects such an alert; handed on, it would stop the relay again and again.
+    """
+    [alert, *_] = IncidentBook(Environment.EXERCISE, {}).take(track_event("entered", 1))
+    document = from_json(alert.to_json()) | {field: value}
+    with pytest.raises(ValidationError) as found:
+        parse_alert(to_json(document))
+    assert reason_class(why_invalid(found.value)) == "field"
 
 
 @given(st.text(max_size=200))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from random import Random
 
 import msgspec
+import pyarrow as pa
 import pytest
 from builders import (
     airspace,
@@ -18,7 +19,7 @@ from builders import (
     zone,
 )
 
-from skyfence import ledger
+from skyfence import arrow, ledger
 from skyfence.airspace import Airspace
 from skyfence.book import IncidentBook
 from skyfence.channels import Environment
@@ -147,6 +148,39 @@ def test_what_is_no_snapshot_is_refused(data: bytes) -> None:
     with pytest.raises(InputError, match="snapshot of format"):
         restore_snapshot(tracker, data)
     assert tracker.sources == {}
+
+
+def test_a_snapshot_of_zones_that_it_does_not_name_is_refused() -> None:
+    """Tracks among areas that the snapshot does not list cannot be put among others."""
+    tracker = Tracker(WORLD, EXERCISE)
+    tracker.take(packed(*flight(0, 27.1, 90.0, reports=5)))
+    form, _, _, sources = msgspec.msgpack.decode(take_snapshot(tracker))
+    data = msgspec.msgpack.encode([form, "another version", [], sources])
+    with pytest.raises(InputError, match="not a snapshot of format 1: list index out of range"):
+        restore_snapshot(Tracker(WORLD, EXERCISE), data)
+
+
+def test_a_snapshot_of_a_place_off_the_earth_is_refused() -> None:
+    """A report that a sensor could not have sent is no place for a track to go on from."""
+    tracker = Tracker(WORLD, EXERCISE)
+    tracker.take(packed(*flight(0, 27.1, 90.0, reports=5)))
+    *head, [source] = msgspec.msgpack.decode(take_snapshot(tracker))
+    reports = arrow.decode(source[-1])
+    index = reports.schema.get_field_index("lat")
+    off = pa.array([91.0] * len(reports))
+    source[-1] = arrow.encode(reports.set_column(index, reports.schema.field(index), off))
+    with pytest.raises(InputError, match="not a snapshot of format 1: a point leaves"):
+        restore_snapshot(Tracker(WORLD, EXERCISE), msgspec.msgpack.encode([*head, [source]]))
+
+
+def test_what_is_over_and_was_never_told_is_kept() -> None:
+    """The story of a track that nobody heard of leaves a ledger that can be read again."""
+    book = IncidentBook(EXERCISE, {})
+    assert book.take(track_event("appeared", 1, confidence="fact")) == []
+    assert book.take(track_event("expired", 2, confidence="fact")) == []
+    [(number, incident_id)] = book.ledger.closed.values()
+    assert (number, incident_id) == (2, None)
+    assert ledger.unpack(ledger.pack(book.ledger)) == book.ledger
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"format":2,"open":[],"runs":[],"closed":[]}'])

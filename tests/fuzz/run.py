@@ -1,140 +1,224 @@
-"""Damage valid messages at random and hand them to what reads them: nothing may crash or vanish.
+"""Damage valid messages and hand them to what reads them: nothing may crash, and none may be lost.
 
     python tests/fuzz/run.py --messages 1000000 --seed 1
+    python tests/fuzz/run.py --target 'track agent' --messages 5000     # one alone
 
-Each part runs in a process of its own, because a fault in native code kills the process. Whatever
-is decoded is judged, too: by a tracker, an incident book, a public text. What is not must be
-refused with a reason. Exit status 1 if a process ended otherwise, with its seed and its last words.
+    this process ──▶ a child a target: hypothesis's examples, then messages from the seed
+         ▲                  └─ notes each message before it hands it over
+         └── how it ended, how many were decoded and rejected; a dead child's last message
+
+Each target has a process of its own, because a fault in native code kills the process. Exit status
+1 if one failed: its seed, its last message and its last words are printed.
 """
 
 import argparse
-import random
-import subprocess
+import asyncio
+import json
+import logging
+import marshal
+import os
+import re
 import sys
-import time
+import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
+from random import Random
+from typing import Any, Final
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
-from builders import T0_MS, flight, track_event, world
-from mutate_arrow import damage
-from pydantic import ValidationError
+import structlog
+from fuzz.agents import AGENTS
+from fuzz.decoders import DECODERS, Target
+from fuzz.kept import KEPT
+from fuzz.relaying import RELAYS
+from fuzz.samples import Mail
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
 
-from skyfence.airspace import Airspace
-from skyfence.alert import AlertMessage, Timeline, parse_alert
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
-from skyfence.decode import Message, decode_message, encode_frame
-from skyfence.errors import InputError
-from skyfence.frame import frame_of
-from skyfence.track_event import parse_event
-from skyfence.tracking import Tracker
+from skyfence.rejected import reason_class
 
-EXERCISE = Environment.EXERCISE
-_REASONS = (InputError, ValidationError)
-# State grows with what is decoded; a fresh one now and then keeps a run short.
-_FRESH_EVERY = 2_000
-Target = Callable[[random.Random], None]
-
-
-def frames(json: bool) -> Target:
-    """Return a target that damages frames, headers and keys, and judges what decodes."""
-    reports = flight(0, 26.95, 90.0, reports=8)
-    airspace = Airspace(world())
-    key, value, headers = encode_frame(frame_of(reports, key="radar", run="run"))
-    if json:
-        value = b"[" + b",".join(one.model_dump_json().encode() for one in reports) + b"]"
-        headers = [("content-type", b"application/json"), ("run", b"run")]
-    tracker = Tracker(airspace, EXERCISE)
-    count = 0
-
-    def judge(draw: random.Random) -> None:
-        nonlocal tracker, count
-        count += 1
-        if count % _FRESH_EVERY == 0:
-            tracker = Tracker(airspace, EXERCISE)
-        given = {name: damage(one, draw) if draw.random() < 0.1 else one for name, one in headers}
-        own_key = damage(key, draw) if draw.random() < 0.05 else key
-        message = Message(own_key, damage(value, draw), given, T0_MS + 60_000)
-        tracker.take(decode_message(message, EXERCISE).frame)
-
-    return judge
-
-
-def events(draw_from: tuple[str, ...] = ("threatened", "entered", "updated", "exited")) -> Target:
-    """Return a target that damages track events and tells what decodes."""
-    values = [track_event(kind, n).to_json() for n, kind in enumerate(draw_from, 1)]
-    book, count = IncidentBook(EXERCISE, {}), 0
-
-    def tell(draw: random.Random) -> None:
-        nonlocal book, count
-        count += 1
-        if count % _FRESH_EVERY == 0:
-            book = IncidentBook(EXERCISE, {})
-        book.take(parse_event(damage(draw.choice(values), draw)))
-
-    return tell
-
-
-def alerts() -> Target:
-    """Return a target that damages alerts as the relay reads them."""
-    [alert, *_] = IncidentBook(EXERCISE, {}).take(track_event("entered", 1))
-    value = alert.to_json()
-
-    def read(draw: random.Random) -> None:
-        AlertMessage(alert=parse_alert(damage(value, draw)), timeline=Timeline()).to_json()
-
-    return read
-
-
-TARGETS: dict[str, Callable[[], Target]] = {
-    "arrow": lambda: frames(json=False),
-    "json": lambda: frames(json=True),
-    "events": events,
-    "alerts": alerts,
+# The slowest first: in a long run they work beside all others.
+TARGETS: Final[dict[str, Callable[[], Target]]] = AGENTS | DECODERS | RELAYS | KEPT
+# How large a part of all messages a target gets, where that is not 1: a message costs from 20 µs
+# (an event) to 20 ms (a GeoPackage), and files come from their authors, not over Kafka.
+_PARTS: Final = {
+    **dict.fromkeys(("track agent", "arrow frames"), 3),
+    **dict.fromkeys(("incident agent", "json reports", "status", "status memory"), 8),
+    **dict.fromkeys(("rejected records", "relay"), 14),
+    **dict.fromkeys(("track events", "alert messages"), 25),
+    **dict.fromkeys(("kml", "geopackages"), 0.05),
+    "open air": 0.2,
 }
+# What a parser says, where reasons have no classes: of all that is no message of Kafka.
+_NOT_READ: Final = re.compile(
+    r"not (TOML|GeoJSON|UTF-8)|unreadable|empty|invalid JSON|not whole|unpacked|holds \d+ bytes"
+    r"|flatbuffers|malformed|truncated|trailing|stream",
+    re.IGNORECASE,
+)
+# A failure's last words.
+_WORDS: Final = 4_000
 
 
-def fuzz(name: str, seed: int, count: int) -> None:
-    """Run one target; print what became of the messages."""
-    draw, target, found = random.Random(seed), TARGETS[name](), Counter[str]()
-    for number in range(count):
-        if number % 1_000 == 0:
-            print(f"{name} seed {seed} message {number}", flush=True)
-        try:
-            target(draw)
-            found["decoded"] += 1
-        except _REASONS as error:
-            assert str(error), "refused without a reason"
-            found["refused"] += 1
-    assert found.total() == count
-    print(f"{name}: {count} messages, {found['decoded']} decoded, {found['refused']} refused")
+class Notes:
+    """Keeps the message that is being judged where another process finds it after a crash."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT)
+
+    def write(self, name: str, number: int, mail: Mail) -> None:
+        """Note a message of a target."""
+        noted = (name, number, mail.key, mail.value, mail.headers, mail.timestamp_ms)
+        os.pwrite(self._file, marshal.dumps(noted), 0)
+
+    @staticmethod
+    def read(path: Path) -> str:
+        """Return which message was noted last."""
+        found = path.read_bytes() if path.exists() else b""
+        if not found:
+            return "before its first message"
+        name, number, *rest = marshal.loads(found)
+        return f"{name}, message {number}: {Mail(rest[1], rest[0], rest[2], rest[3])}"
+
+
+@dataclass
+class Trial:
+    """One target, and what became of its messages."""
+
+    name: str
+    notes: Notes
+
+    def __post_init__(self) -> None:
+        self._target = TARGETS[self.name]()
+        self.found: Counter[str] = Counter()
+
+    def take(self, draw: Random, number: int) -> None:
+        """Have one message damaged and judged."""
+        mail = self._target.damaged(draw, number)
+        self.notes.write(self.name, number, mail)
+        reason = self._target.judge(mail)
+        assert reason is None or reason.strip(), "rejected without a reason"
+        self.found["decoded" if reason is None else _class(self.name, reason)] += 1
+
+    def from_seed(self, given_seed: int, messages: int) -> None:
+        """Judge as many messages as are wanted, the same for the same seed."""
+        draw = Random(f"{given_seed} {self.name}")
+        self._target.begin()
+        for number in range(messages):
+            self.take(draw, number)
+
+    def with_hypothesis(self, given_seed: int, examples: int) -> None:
+        """Judge short sequences that hypothesis draws; it makes what fails as small as it can."""
+
+        @seed(given_seed)
+        @settings(
+            max_examples=examples,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(st.randoms(use_true_random=False), st.integers(0, 500), st.integers(1, 5))
+        def check(draw: Random, first: int, count: int) -> None:
+            self._target.begin()
+            for number in range(first, first + count):
+                self.take(draw, number)
+
+        check()
+
+
+def _class(name: str, reason: str) -> str:
+    if name in KEPT or name.startswith("status"):
+        return "unreadable" if _NOT_READ.search(reason) else "field"
+    return reason_class(reason)
+
+
+def judge_all(
+    names: Sequence[str], given_seed: int, examples: int, parts: int, notes: Path
+) -> None:
+    """Run targets in this process; print what became of each one's messages."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    for name in names:
+        trial = Trial(name, Notes(notes))
+        if examples:
+            trial.with_hypothesis(given_seed, examples)
+        trial.from_seed(given_seed, ceil(parts * _PARTS.get(name, 1)))
+        print(json.dumps({"target": name, "found": trial.found}), flush=True)
+
+
+@dataclass(frozen=True)
+class End:
+    """How a child ended: what became of its targets' messages, and what went wrong."""
+
+    found: dict[str, Counter[str]]
+    failure: str
+
+
+async def watch(command: Sequence[str], notes: Path) -> End:
+    """Run a child to its end."""
+    child = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    said, errors = await child.communicate()
+    lines = [json.loads(line) for line in said.splitlines()]
+    found = {line["target"]: Counter(line["found"]) for line in lines}
+    if child.returncode == 0:
+        return End(found, "")
+    last = Notes.read(notes)
+    return End(found, f"ended with {child.returncode} at {last}\n{errors.decode()[-_WORDS:]}")
+
+
+async def run(
+    groups: Iterable[Sequence[str]], given_seed: int, examples: int, parts: int
+) -> list[End]:
+    """Run groups of targets in children, as many at once as there are processors."""
+    free = asyncio.Semaphore(os.cpu_count() or 1)
+
+    async def one(names: Sequence[str], notes: Path) -> End:
+        numbers = (f"--seed={given_seed}", f"--examples={examples}", f"--parts={parts}")
+        command = [sys.executable, __file__, *numbers, f"--notes={notes}"]
+        async with free:
+            end = await watch([*command, *(f"--target={name}" for name in names)], notes)
+        show(end, given_seed)
+        return end
+
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = [one(names, Path(folder) / str(n)) for n, names in enumerate(groups)]
+        return await asyncio.gather(*jobs)
+
+
+def show(end: End, given_seed: int) -> None:
+    """Print what became of a child's messages."""
+    for name, found in end.found.items():
+        rejected = found.total() - found["decoded"]
+        why = ", ".join(f"{one} {n:,}" for one, n in found.most_common() if one != "decoded")
+        counts = f"{found.total():>9,} {found['decoded']:>9,} decoded {rejected:>9,} rejected"
+        print(f"{name:<21}{counts}: {why}", flush=True)
+    if end.failure:
+        print(f"FAILED with seed {given_seed}: {end.failure}", flush=True)
 
 
 def main() -> int:
-    """Run every target in processes of its own."""
-    options = argparse.ArgumentParser(description=__doc__)
+    """Run what is asked for."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--messages", type=int, default=1_000_000, help="of all targets together")
+    options.add_argument("--examples", type=int, default=100, help="hypothesis's, a target")
     options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--target", choices=TARGETS, help=argparse.SUPPRESS)
-    given = options.parse_args()
-    if given.target:
-        fuzz(given.target, given.seed, given.messages)
+    options.add_argument("--target", choices=TARGETS, action="append", help="only this one")
+    options.add_argument("--notes", type=Path, help=argparse.SUPPRESS)  # of a child
+    options.add_argument("--parts", type=int, help=argparse.SUPPRESS)
+    wanted = options.parse_args()
+    names = wanted.target or list(TARGETS)
+    if wanted.notes:
+        judge_all(names, wanted.seed, wanted.examples, wanted.parts, wanted.notes)
         return 0
-    start_s, each, failed = time.monotonic(), given.messages // len(TARGETS), 0
-    for name in TARGETS:
-        command = [sys.executable, __file__, "--target", name, "--seed", str(given.seed)]
-        done = subprocess.run(
-            [*command, "--messages", str(each)], capture_output=True, text=True, check=False
-        )
-        last = done.stdout.strip().splitlines()[-1:]
-        print(*last, flush=True)
-        if done.returncode:
-            failed += 1
-            print(f"{name} ended with {done.returncode}:\n{done.stderr[-3_000:]}")
-    print(f"{time.monotonic() - start_s:.0f} s, {failed} of {len(TARGETS)} failed")
+    parts = ceil(wanted.messages / sum(_PARTS.get(name, 1) for name in names))
+    ends = asyncio.run(run([[name] for name in names], wanted.seed, wanted.examples, parts))
+    total: Any = sum((found for end in ends for found in end.found.values()), Counter())
+    failed = sum(bool(end.failure) for end in ends)
+    print(f"{total.total():,} messages, {total['decoded']:,} decoded, {failed} targets failed")
     return 1 if failed else 0
 
 

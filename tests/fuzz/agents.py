@@ -1,0 +1,282 @@
+"""The agents with damaged messages: nothing is lost, and nothing stops them.
+
+    mail ──▶ the agent, on a Kafka made of lists ──▶ what it sent     ─┐
+        └──▶ decoder and engine alone ─────────────▶ what must follow ─┴▶ the same, in this order
+
+So each message is judged or stands in ``rejected`` with its offset and reason, and the agent's
+offset has moved past it. What the agent wrote is read as its readers read it. Now and then an agent
+is killed: the next one goes on from the last checkpoint, is handed the same messages again, and
+must not have lost or changed anything.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from random import Random
+from typing import Any, Final
+
+from fuzz import samples
+from fuzz.decoders import json_mail, message_of, tracks_mail
+from fuzz.kept import FakeApp
+from fuzz.samples import EXERCISE, Mail
+from pydantic import ValidationError
+
+from skyfence.alert import parse_alert
+from skyfence.book import IncidentBook
+from skyfence.channels import Topics
+from skyfence.crossing import Crossing
+from skyfence.decode import decode_message
+from skyfence.errors import InputError
+from skyfence.model import why_invalid
+from skyfence.rejected import Rejected, reason_class
+from skyfence.track_event import parse_event
+from skyfence.tracking import Tracker
+from streams.checkpoint import Saved
+from streams.incident_agent import IncidentAgent
+from streams.outbox import Outbox
+from streams.track_agent import TrackAgent
+
+TOPICS: Final = Topics(EXERCISE)
+# State grows with what is decoded; beginning anew keeps a run short.
+_ANEW_EVERY: Final = 3_000
+# What a reason must never be counted as: ours to mend, or a class that is missing.
+_UNCLEAR: Final = ("defect", "other")
+# Once in so many messages, on average, a checkpoint is written, and an agent killed.
+_CHECKPOINT: Final = 50
+_LIFE: Final = 200
+_READERS: Final[dict[str, Callable[[bytes], object]]] = {
+    TOPICS.crossings: Crossing.model_validate_json,
+    TOPICS.track_events: parse_event,
+    TOPICS.alerts: parse_alert,
+    TOPICS.rejected: Rejected.model_validate_json,
+}
+# A message that was sent: its topic and value.
+Sent = tuple[str, bytes]
+
+
+@dataclass
+class Message:
+    """A message as Faust hands it out."""
+
+    topic: str
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp: float
+    partition: int = 0
+
+    @classmethod
+    def of(cls, mail: Mail, topic: str, offset: int) -> "Message":
+        """Return a mail as it stands in a topic."""
+        at_s = mail.timestamp_ms / 1_000
+        return cls(topic, offset, mail.key, mail.value, mail.headers, at_s)
+
+
+@dataclass
+class _Topic:
+    name: str
+    sent: list[Sent]
+
+    async def send(self, *, key: bytes, value: bytes, headers: Any) -> "asyncio.Future[None]":
+        self.sent.append((self.name, value))
+        stored = asyncio.get_running_loop().create_future()
+        stored.set_result(None)
+        return stored
+
+
+@dataclass
+class _App(FakeApp):
+    """A Faust app whose topics keep what was sent to them."""
+
+    sent: list[Sent] = field(default_factory=list)
+
+    def topic(self, name: str, **_: Any) -> Any:
+        return _Topic(name, self.sent)
+
+
+@dataclass
+class _Store:
+    """Keeps a partition's last checkpoint as Kafka would."""
+
+    kept: Saved | None = None
+
+    async def named(self, _: int) -> str:
+        return self.kept.name if self.kept else ""
+
+    async def load(self, _: int, name: str) -> Saved | None:
+        return self.kept if name else None
+
+    async def save(self, _: int, next_offset: int, state: bytes) -> str:
+        self.kept = Saved(state, next_offset, f"checkpoint {next_offset}")
+        return self.kept.name
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    return asyncio.new_event_loop()
+
+
+class Agent:
+    """One agent beside the engine alone; what differs is for those who inherit."""
+
+    topic: str
+
+    def __init__(self) -> None:
+        self._loop = _loop()
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin with an empty topic, and nothing remembered."""
+        self._app, self._store, self._draw = _App(), _Store(), Random(0)
+        self._offset, self._uncommitted = 0, dict[int, tuple[Mail, list[Sent]]]()
+        self._agent = self.new_agent()
+        self.begin_engine()
+
+    def new_agent(self) -> Any:
+        """Return an agent that goes on from the last checkpoint."""
+        raise NotImplementedError
+
+    def begin_engine(self) -> None:
+        """Forget what the engine beside it remembers."""
+        raise NotImplementedError
+
+    def damaged(self, draw: Random, number: int) -> Mail:
+        """Return the n-th message."""
+        raise NotImplementedError
+
+    def expected(self, mail: Mail) -> tuple[str | None, list[Sent], list[tuple[int | None, str]]]:
+        """Return why a message must be rejected, what must follow, and which rows are left out."""
+        raise NotImplementedError
+
+    def judge(self, mail: Mail) -> str | None:
+        """Hand a message to the agent; return why it was rejected, or None."""
+        if self._offset == _ANEW_EVERY:
+            self.begin()
+        if self._draw.random() < 1 / _LIFE:
+            self._kill()
+        reason, follows, rows = self.expected(mail)
+        sent = self._deliver(mail, self._offset)
+        self._check(sent, rows if reason is None else [(None, reason)], follows)
+        self._uncommitted[self._offset] = mail, sent
+        self._offset += 1
+        if self._draw.random() < 1 / _CHECKPOINT:
+            self._loop.run_until_complete(self._agent.held.save_all())
+            self._uncommitted.clear()
+        return reason
+
+    def _deliver(self, mail: Mail, offset: int) -> list[Sent]:
+        """Hand a message over, and again; return what the agent sent."""
+        message = Message.of(mail, self.topic, offset)
+        self._app.sent.clear()
+        self._loop.run_until_complete(self._agent.take(message))
+        sent = list(self._app.sent)
+        for _, value in sent:
+            assert value, "sent nothing as a message"
+        self._app.sent.clear()
+        self._loop.run_until_complete(self._agent.take(message))
+        assert not self._app.sent, f"offset {offset} was not covered: it was judged again"
+        return sent
+
+    def _check(
+        self, sent: list[Sent], left_out: list[tuple[int | None, str]], follows: list[Sent]
+    ) -> None:
+        kept = [_READERS[topic](value) for topic, value in sent]
+        rejected = [one for one in kept if isinstance(one, Rejected)]
+        assert [(one.row, one.reason) for one in rejected] == left_out
+        assert {(one.topic, one.offset) for one in rejected} <= {(self.topic, self._offset)}
+        unclear = [one.reason for one in rejected if reason_class(one.reason) in _UNCLEAR]
+        assert not unclear, unclear
+        stored = [one for one in sent if one[0] != TOPICS.rejected]
+        assert _without_ticks(stored) == _without_ticks(follows)
+
+    def _kill(self) -> None:
+        """Let another agent take over, to whom Kafka hands out again what was not committed."""
+        self._agent = self.new_agent()
+        committed = self._store.kept.next_offset if self._store.kept else 0
+        for offset, (mail, sent) in self._uncommitted.items():
+            again = self._deliver(mail, offset)
+            before = sent if offset >= committed else []
+            assert _without_ticks(again) == _without_ticks(before), f"offset {offset} differs"
+
+
+def _without_ticks(sent: list[Sent]) -> list[Sent]:
+    """Leave out the clocks that the same source's next one follows at once: they say nothing.
+
+    A tracker that came from a checkpoint has forgotten when it looked at a timer in vain.
+    """
+    clocks = [value.startswith(b'{"kind":"clock"') for _, value in sent]
+    followed = [*(one and after for one, after in pairwise(clocks)), False]
+    return [one for one, says_nothing in zip(sent, followed, strict=False) if not says_nothing]
+
+
+class Tracks(Agent):
+    """The track agent."""
+
+    topic = TOPICS.tracks
+
+    def new_agent(self) -> TrackAgent:
+        """Return an agent that goes on from the last checkpoint."""
+        outbox, store = Outbox(self._app, TOPICS), self._store
+        return TrackAgent(samples.airspace(), samples.policy(), EXERCISE, outbox, store)  # type: ignore[arg-type]
+
+    def begin_engine(self) -> None:
+        """Forget what the engine beside it remembers."""
+        self._engine = Tracker(samples.airspace(), EXERCISE, samples.policy())
+
+    def damaged(self, draw: Random, number: int) -> Mail:
+        """Return the n-th message."""
+        return tracks_mail(draw, number)
+
+    def expected(self, mail: Mail) -> tuple[str | None, list[Sent], list[tuple[int | None, str]]]:
+        """Return why a message must be rejected, what must follow, and which rows are left out."""
+        try:
+            decoded = decode_message(message_of(mail), EXERCISE)
+        except InputError as error:
+            return str(error), [], []
+        facts = self._engine.take(decoded.frame)
+        follows = [(TOPICS.crossings, one.to_json()) for one in facts.crossings]
+        follows += [(TOPICS.track_events, one.to_json()) for one in facts.events]
+        return None, follows, [(bad.row, bad.reason) for bad in decoded.bad_rows]
+
+
+class Incidents(Agent):
+    """The incident agent."""
+
+    topic = TOPICS.track_events
+
+    def __init__(self) -> None:
+        self._events = samples.documents(samples.told().events)
+        self._names = samples.names()
+        super().__init__()
+
+    def new_agent(self) -> IncidentAgent:
+        """Return an agent that goes on from the last checkpoint."""
+        outbox, store = Outbox(self._app, TOPICS), self._store
+        return IncidentAgent(self._names, EXERCISE, outbox, store)  # type: ignore[arg-type]
+
+    def begin_engine(self) -> None:
+        """Forget what the engine beside it remembers."""
+        self._engine = IncidentBook(EXERCISE, self._names)
+
+    def damaged(self, draw: Random, number: int) -> Mail:
+        """Return the n-th message; each time the raid is flown is another run."""
+        flown, index = divmod(number, len(self._events))
+        return json_mail([self._events[index] | {"run": f"run-{flown}"}], draw, 0)
+
+    def expected(self, mail: Mail) -> tuple[str | None, list[Sent], list[tuple[int | None, str]]]:
+        """Return why a message must be rejected, and which alerts must follow."""
+        try:
+            event = parse_event(mail.value or b"")
+        except ValidationError as error:
+            return why_invalid(error), [], []
+        alerts = [(TOPICS.alerts, one.to_json()) for one in self._engine.take(event)]
+        return None, alerts, []
+
+
+AGENTS: Final[dict[str, Callable[[], Any]]] = {
+    "track agent": Tracks,
+    "incident agent": Incidents,
+}
