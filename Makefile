@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3
         --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo score bench test test-kafka chaos soak fuzz lint lock clean
+.PHONY: help venv demo score bench test test-kafka test-sms chaos graceful recovery soak fuzz lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,13 +42,24 @@ test: lint ## run the linters, then all tests
 test-kafka: .venv/.installed .cache/kafka/.fetched ## test on Apache Kafka, with a short fault run; needs Java 17 and Maven
 	SKYFENCE_TEST_KAFKA=1 $(BIN)/pytest tests/kafka
 
+test-sms: .venv/.installed ## test SMS through Kannel, killed, away and throttled; needs Debian's kannel and kannel-extras
+	@PATH="$$PATH:/usr/sbin" command -v bearerbox > /dev/null || { \
+	  echo >&2 "make: Kannel is needed: apt-get install kannel kannel-extras"; exit 1; }
+	SKYFENCE_TEST_SMS=1 $(BIN)/pytest tests/sms
+
 chaos: .venv/.installed .cache/kafka/.fetched ## the long fault run: 200 kills while a recording plays, about half an hour
 	$(BIN)/python tests/chaos/run.py --kills 200
+
+graceful: .venv/.installed .cache/kafka/.fetched ## restart workers amid backlogs of 100,000 reports, some minutes
+	$(BIN)/python tests/chaos/run.py --graceful 3 --backlog 100000
+
+recovery: .venv/.installed .cache/kafka/.fetched ## time how soon a killed worker judges 100,000 tracks again
+	$(BIN)/python tests/chaos/recovery.py
 
 soak: .venv/.installed .cache/kafka/.fetched ## ten times the demonstration's rate for twenty minutes: is memory flat?
 	$(BIN)/python tests/chaos/soak.py
 
-fuzz: .venv/.installed ## a million damaged messages, some minutes
+fuzz: .venv/.installed ## a million damaged messages for all that reads any: some minutes
 	$(BIN)/python tests/fuzz/run.py
 
 .cache/kafka/.fetched: tests/kafka/pom.xml

@@ -8,13 +8,15 @@
 Guarantee: what ``put`` returned for is on the disk, and stands there once however often it is put:
 its key is what makes it one message. What was ``submitting`` when the process died may or may not
 have been sent; ``in_doubt`` hands it out, and whoever sends decides. Does not send anything itself
-and reads no clock. One process uses a file at a time.
+and reads no clock. One process sends from a file at a time (``alone`` keeps a second one out, which
+would take what is being submitted for what was left behind); another may look, and put ``again``.
 """
 
 import asyncio
+import fcntl
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -40,16 +42,32 @@ CREATE TABLE IF NOT EXISTS items (
   due_ms INTEGER NOT NULL,
   changed_ms INTEGER NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0,
+  doubts INTEGER NOT NULL DEFAULT 0,
+  rank INTEGER,
   reference TEXT,
   reason TEXT
 );
 CREATE INDEX IF NOT EXISTS items_due ON items (state, recipient, priority, number);
+CREATE INDEX IF NOT EXISTS items_queue
+  ON items (state, priority, coalesce(rank, number), number);
+CREATE INDEX IF NOT EXISTS items_when ON items (state, due_ms);
 CREATE INDEX IF NOT EXISTS items_reference ON items (reference) WHERE reference IS NOT NULL;
 CREATE INDEX IF NOT EXISTS items_chain ON items (recipient, chain, number);
 CREATE TABLE IF NOT EXISTS receipts (
   reference TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT, at_ms INTEGER NOT NULL
 );
 """
+
+
+# How items stand in the queue, as an index has it; where that is asked for, a plus before due_ms
+# keeps SQLite from choosing another index and sorting all that waits.
+_IN_QUEUE: Final = "priority, coalesce(rank, number), number"
+# What is the first of its chain that is still to be sent to its recipient.
+_IN_ORDER: Final = (
+    " AND NOT EXISTS (SELECT 1 FROM items AS earlier WHERE earlier.recipient = items.recipient"
+    " AND earlier.chain = items.chain AND earlier.number < items.number"
+    " AND earlier.state IN ('pending', 'submitting'))"
+)
 
 
 class State(StrEnum):
@@ -74,6 +92,8 @@ class Item:
 
     ``key`` names it for ever; ``recipient`` is a number or an endpoint; ``chain`` the incident's
     chain for that recipient. The lowest ``priority`` goes first, and nothing past ``expires_ms``.
+    Among equals it stands behind those before it, or where ``instead_of`` stood, which it replaces:
+    who waits in a long queue is not sent to its end by each update.
     """
 
     key: str
@@ -82,28 +102,37 @@ class Item:
     body: str
     priority: int = 0
     expires_ms: int | None = None
+    instead_of: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(Item):
-    """An item as it stands in the outbox; ``reference`` is the receiver's own name for it."""
+    """An item as it stands in the outbox; ``reference`` is the receiver's own name for it.
+
+    Of its ``attempts``, ``doubts`` may have been taken though nobody knows.
+    """
 
     state: State
     put_ms: int
     attempts: int
+    doubts: int
     reference: str | None
     reason: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What became of an item: its new state, and when it is due again if that is pending."""
+    """What became of an item: its new state, and when it is due again if that is pending.
+
+    ``doubt``: the last attempt may have been taken.
+    """
 
     key: str
     state: State
     due_ms: int | None = None
     reference: str | None = None
     reason: str | None = None
+    doubt: bool = False
 
 
 class Outbox:
@@ -112,6 +141,14 @@ class Outbox:
     def __init__(self, database: aiosqlite.Connection) -> None:
         self._database = database
         self._one_at_a_time = asyncio.Lock()  # a connection has one transaction
+
+    @classmethod
+    @asynccontextmanager
+    async def alone(cls, path: Path) -> AsyncIterator[Self]:
+        """Open it as the one who sends; raise ``UsageError`` where another process is that."""
+        with _locked(path):
+            async with cls.open(path) as outbox:
+                yield outbox
 
     @classmethod
     @asynccontextmanager
@@ -134,18 +171,27 @@ class Outbox:
         finally:
             await database.close()
 
-    async def put(self, items: Iterable[Item], now_ms: int) -> int:
-        """Add the items that are not there yet, all or none; return how many those were."""
+    async def put(self, items: Iterable[Item], now_ms: int, *, merged: Collection[str] = ()) -> int:
+        """Add the items that are not there yet, all or none; return how many those were.
+
+        What is pending of the keys in ``merged``, new or old, is marked so in the same step.
+        """
         rows = [
-            (i.key, i.recipient, i.chain, i.body, i.priority, i.expires_ms, now_ms, now_ms, now_ms)
+            (i.key, i.recipient, i.chain, i.body, i.priority, i.expires_ms, now_ms, i.instead_of)
             for i in items
         ]
         async with self._transaction():
             cursor = await self._database.executemany(
                 "INSERT INTO items (key, recipient, chain, body, priority, expires_ms, state,"
-                " put_ms, due_ms, changed_ms) VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?)"
+                " put_ms, due_ms, changed_ms, rank) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending',"
+                " ?7, ?7, ?7, (SELECT coalesce(rank, number) FROM items WHERE key = ?8))"
                 " ON CONFLICT (key) DO NOTHING",
                 rows,
+            )
+            await self._database.executemany(
+                "UPDATE items SET state = 'merged', changed_ms = ?1"
+                " WHERE key = ?2 AND state = 'pending'",
+                [(now_ms, key) for key in merged],
             )
             return max(0, cursor.rowcount)
 
@@ -159,23 +205,37 @@ class Outbox:
             )
             return cursor.rowcount
 
-    async def take(self, now_ms: int, limit: int, recipient: str | None = None) -> list[Entry]:
+    async def take(
+        self,
+        now_ms: int,
+        limit: int,
+        recipient: str | None = None,
+        *,
+        put_since_ms: int = 0,
+        in_order: bool = False,
+    ) -> list[Entry]:
         """Hand out what is due, the lowest priority first, marked as being submitted.
 
-        What is past its time is never handed out.
+        What is past its time is never handed out, nor what was put before ``put_since_ms``; with
+        ``in_order`` nor what comes after one of its chain that its recipient is still to get.
         """
         async with self._transaction():
             rows = await self._database.execute_fetchall(
-                "UPDATE items SET state = 'submitting', attempts = attempts + 1, changed_ms = ?1"
+                "UPDATE items SET state = 'submitting', attempts = attempts + 1,"  # noqa: S608 - ours
+                " changed_ms = :now"
                 " WHERE number IN (SELECT number FROM items WHERE state = 'pending'"
-                "  AND due_ms <= ?1 AND (expires_ms IS NULL OR expires_ms > ?1)"
-                "  AND (?2 IS NULL OR recipient = ?2) ORDER BY priority, number LIMIT ?3)"
+                "  AND +due_ms <= :now AND (expires_ms IS NULL OR expires_ms > :now)"
+                "  AND put_ms >= :since"
+                f" {_which(recipient, in_order)} ORDER BY {_IN_QUEUE} LIMIT :limit)"
                 " RETURNING *",
-                (now_ms, recipient, limit),
+                {
+                    "now": now_ms,
+                    "since": put_since_ms,
+                    "recipient": recipient,
+                    "limit": limit,
+                },
             )
-        return [
-            _entry(row) for row in sorted(rows, key=lambda one: (one["priority"], one["number"]))
-        ]
+        return [_entry(row) for row in sorted(rows, key=_queue)]
 
     async def record(self, changes: Sequence[Change], now_ms: int) -> None:
         """Note what became of items; a receipt that came first is brought in."""
@@ -183,9 +243,17 @@ class Outbox:
             for one in changes:
                 await self._database.execute(
                     "UPDATE items SET state = ?2, due_ms = coalesce(?3, due_ms),"
-                    " reference = coalesce(?4, reference), reason = ?5, changed_ms = ?6"
-                    " WHERE key = ?1",
-                    (one.key, one.state, one.due_ms, one.reference, one.reason, now_ms),
+                    " reference = coalesce(?4, reference), reason = ?5, changed_ms = ?6,"
+                    " doubts = doubts + ?7 WHERE key = ?1",
+                    (
+                        one.key,
+                        one.state,
+                        one.due_ms,
+                        one.reference,
+                        one.reason,
+                        now_ms,
+                        one.doubt,
+                    ),
                 )
                 if one.state is State.SUBMITTED and one.reference is not None:
                     await self._bring_in(one.reference)
@@ -219,6 +287,11 @@ class Outbox:
         """Return all of a chain for a recipient, in the order in which it was put."""
         return await self._select("recipient = ? AND chain = ?", (recipient, chain))
 
+    async def of_chain_for(self, chain: str, recipients: Sequence[str]) -> list[Entry]:
+        """Return all of a chain for some recipients, in the order in which it was put."""
+        marks = ", ".join("?" * len(recipients))
+        return await self._select(f"recipient IN ({marks}) AND chain = ?", (*recipients, chain))
+
     async def pending(self) -> dict[str, int]:
         """Return how many items wait, by recipient."""
         rows = await self._fetch(
@@ -232,10 +305,41 @@ class Outbox:
         found = await self._fetch("SELECT state, count(*) FROM items GROUP BY state")
         return dict.fromkeys(State, 0) | {State(row[0]): int(row[1]) for row in found}
 
-    async def next_due_ms(self) -> int | None:
-        """Return when the next pending item is due, if any is."""
-        (row,) = await self._fetch("SELECT min(due_ms) FROM items WHERE state = 'pending'")
+    async def next_due_ms(
+        self, recipient: str | None = None, *, in_order: bool = False
+    ) -> int | None:
+        """Return when the next item that ``take`` would hand out is due, if there is one."""
+        (row,) = await self._fetch(
+            "SELECT min(due_ms) FROM items WHERE state = 'pending'"  # noqa: S608 - ours
+            f" {_which(recipient, in_order)}",
+            {"recipient": recipient},
+        )
         return None if row[0] is None else int(row[0])
+
+    async def bury(self, before_ms: int, now_ms: int, reason: str) -> list[Entry]:
+        """Fail what waits since before a time, with the last attempt's reason; return that."""
+        async with self._transaction():
+            rows = await self._database.execute_fetchall(
+                "UPDATE items SET state = 'failed', changed_ms = ?2,"
+                " reason = ?3 || coalesce(': ' || reason, '')"
+                " WHERE state = 'pending' AND put_ms < ?1 RETURNING *",
+                (before_ms, now_ms, reason),
+            )
+        return [_entry(row) for row in sorted(rows, key=lambda one: one["number"])]
+
+    async def failed(self) -> list[Entry]:
+        """Return what has failed for good, in the order in which it was put."""
+        return await self._select("state = 'failed'", ())
+
+    async def again(self, keys: Sequence[str], now_ms: int) -> int:
+        """Put what has failed again, as if it came now; return how many items that were."""
+        async with self._transaction():
+            cursor = await self._database.executemany(
+                "UPDATE items SET state = 'pending', put_ms = ?2, due_ms = ?2, changed_ms = ?2,"
+                " attempts = 0, reason = NULL WHERE key = ?1 AND state = 'failed'",
+                [(key, now_ms) for key in keys],
+            )
+            return max(0, cursor.rowcount)
 
     async def forget(self, before_ms: int) -> int:
         """Drop what has not changed since a time and is over; return how many items that were."""
@@ -262,7 +366,9 @@ class Outbox:
         )
         return [_entry(row) for row in rows]
 
-    async def _fetch(self, question: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+    async def _fetch(
+        self, question: str, values: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> list[sqlite3.Row]:
         try:
             return list(await self._database.execute_fetchall(question, values))
         except sqlite3.Error as error:
@@ -284,9 +390,37 @@ class Outbox:
                 raise
 
 
+def _which(recipient: str | None, in_order: bool) -> str:
+    """Return what else must hold for an item to be handed out."""
+    whose = "" if recipient is None else " AND recipient = :recipient"
+    return whose + (_IN_ORDER if in_order else "")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock beside a file; the system lets go of it when this process dies."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.with_name(path.name + ".lock").open("w")
+    except OSError as error:
+        raise UsageError(f"outbox {path} cannot be opened: {error}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(f"outbox {path} is in use by another process") from None
+        yield
+
+
 def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)  # numbers and texts of people
+
+
+def _queue(row: sqlite3.Row) -> tuple[int, int, int]:
+    """Return where a row stands, as the database sorts it."""
+    rank = row["number"] if row["rank"] is None else row["rank"]
+    return row["priority"], rank, row["number"]
 
 
 def _entry(row: sqlite3.Row) -> Entry:
@@ -300,6 +434,7 @@ def _entry(row: sqlite3.Row) -> Entry:
         state=State(row["state"]),
         put_ms=row["put_ms"],
         attempts=row["attempts"],
+        doubts=row["doubts"],
         reference=row["reference"],
         reason=row["reason"],
     )

@@ -13,11 +13,16 @@ from consumers.outbox import State
 
 @dataclass(frozen=True)
 class Sms:
-    """One message: ``key`` names it for ever, ``number`` is in E.164 form with its plus."""
+    """One message: ``key`` names it for ever, ``number`` is in E.164 form with its plus.
+
+    After ``valid_s`` seconds the network should drop it, where a gateway can tell it so: a phone
+    that was off must not ring with what is over.
+    """
 
     key: str
     number: str
     text: str
+    valid_s: int | None = None
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,26 @@ SINK_FAILURES = Counter("skyfence_sink_failures", "Times that a sink took no ale
 FEED_ALARMS = Counter(
     "skyfence_feed_alarms", "Alarms of silent sources that the monitor sent.", ["message_type"]
 )
+SMS_RECEIPTS = Counter(
+    "skyfence_sms_receipts",
+    "Receipts that SMS gateways brought, by what was made of them.",
+    ["kind"],
+)
+for _kind in ("delivered", "failed", "under_way", "unreadable", "wrong_secret"):
+    SMS_RECEIPTS.labels(_kind)
+SMS = Counter("skyfence_sms", "SMS that came to a state.", ["gateway", "state"])
+SMS_IN_DOUBT = Counter(
+    "skyfence_sms_in_doubt",
+    "SMS that may have been taken though nobody knows: sent again, or left uncertain.",
+    ["gateway", "outcome"],
+)
+SMS_WAITING = Gauge("skyfence_sms_waiting", "SMS that are still to be sent.", ["gateway"])
+SMS_FOREIGN = Counter(
+    "skyfence_sms_foreign", "Alerts or texts of the other environment that were held back."
+)
+SMS_LIST_FAILURES = Counter(
+    "skyfence_sms_list_failures", "Times that a changed list could not be used.", ["list"]
+)
 FRAMES_PUBLISHED = Counter("skyfence_frames_published", "Frames that a producer stored in Kafka.")
 REPORTS_PUBLISHED = Counter("skyfence_reports_published", "Reports in them.")
 
@@ -89,6 +109,38 @@ PUBLICATION_TO_DECISION = Histogram(
 DECISION_TO_DELIVERY = Histogram(
     "skyfence_decision_to_delivery_seconds",
     "From the decision of an alert to its delivery, replays included.",
+    buckets=_BUCKETS_S,
+)
+
+_RECEIVER = ["sink", "receiver"]
+DELIVERIES = Counter(
+    "skyfence_deliveries",
+    "What became of alerts for webhooks and Apprise.",
+    [*_RECEIVER, "outcome"],
+)
+DELIVERIES_WAITING = Gauge(
+    "skyfence_deliveries_waiting", "Alerts that a receiver has not taken yet.", _RECEIVER
+)
+RECEIVER_GONE = Gauge(
+    "skyfence_receiver_gone", "1 while a receiver has said that it wants nothing more.", _RECEIVER
+)
+DELIVERY_ATTEMPT = Histogram(
+    "skyfence_delivery_attempt_seconds",
+    "From an attempt to what the receiver answered, or did not.",
+    _RECEIVER,
+    buckets=_BUCKETS_S,
+)
+DELIVERY = Histogram(
+    "skyfence_delivery_seconds",
+    "From the decision of an alert to the receiver that took it, replays included.",
+    ["sink"],
+    buckets=_BUCKETS_S,
+)
+
+SMS_DECISION_TO_SUBMISSION = Histogram(
+    "skyfence_sms_decision_to_submission_seconds",
+    "From the decision of an alert to a gateway's taking an SMS of it.",
+    ["gateway"],
     buckets=_BUCKETS_S,
 )
 

@@ -6,6 +6,7 @@
 from typing import Any, Final
 
 from skyfence.alert import AlertMessage, PublicAlert
+from skyfence.cloud_event import CloudEvent
 from skyfence.crossing import Crossing
 from skyfence.incident import Incident
 from skyfence.model import Contract
@@ -22,6 +23,7 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
     "incident": Incident,
     "alert-message": AlertMessage,
     "public-alert": PublicAlert,
+    "webhook": CloudEvent,
     "rejected": Rejected,
     "status": Status,
 }

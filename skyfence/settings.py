@@ -65,6 +65,11 @@ class Settings(BaseSettings):
     zones: Path | None = None
     regions: Path | None = None
     policy: Path | None = None
+    # Who hears of alerts beyond Redis: docs/webhooks.md.
+    webhooks_file: Path | None = None
+    apprise_file: Path | None = None
+    # The SMS gateway that `skyfence sms` works with; docs/sms.md.
+    sms_file: Path | None = None
     # A worker that comes back under its old name gets its partitions back without a rebalance.
     worker_slot: Annotated[int | None, Field(ge=0)] = None
     health_file: Path | None = None

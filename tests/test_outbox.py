@@ -133,3 +133,100 @@ async def test_what_is_no_outbox_is_refused(tmp_path: Path) -> None:
         async with Outbox.open(path):
             pass
     assert path.read_text().startswith("not a database")
+
+
+async def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
+    """While one sends from a file nobody else may, though look; afterwards anybody may."""
+    path = tmp_path / "box.db"
+    async with Outbox.alone(path), Outbox.open(path) as other:
+        assert await other.pending() == {}
+        with pytest.raises(UsageError, match="in use by another process"):
+            async with Outbox.alone(path):
+                pass
+    async with Outbox.alone(path):
+        pass
+
+
+async def test_what_is_merged_is_replaced_in_one_step(outbox: Outbox) -> None:
+    """Only what waits is merged: what is being submitted goes on, and a new one may be born so."""
+    await outbox.put([ONE, TWO], 0)
+    await outbox.take(0, 1)
+    three = Item(key="three", recipient=ONE.recipient, chain="c", body="")
+    four = Item(key="four", recipient=ONE.recipient, chain="c", body="")
+    await outbox.put([three, four], 1, merged=["one", "two", "four"])
+    found = await outbox.of_chain_for("c", [ONE.recipient, TWO.recipient])
+    assert {one.key: one.state for one in found} == {
+        "one": State.MERGED,
+        "two": State.SUBMITTING,
+        "three": State.PENDING,
+        "four": State.MERGED,
+    }
+
+
+async def test_what_replaces_stands_where_the_other_stood(outbox: Outbox) -> None:
+    """An update does not send those who wait to the end of the queue, however often it comes."""
+
+    def items(step: str, instead: str | None) -> list[Item]:
+        return [
+            Item(
+                key=n + step,
+                recipient=f"r{n}",
+                chain="c",
+                body="",
+                instead_of=None if instead is None or n == "1" else n + instead,
+            )
+            for n in "123"
+        ]
+
+    await outbox.put(items("a", None), 0)
+    assert keys(await outbox.take(0, 1)) == ["1a"]
+    for step, instead in ("ba", "cb"):
+        await outbox.put(items(step, instead), 1, merged=["2" + instead, "3" + instead])
+    order = [keys(await outbox.take(1, 1)) for _ in range(4)]
+    assert order == [["2c"], ["3c"], ["1b"], ["1c"]]
+
+
+async def test_doubts_are_counted(outbox: Outbox) -> None:
+    """How often an attempt may have been taken is remembered apart from how often it was tried."""
+    await outbox.put([ONE], 0)
+    for doubt in (True, False, True):
+        await outbox.take(0, 1)
+        await outbox.record([Change(key="one", state=State.PENDING, doubt=doubt)], 0)
+    (entry,) = await outbox.take(0, 1)
+    assert (entry.attempts, entry.doubts) == (4, 2)
+
+
+async def test_in_order_a_later_step_waits_for_the_earlier(outbox: Outbox) -> None:
+    """Of each recipient's chain only the first that is open is handed out, whatever its rank."""
+    first = Item(key="1", recipient="r", chain="c", body="", priority=5)
+    second = Item(key="2", recipient="r", chain="c", body="", priority=0)
+    others = [
+        Item(key="3", recipient="r", chain="d", body="", priority=9),
+        Item(key="4", recipient="s", chain="c", body="", priority=9),
+    ]
+    await outbox.put([first, second, *others], 0)
+    assert keys(await outbox.take(0, 9, "r", in_order=True)) == ["1", "3"]
+    assert await outbox.next_due_ms("r", in_order=True) is None
+    await outbox.record([Change(key="1", state=State.PENDING, due_ms=50)], 0)
+    assert await outbox.take(49, 9, "r", in_order=True) == []
+    assert await outbox.next_due_ms("r", in_order=True) == 50
+    assert await outbox.next_due_ms("r") == 0
+    for over in (State.DELIVERED, State.FAILED, State.EXPIRED):
+        await outbox.record([Change(key="1", state=over)], 60)
+        assert await outbox.next_due_ms("r", in_order=True) == 0
+    assert keys(await outbox.take(60, 9, "r", in_order=True)) == ["2"]
+
+
+async def test_what_waits_too_long_is_buried_and_may_rise(outbox: Outbox) -> None:
+    """It fails with the last reason, is never handed out before, and comes again as if new."""
+    await outbox.put([ONE], 0)
+    await outbox.put([TWO], 10)
+    await outbox.take(10, 1, ONE.recipient)
+    await outbox.record([Change(key="one", state=State.PENDING, reason="away")], 10)
+    assert keys(await outbox.take(20, 9, ONE.recipient, put_since_ms=10)) == []
+    assert [one.reason for one in await outbox.bury(10, 20, "old")] == ["old: away"]
+    assert keys(await outbox.failed()) == ["one"]
+    assert await outbox.again(["one", "two"], 30) == 1
+    assert await outbox.failed() == []
+    (risen,) = await outbox.take(30, 9, ONE.recipient, put_since_ms=30)
+    assert (risen.put_ms, risen.attempts, risen.reason) == (30, 1, None)

@@ -1,0 +1,176 @@
+"""The Apprise sink: alerts as messages to people, over email, Signal, Matrix, ntfy and the like.
+
+Guarantee: at least once to the service that a target names, in the order of each chain, before the
+alert expires; or a dead letter with its reason after a day. A message that was broken off, or whose
+service answered late, is sent again, and nothing tells the reader that it is the same. What the
+service makes of it is not known here.
+
+    file ──▶ Target: Apprise URL (from a file: it holds passwords)
+    alert ──▶ title: headline; body: description, instruction ──▶ outbox ──▶ Apprise.notify
+
+An actual alert past its expiry is never sent. An exercise's title begins with the exercise mark,
+which is looked for again just before it is sent. Apprise waits while it works, so each target has
+threads of its own.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from consumers.courier import TAKEN, Letter, Outcome
+from consumers.outbox import Entry
+from consumers.receivers import (
+    FileName,
+    ReceiversFile,
+    Wanted,
+    is_loopback,
+    once,
+    read,
+    read_secret,
+)
+from consumers.serving import Receivers
+from skyfence.alert import EXERCISE_MARK, AlertMessage, AnyAlert, marked
+from skyfence.channels import Environment
+from skyfence.errors import InputError, UsageError
+from skyfence.model import Contract
+from skyfence.times import to_ms
+
+SINK: Final = "apprise"
+_TYPES: Final[Mapping[str, "NotifyType"]] = {"Extreme": "failure", "Severe": "warning"}
+
+NotifyType = Literal["info", "success", "warning", "failure"]
+
+
+class TargetOptions(Wanted):
+    """A target as the file writes it."""
+
+    url_file: FileName
+
+
+class AppriseFile(ReceiversFile):
+    """A file of Apprise targets."""
+
+    target: Annotated[tuple[TargetOptions, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        once(one.name for one in self.target)
+        return self
+
+
+class Note(Contract):
+    """What people read of an alert."""
+
+    title: str
+    body: str
+    notify_type: NotifyType
+
+
+def note_of(alert: AnyAlert, environment: Environment) -> Note:
+    """Return an alert in words; an exercise's title says so before all else."""
+    headline = alert.headline
+    over = alert.message_type == "Cancel"
+    return Note(
+        title=headline if headline.startswith(EXERCISE_MARK) else marked(headline, environment),
+        body=f"{alert.description}\n\n{alert.instruction}",
+        notify_type="success" if over else _TYPES.get(alert.severity, "info"),
+    )
+
+
+def expires_ms(alert: AnyAlert, environment: Environment, now_ms: int) -> int:
+    """Return until when people should be told of an alert.
+
+    Replays keep their old times, so an exercise's alert holds from now on as long as it held then.
+    An actual one ends when it says, whatever it is a replay of.
+    """
+    if environment is Environment.ACTUAL:
+        return to_ms(alert.expires)
+    return now_ms + to_ms(alert.expires) - to_ms(alert.time)
+
+
+class Target:
+    """One Apprise URL; implements ``courier.Target``."""
+
+    def __init__(self, wanted: TargetOptions, service: Any, environment: Environment) -> None:
+        self.wanted = wanted
+        self._service = service
+        self._environment = environment
+        # Not asyncio's own few threads: a service that hangs would take those from all others.
+        self._threads = ThreadPoolExecutor(wanted.window, f"apprise-{wanted.name}")
+
+    def letter(self, message: AlertMessage, now_ms: int) -> Letter:
+        """Return the words, and until when they hold."""
+        note = note_of(message.alert, self._environment)
+        return Letter(note.to_json().decode(), expires_ms(message.alert, self._environment, now_ms))
+
+    async def send(self, entry: Entry, now_ms: int) -> Outcome:
+        """Have Apprise send it, in a thread; a thread that hangs is left behind."""
+        if entry.expires_ms is not None and entry.expires_ms <= now_ms:
+            return Outcome("never", "expired")
+        note = Note.model_validate_json(entry.body)
+        exercise = self._environment is Environment.EXERCISE
+        if note.title.startswith(EXERCISE_MARK) is not exercise:
+            return Outcome("never", f"its title is not one of {self._environment}")
+        work = asyncio.get_running_loop().run_in_executor(self._threads, self._notify, note)
+        try:
+            async with asyncio.timeout(self.wanted.timeout_s):
+                took = await work
+        except TimeoutError:
+            return Outcome("away", f"no answer in time ({self.wanted.timeout_s:g} s)")
+        except Exception as error:  # noqa: BLE001 - 175 plugins; their words may hold the URL
+            return Outcome("away", f"apprise failed: {type(error).__name__}")
+        return TAKEN if took else Outcome("away", "the service did not take it")
+
+    def _notify(self, note: Note) -> bool:
+        return bool(
+            self._service.notify(
+                body=note.body, title=note.title, notify_type=note.notify_type, body_format="text"
+            )
+        )
+
+
+async def load(path: Path, environment: Environment) -> Receivers:
+    """Read a file of targets and all that it names; raise an error naming what is wrong."""
+    return await asyncio.to_thread(_load, path, environment)
+
+
+def _load(path: Path, environment: Environment) -> Receivers:
+    file = read(path, AppriseFile, environment)
+    folder = path.parent
+    urls = [folder / one.url_file for one in file.target]
+    targets = [
+        Target(one, _service(url), environment) for one, url in zip(file.target, urls, strict=True)
+    ]
+    return Receivers(folder / file.outbox, tuple(targets), (path, *urls))
+
+
+def _service(path: Path) -> Any:
+    """Return Apprise with the URL of a file; raise an error that does not show it."""
+    try:
+        import apprise  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise UsageError("apprise is not installed: pip install 'skyfence[apprise]'") from None
+    # Its log lines repeat parts of URLs.
+    for name in ("apprise", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    asset = apprise.AppriseAsset(
+        app_id="skyfence",
+        app_desc="skyfence alerts",
+        app_url="",
+        image_url_mask="",  # no picture that a reader's mail program would fetch from elsewhere
+        image_url_logo="",
+        storage_mode=apprise.PersistentStoreMode.MEMORY,
+    )
+    plugin = apprise.Apprise.instantiate(read_secret(path), asset=asset)
+    if plugin is None:
+        raise InputError(f"{path}: no URL that apprise {apprise.__version__} knows")
+    if not plugin.verify_certificate and not is_loopback(getattr(plugin, "host", "") or ""):
+        raise InputError(f"{path}: verify=no would trust anybody's certificate")
+    service = apprise.Apprise(asset=asset)
+    service.add(plugin)
+    return service

@@ -1,0 +1,294 @@
+"""The courier: carries what stands in an outbox to its receivers, each by a task of its own.
+
+    outbox ──take──▶ receiver's task ──▶ Target.send ──▶ taken: delivered
+       ▲                                   │
+       └──── later, with growing pauses ───┘     a day after the decision: failed
+
+Guarantee: at least once, in the order of each chain. An item is delivered once its receiver has
+said so, and what was on its way when the process died is sent again. A chain's later step waits
+until the earlier one is delivered, failed or expired. A receiver that is slow, away or gone holds
+up nobody but itself: it has its own task, window and pauses.
+
+Knows nothing of HTTP or of any service: a ``Target`` does (``webhook``, ``apprise_sink``).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final, Literal, Protocol
+
+import structlog
+
+from consumers.clock import Clock
+from consumers.outbox import Change, Entry, Outbox, State
+from consumers.receivers import Wanted
+from consumers.together import together
+from skyfence import metrics
+from skyfence.alert import AlertMessage
+from skyfence.channels import Environment, recipient
+from skyfence.times import MS_PER_S
+
+log = structlog.get_logger()
+
+# Who was away for a day has learned of it in other ways; an operator may put it again.
+GIVE_UP_AFTER_MS: Final = 24 * 3600 * MS_PER_S
+# Longer than Kafka hands out alerts again (7 days by default): what is known makes no double.
+_KEPT_MS: Final = 30 * GIVE_UP_AFTER_MS
+_FIRST_PAUSE_S: Final = 1.0
+# An alert is urgent: who comes back hears it within a minute.
+_LONGEST_PAUSE_S: Final = 60.0
+# A receiver that asks for a longer one is tried again all the same: it may be a slip.
+_LONGEST_ASKED_PAUSE_S: Final = 3_600.0
+# How soon is seen what another process has put again, and what has expired.
+_LOOK_EVERY_MS: Final = 5 * MS_PER_S
+# What is on its way when we are told to stop may still arrive, rather than go twice.
+_GRACE_S: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one attempt; ``reason`` never holds a secret.
+
+    taken: it has it. later: try again. away: likewise, and the receiver will take nothing else for
+    now either, for ``pause_s`` where it says so. never: it will never take this one. gone: it wants
+    nothing more, until its file changes.
+    """
+
+    kind: Literal["taken", "later", "away", "never", "gone"]
+    reason: str | None = None
+    pause_s: float | None = None
+
+
+TAKEN: Final = Outcome("taken")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What is sent of an alert, and until when that makes sense."""
+
+    body: str
+    expires_ms: int | None = None
+
+
+class Target(Protocol):
+    """A receiver, and how to reach it."""
+
+    @property
+    def wanted(self) -> Wanted:
+        """Who it is and what it wants."""
+        ...
+
+    def letter(self, message: AlertMessage, now_ms: int) -> Letter:
+        """Put an alert in this receiver's form."""
+        ...
+
+    async def send(self, entry: Entry, now_ms: int) -> Outcome:
+        """Try once; what goes wrong is an outcome, not an error."""
+        ...
+
+
+class _Receiver:
+    """One target as the courier knows it."""
+
+    def __init__(self, target: Target, recipient: str) -> None:
+        self.target = target
+        self.recipient = recipient
+        self.name = target.wanted.name
+        self.news = asyncio.Event()
+        self.failures = 0  # in a row
+        self.rests_until_ms = 0
+        self.gone = False
+        self.sending: set[asyncio.Task[None]] = set()
+
+
+class Courier:
+    """Carries one sink's outbox; ``sink`` is its name in logs and metrics."""
+
+    def __init__(
+        self, outbox: Outbox, sink: str, environment: Environment, clock: Clock, rng: Random
+    ) -> None:
+        self._outbox = outbox
+        self._sink = sink
+        self._environment = environment
+        self._clock = clock
+        self._rng = rng
+        self._receivers: dict[str, _Receiver] = {}
+        self._never = asyncio.Event()
+
+    @property
+    def targets(self) -> list[Target]:
+        """Return those whom alerts are put for."""
+        return [one.target for one in self._receivers.values()]
+
+    def serve(self, targets: Sequence[Target]) -> None:
+        """Take these receivers from now on; whatever was known of the old ones is forgotten."""
+        named = {recipient(self._environment, one.wanted.name): one for one in targets}
+        self._receivers = {whose: _Receiver(one, whose) for whose, one in named.items()}
+
+    def wake(self) -> None:
+        """Say that something was put."""
+        for one in self._receivers.values():
+            one.news.set()
+
+    async def run(self) -> None:
+        """Carry until cancelled; what is on its way then has some seconds to arrive."""
+        await self._take_up()
+        await self._tidy()
+        await together(self._keep_tidy(), *map(self._attend, self._receivers.values()))
+
+    async def bury(self, now_ms: int) -> None:
+        """Give up what was decided more than a day ago."""
+        for entry in await self._outbox.bury(
+            now_ms - GIVE_UP_AFTER_MS, now_ms, "not taken within a day"
+        ):
+            self._note_end(entry, "failed", entry.reason)
+
+    async def _take_up(self) -> None:
+        """Put what was on its way when the last process died back among what waits."""
+        doubtful = await self._outbox.in_doubt()
+        now_ms = self._clock.now_ms()
+        changes = [
+            Change(key=one.key, state=State.PENDING, due_ms=now_ms, reason="interrupted")
+            for one in doubtful
+        ]
+        await self._outbox.record(changes, now_ms)
+        for entry in doubtful:
+            name = self._name_of(entry)
+            metrics.DELIVERIES.labels(self._sink, name, "repeated").inc()
+            log.warning("delivery.in_doubt", sink=self._sink, receiver=name, chain=entry.chain)
+
+    async def _keep_tidy(self) -> None:
+        while True:
+            await self._clock.wait(self._never, self._clock.now_ms() + _LOOK_EVERY_MS)
+            await self._tidy()
+
+    async def _tidy(self) -> None:
+        now_ms = self._clock.now_ms()
+        await self._give_up(now_ms)
+        await self._outbox.forget(now_ms - _KEPT_MS)
+        waiting = await self._outbox.pending()
+        for one in self._receivers.values():
+            metrics.DELIVERIES_WAITING.labels(self._sink, one.name).set(
+                waiting.get(one.recipient, 0)
+            )
+            metrics.RECEIVER_GONE.labels(self._sink, one.name).set(one.gone)
+
+    async def _give_up(self, now_ms: int) -> None:
+        expired = await self._outbox.expire(now_ms)
+        if expired:
+            log.warning("delivery.expired", sink=self._sink, alerts=expired)
+        await self.bury(now_ms)
+
+    async def _attend(self, one: _Receiver) -> None:
+        try:
+            while True:
+                one.news.clear()
+                await self._clock.wait(one.news, await self._start_what_is_due(one))
+                for task in [task for task in one.sending if task.done()]:
+                    one.sending.discard(task)
+                    task.result()  # an outbox that takes nothing ends the process
+        finally:
+            await _see_off(one.sending)
+
+    async def _start_what_is_due(self, one: _Receiver) -> int:
+        """Start as many attempts as may be; return until when there is nothing else to do."""
+        now_ms = self._clock.now_ms()
+        look_ms = now_ms + _LOOK_EVERY_MS
+        if now_ms < one.rests_until_ms:
+            return one.rests_until_ms
+        free = one.target.wanted.window - len(one.sending)
+        if one.gone or free <= 0:  # an attempt that ends is news
+            return look_ms
+        await self._give_up(now_ms)
+        for entry in await self._outbox.take(
+            now_ms, free, one.recipient, put_since_ms=now_ms - GIVE_UP_AFTER_MS, in_order=True
+        ):
+            task = asyncio.create_task(self._try(one, entry))
+            task.add_done_callback(lambda _: one.news.set())
+            one.sending.add(task)
+        due_ms = await self._outbox.next_due_ms(one.recipient, in_order=True)
+        return look_ms if due_ms is None else min(look_ms, due_ms)
+
+    async def _try(self, one: _Receiver, entry: Entry) -> None:
+        began_ms = self._clock.now_ms()
+        try:
+            outcome = await one.target.send(entry, began_ms)
+        except Exception:  # a defect of one target is not to stop the others
+            log.exception("delivery.defect", sink=self._sink, receiver=one.name)
+            outcome = Outcome("later", "a defect, see the log")
+        now_ms = self._clock.now_ms()
+        metrics.DELIVERY_ATTEMPT.labels(self._sink, one.name).observe(
+            max(0, now_ms - began_ms) / MS_PER_S
+        )
+        if outcome.kind == "taken":
+            one.failures = 0
+            await self._outbox.record([Change(key=entry.key, state=State.DELIVERED)], now_ms)
+            metrics.DELIVERY.labels(self._sink).observe(max(0, now_ms - entry.put_ms) / MS_PER_S)
+            self._note_end(entry, "delivered", None)
+        elif outcome.kind == "never":
+            failed = Change(key=entry.key, state=State.FAILED, reason=outcome.reason)
+            await self._outbox.record([failed], now_ms)
+            self._note_end(entry, "failed", outcome.reason)
+        else:
+            await self._put_off(one, entry, outcome, now_ms)
+
+    async def _put_off(self, one: _Receiver, entry: Entry, outcome: Outcome, now_ms: int) -> None:
+        asked_s = min(outcome.pause_s or 0.0, _LONGEST_ASKED_PAUSE_S)
+        pause_s = max(asked_s, self._pause_s(entry.attempts))
+        if outcome.kind == "away":
+            one.failures += 1
+            rest_s = max(asked_s, self._pause_s(one.failures))
+            one.rests_until_ms = max(one.rests_until_ms, now_ms + round(rest_s * MS_PER_S))
+        if outcome.kind == "gone":
+            one.gone = True
+            log.error("receiver.gone", sink=self._sink, receiver=one.name, reason=outcome.reason)
+        due_ms = now_ms + round(pause_s * MS_PER_S)
+        later = Change(key=entry.key, state=State.PENDING, due_ms=due_ms, reason=outcome.reason)
+        await self._outbox.record([later], now_ms)
+        metrics.DELIVERIES.labels(self._sink, one.name, "put_off").inc()
+        log.warning(
+            "delivery.put_off",
+            sink=self._sink,
+            receiver=one.name,
+            chain=entry.chain,
+            attempts=entry.attempts,
+            reason=outcome.reason,
+            pause_s=round(pause_s, 1),
+        )
+
+    def _pause_s(self, times: int) -> float:
+        """Return twice the last pause, less a random part: not all come back at one moment."""
+        doublings = min(times - 1, 10)  # more than the longest pause anyway
+        longest_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0**doublings)
+        return longest_s * self._rng.uniform(0.5, 1.0)
+
+    def _note_end(
+        self, entry: Entry, outcome: Literal["delivered", "failed"], reason: str | None
+    ) -> None:
+        name = self._name_of(entry)
+        metrics.DELIVERIES.labels(self._sink, name, outcome).inc()
+        said = {
+            "sink": self._sink,
+            "receiver": name,
+            "chain": entry.chain,
+            "attempts": entry.attempts,
+        }
+        if outcome == "delivered":
+            log.info("delivery.done", **said)
+        else:
+            log.error("delivery.failed", **said, reason=reason)
+
+    def _name_of(self, entry: Entry) -> str:
+        """Return whose an item is; one that the file no longer names has no label of its own."""
+        known = self._receivers.get(entry.recipient)
+        return "former" if known is None else known.name
+
+
+async def _see_off(sending: set[asyncio.Task[None]]) -> None:
+    if not sending:
+        return
+    _, unfinished = await asyncio.wait(sending, timeout=_GRACE_S)
+    for task in unfinished:
+        task.cancel()
+    await asyncio.gather(*sending, return_exceptions=True)

@@ -1,0 +1,148 @@
+"""Receivers beyond Redis: the file that names them, and what each wants to hear.
+
+    file (TOML) ──▶ environment, outbox, receivers: name, places, events, limits
+
+A file is for one environment and says which; a process of the other refuses it. Secrets stand in
+files of their own, which it names, and never in it. Reads files; sends nothing (``courier``).
+"""
+
+import tomllib
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar, get_args
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from skyfence.alert import AnyAlert, EventName, FeedEventName
+from skyfence.channels import Environment
+from skyfence.errors import InputError, UnavailableError, UsageError
+from skyfence.model import Contract
+
+# Labels of metrics and keys of logs; capitals would make two names of one.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+# A place's identifier in which * and ? stand for anything.
+Places = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*?._-]{1,64}$")]
+_EVENTS: Final = (*get_args(EventName), *get_args(FeedEventName))
+_GOT_LENGTH: Final = 80  # a longer value fills the line
+
+FileName = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Wanted(Contract):
+    """Who a receiver is, and what it wants: alerts of these events for any of these places.
+
+    A chain is one event for one place, so whoever hears of its beginning hears of its end.
+    """
+
+    name: Name
+    places: Annotated[tuple[Places, ...], Field(min_length=1)] = ("*",)
+    events: Annotated[tuple[EventName | FeedEventName, ...], Field(min_length=1)] = _EVENTS
+    window: Annotated[int, Field(strict=True, ge=1, le=64)] = 1
+    timeout_s: Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)] = 30.0
+
+    def wants(self, alert: AnyAlert) -> bool:
+        """Tell whether an alert is for this receiver."""
+        return alert.event in self.events and self.hears_of(alert.place)
+
+    def hears_of(self, place: str) -> bool:
+        """Tell whether a place is one that this receiver wants."""
+        return any(fnmatchcase(place, pattern) for pattern in self.places)
+
+
+class ReceiversFile(Contract):
+    """What every file of receivers says; relative paths begin at its folder."""
+
+    environment: Environment
+    outbox: FileName
+
+
+AnyFile = TypeVar("AnyFile", bound=ReceiversFile)
+
+
+def read(path: Path, model: type[AnyFile], environment: Environment) -> AnyFile:
+    """Read a file of receivers; raise ``InputError`` or ``UnavailableError`` naming the mistake.
+
+    Raises ``UsageError`` where the file is for the other environment.
+    """
+    try:
+        found = model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UnavailableError(f"{path}: {_why_not_read(error)}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not TOML: {error}") from None
+    except ValidationError as error:
+        raise InputError(f"{path}: {_first(error)}") from None
+    if found.environment is not environment:
+        raise UsageError(
+            f"{path}: is for {found.environment}, and SKYFENCE_ENVIRONMENT is {environment}"
+        )
+    return found
+
+
+def read_secret(path: Path) -> str:
+    """Return the one line of a file with a secret; raise an error that does not show it."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UnavailableError(f"{path}: {_why_not_read(error)}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text") from None
+    if not text or len(text.splitlines()) != 1:
+        raise InputError(f"{path}: must hold one line, has {len(text.splitlines())}")
+    return text
+
+
+def once(names: Iterable[str]) -> None:
+    """Raise ``ValueError`` for a name that stands there twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"the name {name!r} stands there twice")
+        seen.add(name)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a URL's host can only be this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def stamp(files: Iterable[Path]) -> tuple[tuple[int, int] | None, ...]:
+    """Return what changes when one of the files is written anew."""
+    return tuple(_stamp(path) for path in files)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _first(error: ValidationError) -> str:
+    """Say what is wrong first; no value of a table or a URL, which may hold a secret."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "file"
+    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
+    reason = reason[:1].lower() + reason[1:]
+    more = error.error_count() - 1
+    also = f" (and {more} more)" if more else ""
+    if first["type"] in ("missing", "extra_forbidden"):
+        words = {"missing": "is missing", "extra_forbidden": "is not known"}
+        return f"{field}: {words[first['type']]}{also}"
+    return f"{field}: {reason}{_got(field, first.get('input'))}{also}"
+
+
+def _got(field: str, value: Any) -> str:
+    if field.endswith("url") or not isinstance(value, str | int | float):
+        return ""
+    return f", got {value!r}"[:_GOT_LENGTH]
+
+
+def _why_not_read(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()

@@ -1,0 +1,109 @@
+"""What the adapters of SMS gateways share: options checked, secrets from files, numbers left out.
+
+    [kannel] table ──▶ parse ──▶ frozen model, or UsageError naming the option
+
+A gateway's options are a table of its TOML file. They hold no secret: passwords and tokens stand in
+files of their own, one line each, as container engines give them.
+"""
+
+import os
+import re
+import ssl
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from skyfence.errors import UsageError
+from skyfence.identity import derive
+
+# A number has at most 15 digits; what has fewer than seven, or is hexadecimal, is an error code.
+_NUMBERS: Final = re.compile(r"(0x[0-9A-Fa-f]{1,8}\b)|\+?\d(?:[ -]?\d){6,}")
+_REASON_CHARACTERS: Final = 120
+
+
+class Options(BaseModel):
+    """Base of the adapters' options: an unknown one is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Model = TypeVar("Model", bound=Options)
+
+
+def parse(model: type[Model], options: Mapping[str, Any], adapter: str) -> Model:
+    """Return the options checked; raise ``UsageError`` naming the first that is wrong."""
+    try:
+        return model.model_validate(dict(options))
+    except ValidationError as error:
+        raise UsageError(f"sms gateway {adapter}: {_why(error)}") from None
+
+
+def read_secret(path: Path, option: str) -> str:
+    """Return the one line that a file holds; raise ``UsageError`` where it is none."""
+    try:
+        secret = path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise UsageError(f"option {option}: {path}: {reason.lower()}") from None
+    if not secret or not secret.isprintable():
+        raise UsageError(f"option {option}: {path}: must hold one line of printable characters")
+    return secret
+
+
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """Return a context that trusts a file's authorities, or the system's where none is given."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # not a certificate, or not there
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"option ca_file: {ca_file}: {reason}") from None
+
+
+def own_reference(key: str) -> str:
+    """Return our name for a message where the gateway has none: the same for the same key.
+
+    It stands in URLs and in other people's logs, so nothing of the key can be read from it.
+    """
+    return derive("sms", key).hex
+
+
+def without_numbers(text: str) -> str:
+    """Return what a gateway said, on one short line, with everything like a number left out."""
+    return _NUMBERS.sub(lambda found: found[1] or "…", " ".join(text.split()))[:_REASON_CHARACTERS]
+
+
+def why_broken(error: Exception) -> str:
+    """Say why a connection failed, in the system's words; a library's own may repeat a URL."""
+    inner = getattr(error, "os_error", None) or error
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {inner.verify_message}"
+    if isinstance(inner, ssl.SSLError):
+        return (inner.reason or "tls failed").lower().replace("_", " ")
+    errno = getattr(inner, "errno", None)
+    return os.strerror(errno).lower() if errno else type(inner).__name__
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, whatever a resolver says."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _why(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    option = ".".join(str(part) for part in first["loc"]) or "options"
+    if first["type"] == "extra_forbidden":  # its value may be the password that belongs in a file
+        return f"option {option} is not known"
+    if first["type"] == "missing":
+        return f"option {option} is missing"
+    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
+    reason = reason[:1].lower() + reason[1:]
+    held = first.get("input")
+    if not isinstance(held, str | int | float) or "@" in str(held):  # a URL with a password
+        return f"option {option}: {reason}"
+    return f"option {option}: {reason}, got {str(held)[:80]!r}"

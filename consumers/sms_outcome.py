@@ -1,0 +1,133 @@
+"""What becomes of an SMS that was tried: which state, when again, and what is said of it.
+
+    submitted   the gateway has it                       the gateway is held no longer
+    failed      it never will be taken, or must not be
+    later       it was certainly not taken               the gateway is held for a growing pause
+    in doubt    nobody knows                             likewise
+
+In doubt, what is Severe or Extreme is tried again, at most twice; the rest is left uncertain.
+``Receipts`` notes what the network says of it afterwards. Numbers are masked in all that is said.
+"""
+
+from random import Random
+from typing import Any, Final
+
+import structlog
+from pydantic import ValidationError
+
+from consumers.clock import Clock
+from consumers.outbox import Change, Entry, Outbox, State
+from consumers.pace import Backoff
+from consumers.sms_gateway import Receipt
+from skyfence import metrics
+from skyfence.sms.notice import MOST_DOUBTS, Notice
+from skyfence.sms.people import masked
+from skyfence.times import MS_PER_S, to_ms
+
+log = structlog.get_logger()
+
+# What a gateway may ask for: none at all would keep both busy, an hour would be a slip.
+_SHORTEST_ASKED_S: Final = 0.1
+_LONGEST_ASKED_S: Final = 300.0
+
+
+def read_notice(entry: Entry) -> Notice | None:
+    """Return what an item is to say; None where another version wrote it."""
+    try:
+        return Notice.model_validate_json(entry.body)
+    except ValidationError:
+        return None
+
+
+class Outcomes:
+    """Decides what becomes of messages of one gateway, and holds it when it fails."""
+
+    def __init__(self, gateway: str, clock: Clock, rng: Random) -> None:
+        self._gateway = gateway
+        self._clock = clock
+        self._backoff = Backoff(rng)
+        self.held_until_ms = 0
+
+    def submitted(self, entry: Entry, notice: Notice, reference: str | None) -> Change:
+        """Return what becomes of a message that the gateway took."""
+        self._backoff.reset()
+        if notice.decided is not None:
+            seconds = max(0, self._clock.now_ms() - to_ms(notice.decided)) / MS_PER_S
+            metrics.SMS_DECISION_TO_SUBMISSION.labels(self._gateway).observe(seconds)
+        known = {"kind": notice.kind, "place": notice.place, "step": notice.step}
+        log.info("sms.submitted", **self._about(entry), **known)
+        return Change(key=entry.key, state=State.SUBMITTED, reference=reference)
+
+    def failed(self, entry: Entry, reason: str) -> Change:
+        """Return what becomes of a message that will never be taken, or must not be."""
+        log.warning("sms.failed", **self._about(entry), reason=reason)
+        return Change(key=entry.key, state=State.FAILED, reason=reason)
+
+    def later(self, entry: Entry, reason: str, pause_s: float | None = None) -> Change:
+        """Return what becomes of a message that was not taken; hold the gateway."""
+        due_ms = self._hold(pause_s)
+        log.warning("sms.later", **self._about(entry), reason=reason)
+        return Change(key=entry.key, state=State.PENDING, due_ms=due_ms, reason=reason)
+
+    def in_doubt(self, entry: Entry, reason: str) -> Change:
+        """Return what becomes of a message that may have been taken; hold the gateway."""
+        return self._doubt(entry, reason, self._hold())
+
+    def left_behind(self, entry: Entry) -> Change:
+        """Return what becomes of a message that a process was submitting when it died."""
+        return self._doubt(entry, "killed while it was sent", self._clock.now_ms())
+
+    def _doubt(self, entry: Entry, reason: str, due_ms: int) -> Change:
+        notice = read_notice(entry)
+        in_time = entry.expires_ms is not None and self._clock.now_ms() < entry.expires_ms
+        severe = notice is not None and notice.is_severe
+        again = severe and in_time and entry.doubts < MOST_DOUBTS
+        outcome = "again" if again else "uncertain"
+        metrics.SMS_IN_DOUBT.labels(self._gateway, outcome).inc()
+        log.warning("sms.in_doubt", **self._about(entry), outcome=outcome, reason=reason)
+        return Change(
+            key=entry.key,
+            state=State.PENDING if again else State.UNCERTAIN,
+            due_ms=due_ms if again else None,
+            reason=reason,
+            doubt=True,
+        )
+
+    def _hold(self, pause_s: float | None = None) -> int:
+        """Hold the gateway; return until when. What fails together is one failure."""
+        now_ms = self._clock.now_ms()
+        if now_ms >= self.held_until_ms:
+            pause_ms = self._backoff.next_ms()
+            if pause_s is not None:
+                asked_s = min(max(pause_s, _SHORTEST_ASKED_S), _LONGEST_ASKED_S)
+                pause_ms = round(asked_s * MS_PER_S)
+            self.held_until_ms = now_ms + pause_ms
+            log.warning("sms.held", gateway=self._gateway, pause_s=pause_ms / MS_PER_S)
+        return self.held_until_ms
+
+    def _about(self, entry: Entry) -> dict[str, Any]:
+        return {"gateway": self._gateway, "key": entry.key, "number": masked(entry.recipient)}
+
+
+class Receipts:
+    """Takes what the network says of messages into an outbox."""
+
+    def __init__(self, outbox: Outbox, gateway: str, clock: Clock) -> None:
+        self._outbox = outbox
+        self._gateway = gateway
+        self._clock = clock
+
+    async def take(self, receipt: Receipt) -> None:
+        """Note a receipt; one that comes before its message's answer is kept for it."""
+        known = await self._outbox.receipt(
+            receipt.reference, receipt.state, self._clock.now_ms(), receipt.reason
+        )
+        metrics.SMS.labels(self._gateway, receipt.state).inc()
+        log.info(
+            "sms.receipt",
+            gateway=self._gateway,
+            reference=receipt.reference,
+            state=receipt.state,
+            reason=receipt.reason,
+            known=known,
+        )

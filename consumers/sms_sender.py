@@ -1,0 +1,226 @@
+"""The SMS sender: from the outbox to the gateway, at its pace, the gravest first.
+
+    outbox ──take──▶ still in time? opted out? overtaken? the right world? ──submit──▶ gateway
+       ▲                                                                                  │
+       ├── submitted, failed, later again, uncertain ◀── sms_outcome ◀────────────────────┘
+       └── delivered, failed ◀── receipts, whenever they come
+
+Guarantee: at least once for what is Severe or Extreme, at most once for the rest, nothing past its
+expiry, nothing of the other world. Where nobody knows whether the gateway took a message (the
+connection broke before the answer, or this process was killed), what is severe is sent again, at
+most twice, and the rest is left ``uncertain``: at most the window of messages that are submitted at
+once, each counted and logged. What the gateway takes is its own to deliver; it is told until when.
+
+One failure holds the whole gateway for a growing pause, because the next message would fail too.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from random import Random
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from consumers.clock import Clock
+from consumers.outbox import Change, Entry, Outbox, State
+from consumers.pace import Pace
+from consumers.sms_gateway import Gateway, RefusedError, Sms, ThrottledError, UncertainError
+from consumers.sms_outcome import Outcomes, read_notice
+from consumers.sms_sink import TOLD
+from skyfence import metrics
+from skyfence.channels import Environment
+from skyfence.errors import UnavailableError
+from skyfence.sms.gateway_file import GatewayFile
+from skyfence.sms.guard import check_agreement, refusal
+from skyfence.sms.merging import is_overtaken
+from skyfence.sms.notice import Notice
+from skyfence.sms.texts import Texts
+from skyfence.times import MS_PER_S
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+# A gateway that has not answered by then has not understood, or its answer is lost.
+_ANSWER_WITHIN_S: Final = 60.0
+# At a good end: what is being submitted may still be answered.
+_FINISH_WITHIN_S: Final = 5.0
+_TIDY_EVERY_MS: Final = 1_000
+_FORGET_EVERY_MS: Final = 3_600_000
+# Kafka keeps alerts for a week by default; twice that, and none that it hands out again is news.
+_KEPT_MS: Final = 14 * 24 * 3_600_000
+
+
+class Sender:
+    """Submits what waits in an outbox to one gateway."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        outbox: Outbox,
+        *,
+        texts: Texts,
+        file: GatewayFile,
+        environment: Environment,
+        opt_outs: Callable[[], Awaitable[frozenset[str]]],
+        clock: Clock,
+        rng: Random,
+    ) -> None:
+        check_agreement(environment, exercises=file.exercises, where=f"gateway {file.name}")
+        self._gateway = gateway
+        self._outbox = outbox
+        self._texts = texts
+        self._file = file
+        self._environment = environment
+        self._opt_outs = opt_outs
+        self._clock = clock
+        self._pace = Pace(file.rate_per_s)
+        self._outcomes = Outcomes(file.name, clock, rng)
+        self._tidy_at_ms = 0
+        self._forget_at_ms = 0
+        self._flying: set[asyncio.Task[Change]] = set()
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that something was put."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Send until cancelled; what is being submitted then may still be answered."""
+        await _whole(self._settle_doubts())
+        try:
+            while True:
+                self._news.clear()
+                await self._clock.wait(self._news, await _whole(self._turn()))
+        finally:
+            await _whole(self._finish())
+
+    async def _settle_doubts(self) -> None:
+        """Decide about what was being submitted when the last process died."""
+        entries = await self._outbox.in_doubt()
+        await self._record([self._outcomes.left_behind(entry) for entry in entries])
+
+    async def _turn(self) -> int:
+        """Do what can be done now; return until when there is nothing else, save for news."""
+        await self._land()
+        now_ms = self._clock.now_ms()
+        if now_ms >= self._tidy_at_ms:
+            await self._tidy(now_ms)
+        free = min(self._pace.allowed(now_ms), self._file.window - len(self._flying))
+        if free <= 0 or now_ms < self._outcomes.held_until_ms:
+            return await self._next_ms(now_ms, due_from_ms=0)
+        opted_out = await self._opt_outs()
+        taken = await self._outbox.take(now_ms, free)
+        for entry in taken:
+            self._pace.spend(1)
+            task = asyncio.create_task(self._send(entry, opted_out))
+            task.add_done_callback(lambda _: self._news.set())
+            self._flying.add(task)
+        # what is due and was not taken, though it might have been, has expired
+        return await self._next_ms(now_ms, due_from_ms=0 if len(taken) == free else now_ms + 1)
+
+    async def _next_ms(self, now_ms: int, due_from_ms: int) -> int:
+        """Return when there may be something else to do, given what is due from a time on."""
+        due_ms = await self._outbox.next_due_ms()
+        window_full = len(self._flying) >= self._file.window
+        if due_ms is None or due_ms < due_from_ms or window_full:
+            return self._tidy_at_ms
+        may_ms = max(due_ms, self._outcomes.held_until_ms, now_ms + self._pace.wait_ms)
+        return min(may_ms, self._tidy_at_ms)
+
+    async def _tidy(self, now_ms: int) -> None:
+        self._tidy_at_ms = now_ms + _TIDY_EVERY_MS
+        expired = await self._outbox.expire(now_ms)
+        metrics.SMS.labels(self._file.name, State.EXPIRED).inc(expired)
+        if expired:
+            log.warning("sms.expired", gateway=self._file.name, messages=expired)
+        counts = await self._outbox.counts()
+        waiting = counts[State.PENDING] + counts[State.SUBMITTING]
+        metrics.SMS_WAITING.labels(self._file.name).set(waiting)
+        if now_ms >= self._forget_at_ms:
+            self._forget_at_ms = now_ms + _FORGET_EVERY_MS
+            await self._outbox.forget(now_ms - _KEPT_MS)
+
+    async def _land(self) -> None:
+        """Record what has been answered."""
+        done = [task for task in self._flying if task.done()]
+        self._flying.difference_update(done)
+        await self._record([task.result() for task in done])
+
+    async def _record(self, changes: list[Change]) -> None:
+        if not changes:
+            return
+        await self._outbox.record(changes, self._clock.now_ms())
+        for change in changes:
+            metrics.SMS.labels(self._file.name, change.state).inc()
+
+    async def _finish(self) -> None:
+        """Let what is being submitted be answered; the rest is the next process's to settle."""
+        if self._flying:
+            await asyncio.wait(self._flying, timeout=_FINISH_WITHIN_S)
+        await self._land()
+        for task in self._flying:
+            task.cancel()
+        await asyncio.gather(*self._flying, return_exceptions=True)
+
+    async def _send(self, entry: Entry, opted_out: frozenset[str]) -> Change:
+        """Submit one message, if it may still be, and return what became of it."""
+        notice, now_ms = read_notice(entry), self._clock.now_ms()
+        if notice is None or entry.expires_ms is None:
+            return self._outcomes.failed(entry, "unreadable")
+        if now_ms >= entry.expires_ms:
+            return Change(key=entry.key, state=State.EXPIRED)
+        if entry.recipient in opted_out:
+            return self._outcomes.failed(entry, "opted out")
+        if entry.attempts > 1 and await self._is_overtaken(entry, notice):
+            return Change(key=entry.key, state=State.MERGED, reason="overtaken")
+        text = self._texts.render(notice, now_ms)
+        if (reason := self._refusal(notice, text)) is not None:
+            metrics.SMS_FOREIGN.inc()
+            log.error("sms.foreign_text", gateway=self._file.name, key=entry.key, reason=reason)
+            return self._outcomes.failed(entry, reason)
+        left_ms = entry.expires_ms - now_ms
+        sms = Sms(entry.key, entry.recipient, text, max(1, left_ms // MS_PER_S))
+        return await self._submit(entry, notice, sms, left_ms / MS_PER_S)
+
+    def _refusal(self, notice: Notice, text: str) -> str | None:
+        """Return why a text may not be handed over here, if that is so."""
+        word, words = self._texts.exercise_word(notice), self._texts.exercise_words
+        return refusal(notice, text, self._environment, word, words)
+
+    async def _submit(self, entry: Entry, notice: Notice, sms: Sms, left_s: float) -> Change:
+        """Hand a message to the gateway; what goes wrong is an outcome, not an error."""
+        try:
+            async with asyncio.timeout(min(_ANSWER_WITHIN_S, left_s)):
+                reference = await self._gateway.submit(sms)
+        except RefusedError as error:
+            change = self._outcomes.failed(entry, str(error))
+        except ThrottledError as error:
+            change = self._outcomes.later(entry, str(error), error.pause_s)
+        except UnavailableError as error:
+            change = self._outcomes.later(entry, str(error))
+        except UncertainError as error:
+            change = self._outcomes.in_doubt(entry, str(error))
+        except TimeoutError:
+            change = self._outcomes.in_doubt(entry, "no answer")
+        except Exception:  # an adapter's defect stops no other message
+            log.exception("sms.gateway_defect", gateway=self._file.name, key=entry.key)
+            change = self._outcomes.in_doubt(entry, "a defect")
+        else:
+            change = self._outcomes.submitted(entry, notice, reference)
+        return change
+
+    async def _is_overtaken(self, entry: Entry, notice: Notice) -> bool:
+        """Tell whether a newer step went out, or will, while this one was tried in vain."""
+        found = await self._outbox.of_chain(entry.recipient, entry.chain)
+        others = [read_notice(one) for one in found if one.key != entry.key and one.state in TOLD]
+        return is_overtaken(notice, [one for one in others if one is not None])
+
+
+async def _whole(work: Coroutine[Any, Any, T]) -> T:
+    """Do a piece of work to its end, also when told to stop in the middle of it."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task  # if it fails, that is what ends us
+        raise

@@ -1,0 +1,158 @@
+"""The SMS sink: from each alert one message for each person, in the outbox.
+
+    alerts ──▶ is it ours, is it in time? ──▶ whom ──▶ merged? ──▶ outbox ──▶ (sms_sender)
+
+Guarantee: at least once from Kafka to the outbox, once in the outbox. ``deliver`` returns when what
+it put is on the disk, so the offset is acknowledged after that; what is handed over again is known
+by its key, which derives from gateway, alert and number. An alert that is past its expiry, or of
+the other environment, puts nothing. Does not send: that is the sender's.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+import structlog
+
+from consumers.clock import Clock
+from consumers.outbox import Entry, Item, Outbox, State
+from skyfence import metrics
+from skyfence.alert import Alert, AlertMessage, FeedAlarm
+from skyfence.channels import Environment
+from skyfence.identity import derive
+from skyfence.sms.gateway_file import GatewayFile
+from skyfence.sms.guard import is_foreign
+from skyfence.sms.merging import Past, judge
+from skyfence.sms.notice import Notice, as_of_ms, expires_ms, notice_of, priority
+from skyfence.sms.people import People, Recipient
+from skyfence.times import to_ms
+
+log = structlog.get_logger()
+
+# People whose past is looked at together: some milliseconds, then others have their turn.
+_BATCH: Final = 200
+# What waits, is on its way, or may have reached the phone.
+TOLD: Final = (
+    State.PENDING,
+    State.SUBMITTING,
+    State.SUBMITTED,
+    State.DELIVERED,
+    State.UNCERTAIN,
+)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What is to be put of one alert: the notice without a language, and the item's own fields."""
+
+    alert: Alert | FeedAlarm
+    notice: Notice
+    expires_ms: int
+
+
+class SmsSink:
+    """Puts alerts into the outbox of one gateway."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        *,
+        file: GatewayFile,
+        environment: Environment,
+        people: Callable[[], Awaitable[People]],
+        opt_outs: Callable[[], Awaitable[frozenset[str]]],
+        wake: Callable[[], None],
+        clock: Clock,
+    ) -> None:
+        self._outbox = outbox
+        self._file = file
+        self._environment = environment
+        self._people = people
+        self._opt_outs = opt_outs
+        self._wake = wake
+        self._clock = clock
+
+    async def deliver(self, message: AlertMessage) -> int | None:
+        """Put an alert for all whom it concerns; return how many that were, None if no news."""
+        alert = message.alert
+        known = {"alert": str(alert.alert_id), "place": alert.place, "step": alert.step}
+        if is_foreign(alert, self._environment):
+            metrics.SMS_FOREIGN.inc()
+            log.error("sms.foreign_alert", status=alert.status, channel=alert.channel, **known)
+            return None
+        order = self._order(message)
+        if order.expires_ms <= self._clock.now_ms():
+            log.info("sms.alert_expired", **known)
+            return 0
+        opted_out = await self._opt_outs()
+        concerned = (await self._people()).of(alert.place)
+        wanted = [one for one in concerned if one.number not in opted_out]
+        tallies = [await self._put(order, batch) for batch in _batches(wanted)]
+        if wanted and not any(new for new, _ in tallies):
+            return None
+        self._wake()
+        return sum(sent for _, sent in tallies)
+
+    async def close(self) -> None:
+        """Nothing to let go of: whoever opened the outbox closes it."""
+
+    def _order(self, message: AlertMessage) -> _Order:
+        alert, decided = message.alert, message.timeline.decided
+        decided_ms = None if decided is None else to_ms(decided)
+        as_of = as_of_ms(alert, decided_ms, self._environment)
+        return _Order(alert, notice_of(alert, as_of, decided_ms), expires_ms(alert, as_of))
+
+    async def _put(self, order: _Order, people: Sequence[Recipient]) -> tuple[int, int]:
+        """Put an alert for some people; return for how many it is new, and to how many it goes."""
+        chain = str(order.alert.incident_id)
+        past: dict[str, list[Entry]] = {}
+        for entry in await self._outbox.of_chain_for(chain, [one.number for one in people]):
+            past.setdefault(entry.recipient, []).append(entry)
+        items: list[Item] = []
+        merged: list[str] = []
+        sent = 0
+        for one in people:
+            notice = order.notice.model_copy(update={"language": one.language})
+            key = str(derive("sms", self._file.name, str(order.alert.alert_id), one.number))
+            before = past.get(one.number, [])
+            if any(entry.key == key for entry in before):
+                continue  # handed over again
+            verdict = judge(notice, list(_pasts(before)), self._file.most_per_incident)
+            instead_of = next(iter(verdict.replaces), None)
+            items.append(self._item(order, notice, key, one.number, instead_of))
+            sent += verdict.sent
+            merged += verdict.replaces if verdict.sent else (*verdict.replaces, key)
+        await self._outbox.put(items, self._clock.now_ms(), merged=merged)
+        metrics.SMS.labels(self._file.name, State.PENDING).inc(len(items))
+        metrics.SMS.labels(self._file.name, State.MERGED).inc(len(merged))
+        return len(items), sent
+
+    def _item(
+        self, order: _Order, notice: Notice, key: str, number: str, instead_of: str | None
+    ) -> Item:
+        return Item(
+            key=key,
+            recipient=number,
+            chain=str(order.alert.incident_id),
+            body=notice.to_json().decode(),
+            priority=priority(order.alert),
+            expires_ms=order.expires_ms,
+            instead_of=instead_of,
+        )
+
+
+def _pasts(entries: Iterable[Entry]) -> Iterator[Past]:
+    for entry in entries:
+        yield Past(
+            key=entry.key,
+            notice=Notice.model_validate_json(entry.body),
+            waits=entry.state is State.PENDING,
+            told=entry.state in TOLD,
+        )
+
+
+def _batches(people: Iterable[Recipient]) -> Iterator[list[Recipient]]:
+    rest = iter(people)
+    while batch := list(islice(rest, _BATCH)):
+        yield batch

@@ -1,0 +1,233 @@
+"""What the commands of ``skyfence sms`` do.
+
+alerts ──▶ Relay (a group of its own) ──▶ SmsSink ──▶ outbox ──▶ Sender ──▶ gateway ──▶ phones
+"""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import click
+import structlog
+from redis.asyncio import Redis
+
+from consumers import sms_adapters, sms_lists
+from consumers.clock import WallClock
+from consumers.outbox import Outbox
+from consumers.relay import Relay
+from consumers.sms_gateway import Receipt
+from consumers.sms_outcome import Receipts
+from consumers.sms_sender import Sender
+from consumers.sms_sink import SmsSink
+from consumers.together import together
+from skyfence import logs, metrics
+from skyfence.alert import PlaceKind
+from skyfence.channels import Environment, sms_opt_outs_key
+from skyfence.cli.asynchronous import until_told_to_stop
+from skyfence.cli.places import member_places
+from skyfence.connection import connect
+from skyfence.errors import InputError, SkyfenceError, UsageError
+from skyfence.files import load_zones
+from skyfence.kafka import ensure_topics, pace_fetches
+from skyfence.settings import Settings
+from skyfence.sms.gateway_file import IN_REDIS, GatewayFile, findings
+from skyfence.sms.guard import check_agreement
+from skyfence.sms.notice import Kind
+from skyfence.sms.people import Known, masked, why_no_number
+from skyfence.sms.texts import Texts, samples, too_long
+from skyfence.sms_files import load_gateway, load_languages, read
+
+log = structlog.get_logger()
+
+
+async def run(settings: Settings, path: Path) -> None:
+    """Carry one environment's alerts to a gateway until told to stop."""
+    file = load_gateway(path)
+    check_agreement(settings.environment, exercises=file.exercises, where=str(path))
+    texts, places = _texts(settings, file.texts), member_places(settings)
+    environment, clock = settings.environment, WallClock()
+    pace_fetches(settings)
+    async with Outbox.alone(Path(file.outbox)) as outbox, _redis(settings, file) as redis:
+        known = Known(texts.languages, places)
+        people = sms_lists.recipients(file, environment, known, redis)
+        opt_outs = sms_lists.opt_outs(file, environment, redis)
+        recipients = len((await people.get()).recipients)  # whole, or nothing begins
+        await opt_outs.get()
+        receipts = Receipts(outbox, file.name, clock)
+        made = sms_adapters.gateway(file.adapter, file.options, receipts.take)
+        await ensure_topics(settings)
+        logs.configure("sms", environment)
+        metrics.serve(settings, "sms")
+        for line in too_long(texts, places, environment):
+            log.warning("sms.text_too_long", text=line)
+        async with made as gateway:
+            sender = Sender(
+                gateway,
+                outbox,
+                texts=texts,
+                file=file,
+                environment=environment,
+                opt_outs=opt_outs.get,
+                clock=clock,
+                rng=Random(),  # noqa: S311 - of pauses
+            )
+            sink = SmsSink(
+                outbox,
+                file=file,
+                environment=environment,
+                people=people.get,
+                opt_outs=opt_outs.get,
+                wake=sender.wake,
+                clock=clock,
+            )
+            group = settings.topics.sink_group(f"sms-{file.name}")
+            log.info("sms.begun", gateway=file.name, recipients=recipients, group=group)
+            relay = Relay(settings, sink, group=group)
+            await until_told_to_stop(together(relay.run(), sender.run()))
+
+
+async def check(settings: Settings, path: Path) -> int:
+    """Print what a gateway's file holds; return 1 where something is wrong with it."""
+    text = read(path)
+    wrong = list(findings(text, str(path)))
+    if not wrong:
+        file = load_gateway(path)
+        wrong += [found async for found in _wrong(settings, file, path)]
+    for line in wrong:
+        click.echo(f"skyfence: {line}", err=True)
+    return 1 if wrong else 0
+
+
+async def _wrong(settings: Settings, file: GatewayFile, path: Path) -> AsyncIterator[str]:
+    """Yield all that keeps a gateway from running; print what it is, and warnings."""
+    environment = Environment.EXERCISE if file.exercises else Environment.ACTUAL
+    texts, places = _texts(settings, file.texts), member_places(settings)
+    meant = "exercises" if file.exercises else "actual alerts"
+    click.echo(f"gateway {file.name}: {file.adapter}, for {meant}")
+    click.echo(f"languages: {', '.join(texts.languages)}")
+    async with _redis(settings, file) as redis:
+        known = Known(texts.languages, places)
+        reading: Mapping[str, Callable[[], Awaitable[Any]]] = {
+            "recipients": sms_lists.recipients(file, environment, known, redis).get,
+            "opt-outs": sms_lists.opt_outs(file, environment, redis).get,
+        }
+        for name, get in reading.items():
+            try:
+                found = await get()
+            except sms_lists.WrongListError as error:
+                for reason in error.reasons:
+                    yield reason
+            except SkyfenceError as error:
+                yield str(error)
+            else:
+                click.echo(f"{name}: {len(getattr(found, 'recipients', found))}")
+    beginning: Sequence[Callable[[], object]] = (
+        lambda: check_agreement(settings.environment, exercises=file.exercises, where=str(path)),
+        lambda: sms_adapters.gateway(file.adapter, file.options, _drop),
+    )
+    for begin in beginning:
+        try:
+            begin()
+        except SkyfenceError as error:
+            yield str(error)
+    for line in too_long(texts, places, environment):
+        click.echo(f"warning: {line}", err=True)
+
+
+def preview(settings: Settings, path: Path | None, language: str | None, place: str | None) -> None:
+    """Print every text."""
+    texts = _texts(settings, None if path is None else load_gateway(path).texts)
+    places = member_places(settings)
+    if language is not None and language not in texts.languages:
+        raise InputError(f"--language: {language!r} has no texts, {texts.languages} have")
+    if place is not None and place not in places:
+        raise InputError(f"--place: no place {place!r} is known")
+    for code in texts.languages if language is None else [language]:
+        shown = places if place is None else {place: places[place]}
+        click.echo(f"{code}: characters, SMS, text")
+        for line in _shown(texts, code, shown, settings.environment):
+            click.echo(line)
+
+
+def _shown(
+    texts: Texts, language: str, places: Mapping[str, PlaceKind], environment: Environment
+) -> Iterator[str]:
+    """Yield a line for each text, as it is at its longest for regions, nations and alliance."""
+    for place_kind in ("region", "nation", "alliance"):
+        longest: dict[Kind, tuple[int, int, str]] = {}
+        for place in [one for one, kind in places.items() if kind == place_kind]:
+            for kind, counted in samples(texts, language, place, places[place], environment):
+                found = (counted.parts, counted.characters, counted.text)
+                longest[kind] = max(found, longest.get(kind, found))
+        for kind, (parts, characters, text) in longest.items():
+            yield f"  {characters:3}  {parts}  {place_kind:8}  {kind:14}  {text}"
+
+
+async def opt_out(settings: Settings, path: Path, number: str, *, undo: bool) -> None:
+    """Put a number among those that want no SMS, or take it out again."""
+    if (reason := why_no_number(number)) is not None:
+        raise InputError(reason)
+    file = load_gateway(path)
+    if file.opt_outs == IN_REDIS:
+        key = sms_opt_outs_key(settings.environment)
+        async with _redis(settings, file) as redis:
+            assert redis is not None  # noqa: S101 - a list is in it
+            await (redis.srem(key, number) if undo else redis.sadd(key, number))
+    else:
+        _rewrite(Path(file.opt_outs), number, undo=undo)
+    done = "gets SMS again" if undo else "gets no SMS any more"
+    click.echo(f"{masked(number)} {done}")
+
+
+def _rewrite(path: Path, number: str, *, undo: bool) -> None:
+    """Write the file anew beside the old one and put it in its place: it is never half."""
+    lines = read(path).splitlines() if path.exists() else []
+    kept = [line for line in lines if line.partition("#")[0].strip() != number]
+    if not undo:
+        kept.append(number)
+    beside = path.with_name(path.name + ".new")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+            out.writelines(line + "\n" for line in kept)
+        beside.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+async def status(path: Path) -> None:
+    """Print how many SMS stand in each state."""
+    async with Outbox.open(_existing(Path(load_gateway(path).outbox))) as outbox:
+        for state, count in (await outbox.counts()).items():
+            click.echo(f"{state:10} {count:8}")
+
+
+def _existing(outbox: Path) -> Path:
+    if not outbox.exists():
+        raise UsageError(f"outbox {outbox} is not there: nothing was ever sent")
+    return outbox
+
+
+def _texts(settings: Settings, folder: str | None) -> Texts:
+    names = load_zones(settings.zones, settings.regions).names
+    return Texts(load_languages(folder), names)
+
+
+@asynccontextmanager
+async def _redis(settings: Settings, file: GatewayFile) -> AsyncIterator[Redis | None]:
+    """Connect to Redis, if a list stands there."""
+    if IN_REDIS not in (file.recipients, file.opt_outs):
+        yield None
+        return
+    redis = await connect(settings)
+    try:
+        yield redis
+    finally:
+        await redis.aclose()
+
+
+async def _drop(receipt: Receipt) -> None:
+    """Take no receipt: the gateway is only looked at."""

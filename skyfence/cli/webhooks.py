@@ -1,0 +1,66 @@
+"""``skyfence webhooks``: alerts to HTTP endpoints, signed."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from consumers.serving import Receivers
+from consumers.webhook import SINK, load
+from consumers.webhook_post import open_session
+from skyfence.channels import Environment
+from skyfence.cli import outgoing
+from skyfence.settings import load as load_settings
+
+SETTING = "webhooks_file"
+
+
+@click.group()
+def webhooks() -> None:
+    """Alerts to HTTP endpoints, as signed CloudEvents (docs/webhooks.md)."""
+
+
+@webhooks.command()
+def run() -> None:
+    """Carry alerts from Kafka to the endpoints of SKYFENCE_WEBHOOKS_FILE until told to stop."""
+    asyncio.run(_run())
+
+
+async def _run() -> None:
+    settings = load_settings()
+    path = outgoing.named_file(None, settings, SETTING)
+    async with open_session() as session:
+
+        async def load_again(path: Path, environment: Environment) -> Receivers:
+            return await load(path, environment, session)
+
+        await outgoing.run(settings, SINK, path, load_again)
+
+
+@webhooks.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def check(file: Path | None) -> None:
+    """Say who hears of what by FILE, or what is wrong with it.
+
+    Without FILE: the one that SKYFENCE_WEBHOOKS_FILE names.
+    """
+    settings = load_settings()
+    outgoing.show(asyncio.run(_read(outgoing.named_file(file, settings, SETTING))), settings)
+
+
+@webhooks.command()
+@click.option("--receiver", metavar="NAME", help="Of one endpoint only.")
+@click.option("--replay", is_flag=True, help="Put all that is listed again, as if it came now.")
+def dead(receiver: str | None, *, replay: bool) -> None:
+    """List what no endpoint took within a day: when, channel, alert, attempts, reason."""
+    path = outgoing.named_file(None, load_settings(), SETTING)
+    asyncio.run(_dead(path, receiver, replay))
+
+
+async def _dead(path: Path, receiver: str | None, replay: bool) -> None:
+    await outgoing.dead(await _read(path), receiver, again=replay)
+
+
+async def _read(path: Path) -> Receivers:
+    async with open_session() as session:
+        return await load(path, load_settings().environment, session)

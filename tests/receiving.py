@@ -1,0 +1,132 @@
+"""What tests of sinks with receivers share: alerts, a clock by hand, a real HTTP server."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from builders import T0, T0_MS, track_event
+
+from skyfence.alert import Alert, AlertMessage, Timeline
+from skyfence.book import IncidentBook
+from skyfence.channels import Environment
+from skyfence.times import from_ms
+
+LONGEST_S = 20.0  # only ever reached when something is broken
+STEPS = ("entered", "confirmed", "exited", "cleared")
+
+
+def story(
+    track: str = "T1",
+    environment: Environment = Environment.EXERCISE,
+    place: str = "AA",
+    decided_ms: int | None = None,
+) -> list[AlertMessage]:
+    """Return the chain of one object for one place: Alert, Updates, Cancel."""
+    book = IncidentBook(environment, {"AA": "Aland", "AA-1": "Southshire"})
+    found: list[Alert] = []
+    for number, kind in enumerate(STEPS, 1):
+        event = track_event(kind, number, track_id=track, source=f"radar-{track}".lower())
+        found += [alert for alert in book.take(event) if alert.place == place]
+    decided = None if decided_ms is None else from_ms(decided_ms)
+    line = Timeline(observed=T0, decided=decided)
+    return [AlertMessage(alert=alert, timeline=line) for alert in found]
+
+
+class HandClock:
+    """A clock that stands still until it is moved on, and then wakes whoever waits."""
+
+    def __init__(self, now_ms: int = T0_MS + 60_000) -> None:
+        self._now_ms = now_ms
+        self._waiting: dict[asyncio.Future[None], int] = {}
+
+    def now_ms(self) -> int:
+        """Return milliseconds since 1970."""
+        return self._now_ms
+
+    async def wait(self, event: asyncio.Event, until_ms: int) -> None:
+        """Return when the event is set, or the clock has been moved on so far."""
+        await asyncio.sleep(0)  # a time that has passed is no reason to keep others from working
+        if until_ms <= self._now_ms:
+            return
+        rung: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[rung] = until_ms
+        told = asyncio.ensure_future(event.wait())
+        try:
+            await asyncio.wait({rung, told}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            del self._waiting[rung]
+            told.cancel()
+
+    def advance(self, span: timedelta) -> None:
+        """Move on, and wake those whose time has come."""
+        self._now_ms += round(span.total_seconds() * 1000)
+        for rung, until_ms in list(self._waiting.items()):
+            if until_ms <= self._now_ms and not rung.done():
+                rung.set_result(None)
+
+
+async def until(
+    condition: Callable[[], bool | Awaitable[bool]], longest_s: float = LONGEST_S
+) -> None:
+    """Return when a condition holds, letting everybody else work; fail after a long time."""
+    async with asyncio.timeout(longest_s):
+        while True:
+            found = condition()
+            if (await found) if not isinstance(found, bool) else found:
+                return
+            await asyncio.sleep(0.005)
+
+
+class Listener:
+    """A real HTTP server on loopback: what came to each path, and what that path answers."""
+
+    def __init__(self) -> None:
+        self.got: dict[str, list[tuple[dict[str, str], bytes]]] = defaultdict(list)
+        self.answers: dict[str, Callable[[int], Awaitable[web.Response]]] = {}
+        self.release = asyncio.Event()
+        self.url = ""
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Keep a request, and answer as its path does: 204 where nothing else was said."""
+        name = request.path.strip("/")
+        headers = {key.lower(): value for key, value in request.headers.items()}
+        self.got[name].append((headers, await request.read()))
+        answer = self.answers.get(name)
+        return web.Response(status=204) if answer is None else await answer(len(self.got[name]))
+
+    def says(self, name: str, *statuses: int, **headers: str) -> None:
+        """Have a path answer these, one after the other, the last for ever."""
+
+        async def answer(times: int) -> web.Response:
+            return web.Response(
+                status=statuses[min(times, len(statuses)) - 1],
+                headers={key.replace("_", "-"): value for key, value in headers.items()},
+            )
+
+        self.answers[name] = answer
+
+    def hangs(self, name: str) -> None:
+        """Have a path answer nothing before ``release``."""
+
+        async def answer(_: int) -> web.Response:
+            await self.release.wait()
+            return web.Response(status=204)
+
+        self.answers[name] = answer
+
+
+@asynccontextmanager
+async def listening(**server: Any) -> AsyncIterator[Listener]:
+    """Run a listener on a port that the kernel chooses."""
+    listener = Listener()
+    app = web.Application()
+    app.router.add_route("*", "/{name:.*}", listener.handle)
+    async with TestServer(app, host="127.0.0.1") as running:
+        listener.url = str(running.make_url("/")).rstrip("/")
+        yield listener
+        listener.release.set()

@@ -1,0 +1,216 @@
+"""What the tests of SMS share: a scripted gateway, its file, recipients, and all of it at work."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from receiving import LONGEST_S, HandClock, until
+
+from consumers.outbox import Entry, Outbox, State
+from consumers.sms_gateway import Sms
+from consumers.sms_outcome import Receipts
+from consumers.sms_sender import Sender
+from consumers.sms_sink import SmsSink
+from skyfence.alert import Alert, AlertMessage, Timeline
+from skyfence.channels import Environment
+from skyfence.sms.gateway_file import GatewayFile
+from skyfence.sms.people import Known, People, read_csv
+from skyfence.sms.texts import Texts
+from skyfence.sms_files import load_languages
+
+NAMES = {"AA": "Aland", "AA-1": "Southshire", "AA-2": "Northshire"}
+ONE, TWO, THREE = "+40712000001", "+37120000002", "+40712000003"
+PEOPLE = f"number,language,places\n{ONE},ro,AA-1\n{TWO},lv,AA-1 AA\n{THREE},en,NATO\n"
+TEXTS = Texts(load_languages(), NAMES)
+
+
+def people(text: str = PEOPLE) -> People:
+    """Return recipients, all in order."""
+    found = read_csv(text, "people.csv", Known(TEXTS.languages, {*NAMES, "NATO"}))
+    assert not found.wrong
+    return found
+
+
+def gateway_file(**changes: Any) -> GatewayFile:
+    """Return the file of a gateway for exercises, fast enough for everything at once."""
+    given = {
+        "name": "duty",
+        "exercises": True,
+        "adapter": "http",
+        "recipients": "people.csv",
+        "opt_outs": "none.txt",
+        "outbox": "out.db",
+        "rate_per_s": 1_000,
+        "http": {},
+    }
+    return GatewayFile.model_validate(given | changes)
+
+
+class ScriptedGateway:
+    """A gateway that does with each submission what the script says, and then takes everything."""
+
+    def __init__(self, *script: Exception | Callable[[Sms], Any]) -> None:
+        self.script = list(script)
+        self.taken: list[Sms] = []
+        self.tried: list[Sms] = []
+        self.most_at_once = 0
+        self._at_once = 0
+
+    async def __aenter__(self) -> "ScriptedGateway":
+        """Connect to nothing."""
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Let go of nothing."""
+
+    async def submit(self, sms: Sms) -> str | None:
+        """Do what comes next in the script."""
+        self.tried.append(sms)
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            await asyncio.sleep(0)
+            act = self.script.pop(0) if self.script else None
+            if isinstance(act, Exception):
+                raise act
+            if act is not None:
+                await act(sms)
+            self.taken.append(sms)
+        finally:
+            self._at_once -= 1
+        return f"ref-{sms.key}"
+
+    def told(self) -> list[tuple[str, str]]:
+        """Return who got what, in order."""
+        return [(sms.number, sms.text) for sms in self.taken]
+
+
+async def forever(_: Sms) -> None:
+    """Never answer."""
+    await asyncio.Event().wait()
+
+
+@dataclass
+class Desk:
+    """A sink and a sender over one outbox, with a clock by hand."""
+
+    outbox: Outbox
+    sender: Sender
+    sink: SmsSink
+    gateway: ScriptedGateway
+    clock: HandClock
+    opted_out: set[str]
+    running: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Let the sender work."""
+        self.running.append(asyncio.create_task(self.sender.run()))
+
+    async def until_told(self, count: int) -> None:
+        """Return when the gateway has taken so many messages."""
+        await until(lambda: len(self.gateway.taken) >= count)
+        assert len(self.gateway.taken) == count
+
+    async def until_state(self, state: State, count: int) -> None:
+        """Return when so many items stand in a state."""
+
+        async def stand() -> bool:
+            for task in self.running:
+                if task.done():
+                    task.result()
+            return (await self.outbox.counts())[state] == count
+
+        await until(stand)
+
+    async def pass_time(self, **span: float) -> None:
+        """Move the clock on when the sender rests: what it had begun before is done."""
+
+        def rests() -> bool:
+            waits = any(not rung.done() for rung in self.clock._waiting)
+            return waits and not self.sender._news.is_set()
+
+        await until(rests)
+        self.clock.advance(timedelta(**span))
+
+    async def entries(self) -> list[Entry]:
+        """Return all that is in the outbox, in the order in which it was put."""
+        return await self.outbox._select("1", ())
+
+
+@asynccontextmanager
+async def desk(
+    path: Path,
+    *script: Exception | Callable[[Sms], Any],
+    environment: Environment = Environment.EXERCISE,
+    recipients: People | None = None,
+    clock: HandClock | None = None,
+    texts: Texts = TEXTS,
+    **changes: Any,
+) -> AsyncIterator[Desk]:
+    """Open an outbox with a sink and a sender, which has yet to be started; end it as a kill does.
+
+    What was being submitted at the end stays so in the file.
+    """
+    clock, opted_out = clock or HandClock(), set[str]()
+    file = gateway_file(**{"exercises": environment is Environment.EXERCISE} | changes)
+    gateway = ScriptedGateway(*script)
+
+    async def all_people() -> People:
+        return recipients or people()
+
+    async def opt_outs() -> frozenset[str]:
+        return frozenset(opted_out)
+
+    async with Outbox.alone(path) as outbox:
+        sender = Sender(
+            gateway,
+            outbox,
+            texts=texts,
+            file=file,
+            environment=environment,
+            opt_outs=opt_outs,
+            clock=clock,
+            rng=Random(1),
+        )
+        sink = SmsSink(
+            outbox,
+            file=file,
+            environment=environment,
+            people=all_people,
+            opt_outs=opt_outs,
+            wake=sender.wake,
+            clock=clock,
+        )
+        made = Desk(outbox, sender, sink, gateway, clock, opted_out)
+        try:
+            yield made
+        finally:
+            for task in (*made.running, *sender._flying):
+                task.cancel()
+            async with asyncio.timeout(LONGEST_S):
+                await asyncio.gather(*made.running, *sender._flying, return_exceptions=True)
+
+
+def receipts(desk: Desk) -> Receipts:
+    """Return what takes receipts for a desk."""
+    return Receipts(desk.outbox, "duty", desk.clock)
+
+
+def changed(message: AlertMessage, **changes: Any) -> AlertMessage:
+    """Return a message with another alert, whose fields are checked."""
+    line = changes.pop("timeline", message.timeline)
+    fields = message.alert.model_dump() | changes
+    return AlertMessage(alert=Alert.model_validate(fields), timeline=Timeline.model_validate(line))
+
+
+def states(entries: Iterable[Entry]) -> Mapping[str, list[State]]:
+    """Return what became of each person's messages, in the order in which they were put."""
+    found: dict[str, list[State]] = {}
+    for entry in entries:
+        found.setdefault(entry.recipient, []).append(entry.state)
+    return found

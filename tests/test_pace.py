@@ -1,0 +1,72 @@
+"""Pace and backoff: so many a second and no more, and pauses that grow to a minute."""
+
+import random
+
+import pytest
+
+from consumers.pace import Backoff, Pace
+
+
+@pytest.mark.parametrize("rate_per_s", [0.5, 7.0, 150.0, 1_000.0])
+@pytest.mark.parametrize("step_ms", [1, 37, 900])
+def test_over_a_minute_the_rate_is_kept(rate_per_s: float, step_ms: int) -> None:
+    """However often it is asked, never more than the rate and one burst go."""
+    pace, gone = Pace(rate_per_s), 0
+    for now_ms in range(0, 60_000, step_ms):
+        allowed = pace.allowed(now_ms)
+        pace.spend(allowed)
+        gone += allowed
+    assert gone <= 60 * rate_per_s + max(1.0, rate_per_s / 10)
+
+
+@pytest.mark.parametrize("rate_per_s", [0.5, 7.0, 150.0, 1_000.0])
+def test_who_waits_as_long_as_told_uses_the_rate(rate_per_s: float) -> None:
+    """Over ten minutes, all but what the rounding to milliseconds costs."""
+    pace, gone, now_ms = Pace(rate_per_s), 0, 0
+    while now_ms < 600_000:
+        allowed = pace.allowed(now_ms)
+        pace.spend(allowed)
+        gone += allowed
+        now_ms += max(1, pace.wait_ms)
+    assert gone >= 600 * rate_per_s * 0.99
+
+
+def test_after_a_lull_only_a_burst_goes_at_once() -> None:
+    """An hour without messages is not saved up."""
+    pace = Pace(20)
+    pace.spend(pace.allowed(0))
+    assert pace.allowed(3_600_000) == 2
+
+
+def test_a_clock_that_goes_back_gives_nothing() -> None:
+    """And takes nothing either: it goes on from there."""
+    pace = Pace(10)
+    pace.spend(pace.allowed(10_000))
+    assert pace.allowed(0) == 0
+    assert pace.allowed(99) == 0
+    assert pace.allowed(100) == 1
+
+
+def test_the_wait_is_as_long_as_it_takes() -> None:
+    """After it one more may go, and not a millisecond before."""
+    pace = Pace(7)
+    pace.spend(pace.allowed(0))
+    wait_ms = pace.wait_ms
+    assert pace.allowed(wait_ms - 1) == 0
+    assert pace.allowed(wait_ms) == 1
+
+
+def test_pauses_double_up_to_a_minute_and_begin_anew() -> None:
+    """Each between half and the whole of its span; success makes the next one short again."""
+    backoff = Backoff(random.Random(7))
+    for number in range(20):
+        longest_ms = min(60_000, 1_000 * 2**number)
+        assert longest_ms / 2 <= backoff.next_ms() <= longest_ms
+    backoff.reset()
+    assert backoff.next_ms() <= 1_000
+
+
+def test_two_gateways_do_not_come_back_together() -> None:
+    """Pauses are drawn, so that not all try in the same moment."""
+    pauses = [Backoff(random.Random(seed)).next_ms() for seed in range(20)]
+    assert len(set(pauses)) > 15

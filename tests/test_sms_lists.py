@@ -1,0 +1,87 @@
+"""Lists that change while a gateway runs: the new one when it is in order, else the old one."""
+
+import os
+from pathlib import Path
+
+import pytest
+import structlog
+from prometheus_client import REGISTRY
+from sms_desk import NAMES, ONE, TEXTS, TWO, gateway_file
+
+from consumers import sms_lists
+from skyfence.channels import Environment
+from skyfence.errors import InputError, UnavailableError
+from skyfence.sms.people import Known
+
+KNOWN = Known(TEXTS.languages, {*NAMES, "NATO"})
+HEADER = "number,language,places\n"
+
+
+def write(path: Path, text: str, number: int) -> None:
+    """Write a file as of another moment than before."""
+    path.write_text(text)
+    os.utime(path, ns=(number, number))
+
+
+def recipients(path: Path) -> sms_lists.Followed:
+    """Follow a file of recipients."""
+    file = gateway_file(recipients=str(path))
+    return sms_lists.recipients(file, Environment.EXERCISE, KNOWN, None)
+
+
+async def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
+    """Without a restart, and only when it has changed."""
+    path = tmp_path / "p.csv"
+    write(path, f"{HEADER}{ONE},ro,AA-1\n", 1)
+    followed = recipients(path)
+    first = await followed.get()
+    assert await followed.get() is first
+    write(path, f"{HEADER}{ONE},ro,AA-1\n{TWO},lv,AA-1\n", 2)
+    assert [one.number for one in (await followed.get()).recipients] == [ONE, TWO]
+
+
+async def test_a_file_that_became_wrong_leaves_the_old_list(tmp_path: Path) -> None:
+    """The error is logged once and counted, without numbers; mended, it is read."""
+    path = tmp_path / "p.csv"
+    write(path, f"{HEADER}{ONE},ro,AA-1\n", 1)
+    followed = recipients(path)
+    first = await followed.get()
+    before = REGISTRY.get_sample_value("skyfence_sms_list_failures_total", {"list": "recipients"})
+    with structlog.testing.capture_logs() as logs:
+        write(path, f"{HEADER}{TWO},xx,AA-1\n", 2)
+        assert [await followed.get() for _ in range(3)] == [first] * 3
+        path.unlink()
+        assert [await followed.get() for _ in range(3)] == [first] * 3
+    kept = [line for line in logs if line["event"] == "sms.list_kept"]
+    assert len(kept) == 2
+    assert kept[0]["reason"] == f"{path}: line 2: language 'xx' has no texts, there are en, lv, ro"
+    assert TWO[1:] not in str(logs)
+    after = REGISTRY.get_sample_value("skyfence_sms_list_failures_total", {"list": "recipients"})
+    assert after == (before or 0) + 2
+    write(path, f"{HEADER}{TWO},lv,AA-1\n", 3)
+    assert [one.number for one in (await followed.get()).recipients] == [TWO]
+
+
+async def test_a_file_that_is_wrong_at_the_start_is_an_error(tmp_path: Path) -> None:
+    """As a whole: there is no old list to fall back on; nor is a missing file an empty one."""
+    path = tmp_path / "p.csv"
+    with pytest.raises(UnavailableError, match=r"p\.csv: no such file or directory"):
+        await recipients(path).get()
+    path.write_text(f"{HEADER}{ONE},ro,AA-1\n1,ro,AA-1\n{TWO},lv,AA-9\n")
+    with pytest.raises(InputError, match=r"p\.csv: line 3: number \* is not .* \(and 1 more\)$"):
+        await recipients(path).get()
+    file = gateway_file(opt_outs=str(tmp_path / "none.txt"))
+    with pytest.raises(UnavailableError, match=r"none\.txt: no such file"):
+        await sms_lists.opt_outs(file, Environment.EXERCISE, None).get()
+
+
+async def test_opt_outs_are_followed_likewise(tmp_path: Path) -> None:
+    """A number that is added counts at once; a line that is none leaves the list as it was."""
+    path = tmp_path / "o.txt"
+    write(path, "", 1)
+    followed = sms_lists.opt_outs(gateway_file(opt_outs=str(path)), Environment.EXERCISE, None)
+    assert await followed.get() == frozenset()
+    write(path, f"{ONE}\n", 2)
+    assert await followed.get() == {ONE}
+    write(path, "who?\n", 3)
+    assert await followed.get() == {ONE}

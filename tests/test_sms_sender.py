@@ -1,0 +1,478 @@
+"""The SMS sender: retries, pace, doubts, and nothing that must not reach a phone."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from builders import T0_MS
+from prometheus_client import REGISTRY
+from receiving import HandClock, story, until
+from sms_desk import (
+    NAMES,
+    ONE,
+    TEXTS,
+    TWO,
+    Desk,
+    changed,
+    desk,
+    forever,
+    gateway_file,
+    people,
+    receipts,
+    states,
+)
+
+from consumers.outbox import Item, State
+from consumers.sms_gateway import Receipt, RefusedError, ThrottledError, UncertainError
+from skyfence.alert import AlertMessage
+from skyfence.channels import Environment
+from skyfence.errors import UnavailableError, UsageError
+from skyfence.sms.people import People
+from skyfence.sms.texts import Texts
+from skyfence.sms_files import load_languages
+
+HOUR_MS = 3_600_000
+START_MS = T0_MS + 60_000
+JUST_ONE = people(f"number,language,places\n{ONE},ro,AA-1\n")
+AWAY = UnavailableError("connection refused")
+
+
+def sample(name: str, **labels: str) -> float:
+    """Return a metric's value."""
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def severe(track: str = "T1", **changes: Any) -> AlertMessage:
+    """Return a first alert for the region."""
+    first = story(track, place="AA-1", decided_ms=START_MS)[0]
+    return changed(first, **{"severity": "Severe"} | changes)
+
+
+def crowd(count: int) -> People:
+    """Return so many people of one region."""
+    lines = [f"+407120000{n:02},ro,AA-1" for n in range(count)]
+    return people("\n".join(["number,language,places", *lines]))
+
+
+def minor(track: str = "T1") -> AlertMessage:
+    """Return one that two of would be worse than none."""
+    return severe(track, severity="Moderate")
+
+
+async def put(one: Desk, messages: Sequence[AlertMessage]) -> None:
+    """Hand messages to the sink."""
+    for message in messages:
+        await one.sink.deliver(message)
+
+
+async def test_what_is_put_is_sent_and_its_receipt_noted(tmp_path: Path) -> None:
+    """Pending, submitted under the gateway's name, delivered; the network is told until when."""
+    async with desk(tmp_path / "o.db", recipients=JUST_ONE) as one:
+        one.start()
+        await one.sink.deliver(severe())
+        await one.until_state(State.SUBMITTED, 1)
+        [sms] = one.gateway.taken
+        assert sms.number == ONE
+        assert sms.text.startswith("EXERCIȚIU: Southshire: ")
+        assert sms.valid_s == 6 * 3600
+        [entry] = await one.entries()
+        assert entry.reference is not None
+        await receipts(one).take(Receipt(entry.reference, State.DELIVERED))
+        await one.until_state(State.DELIVERED, 1)
+
+
+async def test_a_gateway_that_is_away_is_tried_again_with_growing_pauses(tmp_path: Path) -> None:
+    """Nothing is lost and nothing doubled, and the pauses grow to at most a minute."""
+    async with desk(tmp_path / "o.db", *[AWAY] * 9, recipients=JUST_ONE) as one:
+        one.start()
+        await one.sink.deliver(severe())
+        pauses_ms: list[int] = []
+        for tries in range(1, 10):
+            await until(lambda tries=tries: len(one.gateway.tried) == tries)
+            await one.until_state(State.PENDING, 1)
+            due_ms = await one.outbox.next_due_ms()
+            assert due_ms is not None
+            pauses_ms.append(due_ms - one.clock.now_ms())
+            await one.pass_time(milliseconds=pauses_ms[-1])
+        await one.until_state(State.SUBMITTED, 1)
+        assert len(one.gateway.taken) == 1
+    for number, pause_ms in enumerate(pauses_ms):
+        longest_ms = min(60_000, 1000 * 2**number)
+        assert longest_ms / 2 <= pause_ms <= longest_ms
+
+
+async def test_one_failure_holds_the_gateway_for_all(tmp_path: Path) -> None:
+    """While it is held no other message is tried, and all go when it is back."""
+    async with desk(tmp_path / "o.db", ThrottledError("slow down", 7.5)) as one:
+        one.start()
+        await one.sink.deliver(severe())
+        await until(lambda: len(one.gateway.tried) >= 1)
+        await one.until_state(State.SUBMITTING, 0)
+        tried = len(one.gateway.tried)
+        await put(one, [severe("T2"), severe("T3")])
+        await one.pass_time(seconds=7)
+        await one.until_state(State.EXPIRED, 0)
+        assert len(one.gateway.tried) == tried
+        await one.pass_time(seconds=1)
+        await one.until_state(State.SUBMITTED, 6)
+
+
+@pytest.mark.parametrize(("asked_s", "held_ms"), [(0.0, 100), (2.5, 2_500), (86_400.0, 300_000)])
+async def test_what_a_gateway_asks_for_has_limits(
+    tmp_path: Path, asked_s: float, held_ms: int
+) -> None:
+    """No pause would keep both busy, a day of it would be an alert nobody got."""
+    async with desk(
+        tmp_path / "o.db", ThrottledError("later", asked_s), recipients=JUST_ONE
+    ) as one:
+        one.start()
+        await one.sink.deliver(severe())
+        await until(lambda: len(one.gateway.tried) == 1)
+        await one.until_state(State.PENDING, 1)
+        assert await one.outbox.next_due_ms() == START_MS + held_ms
+
+
+async def test_what_is_refused_is_not_tried_again(tmp_path: Path) -> None:
+    """It fails with the gateway's reason and costs nobody else anything."""
+    async with desk(tmp_path / "o.db", RefusedError("unknown subscriber")) as one:
+        one.start()
+        await one.sink.deliver(severe())
+        await one.until_state(State.SUBMITTED, 1)
+        await one.until_state(State.FAILED, 1)
+        reasons = [entry.reason for entry in await one.entries()]
+        assert sorted(map(str, reasons)) == ["None", "unknown subscriber"]
+
+
+async def test_the_gravest_goes_first_and_no_more_than_the_window(tmp_path: Path) -> None:
+    """By severity, whatever was put first; so many at once and no more."""
+    many = crowd(30)
+    async with desk(tmp_path / "o.db", recipients=many, window=4) as one:
+        await put(one, [minor("T1"), severe("T2")])
+        one.start()
+        await one.until_state(State.SUBMITTED, 60)
+        keys = [sms.key for sms in one.gateway.taken]
+        severities = {
+            entry.key: json.loads(entry.body)["severity"] for entry in await one.entries()
+        }
+    assert [severities[key] for key in keys] == ["Severe"] * 30 + ["Moderate"] * 30
+    assert one.gateway.most_at_once == 4
+
+
+async def test_a_full_window_keeps_nobody_busy(tmp_path: Path) -> None:
+    """While no answer comes, the sender rests, though more is due."""
+    async with desk(tmp_path / "o.db", forever, window=1) as one:
+        await one.sink.deliver(severe())
+        one.start()
+        await until(lambda: len(one.gateway.tried) == 1)
+        for _ in range(3):
+            await one.pass_time(milliseconds=10)
+        assert len(one.gateway.tried) == 1
+
+
+async def test_the_rate_is_kept(tmp_path: Path) -> None:
+    """A tenth of a second's worth at once, then so many a second."""
+    many = crowd(50)
+    async with desk(tmp_path / "o.db", recipients=many, rate_per_s=20, window=50) as one:
+        await one.sink.deliver(severe())
+        one.start()
+        await one.until_told(2)
+        for number in range(1, 11):
+            await one.pass_time(milliseconds=50)
+            await one.until_told(2 + number)
+
+
+@pytest.mark.parametrize("grave", [True, False])
+async def test_what_was_being_submitted_at_a_kill(tmp_path: Path, grave: bool) -> None:
+    """Severe: sent again. Else: marked uncertain. At most the window, counted and logged."""
+    path, window = tmp_path / "o.db", 3
+    many = crowd(8)
+    message = severe() if grave else minor()
+    async with desk(path, *[forever] * 8, recipients=many, window=window) as killed:
+        killed.start()
+        await killed.sink.deliver(message)
+        await until(lambda: len(killed.gateway.tried) == window)
+    outcome = "again" if grave else "uncertain"
+    before = sample("skyfence_sms_in_doubt_total", gateway="duty", outcome=outcome)
+    with structlog.testing.capture_logs() as logs:
+        async with desk(path, recipients=many, window=window) as one:
+            assert (await one.outbox.counts())[State.SUBMITTING] == window
+            assert await one.sink.deliver(message) is None  # handed over again: no news
+            one.start()
+            await one.until_state(State.SUBMITTED, 8 if grave else 8 - window)
+            await one.until_state(State.UNCERTAIN, 0 if grave else window)
+            doubled = {sms.key for sms in one.gateway.taken} & {s.key for s in killed.gateway.tried}
+    assert len(doubled) == (window if grave else 0)
+    assert sample("skyfence_sms_in_doubt_total", gateway="duty", outcome=outcome) == before + window
+    assert sum(line["event"] == "sms.in_doubt" for line in logs) == window
+
+
+async def test_a_doubt_is_not_doubled_for_ever(tmp_path: Path) -> None:
+    """A gateway that takes a message and never says so rings a phone three times, not more."""
+    lost = [UncertainError("connection broke")] * 9
+    async with desk(tmp_path / "o.db", *lost, recipients=JUST_ONE) as one:
+        one.start()
+        await one.sink.deliver(severe())
+        for tries in (1, 2, 3):
+            await until(lambda tries=tries: len(one.gateway.tried) == tries)
+            await one.until_state(State.SUBMITTING, 0)
+            await one.pass_time(minutes=1)
+        await one.until_state(State.UNCERTAIN, 1)
+        [entry] = await one.entries()
+        assert (entry.attempts, entry.doubts) == (3, 3)
+
+
+async def test_a_defect_of_an_adapter_stops_no_other_message(tmp_path: Path) -> None:
+    """What it raises is a doubt, and the next message goes out."""
+    async with desk(tmp_path / "o.db", KeyError("oops"), window=1) as one:
+        one.start()
+        await put(one, [minor()])
+        await one.until_state(State.UNCERTAIN, 1)
+        await one.pass_time(minutes=1)
+        await one.until_state(State.SUBMITTED, 1)
+
+
+async def test_a_retry_does_not_come_after_what_is_newer(tmp_path: Path) -> None:
+    """A step that fails while the next one is put is merged, so that none overtakes."""
+    first, _, second, _ = story(place="AA-1", decided_ms=START_MS)
+    held = asyncio.Event()
+
+    async def fail_late(_: object) -> None:
+        await held.wait()
+        raise AWAY
+
+    async with desk(tmp_path / "o.db", fail_late, recipients=JUST_ONE) as one:
+        one.start()
+        await one.sink.deliver(first)
+        await until(lambda: len(one.gateway.tried) == 1)
+        await one.sink.deliver(second)
+        await one.until_state(State.SUBMITTED, 1)
+        held.set()
+        await one.until_state(State.PENDING, 1)
+        await one.pass_time(minutes=1)
+        await one.until_state(State.MERGED, 1)
+        assert states(await one.entries())[ONE] == [State.MERGED, State.SUBMITTED]
+
+
+async def test_who_opts_out_while_a_message_waits_does_not_get_it(tmp_path: Path) -> None:
+    """The list is looked at just before submission."""
+    async with desk(tmp_path / "o.db") as one:
+        await one.sink.deliver(severe())
+        one.opted_out.add(ONE)
+        one.start()
+        await one.until_state(State.SUBMITTED, 1)
+        await one.until_state(State.FAILED, 1)
+        assert {sms.number for sms in one.gateway.tried} == {TWO}
+
+
+# What must never reach a phone, and ways to get it there all the same.
+
+
+def item(**changes: Any) -> Item:
+    """Return an item as the sink would put it of an actual alert."""
+    message = story(place="AA-1", environment=Environment.ACTUAL)[0]
+    body = {
+        "kind": "violation",
+        "status": "Actual",
+        "severity": "Severe",
+        "language": "en",
+        "place": "AA-1",
+        "place_kind": "region",
+        "step": 1,
+        "last": False,
+        "time": "2024-09-07T03:59:00Z",
+        "as_of": "2024-09-07T03:59:00Z",
+    }
+    given = {
+        "key": "k",
+        "recipient": ONE,
+        "chain": str(message.alert.incident_id),
+        "expires_ms": START_MS + HOUR_MS,
+    }
+    known = Item.__dataclass_fields__.keys()
+    fields = given | {name: value for name, value in changes.items() if name in known}
+    said = body | {name: value for name, value in changes.items() if name not in known}
+    return Item(**{"body": json.dumps(said)} | fields)
+
+
+@pytest.mark.parametrize(
+    ("environment", "status"),
+    [
+        (Environment.ACTUAL, "Exercise"),
+        (Environment.ACTUAL, "Test"),
+        (Environment.EXERCISE, "Actual"),
+        (Environment.EXERCISE, "Test"),
+    ],
+)
+async def test_an_outbox_of_the_other_world_is_not_sent(
+    tmp_path: Path, environment: Environment, status: str
+) -> None:
+    """An outbox that a gateway of the other world filled: its messages fail, each with a reason."""
+    before = sample("skyfence_sms_foreign_total")
+    async with desk(tmp_path / "o.db", environment=environment) as one:
+        await one.outbox.put([item(status=status)], START_MS)
+        one.start()
+        await one.until_state(State.FAILED, 1)
+        assert one.gateway.tried == []
+        [entry] = await one.entries()
+        assert entry.reason == f"status {status} is not for a gateway of {environment} alerts"
+    assert sample("skyfence_sms_foreign_total") == before + 1
+
+
+@pytest.mark.parametrize(
+    "instead", ["", "ZKOUŠKA: ", "EXERCISE: ", "exercițiu: ", " EXERCIȚIU: ", "EXERCIȚIUL: "]
+)
+async def test_texts_that_lost_their_exercise_word_are_not_sent(
+    tmp_path: Path, instead: str
+) -> None:
+    """The text itself is looked at: it begins with its own language's word, or it is not sent."""
+
+    class Forgetful(Texts):
+        """Texts with something else in front."""
+
+        def render(self, notice: Any, now_ms: int) -> str:
+            """Put it there."""
+            return instead + super().render(notice, now_ms).partition(": ")[2]
+
+    texts = Forgetful(load_languages(), NAMES)
+    async with desk(tmp_path / "o.db", texts=texts) as one:
+        await one.sink.deliver(severe())
+        one.start()
+        await one.until_state(State.FAILED, 2)
+        assert one.gateway.tried == []
+
+
+async def test_an_actual_text_that_cries_exercise_is_not_sent(tmp_path: Path) -> None:
+    """People would not take it seriously: whichever language's word it is."""
+    names = NAMES | {"AA-1": "MĀCĪBAS, all of it"}
+    async with desk(
+        tmp_path / "o.db", environment=Environment.ACTUAL, texts=Texts(load_languages(), names)
+    ) as one:
+        await one.outbox.put([item()], START_MS)
+        one.start()
+        await one.until_state(State.FAILED, 1)
+        assert one.gateway.tried == []
+
+
+@pytest.mark.parametrize("environment", Environment)
+def test_a_sender_of_one_world_cannot_be_made_for_the_other(environment: Environment) -> None:
+    """Not by forgetting the check at the start either: it does not come into being."""
+    file = gateway_file(exercises=environment is Environment.ACTUAL)
+    from consumers.sms_sender import Sender  # noqa: PLC0415 - its constructor is what is tried
+
+    with pytest.raises(UsageError, match="they must agree"):
+        Sender(
+            None,  # type: ignore[arg-type]
+            None,  # type: ignore[arg-type]
+            texts=TEXTS,
+            file=file,
+            environment=environment,
+            opt_outs=None,  # type: ignore[arg-type]
+            clock=HandClock(),
+            rng=None,  # type: ignore[arg-type]
+        )
+
+
+async def test_nothing_past_its_expiry_is_sent(tmp_path: Path) -> None:
+    """Put in time and waiting since: it expires, to the millisecond, and is never tried."""
+    for early_ms, told in ((1, True), (0, False)):
+        clock = HandClock(START_MS + HOUR_MS - early_ms)
+        async with desk(
+            tmp_path / f"{early_ms}.db", environment=Environment.ACTUAL, clock=clock
+        ) as one:
+            await one.outbox.put([item()], START_MS)
+            one.start()
+            await one.until_state(State.SUBMITTED if told else State.EXPIRED, 1)
+            assert len(one.gateway.tried) == told
+
+
+async def test_what_expires_while_the_gateway_is_away_is_not_sent(tmp_path: Path) -> None:
+    """The gateway comes back too late: the message has expired, although it was tried before."""
+    async with desk(tmp_path / "o.db", AWAY, environment=Environment.ACTUAL) as one:
+        await one.outbox.put([item()], START_MS)
+        one.start()
+        await until(lambda: len(one.gateway.tried) == 1)
+        await one.until_state(State.PENDING, 1)
+        await one.pass_time(hours=1)
+        await one.until_state(State.EXPIRED, 1)
+        assert one.gateway.taken == []
+
+
+async def test_what_has_expired_and_is_not_marked_yet_keeps_nobody_busy(tmp_path: Path) -> None:
+    """The sender rests until it next marks what has expired, rather than look again at once."""
+    async with desk(tmp_path / "o.db", AWAY, environment=Environment.ACTUAL) as one:
+        await one.outbox.put([item(expires_ms=START_MS + 600)], START_MS)
+        one.start()
+        await one.until_state(State.SUBMITTING, 0)
+        await one.pass_time(milliseconds=700)
+        await one.pass_time(milliseconds=300)
+        await one.until_state(State.EXPIRED, 1)
+
+
+async def test_what_expires_between_taking_and_sending_is_not_sent(tmp_path: Path) -> None:
+    """The last look is just before the gateway: the clock may have gone on since it was taken."""
+    clock = HandClock()
+
+    async with desk(tmp_path / "o.db", environment=Environment.ACTUAL, clock=clock) as one:
+        await one.outbox.put([item()], START_MS)
+        take = one.outbox.take
+
+        async def slowly(*given: Any, **more: Any) -> Any:
+            taken = await take(*given, **more)
+            if taken:
+                clock.advance(timedelta(hours=1))
+            return taken
+
+        one.outbox.take = slowly  # type: ignore[method-assign]
+        one.start()
+        await one.until_state(State.EXPIRED, 1)
+        assert one.gateway.tried == []
+
+
+async def test_what_was_in_doubt_is_not_sent_past_its_expiry(tmp_path: Path) -> None:
+    """A process that comes back after hours sends no old alert again, however severe."""
+    path = tmp_path / "o.db"
+    async with desk(path, forever, environment=Environment.ACTUAL) as killed:
+        await killed.outbox.put([item()], START_MS)
+        killed.start()
+        await until(lambda: len(killed.gateway.tried) == 1)
+    clock = HandClock(START_MS + 2 * HOUR_MS)
+    async with desk(path, environment=Environment.ACTUAL, clock=clock) as one:
+        one.start()
+        await one.until_state(State.UNCERTAIN, 1)
+        assert one.gateway.tried == []
+
+
+async def test_an_item_without_an_expiry_is_not_sent(tmp_path: Path) -> None:
+    """Nor one that cannot be read: what is not known to hold does not ring a phone."""
+    async with desk(tmp_path / "o.db", environment=Environment.ACTUAL) as one:
+        await one.outbox.put(
+            [item(expires_ms=None), item(key="l", body="{}"), item(key="m", body="")], START_MS
+        )
+        one.start()
+        await one.until_state(State.FAILED, 3)
+        assert one.gateway.tried == []
+
+
+async def test_no_log_and_no_metric_shows_a_number(tmp_path: Path) -> None:
+    """Through success, refusal, failure and doubt: only masked, and never a text."""
+    script = [RefusedError("no"), AWAY, UncertainError("broke")]
+    with structlog.testing.capture_logs() as logs:
+        async with desk(tmp_path / "o.db", *script, window=1) as one:
+            one.start()
+            await put(one, [severe("T1"), severe("T2")])
+            for _ in range(6):
+                await one.pass_time(minutes=1)
+            await one.until_state(State.SUBMITTED, 3)
+            texts = [text for _, text in one.gateway.told()]
+    said = json.dumps(logs, default=str, ensure_ascii=False)
+    shown = [str(found) for metric in REGISTRY.collect() for found in metric.samples]
+    for number in (ONE, TWO):
+        assert number[1:] not in said
+        assert not any(number[1:] in line for line in shown)
+    assert "+40*******01" in said
+    assert not any(text in said for text in texts)

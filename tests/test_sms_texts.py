@@ -1,0 +1,171 @@
+"""The texts: every kind in every language, within one SMS, and exact errors where one is wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+from builders import T0_MS
+from receiving import story
+from sms_desk import NAMES, TEXTS, changed
+
+from skyfence.alert import PlaceKind
+from skyfence.channels import Environment
+from skyfence.errors import InputError, UnavailableError
+from skyfence.files import load_zones
+from skyfence.sms.notice import Notice, notice_of
+from skyfence.sms.texts import KINDS, Texts, count, parse_language, samples, too_long
+from skyfence.sms_files import load_languages
+
+FOLDER = Path(__file__).parents[1] / "skyfence" / "sms" / "texts"
+ENGLISH = (FOLDER / "en.toml").read_text()
+# Letters of each language; a text without one would be another language's, or written without them.
+LETTERS = {"ro": "ăâîșțĂÂÎȘȚ", "lv": "āčēģīķļņšūžĀČĒĢĪĶĻŅŠŪŽ"}
+# What looks like a Romanian letter and is a Turkish one.
+CEDILLAS = "şţŞŢ"
+
+
+def notice(kind: str = "violation", **changes: object) -> Notice:
+    """Return a notice of a region."""
+    alert = story(place="AA-1")[0].alert
+    made = notice_of(alert, T0_MS, None).model_dump()
+    return Notice.model_validate(made | {"kind": kind, "language": "en"} | changes)
+
+
+@pytest.mark.parametrize("environment", Environment)
+def test_every_text_is_one_sms_with_the_longest_name(environment: Environment) -> None:
+    """No text of ours needs a second SMS for any place of the default zones, exercises included."""
+    zones = load_zones()
+    kinds: dict[str, PlaceKind] = {
+        zone.id: "region" if zone.is_region else "nation" for zone in zones.zones
+    }
+    texts = Texts(load_languages(), zones.names)
+    assert list(too_long(texts, kinds | {"NATO": "alliance"}, environment)) == []
+
+
+def test_a_text_that_is_too_long_is_named_with_language_kind_and_place() -> None:
+    """The warning says what does not fit, for whom, and how long it gets."""
+    longer = ENGLISH.replace("air threat in ~", "there is a threat in the air, in about ")
+    languages = {"en": parse_language(longer, "en.toml")}
+    texts = Texts(languages, {"X-1": "Ānĝulō of the Long Name", "X-2": "Āb", "X-3": "Ān"})
+    kinds: dict[str, PlaceKind] = dict.fromkeys(["X-1", "X-2", "X-3"], "region")
+    [line] = too_long(texts, kinds, Environment.ACTUAL)
+    assert line.startswith("language en: text threat for X-1 has 8")
+    assert ", 2 SMS: Ānĝulō of the Long Name: there is" in line
+    assert [one.split(" has ")[0] for one in too_long(texts, kinds, Environment.EXERCISE)] == [
+        "language en: text threat for X-1 (and for 2 more)"
+    ]
+
+
+def test_a_text_is_counted_as_a_gateway_cuts_it() -> None:
+    """160 plain letters are one SMS, 71 with a diacritic are two; some signs count twice."""
+    assert [count("a" * n).parts for n in (160, 161)] == [1, 2]
+    assert [count("ā" * n).parts for n in (70, 71)] == [1, 2]
+    assert [count("{" * n).parts for n in (80, 81)] == [1, 2]
+    assert count("ā🛰").characters == 3
+
+
+@pytest.mark.parametrize("language", LETTERS)
+def test_languages_are_written_with_their_letters(language: str) -> None:
+    """Romanian has its commas below, not cedillas; Latvian its lengths; and both use them."""
+    texts = [one.text for _, one in samples(TEXTS, language, "AA-1", "region", Environment.ACTUAL)]
+    for text in texts:
+        assert not set(text) & set(CEDILLAS)
+        strange = re.findall(r"[^\x20-\x7e]", text)
+        assert set(strange) <= set(LETTERS[language])
+    assert sum(bool(set(text) & set(LETTERS[language])) for text in texts) > len(texts) // 2
+
+
+def test_each_kind_says_something_of_its_own() -> None:
+    """No two kinds of a language have one text, for a region or above."""
+    for language in TEXTS.languages:
+        for place, kind in (("AA-1", "region"), ("AA", "nation"), ("NATO", "alliance")):
+            found = [
+                counted.text
+                for _, counted in samples(TEXTS, language, place, kind, Environment.ACTUAL)  # type: ignore[arg-type]
+            ]
+            assert len(set(found)) == len(found)
+
+
+def test_a_text_names_the_place_and_the_minutes_left() -> None:
+    """A region by its name, a nation in the reader's language, the alliance by who is concerned."""
+    late_ms = T0_MS + 61_000
+    assert TEXTS.render(notice("threat", minutes=4, status="Actual"), late_ms) == (
+        "Southshire: air threat in ~3 min. Get ready."
+    )
+    soon = notice("threat", minutes=1, status="Actual")
+    assert TEXTS.render(soon, late_ms) == "Southshire: air threat within a minute!"
+    nation = notice(place="RO", place_kind="nation", language="lv", status="Actual")
+    assert TEXTS.render(nation, 0) == "Rumānija: apstiprināts gaisa telpas pārkāpums."
+    alliance = {
+        "place": "NATO",
+        "place_kind": "alliance",
+        "nations": ("LV", "LT"),
+        "language": "ro",
+    }
+    assert TEXTS.render(notice(status="Actual", **alliance), 0).startswith("Letonia +1: ")
+
+
+def test_an_exercise_says_so_before_all_else() -> None:
+    """The language's exercise word is the first of the text."""
+    for language, word in (("en", "EXERCISE"), ("ro", "EXERCIȚIU"), ("lv", "MĀCĪBAS")):
+        text = TEXTS.render(notice(language=language), 0)
+        assert text.startswith(f"{word}: Southshire: ")
+
+
+def test_a_language_that_is_gone_is_read_in_english() -> None:
+    """What was put for a language without texts is sent rather than lost."""
+    assert TEXTS.render(notice(language="xx", status="Actual"), 0).startswith("Southshire: danger")
+
+
+def test_a_language_is_added_by_a_file(tmp_path: Path) -> None:
+    """A folder's file is a language more, or another wording of one that there is."""
+    polish = ENGLISH.replace("English", "polski").replace('"EXERCISE"', '"ĆWICZENIA"')
+    (tmp_path / "pl.toml").write_text(polish)
+    (tmp_path / "en.toml").write_text(ENGLISH.replace("danger in the air!", "air raid!"))
+    texts = Texts(load_languages(str(tmp_path)), NAMES)
+    assert texts.languages == ["en", "lv", "pl", "ro"]
+    assert "ĆWICZENIA" in texts.exercise_words
+    assert "air raid!" in texts.render(notice(), 0)
+
+
+def test_a_folder_without_texts_is_an_error(tmp_path: Path) -> None:
+    """A path that was mistyped is not silently the default."""
+    with pytest.raises(UnavailableError, match=r"there are no texts \(\*\.toml\)"):
+        load_languages(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("feed_back =", "#"), r"no text for feed_back"),
+        (("feed_back =", "fed_back ="), r"texts\.fed_back\.\[key\]: input should be 'threat'"),
+        (("~{minutes} min. Get", "soon. Get"), r"text for threat: \{place\} and \{minutes\} must"),
+        (("{place}: the sensor", "{plaze}: the sensor"), r"text for feed_back: \{place\} must"),
+        (("{place}: the sensor", "{place: the sensor"), r"text for feed_back: unmatched '{'"),
+        (("{place}: the sensor", "{place!r}: the sensor"), r"text for feed_back: \{place\} must"),
+        (("{place}: danger in", "{place}: {minutes} danger in"), r"text for violation: "),
+        (('"EXERCISE"', '"EX ERCISE"'), r"exercise: string should match pattern"),
+        (('"EXERCISE"', '"EXERCISE'), r"not TOML"),
+        (("[places]", "[palaces]"), r"palaces: unknown field"),
+    ],
+)
+def test_a_wrong_file_is_one_exact_error(change: tuple[str, str], reason: str) -> None:
+    """What is missing, unknown or malformed in a language's file is named."""
+    assert change[0] in ENGLISH
+    with pytest.raises(InputError, match=f"^xx.toml: {reason}"):
+        parse_language(ENGLISH.replace(*change, 1), "xx.toml")
+
+
+def test_every_kind_has_a_place_in_the_files() -> None:
+    """The files hold the kinds that there are, and the shared sample shows all of them."""
+    for path in FOLDER.glob("*.toml"):
+        assert set(parse_language(path.read_text(), str(path)).texts) == set(KINDS)
+
+
+def test_the_minutes_of_an_alert_reach_the_text() -> None:
+    """From the alert's own field, through the notice, as counted when it is sent."""
+    message = changed(
+        story(place="AA-1")[0], urgency="Expected", minutes_left=7, incident_state="threat"
+    )
+    made = notice_of(message.alert, T0_MS, None).model_copy(update={"language": "lv"})
+    assert "pēc ~7 min" in TEXTS.render(made, T0_MS)
