@@ -6,6 +6,7 @@
 --   acknowledge  who has taken note of an incident
 --   note         something beside the alerts: stamp, keep, and publish it
 --   beat         a sign of life
+--   swap         a field of a hash, unless another was faster
 
 -- Changes whenever Redis starts: what was written last may be lost then, and nobody could tell.
 local function epoch()
@@ -90,6 +91,21 @@ local function beat(_, args)
   return redis.call('PUBLISH', args[1], '{"epoch":"' .. epoch() .. '","heartbeat":"' .. args[2] .. '"}')
 end
 
+-- KEYS: a hash. ARGV: field, what it holds as we know it ("": nothing), what it is to hold ("":
+-- nothing). Returns 0, changing nothing, if it holds something else by now.
+local function swap(keys, args)
+  local field, known, new = unpack(args)
+  if (redis.call('HGET', keys[1], field) or '') ~= known then
+    return 0
+  end
+  if new == '' then
+    redis.call('HDEL', keys[1], field)
+  else
+    redis.call('HSET', keys[1], field, new)
+  end
+  return 1
+end
+
 -- ARGV: the words of a command. Asks whether the caller may run it, without doing it.
 local function may(_, args)
   return redis.acl_check_cmd(unpack(args)) and 1 or 0
@@ -99,5 +115,6 @@ redis.register_function('skyfence_deliver', deliver)
 redis.register_function('skyfence_acknowledge', acknowledge)
 redis.register_function('skyfence_note', note)
 redis.register_function('skyfence_beat', beat)
+redis.register_function('skyfence_swap', swap)
 redis.register_function('skyfence_may', may)
 redis.register_function('skyfence_version', function() return '@VERSION@' end)

@@ -130,6 +130,10 @@ class Library:
         given = [heartbeat_channel(environment), format_time(from_ms(now_ms))]
         return int(await self._call("beat", [], given))
 
+    async def swap(self, key: str, field: str, known: bytes | None, new: bytes | None) -> bool:
+        """Change a field of a hash; return False, changing nothing, if another was faster."""
+        return bool(await self._call("swap", [key], [field, known or b"", new or b""]))
+
     async def may(self, *command: str) -> bool:
         """Tell whether this user may run a command, given word by word."""
         return bool(await self._call("may", [], command))

@@ -54,7 +54,7 @@ certificate valkey DNS:valkey,DNS:localhost,IP:127.0.0.1
 cat kafka.key kafka.pem > "$scratch/keystore" && mv -f "$scratch/keystore" kafka-keystore.pem
 cp "$here/valkey/users.acl" "$scratch/users.acl"
 for world in actual exercise; do
-  for role in producer worker relay monitor; do
+  for role in producer worker relay monitor desk sink; do
     certificate "$world-$role" "DNS:$world-$role"
   done
 done

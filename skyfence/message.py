@@ -58,6 +58,7 @@ class Decision(Contract):
     region: str
     decision: Literal["held", "released", "withdrawn"]
     by: OperatorName | None = None
+    reason: str | None = None
     time: UtcTime
     deadline: UtcTime | None = None
     headline: str

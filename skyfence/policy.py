@@ -93,6 +93,24 @@ class Appear(Contract):
     )
 
 
+class PublicRules(Contract):
+    """Whether a region's public is told at once, or an operator decides first, and until when.
+
+    With ``release-shelter`` what nobody has decided on goes out if it says to take shelter, and is
+    withdrawn otherwise.
+    """
+
+    mode: Literal["automatic", "held"] = "held"
+    deadline_s: Annotated[float, Field(strict=True, gt=0, le=3_600, allow_inf_nan=False)] = 120.0
+    after_deadline: Literal["release", "withdraw", "release-shelter"] = "release-shelter"
+
+
+class Public(PublicRules):
+    """The rules of all regions, and of those that have their own."""
+
+    regions: dict[ZoneId, PublicRules] = Field(default_factory=dict)
+
+
 class PolicyFile(Contract):
     """A policy as its file writes it; a section that is left out has these values.
 
@@ -106,6 +124,7 @@ class PolicyFile(Contract):
     sources: dict[SourceName, SourceRules] = Field(default_factory=dict)
     civil: Civil = Civil()
     appear: Appear = Appear()
+    public: Public = Public()
     permit: Annotated[tuple[Permit, ...], BeforeValidator(_is_a_list)] = ()
 
 
@@ -166,6 +185,10 @@ class Policy:
     def near_border_m(self) -> float:
         """Return how near the outer border an appearance is only possible, metres."""
         return self.file.appear.near_border_m
+
+    def public_rules(self, region: str) -> PublicRules:
+        """Return whether a region's public is told at once, or somebody decides first."""
+        return self.file.public.regions.get(region, self.file.public)
 
     def _candidates(self, known: Known) -> Iterator[Permit]:
         callsign = plain_callsign(known.callsign)

@@ -29,7 +29,7 @@ allow() {
 kept='tracks.checkpoint track.events.checkpoint'
 all="tracks crossings track.events alerts rejected $kept"
 # Each process looks at the topics when it starts.
-allow 'producer worker relay monitor' 'Describe DescribeConfigs' topic $all
+allow 'producer worker relay monitor desk sink' 'Describe DescribeConfigs' topic $all
 allow 'producer' 'Write' topic tracks
 allow 'producer monitor' 'Describe' group skyfence-worker skyfence-relay
 allow 'worker' 'Create' topic $all
@@ -39,6 +39,16 @@ allow 'worker' 'Read' group skyfence-worker
 allow 'relay' 'Read' topic alerts
 allow 'relay' 'Write' topic rejected
 allow 'relay' 'Read' group skyfence-relay
+allow 'desk' 'Read' topic alerts
+allow 'desk' 'Write' topic track.events rejected
+allow 'desk' 'Read' group skyfence-desk
+# SMS gateways, webhooks and Apprise: one user, a group for each gateway.
+allow 'sink' 'Read' topic alerts
+allow 'sink' 'Write' topic rejected
+"$tool" --bootstrap-server "$bootstrap" --command-config "$admin" --add \
+  --allow-principal "User:$world-sink" --operation Read --resource-pattern-type prefixed \
+  --group "${prefix}skyfence-sms" --group "${prefix}skyfence-webhooks" \
+  --group "${prefix}skyfence-apprise" > /dev/null
 allow 'monitor' 'Read' topic track.events alerts rejected
 allow 'monitor' 'Write' topic alerts
 echo "the users of $world have their rights"

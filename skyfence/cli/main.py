@@ -11,9 +11,12 @@ import click
 
 from skyfence import __version__
 from skyfence.cli.apprise import apprise
+from skyfence.cli.command import ack, close, release, withdraw
 from skyfence.cli.demo import demo
+from skyfence.cli.desk import desk
 from skyfence.cli.health import health
 from skyfence.cli.monitor import monitor
+from skyfence.cli.operators import operators
 from skyfence.cli.policy import policy
 from skyfence.cli.redis import redis_
 from skyfence.cli.relay import relay
@@ -54,6 +57,12 @@ for command in (
     apprise,
     monitor,
     redis_,
+    desk,
+    operators,
+    ack,
+    close,
+    release,
+    withdraw,
     health,
     policy,
     zones,

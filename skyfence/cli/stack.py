@@ -15,7 +15,7 @@ from skyfence.settings import LOGIN, PREFIX, TLS, Settings, environment_of
 
 Tasks = Sequence["asyncio.Task[None]"]
 # What serves one environment, each a process of its own.
-EDGES: Final = ("worker", "relay", "monitor")
+EDGES: Final = ("worker", "relay", "monitor", "desk")
 
 
 @asynccontextmanager
@@ -72,7 +72,7 @@ async def edges(
     output: IO[bytes] | None,
     names: Sequence[str] = EDGES,
 ) -> AsyncIterator[Tasks]:
-    """Run a worker, a relay and a monitor for each environment, or those of them that are named.
+    """Run a worker, a relay, a monitor and a desk for each environment, or those that are named.
 
     Where metrics have a fixed port, each process has the next one, in this order.
     """

@@ -1,13 +1,17 @@
 """Real servers and processes for the integration tests: each test has its own, on free ports."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from proc import Processes, wait_for
+from redis.asyncio import Redis
+from redis_server import Server
 
 from skyfence.channels import Environment
 from skyfence.cli import embedded
+from skyfence.connection import connect
 from skyfence.kafka import ensure_topics
 from skyfence.settings import Settings
 
@@ -35,3 +39,17 @@ def settings(processes: Processes, zones_file: Path, tmp_path: Path) -> Settings
     )
     asyncio.run(ensure_topics(made))
     return made
+
+
+@pytest.fixture
+def server(processes: Processes, tmp_path: Path) -> Server:
+    """Return an own Valkey alone."""
+    return Server(processes, tmp_path)
+
+
+@pytest.fixture
+async def redis(server: Server) -> AsyncIterator[Redis]:
+    """Yield a connection to it with all rights."""
+    redis = await connect(server.settings)
+    yield redis
+    await redis.aclose()

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from proc import Processes, wait_for
 from redis.asyncio import Redis
+from redis_server import Server
 from talk import LONGEST_S, golden
 
 from consumers.redis_channels import RedisChannels
@@ -17,7 +16,6 @@ from consumers.redis_library import STREAM_LENGTH, Library
 from skyfence import client
 from skyfence.alert import Alert, AlertMessage, Timeline
 from skyfence.channels import Audience, Channel, Environment
-from skyfence.cli import embedded
 from skyfence.client import (
     AlertFeed,
     Alive,
@@ -28,7 +26,7 @@ from skyfence.client import (
     Received,
     Silent,
 )
-from skyfence.connection import connect
+from skyfence.following import Followed, read_on
 from skyfence.identity import derive
 from skyfence.message import Acknowledged, Acknowledgement
 from skyfence.settings import Settings
@@ -38,48 +36,6 @@ pytestmark = pytest.mark.integration
 
 CHANNEL = Channel(Environment.EXERCISE, Audience.OPERATORS, "AA")
 PATTERN = golden("romania-2024-09-08.jsonl")[0]
-
-
-class Server:
-    """A Valkey that can be killed and started again, with or without what it had stored."""
-
-    def __init__(self, processes: Processes, folder: Path) -> None:
-        self._processes = processes
-        self._folder = folder
-        password = embedded.new_password()
-        port = embedded.free_port()
-        self._server = embedded.valkey(port, folder, password, None)
-        self.settings = Settings(
-            environment=Environment.EXERCISE,
-            redis_url=f"redis://{embedded.HOST}:{port}/0",
-            redis_password=password,
-        )
-        self.start()
-
-    def start(self) -> None:
-        self._process = self._processes.start(*self._server.command.arguments)
-        wait_for(self._server)
-
-    def restart(self, *, losing: bool = False) -> None:
-        self._process.kill()
-        self._process.wait()
-        if losing:
-            for file in (self._folder / "valkey").rglob("appendonly*.*"):
-                if file.is_file():
-                    file.unlink()
-        self.start()
-
-
-@pytest.fixture
-def server(processes: Processes, tmp_path: Path) -> Server:
-    return Server(processes, tmp_path)
-
-
-@pytest.fixture
-async def redis(server: Server) -> AsyncIterator[Redis]:
-    redis = await connect(server.settings)
-    yield redis
-    await redis.aclose()
 
 
 def alert(number: int, step: int = 1, **changes: Any) -> AlertMessage:
@@ -218,6 +174,30 @@ async def test_history_from_before_is_not_told_after_a_restart(server: Server) -
         await heard.until(lambda _: len(heard.told) == 2)
     assert heard.told == names(alert(2), alert(3))
     await sink.close()
+
+
+async def test_what_came_between_two_losses_is_told(redis: Redis) -> None:
+    """Counted anew once, a channel's lower numbers are no history when Redis starts once more."""
+    followed = Followed(CHANNEL)
+
+    async def publish(epoch: str, *numbers: int) -> None:
+        for number in numbers:
+            message = alert(10 * ord(epoch) + number).to_json().decode()[1:]
+            stamped = f'{{"epoch":"{epoch}","sequence":{number},{message}'
+            await redis.xadd(CHANNEL.stream, {"message": stamped}, id=f"{number}-0")
+
+    async def read() -> list[tuple[str, int]]:
+        told = [one for one in await read_on(redis, [followed]) if isinstance(one, Received)]
+        return [(one.message.epoch, one.message.sequence) for one in told]
+
+    await publish("a", 1, 2, 3, 4)
+    assert await read() == []
+    await redis.delete(CHANNEL.stream)
+    await publish("b", 1)
+    assert await read() == [("b", 1)]
+    await publish("b", 2)
+    await publish("c", 3)
+    assert await read() == [("b", 2), ("c", 3)]
 
 
 async def test_what_the_stream_no_longer_holds_is_said(server: Server, redis: Redis) -> None:

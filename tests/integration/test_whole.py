@@ -151,7 +151,7 @@ async def test_a_worker_that_dies_comes_back(stack: Any, processes: Any) -> None
     await replayed(path, "before")
     children = [pid for pid in stack.left() if b"-m\0skyfence" in command_of(pid)]
     children.remove(stack.started[0].pid)
-    assert len(children) == 6
+    assert len(children) == 8
     for pid in children:
         os.kill(pid, signal.SIGKILL)
     operator = await replayed(path, "after")

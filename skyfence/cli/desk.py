@@ -1,0 +1,59 @@
+"""``skyfence desk``: carries out operators' commands, and decides what the public is told."""
+
+import asyncio
+import time
+from datetime import datetime
+from uuid import uuid4
+
+import click
+
+from consumers.desk import Desk
+from consumers.public_desk import PublicDesk
+from consumers.redis_library import install
+from consumers.relay import Relay
+from consumers.together import together
+from skyfence import logs, metrics
+from skyfence.cli.asynchronous import until_told_to_stop
+from skyfence.connection import connect
+from skyfence.files import load_policy, load_zones
+from skyfence.kafka import ensure_topics, pace_fetches, producer
+from skyfence.settings import Settings, load
+from skyfence.times import from_ms
+from skyfence.track_event import OperatorClosed
+
+
+@click.command()
+def desk() -> None:
+    """Serve operators: acknowledge, close, release (settings: SKYFENCE_… variables)."""
+    asyncio.run(_run(load()))
+
+
+async def _run(settings: Settings) -> None:
+    pace_fetches(settings)
+    policy = load_policy(settings.policy)
+    names = load_zones(settings.zones, settings.regions).names
+    await ensure_topics(settings)
+    redis, sender = await connect(settings), producer(settings)
+    topics = settings.topics
+
+    async def close(word: OperatorClosed) -> None:
+        await sender.send_and_wait(topics.track_events, word.to_json(), key=word.run.encode())
+
+    try:
+        await install(redis)
+        await sender.start()
+        logs.configure("desk", settings.environment)
+        metrics.serve(settings, "desk")
+        public = PublicDesk(redis, settings.environment, policy, names, _now)
+        commands = Desk(
+            redis, settings.environment, public, close, name=f"desk-{uuid4()}", now=_now
+        )
+        relay = Relay(settings, public, group=topics.sink_group("desk"))
+        await until_told_to_stop(together(commands.run(), relay.run()))
+    finally:
+        await sender.stop()
+        await redis.aclose()
+
+
+def _now() -> datetime:
+    return from_ms(round(time.time() * 1000))

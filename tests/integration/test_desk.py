@@ -1,0 +1,322 @@
+"""The desk against a real Valkey: who may command what, and what the public is told."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from builders import T0
+from redis.asyncio import Redis
+from redis_server import Server
+from talk import golden
+
+from consumers.desk import Desk
+from consumers.public_desk import PublicDesk
+from consumers.redis_channels import RedisChannels
+from skyfence.alert import Alert, AlertMessage, Timeline
+from skyfence.channels import Audience, Channel, Environment
+from skyfence.commands import Acknowledge, Close, Command, Outcome, Release, Withdraw
+from skyfence.errors import UnavailableError
+from skyfence.identity import derive
+from skyfence.message import Decision, NoteMessage, OperatorsMessage, PublicMessage, parse_message
+from skyfence.operator_store import OperatorStore
+from skyfence.operators import Operator
+from skyfence.policy import Policy, parse_policy
+from skyfence.track_event import OperatorClosed
+
+pytestmark = pytest.mark.integration
+
+EXERCISE = Environment.EXERCISE
+CHANNEL = Channel(EXERCISE, Audience.OPERATORS, "RO-TL")
+PUBLIC = Channel(EXERCISE, Audience.PUBLIC, "RO-TL")
+PATTERN = next(
+    one
+    for one in golden("romania-2024-09-08.jsonl")
+    if one.place == "RO-TL" and one.response_type == "Shelter"
+)
+HELD = parse_policy('version = "t"\n[public]\ndeadline_s = 60.0\n', "t")
+AUTOMATIC = parse_policy('version = "t"\n[public]\nmode = "automatic"\n', "t")
+
+CLOSE = Close(incident_id=derive("incident", 1), reason="found")
+
+
+def message(step: int = 1, incident: int = 1, **changes: Any) -> AlertMessage:
+    """Return a step of an incident's chain for Tulcea."""
+    own = {
+        "alert_id": derive("alert", incident, step),
+        "incident_id": derive("incident", incident),
+        "step": step,
+        "references": (),
+    }
+    return AlertMessage(alert=PATTERN.model_copy(update=own | changes), timeline=Timeline())
+
+
+def ended(step: int) -> AlertMessage:
+    return message(step, message_type="Cancel", incident_state="closed", response_type="AllClear")
+
+
+class Office:
+    """A desk with a clock of its own, and the operators anna (who may all) and bob (nothing)."""
+
+    def __init__(self, redis: Redis, policy: Policy = HELD) -> None:
+        self.redis = redis
+        self.now = T0
+        self.closed: list[OperatorClosed] = []
+        self.public = PublicDesk(redis, EXERCISE, policy, {"RO-TL": "Tulcea"}, self._now)
+        self.desk = Desk(redis, EXERCISE, self.public, self._close, name="desk-1", now=self._now)
+        self.sink: RedisChannels
+
+    def _now(self) -> datetime:
+        return self.now
+
+    async def _close(self, word: OperatorClosed) -> None:
+        self.closed.append(word)
+
+    async def tell(self, *messages: AlertMessage) -> None:
+        """Carry alerts as the relay and the desk's own relay do."""
+        for one in messages:
+            await self.sink.deliver(one)
+            await self.public.deliver(one)
+
+    async def command(self, command: Command | bytes, by: str = "anna") -> Outcome:
+        """Command something, and return the desk's answer."""
+        value = command if isinstance(command, bytes) else command.to_json()
+        await self.redis.xadd(f"exercise:commands:{by}", {"command": value})
+        assert await self.desk.serve_once() == 1
+        [(_, fields)] = await self.redis.xrevrange(f"exercise:outcomes:{by}", count=1)
+        return Outcome.model_validate_json(fields[b"outcome"])
+
+    async def on(self, channel: Channel) -> list[Any]:
+        """Return what a channel's stream holds."""
+        entries = await self.redis.xrange(channel.stream)
+        return [parse_message(channel.audience, fields[b"message"]) for _, fields in entries]
+
+    async def told(self) -> list[tuple[int, str]]:
+        """Return the steps that the public was told, and in which words they begin."""
+        found = [one for one in await self.on(PUBLIC) if isinstance(one, PublicMessage)]
+        return [(one.alert.step, one.alert.message_type) for one in found]
+
+    async def decisions(self) -> list[tuple[str, str | None]]:
+        """Return what was recorded: decision, and by whom."""
+        entries = await self.redis.xrange("exercise:decisions")
+        found = [Decision.model_validate_json(fields[b"decision"]) for _, fields in entries]
+        return [(one.decision, one.by) for one in found]
+
+    async def waiting(self) -> list[UUID]:
+        """Return the messages that operators of the region see waiting."""
+        notes = [one.note for one in await self.on(CHANNEL) if isinstance(one, NoteMessage)]
+        return [one.alert_id for one in notes if isinstance(one, Decision)]
+
+
+@pytest.fixture
+async def office(server: Server, redis: Redis) -> AsyncIterator[Office]:
+    made = Office(redis)
+    made.sink = await RedisChannels.open(server.settings)
+    store = OperatorStore(redis, EXERCISE)
+    anna = Operator(name="anna", channels=("RO-TL",), may=("close", "release"), created=T0)
+    await store.add(anna)
+    await store.add(Operator(name="bob", channels=("RO-TL",), created=T0))
+    await store.add(anna.model_copy(update={"name": "carl", "channels": ("RO-CT",)}))
+    yield made
+    await made.sink.close()
+
+
+# Commands
+
+
+async def test_all_others_see_who_acknowledged(office: Office) -> None:
+    """An acknowledgement is a note on the channel, and stands in what late comers read."""
+    await office.tell(message())
+    outcome = await office.command(Acknowledge(incident_id=derive("incident", 1)), by="bob")
+    assert (outcome.outcome, outcome.what) == ("done", "acknowledged on RO-TL")
+    note = (await office.on(CHANNEL))[-1]
+    assert isinstance(note, NoteMessage)
+    assert (note.note.kind, note.note.by) == ("acknowledged", "bob")
+    raw = await office.redis.hget(CHANNEL.active, str(derive("incident", 1)))
+    standing = parse_message(Audience.OPERATORS, raw)
+    assert isinstance(standing, OperatorsMessage)
+    assert standing.acknowledged is not None
+    assert standing.acknowledged.by == "bob"
+
+
+@pytest.mark.parametrize(
+    ("by", "command", "why"),
+    [
+        ("carl", Acknowledge(incident_id=derive("incident", 1)), "does not stand on your channels"),
+        (
+            "carl",
+            Acknowledge(incident_id=derive("incident", 1), place="RO-TL"),
+            "RO-TL is not among your channels",
+        ),
+        (
+            "bob",
+            Close(incident_id=derive("incident", 1), reason="found"),
+            "bob has no right to close",
+        ),
+        ("carl", Close(incident_id=derive("incident", 1), reason="found"), "does not stand on"),
+        (
+            "anna",
+            Close(incident_id=derive("incident", 1), reason="found"),
+            "is not lost: violation",
+        ),
+        ("bob", Release(alert_id=derive("alert", 1, 1)), "bob has no right to release"),
+        ("anna", Release(alert_id=derive("alert", 7, 7)), "no such message waits"),
+        ("anna", b"{}", "not a command"),
+        ("anna", b"\xff", "not a command"),
+    ],
+)
+async def test_what_is_refused(office: Office, by: str, command: Command | bytes, why: str) -> None:
+    """Whoever may not, or asks for what cannot be, is answered with the reason; nothing happens."""
+    await office.tell(message())
+    before = len(await office.on(CHANNEL))
+    outcome = await office.command(command, by=by)
+    assert outcome.outcome == "refused"
+    assert why in outcome.what
+    assert len(await office.on(CHANNEL)) == before
+    assert (office.closed, await office.told()) == ([], [])
+
+
+async def test_what_was_lost_is_closed_by_an_officer(office: Office) -> None:
+    """The incident agent gets the word, with the run of the incident and who gave it."""
+    await office.tell(message(1), message(2, incident_state="lost"))
+    outcome = await office.command(Close(incident_id=derive("incident", 1), reason="found"))
+    assert outcome.outcome == "done"
+    [word] = office.closed
+    assert (word.run, word.by, word.reason) == (PATTERN.run, "anna", "found")
+    assert word.incident_id == derive("incident", 1)
+
+
+async def test_a_command_is_taken_over_from_a_desk_that_died(office: Office) -> None:
+    """What one desk has read and never answered is answered by another, once."""
+    await office.tell(message())
+    command = Acknowledge(incident_id=derive("incident", 1))
+    await office.redis.xgroup_create("exercise:commands:bob", "desk", id="0", mkstream=True)
+    await office.redis.xadd("exercise:commands:bob", {"command": command.to_json()})
+    await office.redis.xreadgroup("desk", "dead", {"exercise:commands:bob": ">"})
+    await office.redis.xclaim(
+        "exercise:commands:bob",
+        "desk",
+        "dead",
+        min_idle_time=0,
+        message_ids=[
+            (await office.redis.xrange("exercise:commands:bob"))[0][0],
+        ],
+        idle=60_000,
+    )
+    assert await office.desk.serve_once() == 1
+    assert await office.desk.serve_once() == 0
+    assert await office.redis.xlen("exercise:outcomes:bob") == 1
+
+
+# The public
+
+
+async def test_automatic_is_told_at_once(office: Office) -> None:
+    """Where the policy says so every step goes out, once, and each is on record."""
+    office.public = PublicDesk(
+        office.redis, EXERCISE, AUTOMATIC, {"RO-TL": "Tulcea"}, lambda: office.now
+    )
+    await office.tell(message(1), message(2), message(2), message(1), ended(3))
+    assert await office.told() == [(1, "Alert"), (2, "Update"), (3, "Cancel")]
+    assert await office.decisions() == [("released", None)] * 3
+
+
+async def test_a_public_chain_begins_with_an_alert(office: Office) -> None:
+    """What was held and never told is no part of the public's chain, nor named in it."""
+    await office.tell(message(1), message(2))
+    await office.command(Release(alert_id=(await office.waiting())[-1]))
+    await office.tell(message(3), ended(4))
+    found = [one.alert for one in await office.on(PUBLIC)]
+    assert [one.message_type for one in found] == ["Alert", "Update", "Cancel"]
+    told = [one.alert_id for one in found]
+    assert [list(one.references) for one in found] == [[], told[:1], told[:2]]
+
+
+async def test_held_until_released(office: Office) -> None:
+    """Nothing goes out before an operator says so; what follows of it goes out at once."""
+    await office.tell(message(1))
+    assert await office.told() == []
+    [waiting] = await office.waiting()
+    assert (await office.command(Release(alert_id=waiting))).outcome == "done"
+    # Once more, as after a crash before the answer: the same effect, and the same answer.
+    assert (await office.command(Release(alert_id=waiting))).outcome == "done"
+    await office.tell(message(1), message(2), ended(3))
+    assert [step for step, _ in await office.told()] == [1, 2, 3]
+    assert (await office.decisions())[:2] == [("held", None), ("released", "anna")]
+
+
+async def test_withdrawn_is_not_told(office: Office) -> None:
+    """What was withdrawn stays so, also when it is handed over again; the next step is asked."""
+    await office.tell(message(1))
+    [first] = await office.waiting()
+    assert (await office.command(Withdraw(alert_id=first, reason="a balloon"))).outcome == "done"
+    await office.tell(message(1))
+    office.now += timedelta(hours=1)
+    await office.public.tick()
+    assert await office.told() == []
+    await office.tell(message(2))
+    assert len(await office.waiting()) == 3
+    assert await office.decisions() == [("held", None), ("withdrawn", "anna"), ("held", None)]
+
+
+async def test_an_end_of_which_nobody_heard_is_not_told(office: Office) -> None:
+    """The public gets no all-clear for what it was never told, and nothing is left to decide."""
+    await office.tell(message(1), ended(2))
+    assert await office.told() == []
+    assert await office.redis.hgetall("exercise:held") == {}
+    assert await office.decisions() == [("held", None), ("withdrawn", None)]
+
+
+@pytest.mark.parametrize(("response", "told"), [("Shelter", [(1, "Alert")]), ("Prepare", [])])
+async def test_at_the_deadline_people_are_told_to_take_shelter(
+    office: Office, response: str, told: list[tuple[int, str]]
+) -> None:
+    """Nobody's silence keeps people from shelter; what may only come is withdrawn."""
+    await office.tell(message(1, response_type=response))
+    office.now += timedelta(seconds=59)
+    await office.public.tick()
+    assert await office.told() == []
+    office.now += timedelta(seconds=1)
+    await office.public.tick()
+    await office.public.tick()
+    assert await office.told() == told
+
+
+async def test_a_newer_step_does_not_put_the_deadline_off(office: Office) -> None:
+    """It takes the place of the one that waits, and its time."""
+    await office.tell(message(1))
+    office.now += timedelta(seconds=50)
+    await office.tell(message(2))
+    office.now += timedelta(seconds=10)
+    await office.public.tick()
+    assert await office.told() == [(2, "Alert")]
+
+
+async def test_a_decision_is_carried_out_after_a_crash(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Released and not yet published when the desk died: the next one publishes it, once."""
+    await office.tell(message(1))
+    [waiting] = await office.waiting()
+
+    async def dies(*_: object) -> None:
+        raise UnavailableError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(office.public, "_publish", dies)
+        with pytest.raises(UnavailableError):
+            await office.public.release(str(waiting), "anna", frozenset({"RO-TL"}))
+    assert await office.told() == []
+    await office.public.tick()
+    await office.public.tick()
+    assert await office.told() == [(1, "Alert")]
+    assert await office.decisions() == [("held", None), ("released", "anna")]
+
+
+async def test_only_regions_have_a_public(office: Office) -> None:
+    """A nation's alert, or the alliance's, is no public message."""
+    nation = next(one for one in golden("romania-2024-09-08.jsonl") if one.place_kind == "nation")
+    assert isinstance(nation, Alert)
+    await office.tell(AlertMessage(alert=nation, timeline=Timeline()))
+    assert await office.redis.keys("exercise:*public*") == []

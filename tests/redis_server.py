@@ -1,0 +1,41 @@
+"""A Valkey of a test's own, without Kafka, that can be killed and started again."""
+
+from pathlib import Path
+
+from proc import Processes, wait_for
+
+from skyfence.channels import Environment
+from skyfence.cli import embedded
+from skyfence.settings import Settings
+
+
+class Server:
+    """A Valkey that can be started again, with or without what it had stored."""
+
+    def __init__(self, processes: Processes, folder: Path) -> None:
+        self._processes = processes
+        self._folder = folder
+        self._password = embedded.new_password()
+        self._port = embedded.free_port()
+        self.settings = Settings(
+            environment=Environment.EXERCISE,
+            redis_url=f"redis://{embedded.HOST}:{self._port}/0",
+            redis_password=self._password,
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        server = embedded.valkey(self._port, self._folder, self._password, None)
+        self._process = self._processes.start(*server.command.arguments)
+        wait_for(server)
+
+    def restart(self, *, losing: bool = False) -> None:
+        """Kill it and start it again."""
+        self._process.kill()
+        self._process.wait()
+        if losing:
+            for file in (self._folder / "valkey").rglob("appendonly*.*"):
+                if file.is_file():
+                    file.unlink()
+        self.start()
