@@ -52,6 +52,7 @@ class Relay:
         beat: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         topics = settings.topics
+        self._publishes = group is None
         group = group or topics.relay_group
         self._settings = settings
         self._sink = sink
@@ -123,18 +124,14 @@ class Relay:
             return
         message = AlertMessage(alert=alert, timeline=_timeline(record))
         receivers = await self._deliver(message)
+        if not self._publishes:
+            return  # what became of it, the sink says in its own words
         metrics.delivered(alert, message.timeline, receivers)
-        incident = str(alert.incident_id)
+        known = {"channel": alert.channel, "step": alert.step, "incident": str(alert.incident_id)}
         if receivers is None:
-            log.info("alert.repeated", channel=alert.channel, step=alert.step, incident=incident)
+            log.info("alert.repeated", **known)
         else:
-            log.info(
-                "alert.published",
-                channel=alert.channel,
-                step=alert.step,
-                incident=incident,
-                receivers=receivers,
-            )
+            log.info("alert.published", receivers=receivers, **known)
 
     async def _deliver(self, message: AlertMessage) -> int | None:
         for pause_s in _PAUSES_S:

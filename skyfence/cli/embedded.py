@@ -29,8 +29,8 @@ HOST: Final = "127.0.0.1"
 FETCH_PAUSE_MS: Final = 10
 _START_S: Final = 20.0
 _LOOK_AGAIN_S: Final = 0.05
-# A subscriber who does not read is cut off before it costs the others memory, and then reads on from
-# the stream: two megabytes are a thousand alerts. ops/valkey/valkey.conf says the same.
+# A subscriber who does not read is cut off before it costs the others memory, and then reads on
+# from the stream: two megabytes are a thousand alerts. ops/valkey/valkey.conf says the same.
 SLOW_SUBSCRIBERS: Final = "client-output-buffer-limit pubsub 8mb 2mb 30"
 _OPERATOR_USER: Final = re.compile(r"user (exercise:)?operator:")
 

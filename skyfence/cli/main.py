@@ -6,70 +6,70 @@ usage or settings, 3 for something that is away. Ctrl-C ends everything quietly 
 
 import logging
 import sys
+from importlib import import_module
+from typing import Final
 
 import click
 
 from skyfence import __version__
-from skyfence.cli.apprise import apprise
-from skyfence.cli.command import ack, close, release, withdraw
-from skyfence.cli.demo import demo
-from skyfence.cli.desk import desk
-from skyfence.cli.health import health
-from skyfence.cli.monitor import monitor
-from skyfence.cli.operators import operators
-from skyfence.cli.policy import policy
-from skyfence.cli.redis import redis_
-from skyfence.cli.relay import relay
-from skyfence.cli.replay import replay
-from skyfence.cli.scan import scan
-from skyfence.cli.schemas import schemas
-from skyfence.cli.score import score
-from skyfence.cli.sms import sms
-from skyfence.cli.status import status
-from skyfence.cli.up import up
-from skyfence.cli.watch import watch
-from skyfence.cli.webhooks import webhooks
-from skyfence.cli.worker import worker
-from skyfence.cli.zones import zones
 from skyfence.errors import SkyfenceError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+# In the order in which people meet them; each is imported when it is asked for, because what one
+# needs (Faust, GDAL, Apprise) is slow to load for all.
+_COMMANDS: Final = {
+    "demo": "demo",
+    "up": "up",
+    "replay": "replay",
+    "watch": "watch",
+    "status": "status",
+    "ack": "command",
+    "close": "command",
+    "release": "command",
+    "withdraw": "command",
+    "operators": "operators",
+    "scan": "scan",
+    "worker": "worker",
+    "relay": "relay",
+    "monitor": "monitor",
+    "desk": "desk",
+    "sms": "sms",
+    "webhooks": "webhooks",
+    "apprise": "apprise",
+    "redis": "redis",
+    "health": "health",
+    "policy": "policy",
+    "zones": "zones",
+    "schemas": "schemas",
+    "score": "score",
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are in modules of ``skyfence.cli``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands' names."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"skyfence.cli.{_COMMANDS[cmd_name]}")
+        found: click.Command = getattr(module, cmd_name)
+        return found
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="skyfence")
 def commands() -> None:
     """Alerts for civil defence: tracks in, border crossings out to the regions they concern.
 
     Start with `skyfence demo`.
     """
-
-
-for command in (
-    demo,
-    up,
-    replay,
-    watch,
-    status,
-    scan,
-    worker,
-    relay,
-    sms,
-    webhooks,
-    apprise,
-    monitor,
-    redis_,
-    desk,
-    operators,
-    ack,
-    close,
-    release,
-    withdraw,
-    health,
-    policy,
-    zones,
-    schemas,
-    score,
-):
-    commands.add_command(command)
 
 
 def main() -> None:

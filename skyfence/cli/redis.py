@@ -9,12 +9,12 @@ from skyfence.connection import connect, redis_address
 from skyfence.settings import Settings, load
 
 
-@click.group("redis")
-def redis_() -> None:
+@click.group()
+def redis() -> None:
     """Prepare a Redis whose users have rights of their own."""
 
 
-@redis_.command("install")
+@redis.command("install")
 def install_() -> None:
     """Load the function library, as a user who may (settings: SKYFENCE_REDIS_…).
 
@@ -27,8 +27,8 @@ def install_() -> None:
 
 
 async def _install(settings: Settings) -> bool:
-    redis = await connect(settings)
+    connection = await connect(settings)
     try:
-        return await install(redis)
+        return await install(connection)
     finally:
-        await redis.aclose()
+        await connection.aclose()
