@@ -1,7 +1,7 @@
 """How long a partition's state takes to be packed and to be loaded: python bench/checkpoint.py.
 
-Tracks all over Europe, of which most are quiet; two reports of each. No Kafka: that adds reading
-some MB from a broker nearby.
+Tracks all over Europe, of which most are quiet; two reports of each. No Kafka: with it,
+tests/chaos/recovery.py measures the same.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from skyfence.frame import ARROW_SCHEMA, Frame
 from skyfence.snapshot import restore_snapshot, take_snapshot
 from skyfence.tracking import Tracker
 
-_FRAME = 500
+FRAME = 500
 _START_MS = 1_790_000_000_000
 _TIMES = 3
 
@@ -48,15 +48,20 @@ def frame(places: np.ndarray, first: int, time_ms: int) -> Frame:
     return Frame("radar", "live", time_ms, last=False, batch=batch)
 
 
+def places_of(tracks: int) -> np.ndarray:
+    """Return where so many tracks are (lon, lat)."""
+    draw = np.random.default_rng(1)
+    return np.column_stack([draw.uniform(20, 30, tracks), draw.uniform(44, 60, tracks)])
+
+
 def filled(airspace: Airspace, tracks: int) -> Tracker:
     """Return a tracker that has seen so many tracks twice."""
-    draw = np.random.default_rng(1)
-    places = np.column_stack([draw.uniform(20, 30, tracks), draw.uniform(44, 60, tracks)])
+    places = places_of(tracks)
     tracker = Tracker(airspace, Environment.EXERCISE)
     for scan in range(2):
-        for first in range(0, tracks, _FRAME):
+        for first in range(0, tracks, FRAME):
             time_ms = _START_MS + 5_000 * scan
-            tracker.take(frame(places[first : first + _FRAME], first, time_ms))
+            tracker.take(frame(places[first : first + FRAME], first, time_ms))
     return tracker
 
 

@@ -187,6 +187,13 @@ class Airspace:
         """Tell whether a place that these areas hold is in the protected airspace."""
         return not self._protecting.isdisjoint(areas)
 
+    def prepare(self) -> None:
+        """Make the borders now: for those of Europe it takes over a second.
+
+        Else they are made when the first track is judged, and whoever waits for its alert waits.
+        """
+        _ = self._each, self._outer
+
     def protected_border(self, lon: float, lat: float) -> tuple[float, float]:
         """Return the distance to the protected airspace's border and its accuracy, metres.
 

@@ -36,6 +36,8 @@ from skyfence.settings import Settings
 _CHECKPOINTS_BYTES = 256 * 1024 * 1024
 _MIN_INSYNC = "min.insync.replicas"
 _LOOK_AGAIN_S = 0.1
+# A topic that was only just made is known to every broker within this time, or something is wrong.
+_HEARD_WITHIN_S = 10.0
 # A broker's answer to who may come in takes no longer than this.
 _ASK_WHY_S = 5.0
 # These do not mend themselves; trying again only fills the broker's log.
@@ -105,20 +107,49 @@ async def ensure_topics(settings: Settings) -> None:
     A user who may not create topics needs them made; see docs/security.md for their rights.
     """
     wanted = settings.topics.partitions(settings.track_partitions)
-    insync = {_MIN_INSYNC: str(settings.least_insync_replicas)}
+    loop = asyncio.get_running_loop()
     async with admin_client(settings) as admin:
-        answer = await admin.create_topics(
-            [
-                NewTopic(name, n, settings.replication, None, insync | _kept(name))
-                for name, n in wanted.items()
-            ]
-        )
-        for name, code, *_ in answer.topic_errors:
-            if code and for_code(code) not in _MADE_BY_OTHERS:
-                raise UnavailableError(f"kafka refused topic {name}: {for_code(code).__name__}")
-        for topic in await admin.describe_topics(list(wanted)):
-            _check_topic(settings, topic, wanted[topic["topic"]])
-        await _check_insync(settings, admin, list(wanted))
+        exist = await _create_topics(settings, admin, wanted)
+        give_up_s = loop.time() + (_HEARD_WITHIN_S if exist else 0.0)
+        while True:
+            try:
+                await _check_topics(settings, admin, wanted)
+            except _UnknownTopicError:
+                if loop.time() >= give_up_s:
+                    raise
+                await asyncio.sleep(_LOOK_AGAIN_S)
+            else:
+                return
+
+
+class _UnknownTopicError(UnavailableError):
+    """A broker does not know a topic, or does not know it yet."""
+
+
+async def _create_topics(
+    settings: Settings, admin: AIOKafkaAdminClient, wanted: Mapping[str, int]
+) -> bool:
+    """Create topics where they are missing; tell whether all are sure to exist now."""
+    insync = {_MIN_INSYNC: str(settings.least_insync_replicas)}
+    answer = await admin.create_topics(
+        [
+            NewTopic(name, n, settings.replication, None, insync | _kept(name))
+            for name, n in wanted.items()
+        ]
+    )
+    errors = {name: for_code(code) for name, code, *_ in answer.topic_errors if code}
+    for name, error in errors.items():
+        if error not in _MADE_BY_OTHERS:
+            raise UnavailableError(f"kafka refused topic {name}: {error.__name__}")
+    return set(errors.values()) <= {TopicAlreadyExistsError}
+
+
+async def _check_topics(
+    settings: Settings, admin: AIOKafkaAdminClient, wanted: Mapping[str, int]
+) -> None:
+    for topic in await admin.describe_topics(list(wanted)):
+        _check_topic(settings, topic, wanted[topic["topic"]])
+    await _check_insync(settings, admin, list(wanted))
 
 
 def _kept(topic: str) -> dict[str, str]:
@@ -144,8 +175,13 @@ def _check_topic(settings: Settings, topic: Mapping[str, Any], wanted: int) -> N
     name, partitions = topic["topic"], topic["partitions"]
     if topic["error_code"]:
         reason = for_code(topic["error_code"])
-        kind = UsageError if reason is TopicAuthorizationFailedError else UnavailableError
-        raise kind(f"topic {name} cannot be used by {_who(settings)}: {reason.__name__}")
+        kinds = {
+            TopicAuthorizationFailedError: UsageError,
+            UnknownTopicOrPartitionError: _UnknownTopicError,
+        }
+        raise kinds.get(reason, UnavailableError)(
+            f"topic {name} cannot be used by {_who(settings)}: {reason.__name__}"
+        )
     if len(partitions) != wanted:
         raise UsageError(
             f"topic {name} has {len(partitions)} partitions, {wanted} wanted; "
@@ -164,8 +200,8 @@ async def _check_insync(settings: Settings, admin: AIOKafkaAdminClient, names: l
     asked = [ConfigResource(ConfigResourceType.TOPIC, name, {_MIN_INSYNC: None}) for name in names]
     for answer in await admin.describe_configs(asked):
         for code, _, _, name, entries in answer.resources:
-            if for_code(code) is UnknownTopicOrPartitionError:  # not heard of yet: tried again
-                raise UnavailableError(f"kafka does not know topic {name} everywhere yet")
+            if for_code(code) is UnknownTopicOrPartitionError:
+                raise _UnknownTopicError(f"kafka does not know topic {name} everywhere yet")
             if code:
                 raise UsageError(
                     f"the configuration of topic {name} cannot be read: {for_code(code).__name__}"

@@ -35,8 +35,10 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
     """Make the app of an environment, its agents attached."""
     topics = settings.topics
     app = _app(settings)
+    airspace = Airspace(zones)
+    airspace.prepare()
     tracks = TrackAgent(
-        Airspace(zones),
+        airspace,
         policy,
         settings.environment,
         Outbox(app, topics),

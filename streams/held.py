@@ -92,6 +92,7 @@ class Held(Generic[State]):
     def assigned(self, partitions: Iterable[int]) -> None:
         """Note which partitions this worker has now: others may have had the new ones meanwhile."""
         kept = set(partitions)
+        log.info("partitions.assigned", agent=self._agent, partitions=sorted(kept))
         for partition in [one for one in self._entries if one not in kept]:
             del self._entries[partition]
         for entry in self._entries.values():
@@ -129,6 +130,8 @@ class Held(Generic[State]):
             if found is not None:
                 with _undisturbed():
                     self._kind.restore(state, found.state)
+                    # Kept for long: else the next full collection walks it all, over a second.
+                    gc.freeze()
         except InputError as error:
             log.error("checkpoint.unreadable", **where, reason=str(error))  # noqa: TRY400
             found, state = None, self._kind.begin()

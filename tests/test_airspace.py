@@ -201,3 +201,13 @@ def test_a_region_does_not_keep_a_sliver_open() -> None:
     """A region drawn a little beyond its own country is no other nation."""
     region = zone("B-1", (26.9995, 56.4, 27.5, 56.6), kind="region")
     assert outline(zone("A", WEST), zone("B", EAST), region).contains(IN_SLIVER)
+
+
+def test_a_prepared_airspace_makes_no_borders_later() -> None:
+    """What is measured after ``prepare`` is measured against borders that are there already."""
+    space = airspace(zone("A", WEST))
+    space.prepare()
+    made = set(vars(space))
+    space.border_distances_m([0], [(26.5, 56.5)])
+    space.protected_border(26.5, 56.5)
+    assert set(vars(space)) == made

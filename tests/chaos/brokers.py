@@ -42,11 +42,15 @@ def _victim(cluster: Cluster, node: Node) -> Victim:
     def send(number: signal.Signals) -> Callable[[], None]:
         return functools.partial(cluster.send, node, number)
 
+    async def back() -> None:
+        await cluster.answers(node)
+        await cluster.in_sync()  # before it is, a second death would be more than was promised
+
     return Victim(
         "broker",
         kill=send(signal.SIGKILL),
         start=functools.partial(cluster.start, node),
-        back=functools.partial(cluster.answers, node),
+        back=back,
         pause=send(signal.SIGSTOP),
         go_on=send(signal.SIGCONT),
     )

@@ -1,6 +1,11 @@
 """The fault run: a recording plays while parts of the pipeline die; nothing may be lost or doubled.
 
     python tests/chaos/run.py --seed 1 --kills 200
+    python tests/chaos/run.py --seed 1 --graceful 3 --backlog 100000
+
+With ``--graceful`` nothing is killed: again and again a backlog of so many reports waits, and while
+it is worked off, workers are told to stop and started again so many times. Then nothing may be
+judged twice either: the topic of alerts holds each of them once.
 
 What a subscriber holds at the end, who reads on where a cut left him, is compared with what the
 engine alone says of the same recording. Exit status 1 if they differ in one alert.
@@ -10,9 +15,12 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
 
@@ -20,31 +28,21 @@ _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(_TESTS / one) for one in ("chaos", "kafka", "")]
 
 from faults import Plan, Record, disturb
+from graceful import PART_S, Restarts, play_in_parts
 from hearing import Hearing
-from scenario import recording
-from stage import ZONES, drained, staged
+from scenario import EVERY_S, WINDOW_S, ZONES, recording, undisturbed
+from stage import Stage, drained, staged
 from verdict import Verdict, judge
 
-from skyfence.alert import Alert
 from skyfence.channels import ALLIANCE
-from skyfence.engine import Engine
 from skyfence.errors import SkyfenceError
 from skyfence.files import load_zones, read_recording
-from skyfence.kafka import producer
-from skyfence.playback import Packer, play
+from skyfence.kafka import Progress, producer
+from skyfence.playback import play
 from skyfence.settings import Settings
 
 _RUN = "fault-run"
 _GARBAGE = 20
-
-
-def undisturbed(path: Path) -> list[Alert]:
-    """Return what the engine says of a recording."""
-    engine, packer = Engine(load_zones(ZONES, None)), Packer(_RUN)
-    items = play(line.report for line in read_recording(str(path)) if line.report is not None)
-    return [
-        alert for item in items for frame in packer.add(item) for alert in engine.take(frame).alerts
-    ]
 
 
 async def throw_garbage(settings: Settings, draw: Random) -> int:
@@ -64,28 +62,73 @@ async def throw_garbage(settings: Settings, draw: Random) -> int:
 async def run(options: argparse.Namespace, folder: Path) -> tuple[Verdict, Record, float]:
     """Play the recording, do the faults, compare."""
     draw = Random(options.seed)
-    path = folder / "recording.jsonl"
-    path.write_text("\n".join(recording(options.seed, options.tracks)) + "\n")
-    async with staged(folder, options.brokers, options.workers) as stage:
-        settings = stage.settings
-        places = [ALLIANCE, *(zone.id for zone in load_zones(ZONES).zones)]
-        hearing = Hearing(settings, places)
-        listening = asyncio.create_task(hearing.listen())
+    path = _recorded(options, folder)
+    async with staged(folder, options.brokers, options.workers) as stage, heard(stage) as hearing:
         start_s = time.monotonic()
-        speed = ["--speed", str(options.speed), "--run", _RUN]
-        replay = stage.processes.skyfence(settings, "replay", str(path), *speed)
+        replay = _replay(stage, path, str(options.speed))
         edges = [one.victim(_at_once) for one in stage.edges]
         victims = [*edges, stage.redis, *stage.brokers.victims]
         plan = Plan(options.kills, tuple(options.gap), options.pause, options.pause_every)
-        record = await disturb(plan, draw, victims, lambda: throw_garbage(settings, draw))
-        code = await asyncio.to_thread(replay.wait)
-        if code:
-            raise SystemExit(f"the replay ended with {code}: see {folder}")
-        await drained(settings)
+        record = await disturb(plan, draw, victims, lambda: throw_garbage(stage.settings, draw))
+        await _ended(replay, folder)
+        await drained(stage.settings)
         seconds = time.monotonic() - start_s
+    return judge(hearing.heard, undisturbed(path, _RUN)), record, seconds
+
+
+async def run_graceful(
+    options: argparse.Namespace, folder: Path
+) -> tuple[Verdict, Restarts, float]:
+    """Let backlogs wait, restart workers while they are worked off, compare."""
+    path = _recorded(options, folder)
+    lines = read_recording(str(path))
+    items = play(line.report for line in lines if line.report is not None)
+    async with (
+        staged(folder, options.brokers, options.workers) as stage,
+        heard(stage) as hearing,
+    ):
+        start_s = time.monotonic()
+        draw = Random(options.seed)
+        record = await play_in_parts(stage, items, _RUN, draw, options.graceful)
+        await drained(stage.settings)
+        seconds = time.monotonic() - start_s
+        async with Progress(stage.settings) as progress:
+            stored = await progress.stored(stage.settings.topics.alerts)
+    verdict = judge(hearing.heard, undisturbed(path, _RUN))
+    record.judged_twice = stored - verdict.expected
+    return verdict, record, seconds
+
+
+@contextlib.asynccontextmanager
+async def heard(stage: Stage) -> AsyncIterator[Hearing]:
+    """Let a subscriber listen; at the end he has read whatever was there."""
+    places = [ALLIANCE, *(zone.id for zone in load_zones(ZONES).zones)]
+    hearing = Hearing(stage.settings, places)
+    listening = asyncio.create_task(hearing.listen())
+    try:
+        yield hearing
+    finally:
         listening.cancel()
-        await hearing.read_rest()
-    return judge(hearing.heard, undisturbed(path)), record, seconds
+    await hearing.read_rest()
+
+
+def _recorded(options: argparse.Namespace, folder: Path) -> Path:
+    path = folder / "recording.jsonl"
+    far = math.ceil(options.backlog * EVERY_S / PART_S)
+    lines = recording(options.seed, options.tracks, far=far, window_s=options.window)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def _replay(stage: Stage, path: Path, speed: str) -> subprocess.Popen[bytes]:
+    options = ["--speed", speed, "--run", _RUN]
+    return stage.processes.skyfence(stage.settings, "replay", str(path), *options)
+
+
+async def _ended(replay: subprocess.Popen[bytes], folder: Path) -> None:
+    code = await asyncio.to_thread(replay.wait)
+    if code:
+        raise SystemExit(f"the replay ended with {code}: see {folder}")
 
 
 async def _at_once() -> None:
@@ -95,30 +138,33 @@ async def _at_once() -> None:
 def main() -> int:
     """Run, print, and say by the exit status whether all was well."""
     options = _options()
-    print(f"seed {options.seed}, {options.kills} kills, {options.brokers} brokers", flush=True)
+    what = f"{options.graceful} restarts" if options.graceful else f"{options.kills} kills"
+    print(f"seed {options.seed}, {what}, {options.brokers} brokers", flush=True)
     folder = Path(options.keep or tempfile.mkdtemp(prefix="skyfence-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
+    begin = run_graceful if options.graceful else run
     try:
-        verdict, record, seconds = asyncio.run(run(options, folder))
+        verdict, record, seconds = asyncio.run(begin(options, folder))
     except SkyfenceError as error:
         print(f"failed: {error}; logs in {folder}")
         return 1
     print(json.dumps({"verdict": verdict.counts(), "faults": record.document()}, indent=1))
-    wrong = (
-        "nothing missing, nothing twice, all in order" if verdict.holds else "NOT AS UNDISTURBED"
-    )
-    kills, pauses = sum(record.kills.values()), sum(record.pauses.values())
-    print(f"{verdict.expected} alerts, {kills} kills, {pauses} pauses, {seconds:.0f} s: {wrong}")
-    if not verdict.holds:
+    holds = verdict.holds and record.holds
+    wrong = "nothing missing, nothing twice, all in order" if holds else "NOT AS UNDISTURBED"
+    print(f"{verdict.expected} alerts, {record.summary()}, {seconds:.0f} s: {wrong}")
+    if not holds:
         print(f"logs in {folder}")
-    return 0 if verdict.holds else 1
+    return 0 if holds else 1
 
 
 def _options() -> argparse.Namespace:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--kills", type=int, default=200)
+    options.add_argument("--graceful", type=int, default=0, help="restarts a backlog, no kills")
+    options.add_argument("--backlog", type=int, default=0, help="reports at least")
     options.add_argument("--tracks", type=int, default=240)
+    options.add_argument("--window", type=int, default=WINDOW_S, help="s in which tracks begin")
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--speed", type=float, default=2.0, help="of the recording")
     options.add_argument("--brokers", type=int, default=3, help="0: the embedded one, never killed")

@@ -3,60 +3,108 @@
 240 tracks of eight sources along a straight border: every third enters and leaves, every third
 turns back before it, the others stay far off. Each has an ICAO address, so that none is joined with
 another: what joins tracks comes when the slowest source is as far, between whichever steps of their
-own chains that is, and two runs need not agree on it.
+own chains that is, and two runs need not agree on it. A backlog is made of these and of many more
+that fly far from the border.
+
+``undisturbed`` says what must be heard of it, by the engine alone.
 """
 
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 
+from skyfence.alert import Alert
+from skyfence.engine import Engine
+from skyfence.files import load_zones, read_recording
+from skyfence.playback import Packer, play
+
+ZONES = Path(__file__).parents[1] / "integration" / "zones.geojson"
 SOURCES = 8
 TRACKS = 240
 _START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _BORDER_LON = 22.0
 _FIRST_LAT, _STRIP_DEG = 50.02, 0.008
-_METRES_A_DEG_LON = 71_000.0
-_EVERY_S = 4
-_LAST_START_S = 600
+_METRES_A_DEG_LON, _METRES_A_DEG_LAT = 71_000.0, 111_000.0
+EVERY_S = 4
+WINDOW_S = 600
 # Out, or turned away, for so long: then every story is told to its end.
 _FOLLOWED_S = 240
+# What flies far from the border: how long beyond the window, and how far from it.
+_FAR_AFTER_S = 480
+_FAR_M = (70_000.0, 120_000.0)
 
 
-def recording(seed: int, tracks: int = TRACKS) -> list[str]:
-    """Return a recording's lines, in order of time."""
+def recording(
+    seed: int, tracks: int = TRACKS, *, far: int = 0, window_s: int = WINDOW_S
+) -> list[str]:
+    """Return a recording's lines, in order of time. Its tracks begin within a window.
+
+    ``far`` more fly far off from the beginning to about the end.
+    """
     draw = Random(seed)
-    reports = [one for number in range(tracks) for one in _flight(draw, number)]
-    return [json.dumps(one) for one in sorted(reports, key=lambda one: str(one["time"]))]
+    found = [one for number in range(tracks) for one in _flight(draw, number, window_s)]
+    for number in range(tracks, tracks + far):
+        found += _far_flight(draw, number, window_s + _FAR_AFTER_S)
+    return [json.dumps(one) for one in sorted(found, key=lambda one: str(one["time"]))]
 
 
-def _flight(draw: Random, number: int) -> Iterator[dict[str, object]]:
+def undisturbed(path: Path, run: str) -> list[Alert]:
+    """Return what the engine says of a recording."""
+    engine, packer = Engine(load_zones(ZONES, None)), Packer(run)
+    items = play(line.report for line in read_recording(str(path)) if line.report is not None)
+    return [
+        alert for item in items for frame in packer.add(item) for alert in engine.take(frame).alerts
+    ]
+
+
+def _flight(draw: Random, number: int, window_s: int) -> Iterator[dict[str, object]]:
     """Yield one track's reports: towards the border, over it or not, and back."""
     kind = number % 3
     speed_mps = draw.uniform(40.0, 90.0)
     out_m = draw.uniform(4_000.0, 9_000.0) if kind < 2 else 60_000.0
     turn_m = (draw.uniform(1_500.0, 4_000.0), -draw.uniform(1_200.0, 2_500.0), 55_000.0)[kind]
-    start_s = draw.randrange(_LAST_START_S)
+    start_s = draw.randrange(window_s)
     depth_m, towards, second = -out_m, 1.0, 0
     inner_m = turn_m if kind < 2 else -turn_m
     left_s = _FOLLOWED_S
     while left_s > 0:
-        yield {
-            "time": (_START + timedelta(seconds=start_s + second)).isoformat(),
-            "source": f"radar-{number % SOURCES}",
-            "track_id": f"T{number}",
-            "lat": round(_FIRST_LAT + number * _STRIP_DEG, 6),
-            "lon": round(_BORDER_LON - depth_m / _METRES_A_DEG_LON, 6),
-            "accuracy_m": 20.0,
-            "ground_speed_mps": round(speed_mps, 1),
-            "course_deg": 270.0 if towards > 0 else 90.0,
-            "category": "uav",
-            "icao_address": f"4A{number:04X}",
-            "simulated": True,
-        }
+        lat = _FIRST_LAT + number * _STRIP_DEG
+        moving = {"speed_mps": speed_mps, "course_deg": 270.0 if towards > 0 else 90.0}
+        yield _report(number, start_s + second, lat, depth_m, **moving)
         if depth_m >= inner_m:
             towards = -1.0
         if towards < 0 and depth_m < min(inner_m, 0.0):
-            left_s -= _EVERY_S
-        depth_m += towards * speed_mps * _EVERY_S
-        second += _EVERY_S
+            left_s -= EVERY_S
+        depth_m += towards * speed_mps * EVERY_S
+        second += EVERY_S
+
+
+def _far_flight(draw: Random, number: int, lasts_s: int) -> Iterator[dict[str, object]]:
+    """Yield the reports of a track that flies north, far from the border."""
+    start_s = draw.randrange(EVERY_S)
+    lat, depth_m = draw.uniform(50.1, 50.9), -draw.uniform(*_FAR_M)
+    speed_mps = draw.uniform(40.0, 90.0)
+    for second in range(0, lasts_s, EVERY_S):
+        north = lat + speed_mps * second / _METRES_A_DEG_LAT
+        moving = {"speed_mps": speed_mps, "course_deg": 0.0}
+        yield _report(number, start_s + second, north, depth_m, **moving)
+
+
+def _report(
+    number: int, second: int, lat: float, depth_m: float, *, speed_mps: float, course_deg: float
+) -> dict[str, object]:
+    return {
+        "time": (_START + timedelta(seconds=second)).isoformat(),
+        "source": f"radar-{number % SOURCES}",
+        "track_id": f"T{number}",
+        "lat": round(lat, 6),
+        "lon": round(_BORDER_LON - depth_m / _METRES_A_DEG_LON, 6),
+        "accuracy_m": 20.0,
+        "ground_speed_mps": round(speed_mps, 1),
+        "course_deg": course_deg,
+        "category": "uav",
+        "icao_address": f"4A{number:04X}",
+        "simulated": True,
+    }

@@ -2,27 +2,47 @@
 
     python tests/chaos/soak.py --minutes 20
 
-Recordings of the fault run follow one another, each as a run of its own, on one node of Apache
-Kafka (``--brokers 0``: the embedded broker). Memory is the resident set of each process.
+The demonstration's two recordings play over and over at its speed, ten times beside one another:
+each under sources of its own, so that all partitions have some, and each time as a run of its own.
+On one node of Apache Kafka (``--brokers 0``: the embedded broker). Memory is the resident set of
+each process.
 """
 
 import argparse
 import asyncio
+import heapq
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(_TESTS / one) for one in ("chaos", "kafka", "")]
 
-from scenario import recording
-from stage import Running, drained, staged
+from groups import until_shared
+from stage import Running, Stage, drained, staged
+
+from producers.publisher import Publisher
+from producers.replay import Replay
+from skyfence.cli.demo import RECORDINGS, SPEED
+from skyfence.files import default_file, read_recording
+from skyfence.kafka import Progress
+from skyfence.playback import Item, play, time_of
+from skyfence.report import Report
 
 _EVERY_S = 10.0
 # The first third fills caches; after it a process may grow by this share until the end.
 _WARM_SHARE, _GROWTH = 1 / 3, 0.10
+
+
+@dataclass
+class Sent:
+    """What was published to its end so far."""
+
+    runs: int = 0
+    reports: int = 0
 
 
 def resident_mb(running: Running) -> float:
@@ -38,32 +58,76 @@ def grown(samples: Sequence[float]) -> float:
     return last[len(last) // 2] / warm[len(warm) // 2] - 1.0
 
 
-async def soak(options: argparse.Namespace, folder: Path) -> int:
-    """Run it, print a line every ten seconds, return the exit status."""
-    path = folder / "recording.jsonl"
-    path.write_text("\n".join(recording(options.seed)) + "\n")
-    async with staged(folder, options.brokers, options.workers) as stage:
-        samples: dict[str, list[float]] = {one.name: [] for one in stage.edges}
-        start_s, runs, replay = time.monotonic(), 0, None
-        while time.monotonic() - start_s < 60.0 * options.minutes:
-            if replay is None or replay.poll() is not None:
-                speed = ["--speed", str(options.speed), "--run", f"soak-{runs}"]
-                replay = stage.processes.skyfence(stage.settings, "replay", str(path), *speed)
-                runs += 1
+def as_demonstrated(beside: int) -> list[Item]:
+    """Return what the demonstration plays, under sources of this one's own."""
+    played = []
+    for name in RECORDINGS:
+        lines = read_recording(str(default_file("recordings", name)))
+        found = [line.report for line in lines if line.report is not None]
+        own = {"simulated": True}
+        played.append(
+            list(
+                play(
+                    one.model_copy(update=own | {"source": f"{one.source}-{beside}"})
+                    for one in found
+                )
+            )
+        )
+    return list(heapq.merge(*played, key=time_of))
+
+
+async def play_over_and_over(stage: Stage, beside: int, until_s: float, sent: Sent) -> None:
+    """Publish run after run until it is time to stop; what is begun is played to its end."""
+    items, number = as_demonstrated(beside), 0
+    while time.monotonic() < until_s:
+        async with Publisher(stage.settings, f"soak-{beside}-{number}") as publisher:
+            await publisher.publish(Replay(items, SPEED), lambda batch: _count(sent, batch))
+        number += 1
+        sent.runs += 1
+
+
+def _count(sent: Sent, batch: Sequence[Item]) -> None:
+    sent.reports += sum(isinstance(item, Report) for item in batch)
+
+
+async def watch(stage: Stage, sent: Sent, samples: dict[str, list[float]]) -> None:
+    """Note each process's memory every ten seconds, and print it with what is not judged yet."""
+    start_s, topics = time.monotonic(), stage.settings.topics
+    async with Progress(stage.settings) as progress:
+        while True:
             await asyncio.sleep(_EVERY_S)
             for one in stage.edges:
                 samples[one.name].append(resident_mb(one))
             now = ", ".join(f"{name} {found[-1]:.0f} MB" for name, found in samples.items())
-            print(f"{time.monotonic() - start_s:5.0f} s, run {runs}: {now}", flush=True)
-        assert replay is not None
-        await asyncio.to_thread(replay.wait)
+            left = await progress.left(topics.worker_group, topics.tracks)
+            passed_s = time.monotonic() - start_s
+            print(
+                f"{passed_s:5.0f} s: {sent.runs} runs, {sent.reports / passed_s:,.0f} reports/s, "
+                f"{left} messages left; {now}",
+                flush=True,
+            )
+
+
+async def soak(options: argparse.Namespace, folder: Path) -> int:
+    """Run it, and return the exit status."""
+    async with staged(folder, options.brokers, options.workers, zones=None) as stage:
+        samples: dict[str, list[float]] = {one.name: [] for one in stage.edges}
+        sent, until_s = Sent(), time.monotonic() + 60.0 * options.minutes
+        await until_shared(stage.settings, options.workers)
+        watching = asyncio.create_task(watch(stage, sent, samples))
+        await asyncio.gather(
+            *(play_over_and_over(stage, one, until_s, sent) for one in range(options.times))
+        )
+        last_s = time.monotonic()
         await drained(stage.settings)
+        print(f"nothing left {time.monotonic() - last_s:.0f} s after the last report")
+        watching.cancel()
     flat = True
     for name, found in samples.items():
         share = grown(found)
         flat = flat and share <= _GROWTH
         print(f"{name}: {share:+.1%} since it was warm, {max(found):.0f} MB at most")
-    print(f"{runs} runs, lag zero, memory {'flat' if flat else 'NOT FLAT'}")
+    print(f"{sent.runs} runs, lag zero, memory {'flat' if flat else 'NOT FLAT'}")
     return 0 if flat else 1
 
 
@@ -71,9 +135,8 @@ def main() -> int:
     """Run and say by the exit status whether all was well."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--minutes", type=float, default=20.0)
-    options.add_argument("--speed", type=float, default=180.0, help="of the recording: 2,700/s")
+    options.add_argument("--times", type=int, default=10, help="demonstrations beside one another")
     options.add_argument("--workers", type=int, default=2)
-    options.add_argument("--seed", type=int, default=1)
     options.add_argument("--brokers", type=int, default=1)
     return asyncio.run(soak(options.parse_args(), Path(tempfile.mkdtemp(prefix="skyfence-soak-"))))
 

@@ -13,15 +13,15 @@ from brokers import Brokers, brokers_of
 from faults import Victim
 from proc import Processes
 from redis.exceptions import RedisError
+from scenario import ZONES
 
 from skyfence.channels import Environment
 from skyfence.cli import embedded
-from skyfence.client import connect
+from skyfence.connection import connect
 from skyfence.errors import SkyfenceError
 from skyfence.kafka import Progress, ensure_topics
 from skyfence.settings import Settings
 
-ZONES = Path(__file__).parents[1] / "integration" / "zones.geojson"
 _PARTITIONS = 8
 _LONGEST_S = 120.0
 _DRAIN_S = 300.0
@@ -43,7 +43,7 @@ class Running:
     def send(self, number: signal.Signals) -> None:
         """Send its whole group a signal; wait for its end if that is what it means."""
         os.killpg(self.process.pid, number)
-        if number == signal.SIGKILL:
+        if number in {signal.SIGKILL, signal.SIGTERM}:
             self.process.wait()
 
     def victim(self, back: Callable[[], Awaitable[None]]) -> Victim:
@@ -68,14 +68,24 @@ class Stage:
     redis: Victim
     edges: list[Running]
 
+    @property
+    def workers(self) -> list[Running]:
+        """Return the edges that are workers."""
+        return [one for one in self.edges if one.name.startswith("worker")]
+
 
 @asynccontextmanager
-async def staged(folder: Path, brokers: int, workers: int) -> AsyncIterator[Stage]:
-    """Start so many brokers, a Redis, so many workers and a relay; end whatever is left."""
+async def staged(
+    folder: Path, brokers: int, workers: int, *, zones: Path | None = ZONES
+) -> AsyncIterator[Stage]:
+    """Start so many brokers, a Redis, so many workers and a relay; end whatever is left.
+
+    Without ``zones`` the default ones are used.
+    """
     processes = Processes(folder)
     try:
         kafka = await brokers_of(brokers, processes, folder)
-        settings = _settings_of(kafka)
+        settings = _settings_of(kafka, zones)
         server, redis = redis_of(processes, folder, settings)
         server.start()
         await redis.back()
@@ -88,14 +98,14 @@ async def staged(folder: Path, brokers: int, workers: int) -> AsyncIterator[Stag
         processes.end()
 
 
-def _settings_of(kafka: Brokers) -> Settings:
+def _settings_of(kafka: Brokers, zones: Path | None) -> Settings:
     """Return settings that reach some brokers, and a Redis of their own that is yet to start."""
     return Settings(
         environment=Environment.EXERCISE,
         redis_url=f"redis://{embedded.HOST}:{embedded.free_port()}/0",
         redis_password=embedded.new_password(),
         track_partitions=_PARTITIONS,
-        zones=ZONES,
+        zones=zones,
         **kafka.settings,
     )
 

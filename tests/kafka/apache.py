@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError
 from proc import Processes
 
 from skyfence.channels import Environment
 from skyfence.cli.embedded import HOST, free_port
-from skyfence.errors import SkyfenceError
-from skyfence.kafka import ensure_topics
 from skyfence.settings import Settings
 
 JARS = Path(__file__).parents[2] / ".cache" / "kafka"
@@ -202,20 +200,6 @@ def settings_of(cluster: Cluster, redis: Mapping[str, Any], **changes: Any) -> S
         "worker_slot": 0,
     }
     return Settings(**(given | dict(redis) | changes))
-
-
-async def make_topics(settings: Settings) -> None:
-    """Make the settings' topics, asking again until all brokers have heard of them."""
-    async with asyncio.timeout(_START_S):
-        while True:
-            try:
-                await ensure_topics(settings)
-            except SkyfenceError as error:
-                if UnknownTopicOrPartitionError.__name__ not in str(error):
-                    raise
-                await asyncio.sleep(_LOOK_AGAIN_S)
-            else:
-                return
 
 
 async def _until(

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from apache import Cluster, make_topics, settings_of
+from apache import Cluster, settings_of
 from proc import Processes, wait_for
 
 from skyfence.cli import embedded
+from skyfence.kafka import ensure_topics
 from skyfence.settings import Settings
 
 collect_ignore_glob = [] if os.environ.get("SKYFENCE_TEST_KAFKA") else ["test_*.py"]
@@ -45,5 +46,5 @@ def redis(processes: Processes, tmp_path: Path) -> dict[str, Any]:
 async def settings(broker: Cluster, redis: dict[str, Any]) -> Settings:
     """Return settings that reach one node with its topics, and an own Valkey."""
     made = settings_of(broker, redis)
-    await make_topics(made)
+    await ensure_topics(made)
     return made

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from apache import Cluster, Node, make_topics, settings_of
+from apache import Cluster, Node, settings_of
 from groups import until_shared
 from proc import Processes
 from talk import LONGEST_S, Subscriber, drained, golden
@@ -17,7 +17,7 @@ from skyfence.cli.demo import RECORDINGS
 from skyfence.cli.stack import edges
 from skyfence.errors import UsageError
 from skyfence.files import default_file
-from skyfence.kafka import admin_client
+from skyfence.kafka import admin_client, ensure_topics
 from skyfence.settings import Settings
 
 
@@ -34,7 +34,7 @@ async def test_topics_are_kept_by_three_and_acknowledged_by_two(
 ) -> None:
     """All topics get three copies with min.insync.replicas 2; fewer than wanted are refused."""
     settings = settings_of(three, redis)
-    await make_topics(settings)
+    await ensure_topics(settings)
     names = list(settings.topics.partitions(settings.track_partitions))
     asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     async with admin_client(settings) as admin:
@@ -45,9 +45,9 @@ async def test_topics_are_kept_by_three_and_acknowledged_by_two(
     entries = [dict(e[:2] for e in r[4]) for answer in answers for r in answer.resources]
     assert [one["min.insync.replicas"] for one in entries] == ["2"] * len(names)
     fewer = settings_of(three, redis, environment=Environment.ACTUAL, replication=2)
-    await make_topics(fewer)
+    await ensure_topics(fewer)
     with pytest.raises(UsageError, match=r"^topic [a-z.]+ has 2 copies, 3 wanted"):
-        await make_topics(fewer.model_copy(update={"replication": 3}))
+        await ensure_topics(fewer.model_copy(update={"replication": 3}))
 
 
 async def test_a_broker_that_dies_costs_no_alert(
@@ -58,7 +58,7 @@ async def test_a_broker_that_dies_costs_no_alert(
     Workers and relay are kept running as ``skyfence up`` does it, and the broker stays away.
     """
     settings = settings_of(three, redis)
-    await make_topics(settings)
+    await ensure_topics(settings)
     await three.in_sync()
     name = RECORDINGS[0]
     path = str(default_file("recordings", name))

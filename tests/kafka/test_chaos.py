@@ -1,4 +1,4 @@
-"""The short fault run, with a fixed seed; ``make chaos`` is the long one."""
+"""The short fault runs, with a fixed seed; ``make chaos`` has the long ones."""
 
 import subprocess
 import sys
@@ -8,11 +8,10 @@ RUN = Path(__file__).parents[1] / "chaos" / "run.py"
 _LONGEST_S = 900
 
 
-def test_nothing_is_lost_or_said_twice_while_parts_die(tmp_path: Path) -> None:
-    """Kill workers, relay, Redis and brokers, stop some, send junk: heard as if undisturbed."""
-    faults = ["--seed", "1", "--kills", "12", "--pause-every", "6", "--pause", "20"]
+def as_undisturbed(folder: Path, *options: str) -> None:
+    """Run a fault run, and assert that nothing was lost and nothing said twice."""
     done = subprocess.run(
-        [sys.executable, str(RUN), *faults, "--speed", "5", "--keep", str(tmp_path)],
+        [sys.executable, str(RUN), "--seed", "1", "--keep", str(folder), *options],
         capture_output=True,
         text=True,
         timeout=_LONGEST_S,
@@ -21,3 +20,17 @@ def test_nothing_is_lost_or_said_twice_while_parts_die(tmp_path: Path) -> None:
     sys.stdout.write(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr[-4_000:]
     assert "nothing missing, nothing twice, all in order" in done.stdout
+
+
+def test_nothing_is_lost_or_said_twice_while_parts_die(tmp_path: Path) -> None:
+    """Kill workers, relay, Redis and brokers, stop some, send junk: heard as if undisturbed."""
+    faults = ["--kills", "12", "--pause-every", "6", "--pause", "20"]
+    as_undisturbed(tmp_path, *faults, "--speed", "8")
+
+
+def test_nothing_is_lost_or_judged_twice_while_workers_restart_amid_a_backlog(
+    tmp_path: Path,
+) -> None:
+    """Workers told to stop amid a backlog, and started again: as undisturbed, each judged once."""
+    backlog = ["--backlog", "20000", "--tracks", "45", "--window", "60"]
+    as_undisturbed(tmp_path, "--graceful", "1", *backlog, "--brokers", "1")

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.conn import create_conn
 from aiokafka.errors import NoError, TopicAuthorizationFailedError, for_code
 from aiokafka.protocol.fetch import FetchRequest
-from apache import make_topics, settings_of
+from apache import settings_of
 from groups import until_shared
 from proc import Processes
 from secured import Secured
@@ -85,7 +85,7 @@ async def test_an_exercise_reaches_nothing_actual(
 ) -> None:
     """Whatever his role, a user of the exercise can neither write nor read an actual topic."""
     actual = superuser(broker, redis, environment=Environment.ACTUAL)
-    await make_topics(actual)
+    await ensure_topics(actual)
     topics = list(actual.topics.partitions(actual.track_partitions))
     settings = as_user(broker, redis, f"exercise-{role}", environment=Environment.ACTUAL)
     with pytest.raises(UsageError, match="TopicAuthorizationFailedError"):
@@ -105,7 +105,7 @@ async def test_reading_is_allowed_where_it_should_be(
     broker: Secured, redis: dict[str, Any]
 ) -> None:
     """The exercise's relay may fetch the exercise's alerts, and not its tracks."""
-    await make_topics(superuser(broker, redis))
+    await ensure_topics(superuser(broker, redis))
     settings = as_user(broker, redis, "exercise-relay")
     assert await reading(settings, settings.topics.alerts) is NoError
     assert await reading(settings, settings.topics.tracks) is TopicAuthorizationFailedError
