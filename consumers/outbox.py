@@ -13,51 +13,17 @@ would take what is being submitted for what was left behind); another may look, 
 """
 
 import asyncio
-import fcntl
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
 import aiosqlite
 
-from skyfence.errors import UnavailableError, UsageError
-
-# SQLite waits so long for another process's lock; there should be none.
-_LOCK_WAIT_S: Final = 2.0
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS items (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  key TEXT NOT NULL UNIQUE,
-  recipient TEXT NOT NULL,
-  chain TEXT NOT NULL,
-  body TEXT NOT NULL,
-  priority INTEGER NOT NULL,
-  expires_ms INTEGER,
-  state TEXT NOT NULL,
-  put_ms INTEGER NOT NULL,
-  due_ms INTEGER NOT NULL,
-  changed_ms INTEGER NOT NULL,
-  attempts INTEGER NOT NULL DEFAULT 0,
-  doubts INTEGER NOT NULL DEFAULT 0,
-  rank INTEGER,
-  reference TEXT,
-  reason TEXT
-);
-CREATE INDEX IF NOT EXISTS items_due ON items (state, recipient, priority, number);
-CREATE INDEX IF NOT EXISTS items_queue
-  ON items (state, priority, coalesce(rank, number), number);
-CREATE INDEX IF NOT EXISTS items_when ON items (state, due_ms);
-CREATE INDEX IF NOT EXISTS items_reference ON items (reference) WHERE reference IS NOT NULL;
-CREATE INDEX IF NOT EXISTS items_chain ON items (recipient, chain, number);
-CREATE TABLE IF NOT EXISTS receipts (
-  reference TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT, at_ms INTEGER NOT NULL
-);
-"""
-
+from consumers.items import Change, Entry, Item, State, entry_of
+from consumers.outbox_file import locked, opened
+from skyfence.errors import UnavailableError
 
 # How items stand in the queue, as an index has it; where that is asked for, a plus before due_ms
 # keeps SQLite from choosing another index and sorting all that waits.
@@ -68,71 +34,6 @@ _IN_ORDER: Final = (
     " AND earlier.chain = items.chain AND earlier.number < items.number"
     " AND earlier.state IN ('pending', 'submitting'))"
 )
-
-
-class State(StrEnum):
-    """Where an item stands."""
-
-    PENDING = "pending"
-    SUBMITTING = "submitting"
-    SUBMITTED = "submitted"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    UNCERTAIN = "uncertain"  # may have been sent, and nobody will know
-    MERGED = "merged"  # a later one of its chain says it too
-
-
-OPEN: Final = (State.PENDING, State.SUBMITTING)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Item:
-    """Something to be sent.
-
-    ``key`` names it for ever; ``recipient`` is a number or an endpoint; ``chain`` the incident's
-    chain for that recipient. The lowest ``priority`` goes first, and nothing past ``expires_ms``.
-    Among equals it stands behind those before it, or where ``instead_of`` stood, which it replaces:
-    who waits in a long queue is not sent to its end by each update.
-    """
-
-    key: str
-    recipient: str
-    chain: str
-    body: str
-    priority: int = 0
-    expires_ms: int | None = None
-    instead_of: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry(Item):
-    """An item as it stands in the outbox; ``reference`` is the receiver's own name for it.
-
-    Of its ``attempts``, ``doubts`` may have been taken though nobody knows.
-    """
-
-    state: State
-    put_ms: int
-    attempts: int
-    doubts: int
-    reference: str | None
-    reason: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """What became of an item: its new state, and when it is due again if that is pending.
-
-    ``doubt``: the last attempt may have been taken.
-    """
-
-    key: str
-    state: State
-    due_ms: int | None = None
-    reference: str | None = None
-    reason: str | None = None
-    doubt: bool = False
 
 
 class Outbox:
@@ -146,7 +47,7 @@ class Outbox:
     @asynccontextmanager
     async def alone(cls, path: Path) -> AsyncIterator[Self]:
         """Open it as the one who sends; raise ``UsageError`` where another process is that."""
-        with _locked(path):
+        with locked(path):
             async with cls.open(path) as outbox:
                 yield outbox
 
@@ -154,22 +55,8 @@ class Outbox:
     @asynccontextmanager
     async def open(cls, path: Path) -> AsyncIterator[Self]:
         """Open or make the file; raise ``UsageError`` where that cannot be."""
-        try:
-            await asyncio.to_thread(_make, path)
-            database = await aiosqlite.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise UsageError(f"outbox {path} cannot be opened: {error}") from None
-        try:
-            database.row_factory = sqlite3.Row
-            try:
-                await database.execute("PRAGMA journal_mode = WAL")
-                await database.execute("PRAGMA synchronous = FULL")  # on the disk, then on
-                await database.executescript(_SCHEMA)
-            except sqlite3.Error as error:
-                raise UsageError(f"outbox {path} is not usable: {error}") from None
+        async with opened(path) as database:
             yield cls(database)
-        finally:
-            await database.close()
 
     async def put(self, items: Iterable[Item], now_ms: int, *, merged: Collection[str] = ()) -> int:
         """Add the items that are not there yet, all or none; return how many those were.
@@ -235,7 +122,7 @@ class Outbox:
                     "limit": limit,
                 },
             )
-        return [_entry(row) for row in sorted(rows, key=_queue)]
+        return [entry_of(row) for row in sorted(rows, key=_queue)]
 
     async def record(self, changes: Sequence[Change], now_ms: int) -> None:
         """Note what became of items; a receipt that came first is brought in."""
@@ -325,7 +212,7 @@ class Outbox:
                 " WHERE state = 'pending' AND put_ms < ?1 RETURNING *",
                 (before_ms, now_ms, reason),
             )
-        return [_entry(row) for row in sorted(rows, key=lambda one: one["number"])]
+        return [entry_of(row) for row in sorted(rows, key=lambda one: one["number"])]
 
     async def failed(self) -> list[Entry]:
         """Return what has failed for good, in the order in which it was put."""
@@ -364,7 +251,7 @@ class Outbox:
             f"SELECT * FROM items WHERE {condition} ORDER BY number",  # noqa: S608 - ours
             values,
         )
-        return [_entry(row) for row in rows]
+        return [entry_of(row) for row in rows]
 
     async def _fetch(
         self, question: str, values: Sequence[Any] | Mapping[str, Any] = ()
@@ -396,45 +283,7 @@ def _which(recipient: str | None, in_order: bool) -> str:
     return whose + (_IN_ORDER if in_order else "")
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock beside a file; the system lets go of it when this process dies."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.with_name(path.name + ".lock").open("w")
-    except OSError as error:
-        raise UsageError(f"outbox {path} cannot be opened: {error}") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UsageError(f"outbox {path} is in use by another process") from None
-        yield
-
-
-def _make(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)  # numbers and texts of people
-
-
 def _queue(row: sqlite3.Row) -> tuple[int, int, int]:
     """Return where a row stands, as the database sorts it."""
     rank = row["number"] if row["rank"] is None else row["rank"]
     return row["priority"], rank, row["number"]
-
-
-def _entry(row: sqlite3.Row) -> Entry:
-    return Entry(
-        key=row["key"],
-        recipient=row["recipient"],
-        chain=row["chain"],
-        body=row["body"],
-        priority=row["priority"],
-        expires_ms=row["expires_ms"],
-        state=State(row["state"]),
-        put_ms=row["put_ms"],
-        attempts=row["attempts"],
-        doubts=row["doubts"],
-        reference=row["reference"],
-        reason=row["reason"],
-    )

@@ -2,7 +2,7 @@
 
 The texts that come with skyfence stand in ``sms/texts`` beside this module, one file a language; a
 gateway may name a folder of more, or of others in their place. Recipients and opt-outs, which
-change while a gateway runs, are followed by ``consumers.sms_lists``.
+change while a gateway runs, are followed by ``consumers.sms.lists``.
 """
 
 from collections.abc import Mapping

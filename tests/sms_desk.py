@@ -11,11 +11,12 @@ from typing import Any
 
 from receiving import LONGEST_S, HandClock, until
 
-from consumers.outbox import Entry, Outbox, State
-from consumers.sms_gateway import Sms
-from consumers.sms_outcome import Receipts
-from consumers.sms_sender import Sender
-from consumers.sms_sink import SmsSink
+from consumers.items import Entry, State
+from consumers.outbox import Outbox
+from consumers.sms.gateway import Sms
+from consumers.sms.outcome import Receipts
+from consumers.sms.sender import Sender
+from consumers.sms.sink import SmsSink
 from skyfence.alert import Alert, AlertMessage, Timeline
 from skyfence.channels import Environment
 from skyfence.sms.gateway_file import GatewayFile

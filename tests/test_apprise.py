@@ -14,11 +14,12 @@ import pytest
 from receiving import HandClock, listening, story, until
 from structlog.testing import capture_logs
 
-from consumers.apprise_sink import SINK, Target, TargetOptions, load, note_of
-from consumers.courier import Courier, Outcome
-from consumers.outbox import Entry, Outbox, State
-from consumers.outbox_sink import OutboxSink
-from consumers.serving import Serving
+from consumers.items import Entry, State
+from consumers.outbox import Outbox
+from consumers.outgoing.apprise import SINK, Target, TargetOptions, load, note_of
+from consumers.outgoing.courier import Courier, Outcome
+from consumers.outgoing.serving import Serving
+from consumers.outgoing.sink import OutboxSink
 from skyfence.alert import EXERCISE_MARK, AlertMessage
 from skyfence.channels import Environment
 from skyfence.errors import SkyfenceError

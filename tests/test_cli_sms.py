@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 from sms_desk import ONE, TWO
 
-from consumers.outbox import Item, Outbox
+from consumers.items import Item
+from consumers.outbox import Outbox
 from skyfence.cli.sms import sms
 from skyfence.errors import InputError, SkyfenceError, UsageError
 from skyfence.settings import PREFIX, Settings

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.outbox import Change, Entry, Item, Outbox, State
+from consumers.items import Change, Entry, Item, State
+from consumers.outbox import Outbox
 from skyfence.errors import UsageError
 
 ONE = Item(key="one", recipient="+40700000001", chain="c", body="text", priority=1)

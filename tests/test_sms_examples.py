@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from consumers.smpp_messages import SmppOptions
-from consumers.sms_http_options import HttpOptions
-from consumers.sms_kannel import KannelOptions
-from consumers.sms_options import parse
+from consumers.sms.http_options import HttpOptions
+from consumers.sms.kannel import KannelOptions
+from consumers.sms.options import parse
+from consumers.sms.smpp_messages import SmppOptions
 
 PAGE = (Path(__file__).parents[1] / "docs" / "sms-gateways.md").read_text()
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)

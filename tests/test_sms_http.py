@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 from web_gateway import Receipts, WebGateway, cut, never, nobody
 
-from consumers.outbox import State
-from consumers.sms_gateway import Receipt, RefusedError, Sms, ThrottledError, UncertainError
-from consumers.sms_http import HttpGateway, from_options
-from consumers.sms_options import own_reference
+from consumers.items import State
+from consumers.sms.gateway import Receipt, RefusedError, Sms, ThrottledError, UncertainError
+from consumers.sms.http import HttpGateway, from_options
+from consumers.sms.options import own_reference
 from skyfence.errors import UnavailableError, UsageError
 
 SMS = Sms("alert-1/somebody", "+371200000017", 'Drons! {number} & "pēdiņas"', 300)

@@ -11,9 +11,9 @@ import structlog
 import trustme
 from web_gateway import Receipts, WebGateway, cut, never, nobody
 
-from consumers.outbox import State
-from consumers.sms_gateway import Receipt, RefusedError, Sms, ThrottledError, UncertainError
-from consumers.sms_kannel import KannelGateway, from_options
+from consumers.items import State
+from consumers.sms.gateway import Receipt, RefusedError, Sms, ThrottledError, UncertainError
+from consumers.sms.kannel import KannelGateway, from_options
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.metrics import SMS_RECEIPTS
 

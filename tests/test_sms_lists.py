@@ -8,7 +8,7 @@ import structlog
 from prometheus_client import REGISTRY
 from sms_desk import NAMES, ONE, TEXTS, TWO, gateway_file
 
-from consumers import sms_lists
+from consumers.sms import lists as sms_lists
 from skyfence.channels import Environment
 from skyfence.errors import InputError, UnavailableError
 from skyfence.sms.people import Known

@@ -27,8 +27,8 @@ from sms_desk import (
     states,
 )
 
-from consumers.outbox import Item, State
-from consumers.sms_gateway import Receipt, RefusedError, ThrottledError, UncertainError
+from consumers.items import Item, State
+from consumers.sms.gateway import Receipt, RefusedError, ThrottledError, UncertainError
 from skyfence.alert import AlertMessage
 from skyfence.channels import Environment
 from skyfence.errors import UnavailableError, UsageError
@@ -362,7 +362,7 @@ async def test_an_actual_text_that_cries_exercise_is_not_sent(tmp_path: Path) ->
 def test_a_sender_of_one_world_cannot_be_made_for_the_other(environment: Environment) -> None:
     """Not by forgetting the check at the start either: it does not come into being."""
     file = gateway_file(exercises=environment is Environment.ACTUAL)
-    from consumers.sms_sender import Sender  # noqa: PLC0415 - its constructor is what is tried
+    from consumers.sms.sender import Sender  # noqa: PLC0415 - its constructor is what is tried
 
     with pytest.raises(UsageError, match="they must agree"):
         Sender(

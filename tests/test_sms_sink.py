@@ -7,7 +7,7 @@ from builders import T0, T0_MS, track_event
 from receiving import HandClock, story
 from sms_desk import ONE, THREE, TWO, changed, desk, people, states
 
-from consumers.outbox import State
+from consumers.items import State
 from skyfence.alert import Alert, AlertMessage, Timeline
 from skyfence.book import IncidentBook
 from skyfence.channels import Environment

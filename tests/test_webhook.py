@@ -18,13 +18,14 @@ from prometheus_client import REGISTRY
 from receiving import HandClock, Listener, listening, story, until
 from structlog.testing import capture_logs
 
-from consumers import courier as courier_module
-from consumers.courier import Courier, Outcome
-from consumers.outbox import Outbox, State
-from consumers.outbox_sink import OutboxSink
-from consumers.serving import Receivers, Serving
-from consumers.webhook import SINK, Endpoint, load
-from consumers.webhook_post import open_session
+from consumers.items import State
+from consumers.outbox import Outbox
+from consumers.outgoing import courier as courier_module
+from consumers.outgoing.courier import Courier, Outcome
+from consumers.outgoing.serving import Receivers, Serving
+from consumers.outgoing.sink import OutboxSink
+from consumers.outgoing.webhook import SINK, Endpoint, load
+from consumers.outgoing.webhook_post import open_session
 from skyfence.alert import AlertMessage
 from skyfence.channels import Environment
 from skyfence.cli.outgoing import dead

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.receivers import read
-from consumers.webhook import WebhooksFile
+from consumers.outgoing.receivers import read
+from consumers.outgoing.webhook import WebhooksFile
 from skyfence.channels import Environment
 from skyfence.cli.main import main
 from skyfence.errors import SkyfenceError

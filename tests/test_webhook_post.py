@@ -11,8 +11,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
 from receiving import listening
 
-from consumers.courier import TAKEN, Outcome
-from consumers.webhook_post import (
+from consumers.outgoing.courier import TAKEN, Outcome
+from consumers.outgoing.webhook_post import (
     CarefulResolver,
     ForbiddenAddressError,
     forbidden,

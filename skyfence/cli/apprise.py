@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from consumers.apprise_sink import SINK, load
+from consumers.outgoing.apprise import SINK, load
 from skyfence.cli import outgoing
 from skyfence.settings import load as load_settings
 

@@ -112,7 +112,7 @@ async def _listen(console: Console, feed: AlertFeed, seen: _Seen) -> None:
             continue
         if isinstance(event.message, OperatorsMessage) and isinstance(event.message.alert, Alert):
             seen.alerts.append(event.message.alert)
-        console.print(view.line(event.message))
+        console.print(view.line(event.message, event.channel.place))
 
 
 async def _publish(console: Console, settings: Settings, seen: _Seen, speed: float) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import uuid4
 
 import click
+from aiokafka.errors import KafkaError
 
 from consumers.desk import Desk
 from consumers.public_desk import PublicDesk
@@ -15,6 +16,7 @@ from consumers.together import together
 from skyfence import logs, metrics
 from skyfence.cli.asynchronous import until_told_to_stop
 from skyfence.connection import connect
+from skyfence.errors import UnavailableError
 from skyfence.files import load_policy, load_zones
 from skyfence.kafka import ensure_topics, pace_fetches, producer
 from skyfence.settings import Settings, load
@@ -37,7 +39,10 @@ async def _run(settings: Settings) -> None:
     topics = settings.topics
 
     async def close(word: OperatorClosed) -> None:
-        await sender.send_and_wait(topics.track_events, word.to_json(), key=word.run.encode())
+        try:
+            await sender.send_and_wait(topics.track_events, word.to_json(), key=word.run.encode())
+        except KafkaError as error:
+            raise UnavailableError(f"kafka took no closing: {error}") from None
 
     try:
         await install(redis)

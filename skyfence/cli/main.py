@@ -14,7 +14,6 @@ import click
 from skyfence import __version__
 from skyfence.errors import SkyfenceError
 
-
 # In the order in which people meet them; each is imported when it is asked for, because what one
 # needs (Faust, GDAL, Apprise) is slow to load for all.
 _COMMANDS: Final = {

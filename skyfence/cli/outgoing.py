@@ -10,11 +10,12 @@ from random import Random
 import click
 
 from consumers.clock import WallClock
-from consumers.courier import Courier
-from consumers.outbox import Entry, Outbox
-from consumers.outbox_sink import OutboxSink
+from consumers.items import Entry
+from consumers.outbox import Outbox
+from consumers.outgoing.courier import Courier
+from consumers.outgoing.serving import Receivers, Serving
+from consumers.outgoing.sink import OutboxSink
 from consumers.relay import Relay
-from consumers.serving import Receivers, Serving
 from consumers.together import together
 from skyfence import logs, metrics
 from skyfence.channels import Environment

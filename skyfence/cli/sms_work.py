@@ -14,14 +14,14 @@ import click
 import structlog
 from redis.asyncio import Redis
 
-from consumers import sms_adapters, sms_lists
 from consumers.clock import WallClock
 from consumers.outbox import Outbox
 from consumers.relay import Relay
-from consumers.sms_gateway import Receipt
-from consumers.sms_outcome import Receipts
-from consumers.sms_sender import Sender
-from consumers.sms_sink import SmsSink
+from consumers.sms import adapters, lists
+from consumers.sms.gateway import Receipt
+from consumers.sms.outcome import Receipts
+from consumers.sms.sender import Sender
+from consumers.sms.sink import SmsSink
 from consumers.together import together
 from skyfence import logs, metrics
 from skyfence.alert import PlaceKind
@@ -52,12 +52,12 @@ async def run(settings: Settings, path: Path) -> None:
     pace_fetches(settings)
     async with Outbox.alone(Path(file.outbox)) as outbox, _redis(settings, file) as redis:
         known = Known(texts.languages, places)
-        people = sms_lists.recipients(file, environment, known, redis)
-        opt_outs = sms_lists.opt_outs(file, environment, redis)
+        people = lists.recipients(file, environment, known, redis)
+        opt_outs = lists.opt_outs(file, environment, redis)
         recipients = len((await people.get()).recipients)  # whole, or nothing begins
         await opt_outs.get()
         receipts = Receipts(outbox, file.name, clock)
-        made = sms_adapters.gateway(file.adapter, file.options, receipts.take)
+        made = adapters.gateway(file.adapter, file.options, receipts.take)
         await ensure_topics(settings)
         logs.configure("sms", environment)
         metrics.serve(settings, "sms")
@@ -111,13 +111,13 @@ async def _wrong(settings: Settings, file: GatewayFile, path: Path) -> AsyncIter
     async with _redis(settings, file) as redis:
         known = Known(texts.languages, places)
         reading: Mapping[str, Callable[[], Awaitable[Any]]] = {
-            "recipients": sms_lists.recipients(file, environment, known, redis).get,
-            "opt-outs": sms_lists.opt_outs(file, environment, redis).get,
+            "recipients": lists.recipients(file, environment, known, redis).get,
+            "opt-outs": lists.opt_outs(file, environment, redis).get,
         }
         for name, get in reading.items():
             try:
                 found = await get()
-            except sms_lists.WrongListError as error:
+            except lists.WrongListError as error:
                 for reason in error.reasons:
                     yield reason
             except SkyfenceError as error:
@@ -126,7 +126,7 @@ async def _wrong(settings: Settings, file: GatewayFile, path: Path) -> AsyncIter
                 click.echo(f"{name}: {len(getattr(found, 'recipients', found))}")
     beginning: Sequence[Callable[[], object]] = (
         lambda: check_agreement(settings.environment, exercises=file.exercises, where=str(path)),
-        lambda: sms_adapters.gateway(file.adapter, file.options, _drop),
+        lambda: adapters.gateway(file.adapter, file.options, _drop),
     )
     for begin in beginning:
         try:

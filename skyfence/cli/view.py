@@ -19,7 +19,7 @@ _STYLES: Final = {
     "exited": "yellow",
     "closed": "green",
 }
-_WIDTHS: Final = (19, 8, 8, 9)  # the last column takes what is left
+_WIDTHS: Final = (19, 8, 8, 12)  # the last column takes what is left
 
 
 def header() -> Table:
@@ -27,38 +27,46 @@ def header() -> Table:
     return _row("event time (UTC)", "channel", "message", "state", "what", style="bold")
 
 
-def line(message: Message) -> Table:
-    """Return a message of a channel as a line."""
+def line(message: Message, place: str) -> Table:
+    """Return a message of a place's channel as a line."""
     if isinstance(message, NoteMessage):
-        return _note(message.note)
+        return _note(message.note, place)
     alert = message.alert
     headline = alert.headline.removeprefix(EXERCISE_MARK)
     if isinstance(message, OperatorsMessage) and message.acknowledged is not None:
         headline += f" (acknowledged by {message.acknowledged.by})"
     return _row(
         _time(alert.time),
-        alert.region if isinstance(alert, PublicAlert) else alert.place,
+        place,
         f"{alert.message_type} {alert.step}",
         "public" if isinstance(alert, PublicAlert) else _state(alert),
         headline,
     )
 
 
-def _note(note: Note) -> Table:
+def notice(time: datetime, words: str, style: str) -> Table:
+    """Return as a line what is no message: how the connection is."""
+    row = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    row.add_column(width=_WIDTHS[0], no_wrap=True)
+    row.add_column(ratio=1)
+    row.add_row(_time(time), words, style=style)
+    return row
+
+
+def _note(note: Note, place: str) -> Table:
     """Return as a line what operators should know beside the alerts."""
     if isinstance(note, Acknowledgement):
-        what = f"{note.by} has taken note of incident {note.incident_id}"
-        return _row(_time(note.time), "", "note", Text("acknowledged", style="cyan"), what)
-    who = note.by or "the policy"
+        what = f"by {note.by}: incident {note.incident_id}"
+        return _row(_time(note.time), place, "note", Text("acknowledged", style="cyan"), what)
+    until = f" until {_time(note.deadline)[11:]}" if note.deadline else ""
     words = {
-        "held": "waits for a decision",
-        "released": f"was released by {who}",
-        "withdrawn": f"was withdrawn by {who}",
+        "held": f"waits for a decision{until}",
+        "released": f"released by {note.by or 'the policy'}",
+        "withdrawn": f"withdrawn by {note.by or 'the policy'}",
     }
-    until = f" until {_time(note.deadline)}" if note.deadline else ""
     headline = note.headline.removeprefix(EXERCISE_MARK)
-    what = f'the public message "{headline}" {words[note.decision]}{until}'
-    return _row(_time(note.time), note.region, "note", Text(note.decision, style="cyan"), what)
+    what = f"public message {words[note.decision]}: {headline}"
+    return _row(_time(note.time), place, "note", Text(note.decision, style="cyan"), what)
 
 
 def _time(time: datetime) -> str:

@@ -5,7 +5,8 @@ publish, is said at once and in other words than "no alert".
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import click
 from rich.console import Console
@@ -70,16 +71,27 @@ class _AsJson:
         click.echo(json.dumps(told))
 
 
-class _OnScreen:
-    """A table that grows; what is no message goes to standard error."""
+def _now() -> datetime:
+    return datetime.now(UTC)
 
-    def __init__(self, environment: Environment, places: Sequence[str]) -> None:
+
+class _OnScreen:
+    """A table that grows; what is no message goes to standard error, with the wall clock's time."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        places: Sequence[str],
+        now: Callable[[], datetime] = _now,
+    ) -> None:
         self._environment = environment
         self._places = places
+        self._now = now
         self._console = Console(highlight=False)
         self._notices = Console(stderr=True, highlight=False)
         self._standing = 0
         self._begun = False
+        self._cut = False
 
     def begin(self) -> None:
         """Say what is watched."""
@@ -90,23 +102,25 @@ class _OnScreen:
         self._notices.print(view.header())
 
     def show(self, event: Event) -> None:
-        """Show one event."""
+        """Show one event; that a connection is still away is no news."""
         if isinstance(event, Received):
             self._standing += not self._begun
-            self._console.print(view.line(event.message))
+            self._console.print(view.line(event.message, event.channel.place))
             return
-        line, style = self._words(event)
+        was_cut, self._cut = self._cut, isinstance(event, Disconnected)
+        if not (was_cut and self._cut):
+            self._notices.print(view.notice(self._now(), *self._words(event)))
         self._begun = True
-        self._notices.print(line, style=style)
 
     def _words(self, event: Event) -> tuple[str, str]:
         match event:
             case Connected() if not self._begun:
-                return f"connected; {self._standing or 'no'} standing above, new ones below", "dim"
+                active = f"{self._standing} active above" if self._standing else "nothing is active"
+                return f"connected: {active}, what comes is below", "dim"
             case Connected():
-                return "connected again; what was missed is above", "green"
+                return "connected again: what was missed is above", "green"
             case Disconnected(reason):
-                return f"NO CONNECTION: {reason}; nothing is shown until it is back", "bold red"
+                return f"NO CONNECTION, nothing is shown until it is back: {reason}", "bold red"
             case Silent(seconds):
                 since = f"no sign of life for {seconds:.0f} s"
                 return f"NO ALERTS WOULD COME: {since}, is the relay running?", "bold red"
@@ -114,6 +128,6 @@ class _OnScreen:
                 return "signs of life again: alerts would come", "green"
             case Missed(channel, first, last):
                 lost = f"messages {first} to {last} of {channel.name}"
-                return f"MISSED: {lost} are no longer kept; what stands follows", "bold red"
+                return f"MISSED: {lost} are no longer kept, what is active follows", "bold red"
             case _:
                 raise AssertionError(event)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
-from consumers.serving import Receivers
-from consumers.webhook import SINK, load
-from consumers.webhook_post import open_session
+from consumers.outgoing.serving import Receivers
+from consumers.outgoing.webhook import SINK, load
+from consumers.outgoing.webhook_post import open_session
 from skyfence.channels import Environment
 from skyfence.cli import outgoing
 from skyfence.settings import load as load_settings

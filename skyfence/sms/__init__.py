@@ -2,5 +2,5 @@
 
     alert ──notice──▶ Notice ──merging──▶ one item a person ──texts──▶ SMS ──guard──▶ phone
 
-No I/O and no clock here: ``consumers.sms_sink`` and ``consumers.sms_sender`` carry it out.
+No I/O and no clock here: ``consumers.sms.sink`` and ``consumers.sms.sender`` carry it out.
 """

@@ -24,23 +24,32 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 from talk import entry
 
+from consumers.desk import Desk
+from consumers.public_desk import PublicDesk
 from consumers.redis_channels import RedisChannels
 from consumers.redis_library import install, library
-from skyfence.alert import AlertMessage, Timeline
+from skyfence.alert import AlertMessage, PlaceKind, Timeline, status_of
 from skyfence.channels import (
     Audience,
     Channel,
     Environment,
+    commands_key,
     operators_channel,
+    outcomes_key,
     status_key,
 )
 from skyfence.cli import embedded
 from skyfence.client import AlertFeed, Connected, Received
+from skyfence.commands import Acknowledge, Command, Outcome, Release
 from skyfence.connection import connect
 from skyfence.engine import Engine
 from skyfence.errors import SkyfenceError, UnavailableError, UsageError
 from skyfence.files import load_zones
+from skyfence.operator_store import OperatorStore
+from skyfence.operators import Operator, user_name
 from skyfence.playback import Packer, play
+from skyfence.policy import Policy
+from skyfence.public import public_alert
 from skyfence.report import Report
 from skyfence.security import redis_options
 from skyfence.settings import Settings, check
@@ -204,14 +213,17 @@ async def copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-def message(zones_file: Path, environment: Environment) -> AlertMessage:
-    """Return an alert for AA."""
+def message(
+    zones_file: Path, environment: Environment, place_kind: PlaceKind = "nation"
+) -> AlertMessage:
+    """Return an alert for AA, or for the region of it that the object is in."""
     engine, packer = Engine(load_zones(zones_file)), Packer("run-1")
     reports = [Report.model_validate(one) for one in entry("T1")]
     frames = [frame for item in play(reports) for frame in packer.add(item)]
     alerts = [alert for frame in frames for alert in engine.take(frame).alerts]
-    found = next(one for one in alerts if one.place == "AA")
-    alert = found.model_copy(update={"channel": operators_channel(environment, "AA")})
+    found = next(one for one in alerts if one.place_kind == place_kind)
+    own = {"channel": operators_channel(environment, found.place), "status": status_of(environment)}
+    alert = found.model_copy(update=own)
     return AlertMessage(alert=alert, timeline=Timeline())
 
 
@@ -250,6 +262,80 @@ async def test_relay_and_operator_do_their_work(
     [[_, kept]] = await redis.xread({channel.stream: "0"})
     assert [fields[b"message"] for _, fields in kept] == [received.message.to_json()]
     await redis.aclose()
+
+
+@each_environment
+async def test_desk_and_administrator_do_their_work(
+    secured: Secured, zones_file: Path, environment: Environment
+) -> None:
+    """Over TLS, an operator made by the administrator's user commands, and the desk's obeys.
+
+    None of the three needs more rights than ops/valkey/users.acl or the operator's rules give.
+    """
+    sink = await RedisChannels.open(secured.settings("relay", environment))
+    nation = message(zones_file, environment).alert
+    region = message(zones_file, environment, place_kind="region").alert
+    async with (
+        connected(secured.settings("admin", environment)) as admin,
+        connected(secured.settings("desk", environment)) as own,
+    ):
+        places = (nation.place, region.place)
+        anna = Operator(name="anna", channels=places, may=("release",), created=nation.time)
+        secret = await OperatorStore(admin, environment).add(anna)
+        public = PublicDesk(own, environment, Policy(), {}, lambda: nation.time)
+        desk = Desk(own, environment, public, closed_by_nobody, name="1", now=lambda: nation.time)
+        for alert in (nation, region):
+            await sink.deliver(AlertMessage(alert=alert, timeline=Timeline()))
+            await public.deliver(AlertMessage(alert=alert, timeline=Timeline()))
+        as_anna = secured.settings(
+            "operator",
+            environment,
+            redis_user=user_name(environment, "anna"),
+            redis_password=SecretStr(secret),
+            redis_password_file=None,
+        )
+        waits = public_alert(region, {})
+        assert waits is not None
+        told = [
+            await commanded(as_anna, desk, command)
+            for command in (
+                Acknowledge(incident_id=nation.incident_id, place=nation.place),
+                Release(alert_id=waits.alert_id),
+            )
+        ]
+        channel = Channel(environment, Audience.PUBLIC, region.place)
+        async with connected(as_anna) as redis:
+            assert len(await redis.xrange(channel.stream)) == 1
+        await OperatorStore(admin, environment).revoke("anna")
+        assert "refused user" in await refusal(as_anna, UsageError)
+    await sink.close()
+    assert [one.outcome for one in told] == ["done", "done"], told
+
+
+async def closed_by_nobody(_: object) -> None:
+    """Take an operator's closing."""
+    raise AssertionError
+
+
+async def commanded(settings: Settings, desk: Desk, command: Command) -> Outcome:
+    """Command something as anna; return what the desk made of it."""
+    async with connected(settings) as redis:
+        await redis.xadd(commands_key(settings.environment, "anna"), {"command": command.to_json()})
+        async with asyncio.timeout(20):
+            while not await desk.serve_once():
+                pass
+        [[_, entries]] = await redis.xread({outcomes_key(settings.environment, "anna"): "0"})
+    return Outcome.model_validate_json(entries[-1][1][b"outcome"])
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Redis]:
+    """Yield a connection."""
+    redis = await connect(settings)
+    try:
+        yield redis
+    finally:
+        await redis.aclose()
 
 
 async def test_a_relay_that_may_load_no_function_says_who_should(socket_path: Path) -> None:
@@ -339,7 +425,7 @@ async def test_an_exercise_operator_hears_no_actual_alert(secured: Secured) -> N
     await redis.aclose()
 
 
-@pytest.mark.parametrize("role", ["relay", "monitor", "operator"])
+@pytest.mark.parametrize("role", ["relay", "monitor", "desk", "operator"])
 @pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS)
 async def test_an_exercise_user_reaches_nothing_actual(
     secured: Secured, role: str, attempt: Callable[[Redis], Any]

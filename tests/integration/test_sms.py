@@ -13,10 +13,11 @@ from prometheus_client import REGISTRY
 from receiving import HandClock, listening, story, until
 from sms_desk import NAMES, ONE, TEXTS, THREE, TWO, Desk, changed, desk, gateway_file
 
-from consumers import sms_lists
 from consumers.clock import WallClock
-from consumers.outbox import Outbox, State
+from consumers.items import State
+from consumers.outbox import Outbox
 from consumers.relay import Relay
+from consumers.sms import lists as sms_lists
 from skyfence.alert import AlertMessage
 from skyfence.channels import operators_channel, sms_opt_outs_key, sms_recipients_key
 from skyfence.client import connect

@@ -20,11 +20,12 @@ from sms_desk import TEXTS, gateway_file
 from smsc import Message, Smsc
 
 from consumers.clock import WallClock
-from consumers.outbox import Outbox, State
-from consumers.sms_adapters import gateway
-from consumers.sms_outcome import Receipts
-from consumers.sms_sender import Sender
-from consumers.sms_sink import SmsSink
+from consumers.items import State
+from consumers.outbox import Outbox
+from consumers.sms.adapters import gateway
+from consumers.sms.outcome import Receipts
+from consumers.sms.sender import Sender
+from consumers.sms.sink import SmsSink
 from skyfence.channels import Environment
 from skyfence.sms.people import People, Recipient
 

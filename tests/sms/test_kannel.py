@@ -13,7 +13,7 @@ from kannel import Kannel
 from receiving import until
 from smsc import THROTTLED, Order, Smsc
 
-from consumers.outbox import State
+from consumers.items import State
 from skyfence.cli.embedded import free_port
 
 Start = Callable[..., Awaitable[Kannel]]

@@ -15,9 +15,9 @@ from duty import duty, smpp_options, tally
 from kannel import Kannel
 from smsc import Smsc
 
-from consumers.outbox import State
-from consumers.sms_adapters import gateway
-from consumers.sms_gateway import Receipt, Sms
+from consumers.items import State
+from consumers.sms.adapters import gateway
+from consumers.sms.gateway import Receipt, Sms
 
 Start = Callable[..., Awaitable[Kannel]]
 Figure = Callable[[str], None]

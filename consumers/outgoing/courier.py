@@ -21,8 +21,9 @@ from typing import Final, Literal, Protocol
 import structlog
 
 from consumers.clock import Clock
-from consumers.outbox import Change, Entry, Outbox, State
-from consumers.receivers import Wanted
+from consumers.items import Change, Entry, State
+from consumers.outbox import Outbox
+from consumers.outgoing.receivers import Wanted
 from consumers.together import together
 from skyfence import metrics
 from skyfence.alert import AlertMessage

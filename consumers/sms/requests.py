@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from consumers.sms_gateway import UncertainError
-from consumers.sms_options import why_broken
+from consumers.sms.gateway import UncertainError
+from consumers.sms.options import why_broken
 from skyfence.errors import UnavailableError
 
 # Answers are a line or a small document; what is longer is cut.

@@ -17,8 +17,8 @@ from typing import Final
 import structlog
 
 from consumers.clock import Clock
-from consumers.courier import Courier, Target
-from consumers.receivers import stamp
+from consumers.outgoing.courier import Courier, Target
+from consumers.outgoing.receivers import stamp
 from consumers.together import together
 from skyfence.errors import SkyfenceError
 

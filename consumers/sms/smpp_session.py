@@ -23,7 +23,7 @@ from typing import Any, Final
 
 import smpp34
 
-from consumers.sms_gateway import UncertainError
+from consumers.sms.gateway import UncertainError
 from skyfence.errors import UnavailableError
 
 HEADER: Final = struct.Struct(">IIII")  # length, command, status, sequence

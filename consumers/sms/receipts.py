@@ -22,8 +22,8 @@ import structlog
 from aiohttp import web
 from pydantic import Field, field_validator
 
-from consumers.sms_gateway import OnReceipt, Receipt
-from consumers.sms_options import Options, read_secret
+from consumers.sms.gateway import OnReceipt, Receipt
+from consumers.sms.options import Options, read_secret
 from skyfence.errors import InputError, UnavailableError, UsageError
 from skyfence.metrics import SMS_RECEIPTS
 

@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 import aiohttp
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from consumers.courier import Letter, Outcome
-from consumers.outbox import Entry
-from consumers.receivers import (
+from consumers.items import Entry
+from consumers.outgoing.courier import Letter, Outcome
+from consumers.outgoing.receivers import (
     FileName,
     ReceiversFile,
     Wanted,
@@ -32,8 +32,8 @@ from consumers.receivers import (
     read,
     read_secret,
 )
-from consumers.serving import Receivers
-from consumers.webhook_post import forbidden, post
+from consumers.outgoing.serving import Receivers
+from consumers.outgoing.webhook_post import forbidden, post
 from skyfence.alert import AlertMessage
 from skyfence.channels import Environment
 from skyfence.cloud_event import CONTENT_TYPE, cloud_event, default_source

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from consumers.sms_options import Options, is_loopback
-from consumers.sms_receipts import ReceiptOptions
+from consumers.sms.options import Options, is_loopback
+from consumers.sms.receipts import ReceiptOptions
 
 # Braces around a name; any other brace stands for itself.
 PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")

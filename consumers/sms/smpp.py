@@ -22,16 +22,16 @@ from typing import Any, Final
 
 import structlog
 
-from consumers.smpp import Command, EndedError, Pdu, Session, Status, Timing
-from consumers.smpp_messages import SmppOptions, one_form, read_receipt, submit_sm
-from consumers.sms_gateway import (
+from consumers.sms.gateway import (
     OnReceipt,
     RefusedError,
     Sms,
     ThrottledError,
     UncertainError,
 )
-from consumers.sms_options import parse, read_secret, trusting, why_broken
+from consumers.sms.options import parse, read_secret, trusting, why_broken
+from consumers.sms.smpp_messages import SmppOptions, one_form, read_receipt, submit_sm
+from consumers.sms.smpp_session import Command, EndedError, Pdu, Session, Status, Timing
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.metrics import SMS_RECEIPTS
 

@@ -12,8 +12,9 @@ from typing import Final
 import structlog
 
 from consumers.clock import Clock
-from consumers.courier import GIVE_UP_AFTER_MS, Courier, Target
-from consumers.outbox import Item, Outbox
+from consumers.items import Item
+from consumers.outbox import Outbox
+from consumers.outgoing.courier import GIVE_UP_AFTER_MS, Courier, Target
 from skyfence.alert import AlertMessage, status_of
 from skyfence.channels import Environment, recipient
 from skyfence.times import to_ms

@@ -7,7 +7,7 @@ Guarantee: ``submit`` returns once the gateway has answered with a status, and a
 described, that says it took the message. No answer, or an error of the gateway that does not say
 whether it did (500, 502, 504), is uncertain. ``{key}`` is the same whenever a message is sent
 again: a gateway that knows idempotency keys makes no double of it. Receipts are handed on as
-``sms_receipts`` says.
+``receipts`` says.
 
 What stands in a template is text; placeholders in it are replaced once, and what a message says is
 never taken for a placeholder. https only, unless the gateway is on this machine.
@@ -23,8 +23,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 import aiohttp
 from aiohttp import web
 
-from consumers.outbox import State
-from consumers.sms_gateway import (
+from consumers.items import State
+from consumers.sms.gateway import (
     OnReceipt,
     Receipt,
     RefusedError,
@@ -32,7 +32,7 @@ from consumers.sms_gateway import (
     ThrottledError,
     UncertainError,
 )
-from consumers.sms_http_options import (
+from consumers.sms.http_options import (
     PLACEHOLDER,
     AnswerOptions,
     Auth,
@@ -40,10 +40,10 @@ from consumers.sms_http_options import (
     HttpOptions,
     host_of,
 )
-from consumers.sms_options import own_reference, parse, read_secret, trusting
-from consumers.sms_options import without_numbers as said
-from consumers.sms_receipts import ReceiptEndpoint
-from consumers.sms_requests import Answer, ask, client
+from consumers.sms.options import own_reference, parse, read_secret, trusting
+from consumers.sms.options import without_numbers as said
+from consumers.sms.receipts import ReceiptEndpoint
+from consumers.sms.requests import Answer, ask, client
 from skyfence.errors import InputError, UnavailableError
 
 _SERVER_ERROR: Final = 500

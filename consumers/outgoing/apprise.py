@@ -22,9 +22,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from consumers.courier import TAKEN, Letter, Outcome
-from consumers.outbox import Entry
-from consumers.receivers import (
+from consumers.items import Entry
+from consumers.outgoing.courier import TAKEN, Letter, Outcome
+from consumers.outgoing.receivers import (
     FileName,
     ReceiversFile,
     Wanted,
@@ -33,7 +33,7 @@ from consumers.receivers import (
     read,
     read_secret,
 )
-from consumers.serving import Receivers
+from consumers.outgoing.serving import Receivers
 from skyfence.alert import EXERCISE_MARK, AlertMessage, AnyAlert, marked
 from skyfence.channels import Environment
 from skyfence.errors import InputError, UsageError

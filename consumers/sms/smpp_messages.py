@@ -14,11 +14,11 @@ import smsutil
 import structlog
 from pydantic import Field, model_validator
 
-from consumers.outbox import State
-from consumers.smpp import HEADER
-from consumers.sms_gateway import Receipt, RefusedError, Sms
-from consumers.sms_options import Options
-from consumers.sms_options import without_numbers as said
+from consumers.items import State
+from consumers.sms.gateway import Receipt, RefusedError, Sms
+from consumers.sms.options import Options
+from consumers.sms.options import without_numbers as said
+from consumers.sms.smpp_session import HEADER
 
 log = structlog.get_logger()
 

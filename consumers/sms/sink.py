@@ -1,6 +1,6 @@
 """The SMS sink: from each alert one message for each person, in the outbox.
 
-    alerts ──▶ is it ours, is it in time? ──▶ whom ──▶ merged? ──▶ outbox ──▶ (sms_sender)
+    alerts ──▶ is it ours, is it in time? ──▶ whom ──▶ merged? ──▶ outbox ──▶ (sender)
 
 Guarantee: at least once from Kafka to the outbox, once in the outbox. ``deliver`` returns when what
 it put is on the disk, so the offset is acknowledged after that; what is handed over again is known
@@ -16,7 +16,8 @@ from typing import Final
 import structlog
 
 from consumers.clock import Clock
-from consumers.outbox import Entry, Item, Outbox, State
+from consumers.items import Entry, Item, State
+from consumers.outbox import Outbox
 from skyfence import metrics
 from skyfence.alert import Alert, AlertMessage, FeedAlarm
 from skyfence.channels import Environment

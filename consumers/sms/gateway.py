@@ -1,14 +1,14 @@
 """The protocol of an SMS gateway. To add one: a file here, and its name among the adapters.
 
 A gateway states its delivery guarantee first. It submits one message at a time and hears receipts
-whenever they come; what is to be sent, how often and to whom is not its business (``sms_sink``).
+whenever they come; what is to be sent, how often and to whom is not its business (``sink``).
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from consumers.outbox import State
+from consumers.items import State
 
 
 @dataclass(frozen=True)

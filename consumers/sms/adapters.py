@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final
 
-from consumers.sms_gateway import Gateway, OnReceipt
+from consumers.sms.gateway import Gateway, OnReceipt
 from skyfence.errors import UsageError
 from skyfence.sms.gateway_file import Adapter
 
 _MODULES: Final[Mapping[Adapter, str]] = {
-    "kannel": "consumers.sms_kannel",
-    "smpp": "consumers.sms_smpp",
-    "http": "consumers.sms_http",
+    "kannel": "consumers.sms.kannel",
+    "smpp": "consumers.sms.smpp",
+    "http": "consumers.sms.http",
 }
 
 

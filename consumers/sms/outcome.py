@@ -16,9 +16,10 @@ import structlog
 from pydantic import ValidationError
 
 from consumers.clock import Clock
-from consumers.outbox import Change, Entry, Outbox, State
-from consumers.pace import Backoff
-from consumers.sms_gateway import Receipt
+from consumers.items import Change, Entry, State
+from consumers.outbox import Outbox
+from consumers.sms.gateway import Receipt
+from consumers.sms.pace import Backoff
 from skyfence import metrics
 from skyfence.sms.notice import MOST_DOUBTS, Notice
 from skyfence.sms.people import masked

@@ -22,7 +22,7 @@ from typing import Final
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from consumers.courier import TAKEN, Outcome
+from consumers.outgoing.courier import TAKEN, Outcome
 from skyfence import __version__
 
 # Where clouds tell a machine's secrets to whoever asks; the usual 169.254.169.254 is link-local.

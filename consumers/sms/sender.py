@@ -2,7 +2,7 @@
 
     outbox ──take──▶ still in time? opted out? overtaken? the right world? ──submit──▶ gateway
        ▲                                                                                  │
-       ├── submitted, failed, later again, uncertain ◀── sms_outcome ◀────────────────────┘
+       ├── submitted, failed, later again, uncertain ◀── outcome ◀────────────────────────┘
        └── delivered, failed ◀── receipts, whenever they come
 
 Guarantee: at least once for what is Severe or Extreme, at most once for the rest, nothing past its
@@ -22,11 +22,12 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from consumers.clock import Clock
-from consumers.outbox import Change, Entry, Outbox, State
-from consumers.pace import Pace
-from consumers.sms_gateway import Gateway, RefusedError, Sms, ThrottledError, UncertainError
-from consumers.sms_outcome import Outcomes, read_notice
-from consumers.sms_sink import TOLD
+from consumers.items import Change, Entry, State
+from consumers.outbox import Outbox
+from consumers.sms.gateway import Gateway, RefusedError, Sms, ThrottledError, UncertainError
+from consumers.sms.outcome import Outcomes, read_notice
+from consumers.sms.pace import Pace
+from consumers.sms.sink import TOLD
 from skyfence import metrics
 from skyfence.channels import Environment
 from skyfence.errors import UnavailableError

@@ -26,8 +26,8 @@ import structlog
 from aiohttp import web
 from pydantic import Field, field_validator
 
-from consumers.outbox import State
-from consumers.sms_gateway import (
+from consumers.items import State
+from consumers.sms.gateway import (
     OnReceipt,
     Receipt,
     RefusedError,
@@ -35,10 +35,10 @@ from consumers.sms_gateway import (
     ThrottledError,
     UncertainError,
 )
-from consumers.sms_options import Options, is_loopback, own_reference, parse, read_secret, trusting
-from consumers.sms_options import without_numbers as said
-from consumers.sms_receipts import ReceiptEndpoint, ReceiptOptions
-from consumers.sms_requests import Answer, ask, client
+from consumers.sms.options import Options, is_loopback, own_reference, parse, read_secret, trusting
+from consumers.sms.options import without_numbers as said
+from consumers.sms.receipts import ReceiptEndpoint, ReceiptOptions
+from consumers.sms.requests import Answer, ask, client
 from skyfence.errors import InputError, UnavailableError
 
 log = structlog.get_logger()
