@@ -17,8 +17,10 @@ from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import (
     AuthenticationFailedError,
     ClusterAuthorizationFailedError,
+    GroupCoordinatorNotAvailableError,
     IllegalSaslStateError,
     KafkaError,
+    NotCoordinatorForGroupError,
     SaslAuthenticationFailed,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
@@ -43,6 +45,7 @@ _ASK_WHY_S = 5.0
 # These do not mend themselves; trying again only fills the broker's log.
 _REFUSALS = (
     AuthenticationFailedError,
+    GroupCoordinatorNotAvailableError,
     IllegalSaslStateError,
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
@@ -258,7 +261,11 @@ class Progress:
 
     async def left(self, group: str, topic: str) -> int:
         """Return how many messages of a topic a group has not yet acknowledged."""
-        return sum((await self.lags(group, topic))[1].values())
+        try:
+            return sum((await self.lags(group, topic))[1].values())
+        except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError):
+            # A Kafka that was made just now: the group's own topic is still to come.
+            return await self.stored(topic)
 
     async def lags(self, group: str, topic: str) -> tuple[dict[int, int], dict[int, int]]:
         """Return each partition's end, and how many messages before it are not acknowledged."""
