@@ -39,6 +39,8 @@ __all__ = [
 
 # Heartbeats come every five seconds; three missing are no accident.
 SILENT_AFTER_S: Final = 15.0
+# Who comes back to a feed that had been silent before waits for one heartbeat, no more.
+_NEXT_BEAT_S: Final = 6.0
 # A connection on which not even Redis answers is dead.
 _ANSWER_S: Final = 5.0
 _LOOK_EVERY_S: Final = 0.5
@@ -98,10 +100,12 @@ class AlertFeed:
         self._opening: list[Received | Missed] = []  # what was there when we subscribed
         self._opened = False  # what is read was published after that
         self._settled = asyncio.Event()
+        self._beaten_s = 0.0
 
     async def __aenter__(self) -> Self:
         """Connect, subscribe, and read what stands: whatever is published from now on is told."""
         await self._subscribe(self._settings)
+        self._beaten_s = time.monotonic()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -171,10 +175,12 @@ class AlertFeed:
 
     async def _live(self) -> AsyncIterator[Event]:
         """Yield what comes; raise ``UnavailableError`` when the connection is cut or dead."""
-        beaten_s, silent = time.monotonic(), False
+        waited_s = SILENT_AFTER_S - _NEXT_BEAT_S
+        self._beaten_s = max(self._beaten_s, time.monotonic() - waited_s)
+        silent = False
         while True:
             received = await self._next()
-            silence_s = time.monotonic() - beaten_s
+            silence_s = time.monotonic() - self._beaten_s
             if received is None or received["type"] == "pong":
                 if not silent and silence_s > SILENT_AFTER_S:
                     silent = True
@@ -183,7 +189,7 @@ class AlertFeed:
                 continue
             name = received["channel"].decode()
             if name == self._heartbeats:
-                beaten_s = time.monotonic()
+                self._beaten_s = time.monotonic()
                 if silent:
                     silent = False
                     yield Alive()

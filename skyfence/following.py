@@ -74,9 +74,14 @@ class Followed:
         """Read messages, without what is none."""
         return [message for value in values if (message := self.read(value)) is not None]
 
-    def is_of_our_time(self, message: Message) -> bool:
-        """Tell whether a message was published since we came."""
-        return message.sequence > self.joined or message.epoch == self.epoch
+    def since_we_came(self, messages: Sequence[Message]) -> list[Message]:
+        """Return those messages that were published since we came: all of this epoch were.
+
+        Where counting began anew with it, what follows in later epochs is no history either.
+        """
+        begun = [one.sequence - 1 for one in messages if one.epoch == self.epoch]
+        self.joined = min([self.joined, *begun])
+        return [one for one in messages if one.sequence > self.joined]
 
     def told(self, messages: Sequence[Message], *, live: bool = False) -> list[Received]:
         """Return those messages that had not been told, in order."""
@@ -155,7 +160,7 @@ async def _read_stream(
             found.append(Missed(one.channel, expected, first - 1))
             found += one.told(active)
         read = one.read_all([fields[b"message"] for _, fields in page])
-        found += one.told([message for message in read if one.is_of_our_time(message)])
+        found += one.told(one.since_we_came(read))
         one.sequence = _sequence(page[-1][0])
         expected = one.sequence + 1
     return found

@@ -5,7 +5,7 @@
     public:RO-TL   {"epoch", "sequence", "alert", "timeline"}                    for the public
     heartbeat      {"epoch", "heartbeat"}
 
-Epoch and sequence are Redis's own to give (``consumers.redis_function``): the sequence counts a
+Epoch and sequence are Redis's own to give (``consumers.redis_library``): the sequence counts a
 channel's messages without a gap, the epoch changes when Redis was started anew, and may have lost
 some. What is here reads messages and makes those that others stamp.
 """

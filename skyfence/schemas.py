@@ -9,6 +9,7 @@ from skyfence.alert import AlertMessage, PublicAlert
 from skyfence.cloud_event import CloudEvent
 from skyfence.crossing import Crossing
 from skyfence.incident import Incident
+from skyfence.message import Heartbeat, NoteMessage, OperatorsMessage, PublicMessage
 from skyfence.model import Contract
 from skyfence.rejected import Rejected
 from skyfence.report import Report
@@ -23,6 +24,10 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
     "incident": Incident,
     "alert-message": AlertMessage,
     "public-alert": PublicAlert,
+    "operators-message": OperatorsMessage,
+    "public-message": PublicMessage,
+    "note-message": NoteMessage,
+    "heartbeat": Heartbeat,
     "webhook": CloudEvent,
     "rejected": Rejected,
     "status": Status,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from consumers.redis_library import STREAM_LENGTH, Library
 from skyfence import client
 from skyfence.alert import Alert, AlertMessage, Timeline
 from skyfence.channels import Audience, Channel, Environment
+from skyfence.cli import embedded
 from skyfence.client import (
     AlertFeed,
     Alive,
@@ -227,7 +229,8 @@ async def test_silence_and_no_connection_are_told_apart(
     server: Server, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No heartbeat is a word of its own, and so is the first one that comes again."""
-    monkeypatch.setattr(client, "SILENT_AFTER_S", 0.2)
+    monkeypatch.setattr(client, "SILENT_AFTER_S", 0.4)
+    monkeypatch.setattr(client, "_NEXT_BEAT_S", 0.2)
     sink = await RedisChannels.open(server.settings)
     async with hearing(server.settings) as heard:
         await heard.until_last(Silent)
@@ -236,6 +239,8 @@ async def test_silence_and_no_connection_are_told_apart(
         await cut(redis)
         await heard.until(lambda events: any(isinstance(e, Disconnected) for e in events))
         await heard.until(lambda events: events.count(Connected()) == 2)
+        # Who comes back to a feed that is silent still hears of it again.
+        await heard.until_last(Silent)
     assert heard.told == []
     await sink.close()
 
@@ -267,6 +272,17 @@ async def test_an_acknowledgement_stands_until_it_gets_worse(server: Server, red
         seen = [e.message.acknowledged for e in heard.events if isinstance(e, Received)]  # type: ignore[union-attr]
     assert seen == [by, by, None]
     await sink.close()
+
+
+async def test_the_embedded_valkey_cuts_off_slow_subscribers_as_the_other_does(
+    redis: Redis,
+) -> None:
+    """What may wait for a subscriber is bounded, and the same in ops/valkey/valkey.conf."""
+    conf = (Path(__file__).parents[2] / "ops" / "valkey" / "valkey.conf").read_text()
+    [line] = [one for one in conf.splitlines() if one.startswith("client-output-buffer-limit")]
+    assert line == embedded.SLOW_SUBSCRIBERS
+    limits = (await redis.config_get("client-output-buffer-limit"))["client-output-buffer-limit"]
+    assert f"pubsub {8 << 20} {2 << 20} 30" in limits
 
 
 async def test_a_heartbeat_names_the_time(server: Server, redis: Redis) -> None:
