@@ -16,6 +16,7 @@ from skyfence.evidence import log_odds, sigma_m
 from skyfence.facts import Facts
 from skyfence.geodesy import distance_m, legs
 from skyfence.path import Transition, path_transitions
+from skyfence.plain import Cuts
 from skyfence.policy import Policy
 from skyfence.rules import SECOND_MS, Rules
 from skyfence.state import Depth, Passage, Place, Sight, TrackState, profile_of
@@ -42,13 +43,15 @@ class Follower:
         self._appear(facts, track, cut=False)
         self._seen_now(facts, track, None)
 
-    def follow(self, facts: Facts, track: TrackState, sight: Sight) -> None:
-        """Take in a track's next report."""
+    def follow(
+        self, facts: Facts, track: TrackState, sight: Sight, cuts: Cuts | None = None
+    ) -> None:
+        """Take in a track's next report; ``cuts`` is what the way there cuts, where it is known."""
         if track.live and self._leaves(track, sight):
             self._jump(facts, track, sight)
         else:
             self._tell_stray(facts, track)
-            self._move(facts, track, sight)
+            self._move(facts, track, sight, cuts)
 
     def _seen_now(self, facts: Facts, track: TrackState, before_ms: int | None) -> None:
         """Judge a track where it is now, and end it if its source says so."""
@@ -107,7 +110,9 @@ class Follower:
             sight.known, sight.time_ms, sight.lon, sight.lat
         )
 
-    def _move(self, facts: Facts, track: TrackState, sight: Sight) -> None:
+    def _move(
+        self, facts: Facts, track: TrackState, sight: Sight, cuts: Cuts | None = None
+    ) -> None:
         """Follow a track to its next report, or let it begin anew where its path is not known."""
         before = track.sight
         silent = sight.time_ms - before.time_ms > self._rules.longest_gap_ms
@@ -124,13 +129,15 @@ class Follower:
             track.crossed |= was_outside  # where, nobody saw
         else:
             metres = distance_m(before.lon, before.lat, sight.lon, sight.lat)
-            self._fly(facts, track, before, metres)
+            self._fly(facts, track, before, metres, cuts)
         self._seen_now(facts, track, before.time_ms)
 
-    def _fly(self, facts: Facts, track: TrackState, before: Sight, metres: float) -> None:
+    def _fly(
+        self, facts: Facts, track: TrackState, before: Sight, metres: float, cuts: Cuts | None
+    ) -> None:
         """Follow the path from the last report to this one, and record what it meets."""
         held = frozenset(track.inside)
-        transitions = self._transitions(track, before)
+        transitions = self._transitions(track, before, cuts)
         flight = _Flight(before, held, transitions)
         track.flown_m = metres
         for one in transitions:
@@ -209,10 +216,10 @@ class Follower:
             motion.speed_mps if motion else None, sight.accuracy_m, self.look_ahead_s
         )
 
-    def _transitions(self, track: TrackState, before: Sight) -> list[Transition]:
+    def _transitions(self, track: TrackState, before: Sight, cuts: Cuts | None) -> list[Transition]:
         path = legs(before.lon, before.lat, track.sight.lon, track.sight.lat)
         profile = profile_of(before, track.sight) if self.airspace.limits else None
-        return path_transitions(self.airspace, path, track.inside, profile)
+        return path_transitions(self.airspace, path, track.inside, profile, cuts)
 
     def _measure(self, track: TrackState) -> None:
         """Bring the greatest depth in each area up to date, at the last report.

@@ -36,10 +36,14 @@ def path_transitions(
     legs: Sequence[Leg],
     inside: set[int],
     profile: Profile | None = None,
+    known: Cuts | None = None,
 ) -> list[Transition]:
-    """Return the transitions along all legs of a segment, in order; see ``leg_transitions``."""
+    """Return the transitions along all legs of a segment, in order; see ``leg_transitions``.
+
+    ``known`` is what a single leg cuts plainly, where somebody has found that out already.
+    """
     limits = frozenset() if profile is None else airspace.limits.keys()
-    cuts = _cuts_of(airspace, legs)
+    cuts = [known] if known is not None and len(legs) == 1 else _cuts_of(airspace, legs)
     plain = {
         number: one
         for number, (leg, one) in enumerate(zip(legs, cuts, strict=True))

@@ -11,7 +11,7 @@ it is: a test compares the two.
 Does not judge (``tracking``) and knows no exception of its own: what is in doubt is judged.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +24,7 @@ from skyfence.frame import Frame
 from skyfence.geodesy import SHORT_LAT_DEG, SHORT_LON_DEG
 from skyfence.grid import BOUNDARY, Grid
 from skyfence.permit import EMERGENCY_CODES, NO_ADDRESSES
+from skyfence.plain import Cuts
 from skyfence.policy import CIVIL, NEVER_CIVIL
 from skyfence.rules import SECOND_MS, Rules
 from skyfence.state import Sight, TrackState
@@ -50,6 +51,7 @@ class Quiet:
         self._look_ahead_s = look_ahead_s
         self._slots: dict[str, int] = {}
         self._free: list[int] = []
+        self._cuts: dict[int, Cuts | None] = {}  # of the last frame's rows near a border
         self._columns: dict[str, npt.NDArray[Any]] = {
             "time_ms": np.zeros(_FIRST_SLOTS, np.int64),
             "lat": np.zeros(_FIRST_SLOTS),
@@ -62,9 +64,10 @@ class Quiet:
             "frame": np.empty(_FIRST_SLOTS, object),
         }
 
-    def sift(self, frame: Frame, due: Iterable[str]) -> Rows:
-        """Note the quiet rows of a frame; return the others, in order.
+    def sift(self, frame: Frame, due: Iterable[str]) -> Iterator[tuple[int, Cuts | None]]:
+        """Note the quiet rows of a frame; yield the others, in order.
 
+        With each comes what its way from the last report cuts plainly, where that was found out.
         Tracks that are ``due`` have a timer that may run out in this frame, and are judged.
         """
         slots = self._slots_of(frame)
@@ -78,7 +81,8 @@ class Quiet:
         self._note(frame, quiet, slots[quiet], (cells[0][kept], cells[1][kept]))
         judged = np.ones(len(frame), dtype=bool)
         judged[quiet] = False
-        return np.flatnonzero(judged)
+        for row in np.flatnonzero(judged).tolist():
+            yield row, self._cuts.get(row)
 
     def load(self, track: TrackState) -> None:
         """Bring a track's last sight up to date with the rows noted here."""
@@ -167,12 +171,15 @@ class Quiet:
         sets = columns["set"][slots]
         found = self._grid.uniform(columns["x"][slots], columns["y"][slots], *cells)
         stays: Mask = found == sets
+        self._cuts = {}
         doubt = np.flatnonzero(found == BOUNDARY)
         if doubt.size:
             slots, rows = slots[doubt], rows[doubt]
             places = (columns["lon"][slots], columns["lat"][slots])
             ends = np.stack((*places, frame.lons[rows], frame.lats[rows]), axis=1)
-            stays[doubt] = [cuts == () for cuts in self._airspace.plain_cuts(ends)]
+            found_cuts = self._airspace.plain_cuts(ends)
+            self._cuts = dict(zip(rows.tolist(), found_cuts, strict=True))
+            stays[doubt] = [cuts == () for cuts in found_cuts]
             # What a border does not cut off is still the same set, save where a limit may hold.
             stays[doubt] &= ~self._grid.have_limits(sets[doubt])
         return stays

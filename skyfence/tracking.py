@@ -20,6 +20,7 @@ from skyfence.facts import Facts
 from skyfence.follower import Follower
 from skyfence.frame import Frame
 from skyfence.grid import Grid
+from skyfence.plain import Cuts
 from skyfence.policy import Policy
 from skyfence.quiet import FEWEST_ROWS, Quiet
 from skyfence.rules import Rules
@@ -117,13 +118,14 @@ class Tracker:
 
     def _take_rows(self, facts: Facts, source: SourceState, quiet: Quiet, frame: Frame) -> None:
         """Judge the rows of a frame that need it, each when the source's clock has come to it."""
-        rows: Iterable[int] = range(len(frame))
+        rows: Iterable[tuple[int, Cuts | None]] = ((row, None) for row in range(len(frame)))
         latest_ms = np.maximum.accumulate(frame.times_ms)
         if self._sift and len(frame) >= FEWEST_ROWS:
-            rows = quiet.sift(frame, self._due(source, quiet, int(latest_ms[-1]) - 1)).tolist()
-        for row in rows:
+            rows = quiet.sift(frame, self._due(source, quiet, int(latest_ms[-1]) - 1))
+        for row, cuts in rows:
             self._advance(facts, source, quiet, int(latest_ms[row]))
-            self._observe(facts, source, quiet, frame.track_ids[row], Sight.of(frame, row))
+            sight = Sight.of(frame, row)
+            self._observe(facts, source, quiet, frame.track_ids[row], sight, cuts=cuts)
 
     def _due(self, source: SourceState, quiet: Quiet, until_ms: int) -> list[str]:
         """Return the tracks whose timers are really due, and put the others' entries right."""
@@ -171,7 +173,14 @@ class Tracker:
         self._tell_clock(facts, source, until_ms)
 
     def _observe(
-        self, facts: Facts, source: SourceState, quiet: Quiet, track_id: str, sight: Sight
+        self,
+        facts: Facts,
+        source: SourceState,
+        quiet: Quiet,
+        track_id: str,
+        sight: Sight,
+        *,
+        cuts: Cuts | None = None,
     ) -> None:
         facts.judged += 1
         track = source.tracks.get(track_id)
@@ -187,7 +196,7 @@ class Tracker:
             source.tracks[track_id] = track
             self._follower.begin(facts, track)
         else:
-            self._follower.follow(facts, track, sight)
+            self._follower.follow(facts, track, sight, cuts)
         source.schedule(track, self._rules)
         quiet.save(track)
 
