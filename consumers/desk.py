@@ -39,6 +39,7 @@ from skyfence.identity import derive
 from skyfence.message import Acknowledged, Acknowledgement, OperatorsMessage, parse_message
 from skyfence.model import why_invalid
 from skyfence.operators import Operator
+from skyfence.times import to_ms
 from skyfence.track_event import OperatorClosed
 
 log = structlog.get_logger()
@@ -49,6 +50,8 @@ _BLOCK_MS: Final = 500
 _ABANDONED_MS: Final = 10_000
 _OUTCOMES_KEPT: Final = 1_000
 _COMMANDS_KEPT: Final = 10_000
+# Whoever acknowledges has seen what stood then; after this it may be another story.
+_ACKNOWLEDGED_WITHIN_MS: Final = 60_000
 _TRIES: Final = 5
 _AFTER_FAILURE_S: Final = 1.0
 Closes = Callable[[OperatorClosed], Awaitable[None]]
@@ -96,6 +99,7 @@ class Desk:
             for name, command_id, fields in entries:
                 await self._answer(operators[name], command_id, fields)
         except (RedisError, OSError) as error:
+            self._known.clear()  # a stream may have gone with its operator, and come back
             raise UnavailableError(f"redis gave no commands: {error}") from None
         return len(entries)
 
@@ -159,7 +163,7 @@ class Desk:
         await self._redis.xadd(answers, {"outcome": outcome.to_json()}, maxlen=_OUTCOMES_KEPT)
         await self._redis.xack(key, _GROUP, command_id)
         await self._redis.xtrim(key, maxlen=_COMMANDS_KEPT)
-        log.info(f"command.{outcome.outcome}", what=what, **told)
+        log.info("command.answered", outcome=outcome.outcome, what=what, **told)
 
     async def _carry_out(self, operator: Operator, command: Command, command_id: str) -> str:
         """Do it; return what was done, or raise ``_RefusedError``."""
@@ -182,6 +186,10 @@ class Desk:
     async def _acknowledge(self, operator: Operator, command: Acknowledge, command_id: str) -> str:
         if command.place is not None and command.place not in operator.channels:
             raise _RefusedError(f"{command.place} is not among your channels")
+        if to_ms(self._now()) - int(command_id.partition("-")[0]) > _ACKNOWLEDGED_WITHIN_MS:
+            raise _RefusedError(
+                "no desk read this in time: look what stands now, and command again"
+            )
         places = operator.channels if command.place is None else (command.place,)
         done = [
             place

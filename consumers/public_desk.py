@@ -7,6 +7,7 @@
 
 Guarantee: a step is published once, or withdrawn; no crash makes it neither. What was decided is
 stored before it is carried out, and carried out again after a crash: the channel knows the step.
+What is actual and has expired is never the first word to a public, however late a desk reads it.
 Every decision is recorded (``decisions``) and told on the region's operators' channel, at least
 once, with the same identifier.
 """
@@ -81,8 +82,11 @@ class PublicDesk:
                 continue
             told = await self._told_step(public)
             if public.step <= told:
-                return await self._tidy(public, raw)
-            if told or self._policy.public_rules(public.region).mode == "automatic":
+                if is_over(public):
+                    await self._forget(public, raw)
+                return None
+            rules = self._policy.public_rules(public.region)
+            if told or (rules.mode == "automatic" and not is_over(public)):
                 return await self._tell(ready, raw, is_first=not told)
             if await self._put(ready, before, raw):
                 return None
@@ -176,36 +180,36 @@ class PublicDesk:
     ) -> int | None:
         """Publish without asking; what is past is no news to a public that was told nothing."""
         alert = ready.alert
-        if is_first and (is_over(alert) or is_stale(alert, self._now())):
+        if is_first and is_stale(alert, self._now()):
             log.info("public.past", region=alert.region, alert=str(alert.alert_id))
             return None
         receivers = await self._publish(ready, None)
-        await self._tidy(alert, raw)
+        if is_first or is_over(alert):
+            await self._forget(alert, raw)
         return receivers
 
     async def _put(self, ready: PublicAlertMessage, before: Held | None, raw: bytes | None) -> bool:
         """Hold a step, or end what is held; return False if somebody decided in between."""
-        public, field = ready.alert, _field(ready.alert)
+        public = ready.alert
         if is_over(public):
             if before is not None and before.state == "held":
                 await self._say(before, "withdrawn", None, _OVER)
-            return raw is None or await self._library.swap(self._held, field, raw, None)
+            return await self._forget(public, raw)
         if is_stale(public, self._now()):
             log.info("public.past", region=public.region, alert=str(public.alert_id))
             return True
         held = hold(ready, before, self._policy.public_rules(public.region), self._now())
         if held is not None:
-            if not await self._library.swap(self._held, field, raw, held.to_json()):
+            if not await self._library.swap(self._held, _field(public), raw, held.to_json()):
                 return False
             await self._say(held, "held", None, None)
         elif before is not None and (before.state, before.alert_id) == ("held", public.alert_id):
             await self._say(before, "held", None, None)  # a crash may have kept it unsaid
         return True
 
-    async def _tidy(self, public: PublicAlert, raw: bytes | None) -> None:
-        """Forget what was decided on an incident once the public has been told its end."""
-        if is_over(public) and raw is not None:
-            await self._library.swap(self._held, _field(public), raw, None)
+    async def _forget(self, public: PublicAlert, raw: bytes | None) -> bool:
+        """Forget what is held of an incident; return False if somebody decided in between."""
+        return raw is None or await self._library.swap(self._held, _field(public), raw, None)
 
     def _channel(self, region: str) -> Channel:
         return Channel(self._environment, Audience.PUBLIC, region)
@@ -240,7 +244,7 @@ class PublicDesk:
         channel = Channel(self._environment, Audience.OPERATORS, alert.region)
         await self._library.note(channel, decision)
         known = {"region": alert.region, "alert": str(alert.alert_id), "step": alert.step}
-        log.info(f"public.{said}", by=by, reason=reason, **known)
+        log.info("public.decided", decision=said, by=by, reason=reason, **known)
 
     async def _told_step(self, public: PublicAlert) -> int:
         channel = self._channel(public.region)

@@ -69,20 +69,25 @@ class OperatorStore:
             await self._ask("DEL", key(self._environment, name))
 
     async def rotate(self, name: str) -> str:
-        """Give an operator a new secret, and cut what is connected with the old one."""
-        await self._known(name)
+        """Give an operator a new secret, and cut what is connected with the old one.
+
+        The rights are given anew, too: a record whose user is gone, or is of an older version,
+        is whole again.
+        """
+        operator = await self._known(name)
         secret, user = secrets.token_urlsafe(24), user_name(self._environment, name)
-        await self._ask("ACL", "SETUSER", user, "resetpass", f"#{_sha(secret)}")
+        await self._ask("ACL", "SETUSER", user, *rules(self._environment, operator, _sha(secret)))
         await self._save()
         await self._ask("CLIENT", "KILL", "USER", user)
         return secret
 
-    async def _known(self, name: str) -> None:
+    async def _known(self, name: str) -> Operator:
         known = await self.all()
         if name not in known:
             raise UsageError(
                 f"no operator {name!r}: there are {', '.join(sorted(known)) or 'none'}"
             )
+        return known[name]
 
     async def _save(self) -> None:
         await self._ask("ACL", "SAVE")

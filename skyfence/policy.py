@@ -106,7 +106,7 @@ class PublicRules(Contract):
 
 
 class Public(PublicRules):
-    """The rules of all regions, and of those that have their own."""
+    """The rules of all regions; what one that is named does not say is as it is here."""
 
     regions: dict[ZoneId, PublicRules] = Field(default_factory=dict)
 
@@ -188,7 +188,10 @@ class Policy:
 
     def public_rules(self, region: str) -> PublicRules:
         """Return whether a region's public is told at once, or somebody decides first."""
-        return self.file.public.regions.get(region, self.file.public)
+        rules = self.file.public
+        own = rules.regions.get(region)
+        given = {} if own is None else own.model_dump(exclude_unset=True)
+        return rules.model_copy(update=given)
 
     def _candidates(self, known: Known) -> Iterator[Permit]:
         callsign = plain_callsign(known.callsign)

@@ -29,6 +29,9 @@ silent_after_s = 60
 silent_after_s = 12.5
 watches = ["RO", "RO-TL"]
 
+[public.regions.AA-1]
+mode = "automatic"
+
 [[permit]]
 name = "survey flight"
 reason = "flood survey, order 112"
@@ -114,6 +117,9 @@ def test_a_policy_in_plain_words(check: Check, file: str) -> None:
         "identified civil flights: no alert",
         "emergency codes 7500, 7600, 7700: alert, whoever it is",
         "first seen inside within 5000 m of the outer border: possible",
+        "the public of a region: an operator decides; is told to take shelter, and nothing else "
+        "where nobody has after 2 min",
+        "the public of AA-1: told at once",
         'permit 1 "survey flight": from 2024-09-01T00:00:00.000Z until 2024-10-01T00:00:00.000Z',
         "    reason: flood survey, order 112",
         "    covers: ICAO address 4A08F3 or 4A08F4; callsign SVY*",

@@ -441,3 +441,31 @@ def test_a_missing_policy_file(tmp_path: Path) -> None:
     """A policy that is not there is away, and the default one does not stand in for it."""
     with pytest.raises(UnavailableError, match=r"none\.toml: no such file or directory$"):
         load_policy(tmp_path / "none.toml")
+
+
+def test_a_region_says_only_what_is_its_own() -> None:
+    """What the rules of a region leave out is as in [public], not as in the default policy."""
+    found = policy(
+        public={
+            "after_deadline": "withdraw",
+            "deadline_s": 30.0,
+            "regions": {"AA-1": {"deadline_s": 60.0}, "AA-2": {"mode": "automatic"}},
+        }
+    )
+    own = found.public_rules("AA-1")
+    assert (own.mode, own.deadline_s, own.after_deadline) == ("held", 60.0, "withdraw")
+    assert found.public_rules("AA-2").mode == "automatic"
+    assert found.public_rules("AA-3").deadline_s == 30.0
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("deadline_s = 0.0", "public.deadline_s: input should be greater than 0, got 0.0"),
+        ('mode = "never"', "public.mode: input should be 'automatic' or 'held', got 'never'"),
+        ("[public.regions.RO-TL]\nmod = 1", "public.regions.RO-TL.mod: unknown key"),
+    ],
+)
+def test_wrong_rules_for_the_public_are_named(lines: str, said: str) -> None:
+    """A rule for the public that would not be kept is an error."""
+    assert findings(f"[public]\n{lines}") == [said]

@@ -25,6 +25,8 @@ from skyfence.operators import name_of
 from skyfence.settings import Settings
 
 _ANSWER_S: Final = 10.0
+# Well below the time after which the client takes a silent connection for a dead one.
+_BLOCK_S: Final = 1.0
 operator_option = click.option(
     "--operator", help="Who commands, where the Redis user is not an operator's."
 )
@@ -107,7 +109,8 @@ async def _send(settings: Settings, name: str, command: Command) -> Outcome:
 async def _answer(redis: Redis, answers: str, newest: Any, command_id: str) -> Outcome:
     until_s, last = time.monotonic() + _ANSWER_S, newest
     while (left_s := until_s - time.monotonic()) > 0:
-        read: Any = await redis.xread({answers: last}, block=max(1, round(left_s * 1000)))
+        block_ms = max(1, round(1000 * min(left_s, _BLOCK_S)))
+        read: Any = await redis.xread({answers: last}, block=block_ms)
         for _, entries in read or []:
             last = entries[-1][0]
             for _, fields in entries:

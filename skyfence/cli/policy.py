@@ -17,7 +17,7 @@ from skyfence.errors import InputError
 from skyfence.files import policy_text
 from skyfence.model import why_invalid
 from skyfence.permit import EMERGENCY_CODES, Corridor, Permit
-from skyfence.policy import CIVIL, Policy, check_policy, not_civil, parse_policy
+from skyfence.policy import CIVIL, Policy, PublicRules, check_policy, not_civil, parse_policy
 from skyfence.report import Report
 from skyfence.settings import load
 from skyfence.times import format_time, parse_time, to_ms
@@ -88,12 +88,27 @@ def _says(policy: Policy, when: datetime | None) -> Iterator[str]:
     yield f"identified civil flights: {file.civil.identified.replace('-', ' ')}"
     yield f"emergency codes {', '.join(sorted(EMERGENCY_CODES))}: alert, whoever it is"
     yield f"first seen inside within {policy.near_border_m:g} m of the outer border: possible"
+    yield f"the public of a region: {_public(file.public)}"
+    for region in file.public.regions:
+        yield f"the public of {region}: {_public(policy.public_rules(region))}"
     for number, permit in enumerate(file.permit, 1):
         yield f'permit {number} "{permit.name}": {_period(permit, when)}'
         yield f"    reason: {permit.reason}"
         yield f"    covers: {_covers(permit)}"
     if not file.permit:
         yield "no permits"
+
+
+def _public(rules: PublicRules) -> str:
+    if rules.mode == "automatic":
+        return "told at once"
+    undecided = {
+        "release": "is told",
+        "withdraw": "is not told",
+        "release-shelter": "is told to take shelter, and nothing else",
+    }[rules.after_deadline]
+    span = _span(rules.deadline_s)
+    return f"an operator decides; {undecided} where nobody has after {span}"
 
 
 def _span(seconds: float) -> str:

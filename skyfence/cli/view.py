@@ -35,6 +35,8 @@ def line(message: Message, place: str) -> Table:
     headline = alert.headline.removeprefix(EXERCISE_MARK)
     if isinstance(message, OperatorsMessage) and message.acknowledged is not None:
         headline += f" (acknowledged by {message.acknowledged.by})"
+    if isinstance(alert, Alert) and (alert.step == 1 or alert.incident_state == "lost"):
+        headline += f" (incident {alert.incident_id})"  # for `skyfence ack` and `close`
     return _row(
         _time(alert.time),
         place,
@@ -60,7 +62,7 @@ def _note(note: Note, place: str) -> Table:
         return _row(_time(note.time), place, "note", Text("acknowledged", style="cyan"), what)
     until = f" until {_time(note.deadline)[11:]}" if note.deadline else ""
     words = {
-        "held": f"waits for a decision{until}",
+        "held": f"{note.alert_id} waits for a decision{until}",
         "released": f"released by {note.by or 'the policy'}",
         "withdrawn": f"withdrawn by {note.by or 'the policy'}",
     }

@@ -1,5 +1,6 @@
 """The desk against a real Valkey: who may command what, and what the public is told."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,7 +8,9 @@ from uuid import UUID
 
 import pytest
 from builders import T0
+from mortal import KilledError, Mortal
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 from redis_server import Server
 from talk import golden
 
@@ -23,6 +26,7 @@ from skyfence.message import Decision, NoteMessage, OperatorsMessage, PublicMess
 from skyfence.operator_store import OperatorStore
 from skyfence.operators import Operator
 from skyfence.policy import Policy, parse_policy
+from skyfence.times import to_ms
 from skyfence.track_event import OperatorClosed
 
 pytestmark = pytest.mark.integration
@@ -207,6 +211,74 @@ async def test_a_command_is_taken_over_from_a_desk_that_died(office: Office) -> 
     assert await office.desk.serve_once() == 1
     assert await office.desk.serve_once() == 0
     assert await office.redis.xlen("exercise:outcomes:bob") == 1
+
+
+async def test_a_name_that_comes_back_commands_nothing_of_before(office: Office) -> None:
+    """What a revoked operator had commanded is never carried out, and a new one is served."""
+    store = OperatorStore(office.redis, EXERCISE)
+    await office.tell(message())
+    command = Acknowledge(incident_id=derive("incident", 1))
+    await office.command(command, by="bob")
+    await office.redis.xadd("exercise:commands:bob", {"command": command.to_json()})
+    await store.revoke("bob")
+    await store.add(Operator(name="bob", channels=("RO-TL",), created=T0))
+    with pytest.raises(UnavailableError):  # the stream that it knew is gone
+        await office.desk.serve_once()
+    assert await office.desk.serve_once() == 0
+    assert (await office.command(command, by="bob")).outcome == "done"
+    assert await office.redis.xlen("exercise:outcomes:bob") == 1
+
+
+async def test_killed_anywhere_a_command_is_carried_out_and_answered(office: Office) -> None:
+    """Wherever a desk dies, the next one answers, and the effect is that of one command."""
+    redis, used, lives = office.redis, 0, -1
+    record = Operator(name="bob", channels=("RO-TL",), created=T0).to_json()
+    command = Acknowledge(incident_id=derive("incident", 1)).to_json()
+    while used >= lives:  # the last one did not live to the end
+        lives += 1
+        await redis.flushdb()
+        await redis.hset("exercise:operators", "bob", record)
+        await office.tell(message())
+        await redis.xadd("exercise:commands:bob", {"command": command})
+        mortal: Any = Mortal(redis, lives)
+        for given in (mortal, redis):
+            desk = Desk(given, EXERCISE, office.public, office._close, name="1", now=office._now)
+            with contextlib.suppress(KilledError):
+                await desk.serve_once()
+            await abandoned(redis)
+        answers = await redis.xrange("exercise:outcomes:bob")
+        found = [Outcome.model_validate_json(fields[b"outcome"]) for _, fields in answers]
+        assert {one.what for one in found} == {"acknowledged on RO-TL"}, f"killed after {lives}"
+        notes = [one.note for one in await office.on(CHANNEL) if isinstance(one, NoteMessage)]
+        kinds = {(one.note_id, one.kind) for one in notes}
+        assert [kind for _, kind in kinds if kind == "acknowledged"] == ["acknowledged"]
+        used = mortal.used
+    assert lives > 5
+
+
+async def abandoned(redis: Redis) -> None:
+    """Let time pass for what a dead desk has taken and not answered."""
+    key = "exercise:commands:bob"
+    with contextlib.suppress(ResponseError):  # no desk has come so far as to take anything
+        taken = [
+            entry["message_id"] for entry in await redis.xpending_range(key, "desk", "-", "+", 9)
+        ]
+        if taken:
+            await redis.xclaim(key, "desk", "dead", 0, taken, idle=60_000)
+
+
+@pytest.mark.parametrize(("age_s", "outcome"), [(60, "done"), (61, "refused")])
+async def test_nobody_acknowledges_what_came_after(
+    office: Office, age_s: int, outcome: str
+) -> None:
+    """An acknowledgement that no desk read in time does not stand for what came meanwhile."""
+    await office.tell(message())
+    value = Acknowledge(incident_id=derive("incident", 1)).to_json()
+    at = f"{to_ms(T0) - 1_000 * age_s}-0"
+    await office.redis.xadd("exercise:commands:bob", {"command": value}, id=at)
+    assert await office.desk.serve_once() == 1
+    [(_, fields)] = await office.redis.xrange("exercise:outcomes:bob")
+    assert Outcome.model_validate_json(fields[b"outcome"]).outcome == outcome
 
 
 # The public

@@ -112,7 +112,7 @@ async def test_commands_are_answered_and_survive_a_killed_desk(
     waits = public_alert(alert(1), {})
     assert waits is not None
     code, said = await skyfence(anna, "release", str(waits.alert_id))
-    assert (code, "no desk has answered" in said) == (3, True)
+    assert (code, "no desk has answered" in said) == (3, True), said
     assert await redis.xlen(public.stream) == 0
 
     processes.skyfence(settings, "desk")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from builders import T0
+from proc import Processes
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as Cut
@@ -14,9 +15,10 @@ from redis_server import Server
 
 from consumers.redis_channels import RedisChannels
 from skyfence.channels import Audience, Channel, Environment
+from skyfence.cli import embedded
 from skyfence.client import AlertFeed
 from skyfence.connection import connect
-from skyfence.errors import UsageError
+from skyfence.errors import UnavailableError, UsageError
 from skyfence.operator_store import OperatorStore
 from skyfence.operators import Operator, user_name
 from skyfence.settings import Settings
@@ -159,6 +161,45 @@ async def test_a_rotated_secret_replaces_the_old_one(server: Server, store: Oper
     with pytest.raises(NoPermissionError):
         await redis.xrange(FOREIGN.stream)
     await redis.aclose()
+
+
+async def test_rotating_makes_a_lost_user_anew(
+    server: Server, store: OperatorStore, redis: Redis
+) -> None:
+    """Where the record is left and the user is gone, a new secret brings the same rights back."""
+    await store.add(ANNA)
+    before = await redis.acl_getuser("exercise:operator:anna")
+    await redis.acl_deluser("exercise:operator:anna")
+    await (await connect(as_operator(server, await store.rotate("anna")))).aclose()
+    after = await redis.acl_getuser("exercise:operator:anna")
+    assert before is not None
+    assert after is not None
+    assert {**before, "passwords": []} == {**after, "passwords": []}
+
+
+async def test_without_an_aclfile_there_are_no_operators(processes: Processes) -> None:
+    """A server that would forget users is refused with the reason, and nothing is left there."""
+    port = embedded.free_port()
+    processes.start(embedded.valkey_binary(), "--port", str(port), "--bind", embedded.HOST)
+    settings = Settings.model_construct(redis_url=f"redis://{embedded.HOST}:{port}/0")
+    async with asyncio.timeout(20):
+        while not await answers(settings):
+            pass
+    redis = await connect(settings)
+    with pytest.raises(UsageError, match="this redis has no aclfile"):
+        await OperatorStore(redis, EXERCISE).add(ANNA)
+    assert await redis.acl_users() == ["default"]
+    assert await redis.keys("*") == []
+    await redis.aclose()
+
+
+async def answers(settings: Settings) -> bool:
+    """Tell whether a server is up."""
+    try:
+        await (await connect(settings)).aclose()
+    except UnavailableError:
+        return False
+    return True
 
 
 async def test_operators_survive_a_restart(server: Server, store: OperatorStore) -> None:

@@ -1,0 +1,263 @@
+"""The public desk killed between any two words to Redis, and crossed by a second desk.
+
+Each test tells a story of alerts and decisions. Whoever was killed is followed by another desk,
+which is handed the same act again, as Kafka and the stream of commands do.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+from builders import T0
+from mortal import KilledError, Mortal
+from redis.asyncio import Redis
+from talk import golden
+
+from consumers.public_desk import PublicDesk
+from consumers.redis_library import install
+from skyfence.alert import Alert, AlertMessage, Timeline
+from skyfence.channels import Audience, Channel, Environment, public_channel
+from skyfence.identity import derive
+from skyfence.message import Decision, NoteMessage, PublicMessage, parse_message
+from skyfence.policy import Policy, parse_policy
+
+pytestmark = pytest.mark.integration
+
+EXERCISE = Environment.EXERCISE
+CHANNEL = Channel(EXERCISE, Audience.OPERATORS, "RO-TL")
+PUBLIC = Channel(EXERCISE, Audience.PUBLIC, "RO-TL")
+REGIONS = frozenset({"RO-TL"})
+PATTERN = next(
+    one
+    for one in golden("romania-2024-09-08.jsonl")
+    if one.place == "RO-TL" and one.response_type == "Shelter"
+)
+HELD = parse_policy('version = "t"\n[public]\ndeadline_s = 60.0\n', "t")
+AUTOMATIC = parse_policy('version = "t"\n[public]\nmode = "automatic"\n', "t")
+INCIDENT = derive("incident", 1)
+
+
+@dataclass
+class Office:
+    """Desks that follow one another on one Redis, with a clock of the test's."""
+
+    redis: Redis
+    policy: Policy = HELD
+    environment: Environment = EXERCISE
+    after_s: float = 0.0
+
+    def desk(self, redis: Any = None) -> PublicDesk:
+        """Return a desk that starts now."""
+        given = cast("Redis", redis or self.redis)
+        return PublicDesk(given, self.environment, self.policy, {"RO-TL": "Tulcea"}, self._now)
+
+    def _now(self) -> Any:
+        return T0 + timedelta(seconds=self.after_s)
+
+    async def told(self) -> list[tuple[int, str]]:
+        """Return the steps that the public was told."""
+        entries = await self.redis.xrange(PUBLIC.stream)
+        read = [parse_message(Audience.PUBLIC, fields[b"message"]) for _, fields in entries]
+        found = [one for one in read if isinstance(one, PublicMessage)]
+        return [(one.alert.step, one.alert.message_type) for one in found]
+
+    async def recorded(self) -> list[tuple[int, str, str | None]]:
+        """Return what is on record, each decision once: step, decision, by whom."""
+        entries = await self.redis.xrange("exercise:decisions")
+        found = [Decision.model_validate_json(fields[b"decision"]) for _, fields in entries]
+        return _distinct(found)
+
+    async def noted(self) -> list[tuple[int, str, str | None]]:
+        """Return the same of what the region's operators were told."""
+        entries = await self.redis.xrange(CHANNEL.stream)
+        read = [parse_message(Audience.OPERATORS, fields[b"message"]) for _, fields in entries]
+        notes = [one.note for one in read if isinstance(one, NoteMessage)]
+        return _distinct([one for one in notes if isinstance(one, Decision)])
+
+
+Act = Callable[[PublicDesk], Awaitable[Any]]
+
+
+def _distinct(decisions: list[Decision]) -> list[tuple[int, str, str | None]]:
+    steps = {public_id(step): step for step in range(1, 10)}
+    found = {one.note_id: (steps[one.alert_id], one.decision, one.by) for one in decisions}
+    return list(found.values())
+
+
+def public_id(step: int) -> Any:
+    """Return the identifier of a step's public message."""
+    return derive("alert", str(INCIDENT), PUBLIC.name, step)
+
+
+def alert(step: int, **changes: Any) -> Alert:
+    """Return a step of the incident's chain for Tulcea."""
+    own = {"alert_id": derive("alert", 1, step), "incident_id": INCIDENT, "step": step}
+    return PATTERN.model_copy(update=own | {"references": ()} | changes)
+
+
+def comes(step: int, **changes: Any) -> Act:
+    """Return the act: an alert comes."""
+    message = AlertMessage(alert=alert(step, **changes), timeline=Timeline())
+    return lambda desk: desk.deliver(message)
+
+
+def ends(step: int) -> Act:
+    """Return the act: the all-clear comes."""
+    return comes(step, message_type="Cancel", incident_state="closed", response_type="AllClear")
+
+
+def releases(step: int, by: str = "anna") -> Act:
+    """Return the act: an operator releases a step, and is answered that it is done."""
+
+    async def act(desk: PublicDesk) -> None:
+        assert await desk.release(str(public_id(step)), by, REGIONS) is None
+
+    return act
+
+
+def withdraws(step: int) -> Act:
+    """Return the act: an operator withdraws a step, and is answered that it is done."""
+
+    async def act(desk: PublicDesk) -> None:
+        assert await desk.withdraw(str(public_id(step)), "anna", "a balloon", REGIONS) is None
+
+    return act
+
+
+def ticks(desk: PublicDesk) -> Awaitable[None]:
+    """Return the act: the desk looks at the clock."""
+    return desk.tick()
+
+
+STORIES: dict[
+    str, tuple[list[Act | float], list[tuple[int, str]], list[tuple[int, str, str | None]]]
+]
+STORIES = {
+    "released": (
+        [comes(1), releases(1), comes(2), ends(3)],
+        [(1, "Alert"), (2, "Update"), (3, "Cancel")],
+        [(1, "held", None), (1, "released", "anna"), (2, "released", None), (3, "released", None)],
+    ),
+    "replaced, then released": (
+        [comes(1), comes(2), releases(2), ends(3)],
+        [(2, "Alert"), (3, "Cancel")],
+        [(1, "held", None), (2, "held", None), (2, "released", "anna"), (3, "released", None)],
+    ),
+    "withdrawn, then the deadline": (
+        [comes(1), withdraws(1), comes(2), 60.0, ticks, ends(3)],
+        [(2, "Alert"), (3, "Cancel")],
+        [
+            (1, "held", None),
+            (1, "withdrawn", "anna"),
+            (2, "held", None),
+            (2, "released", None),
+            (3, "released", None),
+        ],
+    ),
+    "over before anybody decided": (
+        [comes(1), ends(2)],
+        [],
+        [(1, "held", None), (1, "withdrawn", None)],
+    ),
+}
+
+
+async def play(office: Office, acts: list[Act | float], lives: int) -> int:
+    """Play a story with a desk that dies after so many commands; return how many it gave."""
+    mortal = Mortal(office.redis, lives)
+    desk = office.desk(mortal)
+    for act in acts:
+        if isinstance(act, float):
+            office.after_s += act
+            continue
+        try:
+            await act(desk)
+        except KilledError:
+            desk = office.desk()
+            await act(desk)
+    return mortal.used
+
+
+@pytest.mark.parametrize("story", STORIES)
+async def test_killed_anywhere_nothing_is_lost_or_said_twice(redis: Redis, story: str) -> None:
+    """Wherever a desk dies, the public is told the same, and the same decisions are on record."""
+    acts, told, decided = STORIES[story]
+    await install(redis)
+    whole = await play(Office(redis), acts, 1_000)
+    for lives in range(whole):
+        await redis.flushdb()
+        office = Office(redis)
+        assert await play(office, acts, lives) == lives
+        assert await office.told() == told, f"killed after {lives} of {whole} commands"
+        assert await office.recorded() == decided, f"killed after {lives} of {whole} commands"
+        assert await office.noted() == decided, f"killed after {lives} of {whole} commands"
+        assert await redis.hgetall("exercise:held") == {}
+
+
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [
+        (comes(2), [(1, "Alert"), (2, "Update")]),
+        (ends(2), [(1, "Alert"), (2, "Cancel")]),
+    ],
+    ids=["a newer step", "the end"],
+)
+async def test_a_release_that_crosses_an_alert_is_not_lost(
+    redis: Redis, act: Act, told: list[tuple[int, str]]
+) -> None:
+    """A step that comes while the one before is released follows it, on the other desk."""
+    await install(redis)
+    office = Office(redis)
+    await comes(1)(office.desk())
+    await act(office.desk(Mortal(redis, cross=lambda: releases(1)(office.desk()))))
+    await office.desk().tick()
+    assert await office.told() == told
+
+
+async def test_two_who_decide_are_told_what_holds(redis: Redis) -> None:
+    """The second to decide is refused, with what was decided."""
+    await install(redis)
+    office = Office(redis)
+    await comes(1)(office.desk())
+    await releases(1)(office.desk())
+    late = await office.desk().withdraw(str(public_id(1)), "bob", "a balloon", REGIONS)
+    again = await office.desk().release(str(public_id(1)), "bob", REGIONS)
+    assert late == again == "it is released already"
+
+
+@pytest.mark.parametrize("policy", [HELD, AUTOMATIC], ids=["held", "automatic"])
+async def test_what_has_expired_is_no_first_news(redis: Redis, policy: Policy) -> None:
+    """An actual alert past its expiry, as a desk reads that comes new, is never the first word."""
+    await install(redis)
+    office = Office(redis, policy, Environment.ACTUAL)
+    past = {"status": "Actual", "expires": T0, "channel": "alerts:RO-TL"}
+    await comes(1, **past)(office.desk())
+    assert await redis.keys("*") == []
+
+
+async def test_what_expires_while_it_waits_is_withdrawn(redis: Redis) -> None:
+    """A desk that was away for long does not release at the deadline what is past by then."""
+    await install(redis)
+    office = Office(redis, HELD, Environment.ACTUAL)
+    soon = {"status": "Actual", "expires": T0 + timedelta(minutes=10), "channel": "alerts:RO-TL"}
+    await comes(1, **soon)(office.desk())
+    office.after_s = 3_600.0
+    await office.desk().tick()
+    entries = await redis.xrange("decisions")
+    found = [Decision.model_validate_json(fields[b"decision"]) for _, fields in entries]
+    assert [(one.decision, one.reason) for one in found] == [
+        ("held", None),
+        ("withdrawn", "it had expired"),
+    ]
+    assert await redis.exists("stream:public:RO-TL") == 0
+
+
+@pytest.mark.parametrize("policy", [HELD, AUTOMATIC], ids=["held", "automatic"])
+async def test_an_exercise_never_reaches_an_actual_public(redis: Redis, policy: Policy) -> None:
+    """An exercise's alert that a desk of the actual world is handed goes nowhere."""
+    await install(redis)
+    await comes(1)(Office(redis, policy, Environment.ACTUAL).desk())
+    assert await redis.keys("*") == []
+    assert public_channel(Environment.ACTUAL, "RO-TL") != PUBLIC.name

@@ -1,0 +1,100 @@
+"""A held message's states, and what its deadline means."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from builders import T0, track_event
+
+from skyfence.alert import Timeline
+from skyfence.book import IncidentBook
+from skyfence.channels import Environment
+from skyfence.message import PublicAlertMessage
+from skyfence.policy import PublicRules
+from skyfence.public import public_alert
+from skyfence.release import Held, at_deadline, hold, is_stale
+
+NAMES = {"AA": "Aland", "AA-1": "Southshire", "XX": "Xenia"}
+RULES = PublicRules(deadline_s=60.0)
+
+
+def message(environment: Environment = Environment.ACTUAL, **changes: Any) -> PublicAlertMessage:
+    """Return a region's public message, with changes."""
+    book = IncidentBook(environment, NAMES)
+    region = next(a for a in book.take(track_event("entered", 1)) if a.place_kind == "region")
+    public = public_alert(region, NAMES)
+    assert public is not None
+    return PublicAlertMessage(alert=public.model_copy(update=changes), timeline=Timeline())
+
+
+def held(state: str = "held", **changes: Any) -> Held:
+    """Return a message that is held until a minute after T0, or what became of it."""
+    given = {"state": state, "message": message(**changes), "deadline": T0 + timedelta(minutes=1)}
+    return Held.model_validate(given)
+
+
+def test_the_first_step_waits_as_long_as_the_policy_says() -> None:
+    """The deadline counts from when the desk held it."""
+    found = hold(message(), None, RULES, T0)
+    assert found is not None
+    assert (found.state, found.deadline) == ("held", T0 + timedelta(seconds=60))
+
+
+def test_a_newer_step_keeps_the_deadline() -> None:
+    """News does not give those who decide more time."""
+    found = hold(message(step=2), held(step=1), RULES, T0 + timedelta(seconds=50))
+    assert found is not None
+    assert (found.message.alert.step, found.deadline) == (2, T0 + timedelta(seconds=60))
+
+
+def test_after_a_withdrawal_a_new_step_is_a_new_question() -> None:
+    """What comes after something withdrawn is held again, with a deadline of its own."""
+    found = hold(message(step=2), held("withdrawn", step=1), RULES, T0 + timedelta(hours=1))
+    assert found is not None
+    assert (found.state, found.deadline) == ("held", T0 + timedelta(hours=1, seconds=60))
+
+
+@pytest.mark.parametrize("state", ["held", "withdrawn", "released"])
+def test_a_step_is_asked_about_once(state: str) -> None:
+    """A step that is handed over again, or an older one, changes nothing."""
+    assert hold(message(step=2), held(state, step=2), RULES, T0) is None
+    assert hold(message(step=1), held(state, step=2), RULES, T0) is None
+
+
+@pytest.mark.parametrize(
+    ("after", "response", "state"),
+    [
+        ("release", "Prepare", "releasing"),
+        ("withdraw", "Shelter", "withdrawing"),
+        ("release-shelter", "Shelter", "releasing"),
+        ("release-shelter", "Prepare", "withdrawing"),
+    ],
+)
+def test_at_the_deadline_the_policy_decides(after: Any, response: str, state: str) -> None:
+    """What nobody has decided on becomes what the policy says."""
+    rules = PublicRules(after_deadline=after)
+    assert at_deadline(held(response_type=response), rules) == state
+
+
+@pytest.mark.parametrize(
+    ("state", "decided", "then"),
+    [
+        ("held", False, "held"),
+        ("releasing", True, "released"),
+        ("released", False, "released"),
+        ("withdrawing", True, "withdrawn"),
+        ("withdrawn", False, "withdrawn"),
+    ],
+)
+def test_a_decision_stands_before_it_is_carried_out(state: str, decided: bool, then: str) -> None:
+    """What was decided and not done yet is known from the state."""
+    found = held(state)
+    assert (found.is_decided, found.once_done) == (decided, then)
+
+
+def test_only_what_is_real_grows_stale() -> None:
+    """An actual message is stale from its expiry on; an exercise replays old times."""
+    actual, exercise = message().alert, message(Environment.EXERCISE).alert
+    assert not is_stale(actual, actual.expires - timedelta(milliseconds=1))
+    assert is_stale(actual, actual.expires)
+    assert not is_stale(exercise, exercise.expires + timedelta(days=700))
