@@ -17,7 +17,7 @@ from proc import Processes
 
 _OPS = Path(__file__).parents[2] / "ops"
 WORLDS = ("actual", "exercise")
-ROLES = ("producer", "worker", "relay", "monitor")
+ROLES = ("producer", "worker", "relay", "monitor", "desk", "sink")
 _TOOL = """\
 #!/bin/sh
 exec java -XX:TieredStopAtLevel=1 -cp '{jars}/*' org.apache.kafka.tools.AclCommand "$@"

@@ -21,7 +21,7 @@ from skyfence.channels import Environment
 from skyfence.cli.demo import RECORDINGS
 from skyfence.errors import UsageError
 from skyfence.files import default_file
-from skyfence.kafka import ensure_topics, producer
+from skyfence.kafka import Progress, ensure_topics, producer
 from skyfence.security import kafka_options
 from skyfence.settings import Settings
 
@@ -55,13 +55,13 @@ def as_user(broker: Secured, redis: dict[str, Any], user: str, **changes: Any) -
 async def test_each_role_has_the_rights_it_needs(
     broker: Secured, redis: dict[str, Any], processes: Processes
 ) -> None:
-    """Worker, relay, monitor and producer, each under its own name, give the golden alerts."""
+    """Worker, relay, monitor, desk and producer, each under its own name, give golden alerts."""
     seen = superuser(broker, redis)
     processes.skyfence(as_user(broker, redis, "exercise-worker"), "worker")
     await until_shared(seen, 1)
     others = [
         processes.skyfence(as_user(broker, redis, f"exercise-{role}"), role)
-        for role in ("relay", "monitor")
+        for role in ("relay", "monitor", "desk")
     ]
     name = RECORDINGS[1]
     path = str(default_file("recordings", name))
@@ -75,6 +75,10 @@ async def test_each_role_has_the_rights_it_needs(
         await operator.settle()
     got = [message.alert for message in operator.messages]
     assert sorted(map(repr, got)) == sorted(map(repr, golden(name)))
+    async with asyncio.timeout(LONGEST_S), Progress(seen) as progress:
+        group = seen.topics.sink_group("desk")
+        while await progress.left(group, seen.topics.alerts):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
     for process in others:
         assert process.poll() is None, processes.said(process)
 
