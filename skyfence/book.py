@@ -30,10 +30,11 @@ from skyfence.incident import (
     strand_after,
 )
 from skyfence.ledger import Ledger, Run
+from skyfence.questions import Origin
 from skyfence.situation import Violation
 from skyfence.teller import Teller
 from skyfence.times import LATEST_MS, to_ms
-from skyfence.track_event import Event, OperatorClosed, SourceClock, TrackEvent
+from skyfence.track_event import Event, OperatorClosed, PartitionClock, SourceClock, TrackEvent
 from skyfence.wording import News
 
 # Two sensors' tracks of one object must have been joined before it counts as two violations.
@@ -63,20 +64,30 @@ class IncidentBook:
         """Return the incidents that are not closed, in order of opening."""
         return list(self.ledger.open.values())
 
-    def take(self, event: Event) -> list[Alert]:
-        """Take in an event or a source's clock; return the alerts that follow.
+    def take(self, event: Event, origin: Origin | None = None) -> list[Alert]:
+        """Take in an event, a clock, or an operator's word; return the alerts that follow.
 
-        An event that was taken before gives none.
+        An event that was taken before gives none. ``origin`` is where a track's or source's comes
+        from, where that is known.
         """
         if isinstance(event, OperatorClosed):
             return list(self._stand_down(event))
+        if isinstance(event, PartitionClock):
+            self._note_progress(event.partition, to_ms(event.time))
+            return [alert for run in self.ledger.runs.values() for alert in self._decide(run)]
+        if origin is not None:
+            self._note_progress(origin.partition, origin.published_ms)
         run = self.ledger.runs.setdefault(event.run, Run())
         alerts = [] if isinstance(event, SourceClock) else list(self._own(run, event))
         if isinstance(event, SourceClock):
-            run.questions.set_clock(event)
+            run.questions.set_clock(event, origin)
             if event.last:
                 self.ledger.drop_ended()
         return alerts + list(self._decide(run))
+
+    def _note_progress(self, partition: int, judged_ms: int) -> None:
+        progress = self.ledger.progress
+        progress[partition] = max(judged_ms, progress.get(partition, 0))
 
     def _stand_down(self, word: OperatorClosed) -> Iterator[Alert]:
         """Close the incident of a lost object at an operator's word; any other goes on."""
@@ -117,7 +128,7 @@ class IncidentBook:
 
     def _decide(self, run: Run) -> Iterator[Alert]:
         """Answer the questions that every healthy source has come up to."""
-        for question in run.questions.due():
+        for question in run.questions.due(self.ledger.progress):
             # Violations are weighed when they are this old, and a day is over no sooner.
             yield from self._let_pass(run, question.time_ms - _SITUATION_WAITS_MS)
             if question.rank == _SITUATION:
@@ -125,7 +136,7 @@ class IncidentBook:
             elif question.strand.key in run.strands:
                 yield from self._join(run, question.strand)
                 yield from self._hand_over(run, question.strand.key)
-        lowest_ms = run.questions.lowest_ms()
+        lowest_ms = run.questions.lowest_ms(self.ledger.progress)
         if 0 < lowest_ms < LATEST_MS:  # when all sources have ended nobody watches any more
             yield from self._let_pass(run, int(lowest_ms) - _SITUATION_WAITS_MS)
 

@@ -8,12 +8,12 @@ import heapq
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from skyfence.errors import InputError
 from skyfence.incident import Incident, Strand, StrandKey
 from skyfence.model import Contract, RunName, why_invalid
-from skyfence.questions import Question, Questions
+from skyfence.questions import Origin, Question, Questions
 from skyfence.situation import Situation
 
 # Counts up when a field changes its meaning.
@@ -36,12 +36,14 @@ class Ledger:
     """Open incidents, runs, and of what is closed the last event's number and its incident.
 
     ``stood_down`` are incidents that operators closed: what is seen again opens another.
+    ``progress`` says of each partition of ``tracks`` up to when what reached it has been judged.
     """
 
     open: dict[UUID, Incident] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     closed: dict[StrandKey, tuple[int, UUID | None]] = field(default_factory=dict)
     stood_down: dict[UUID, None] = field(default_factory=dict)
+    progress: dict[int, int] = field(default_factory=dict)
 
     def drop_ended(self) -> None:
         """Forget the oldest of the runs that have ended and left nothing open."""
@@ -74,6 +76,8 @@ class _Run(Contract):
     waiting: tuple[_Question, ...]
     settled: tuple[Strand, ...]
     situation: Situation
+    origins: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    overtaken: dict[str, int] = Field(default_factory=dict)
 
 
 class _Ledger(Contract):
@@ -82,6 +86,7 @@ class _Ledger(Contract):
     runs: tuple[_Run, ...]
     closed: tuple[_Closed, ...]
     stood_down: tuple[UUID, ...] = ()
+    progress: dict[int, int] = Field(default_factory=dict)
 
 
 def pack(ledger: Ledger) -> bytes:
@@ -95,6 +100,7 @@ def pack(ledger: Ledger) -> bytes:
             for key, (number, own_id) in ledger.closed.items()
         ),
         stood_down=tuple(ledger.stood_down),
+        progress=ledger.progress,
     ).to_json()
 
 
@@ -111,6 +117,7 @@ def unpack(data: bytes) -> Ledger:
         {one.name: _unpacked(one) for one in found.runs},
         {one.key: (one.number, one.incident_id) for one in found.closed},
         dict.fromkeys(found.stood_down),
+        dict(found.progress),
     )
 
 
@@ -127,6 +134,10 @@ def _packed(name: str, run: Run) -> _Run:
         waiting=waiting,
         settled=tuple(run.questions.settled.values()),
         situation=run.situation,
+        origins={
+            key: (one.partition, one.published_ms) for key, one in run.questions.origins.items()
+        },
+        overtaken=run.questions.overtaken,
     )
 
 
@@ -137,5 +148,12 @@ def _unpacked(run: _Run) -> Run:
     ]
     heapq.heapify(waiting)
     settled = {strand.key: strand for strand in run.settled}
-    questions = Questions(dict(run.clocks), run.ended, waiting, settled)
+    questions = Questions(
+        dict(run.clocks),
+        run.ended,
+        waiting,
+        settled,
+        {key: Origin(*one) for key, one in run.origins.items()},
+        dict(run.overtaken),
+    )
     return Run({strand.key: strand for strand in run.strands}, questions, run.situation)

@@ -14,13 +14,15 @@ from skyfence.model import Contract
 from skyfence.rejected import Rejected
 from skyfence.report import Report
 from skyfence.status import Status
-from skyfence.track_event import SourceClock, TrackEvent
+from skyfence.track_event import OperatorClosed, PartitionClock, SourceClock, TrackEvent
 
 CONTRACTS: Final[dict[str, type[Contract]]] = {
     "report": Report,
     "crossing": Crossing,
     "track-event": TrackEvent,
     "source-clock": SourceClock,
+    "partition-clock": PartitionClock,
+    "operator-closed": OperatorClosed,
     "incident": Incident,
     "alert-message": AlertMessage,
     "public-alert": PublicAlert,

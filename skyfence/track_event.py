@@ -8,7 +8,7 @@ to tell is the incident agent's. Events of one track are numbered, so that a rep
          \-> receded | identified      (exited may be threatened or entered again)
 
 A source's clock travels on the same topic: what joins tracks is decided up to the lowest of them.
-So does an operator's word that an incident is closed.
+So do an operator's word that an incident is closed, and how far each partition has been judged.
 """
 
 from typing import Annotated, Final, Literal
@@ -124,8 +124,20 @@ class OperatorClosed(Contract):
     time: UtcTime
 
 
+class PartitionClock(Contract):
+    """All that reached a partition of ``tracks`` before a time has been judged.
+
+    The wall clock's, said now and then of partitions that have nothing left, so that a source that
+    sends nothing can be told from one whose reports wait.
+    """
+
+    kind: Literal["partition"] = "partition"
+    partition: Annotated[int, Field(ge=0)]
+    time: UtcTime
+
+
 TrackFact = TrackEvent | SourceClock
-Event = TrackFact | OperatorClosed
+Event = TrackFact | OperatorClosed | PartitionClock
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
 

@@ -22,6 +22,8 @@ from skyfence.zones import ZoneSet
 from streams.checkpoint import CheckpointStore
 from streams.committing import CheckpointingApp
 from streams.held import EVERY_S, Held
+from streams.idle import EVERY_S as TELL_EVERY_S
+from streams.idle import Idle
 from streams.incident_agent import IncidentAgent
 from streams.outbox import Outbox, raw_topic
 from streams.track_agent import TrackAgent
@@ -50,6 +52,7 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
         Outbox(app, topics),
         CheckpointStore(app, settings, topics.track_events),
     )
+    idle = Idle(app, topics, tracks.held, Outbox(app, topics))
     _keep(app, {topics.tracks: tracks.held, topics.track_events: incidents.held})
 
     async def judge_tracks(stream: Any) -> None:
@@ -70,7 +73,13 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
             health.refresh(settings.health_file)
             await asyncio.sleep(health.REFRESH_S)
 
+    async def tell_what_is_idle() -> None:
+        while not app.should_stop:
+            await asyncio.sleep(TELL_EVERY_S)
+            await idle.tell()
+
     app.task(show_health)
+    app.task(tell_what_is_idle)
     return app
 
 

@@ -89,6 +89,16 @@ class Held(Generic[State]):
         entry.next_offset, entry.busy = offset + 1, False
         self._save_if_due(partition, entry)
 
+    def judged_to(self, partition: int) -> int | None:
+        """Return the offset before which all is judged and stored; 0 while that is not known.
+
+        None if nothing was read since the partition was assigned.
+        """
+        entry = self._entries.get(partition)
+        if entry is None or entry.returned:
+            return None
+        return 0 if entry.lost or entry.busy else entry.next_offset
+
     def assigned(self, partitions: Iterable[int]) -> None:
         """Note which partitions this worker has now: others may have had the new ones meanwhile."""
         kept = set(partitions)

@@ -20,7 +20,7 @@ from skyfence.model import why_invalid
 from skyfence.track_event import Event, parse_event
 from streams.checkpoint import CheckpointStore
 from streams.held import Held, Kind
-from streams.outbox import Outbox, decided_headers
+from streams.outbox import Outbox, decided_headers, origin_of
 
 log = structlog.get_logger()
 
@@ -64,7 +64,7 @@ class IncidentAgent:
 
     async def _alerts(self, message: Any, book: IncidentBook, event: Event) -> list[Alert]:
         try:
-            return book.take(event)
+            return book.take(event, origin_of(message))
         except Exception:  # noqa: BLE001 - kept and logged
             await self._outbox.failed("tell.failed", message)
             return []

@@ -14,8 +14,9 @@ import structlog
 
 from skyfence import metrics
 from skyfence.channels import Topics
+from skyfence.questions import Origin
 from skyfence.rejected import DEFECT, Rejected
-from skyfence.times import to_ms
+from skyfence.times import header_number, to_ms
 
 log = structlog.get_logger()
 
@@ -79,6 +80,14 @@ def observed_headers(frame: Any, observed: datetime) -> dict[str, bytes]:
         "published": str(timestamp_ms(frame)).encode(),
         "partition": str(frame.partition).encode(),  # of tracks, for those who watch its lag
     }
+
+
+def origin_of(event: Any) -> Origin | None:
+    """Return where a track event comes from, as ``observed_headers`` says."""
+    known = headers_of(event)
+    partition = header_number(known.get("partition"))
+    published_ms = header_number(known.get("published"))
+    return None if partition is None or published_ms is None else Origin(partition, published_ms)
 
 
 def decided_headers(event: Any, decided_ms: int) -> dict[str, bytes]:

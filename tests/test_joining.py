@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from skyfence.alert import Alert
 from skyfence.book import IncidentBook
 from skyfence.channels import Environment
-from skyfence.track_event import Event, TrackEvent
+from skyfence.ledger import pack, unpack
+from skyfence.questions import Origin
+from skyfence.times import from_ms
+from skyfence.track_event import Event, PartitionClock, TrackEvent
 
 FLYING = {"ground_speed_mps": 50.0, "course_deg": 90.0, "accuracy_m": 50.0}
 HERE = {"lat": 56.25, "lon": 27.1}
@@ -127,6 +130,20 @@ def test_a_silent_source_is_not_waited_for() -> None:
     take(by, *clocks(0, "silent"), *two())
     assert take(by, *clocks(299, "a", "b")) == []
     assert take(by, *clocks(302, "a", "b"))
+
+
+def test_a_partition_with_nothing_left_frees_what_waits() -> None:
+    """A silent source holds the join up until its partition is known to hold nothing of it."""
+    by = book()
+    for each, partition in (("silent", 1), ("a", 2), ("b", 2)):
+        [clock] = clocks(0, each)
+        by.take(clock, Origin(partition, 1_000))
+    take(by, *two())
+    for clock in clocks(400, "a", "b"):
+        assert by.take(clock, Origin(2, 401_000)) == []
+    by.ledger = unpack(pack(by.ledger))  # what is waited for survives a restart
+    assert by.take(PartitionClock(partition=1, time=from_ms(400_999))) == []
+    assert by.take(PartitionClock(partition=1, time=from_ms(401_000)))
 
 
 def lost_and_found(seconds: float, lon: float, **changes: Any) -> tuple[IncidentBook, list[Alert]]:

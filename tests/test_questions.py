@@ -5,8 +5,9 @@ from datetime import timedelta
 from builders import T0, clock, track_event
 
 from skyfence.incident import Strand, strand_after
-from skyfence.questions import Question, Questions
+from skyfence.questions import Origin, Question, Questions
 from skyfence.times import to_ms
+from skyfence.track_event import SourceClock
 
 
 def strand(kind: str, number: int, seconds: float, source: str = "a") -> Strand:
@@ -101,6 +102,45 @@ def test_a_silent_source_is_left_behind_after_five_minutes() -> None:
     assert questions.lowest_ms() == to_ms(T0)
     tick(questions, 300.001, "a")
     assert questions.lowest_ms() == to_ms(T0) + 300_001
+
+
+def hear(questions: Questions, seconds: float, source: str, partition: int, at_ms: int) -> None:
+    """Let a source's clock strike, in a frame of a partition that reached Kafka at a time."""
+    clock = SourceClock(run="run", key=source, time=T0 + timedelta(seconds=seconds))
+    questions.set_clock(clock, Origin(partition, at_ms))
+
+
+def test_a_source_whose_reports_wait_is_waited_for() -> None:
+    """Far behind is not silent: until its partition was judged past the moment it was overtaken."""
+    questions = Questions()
+    hear(questions, 0, "behind", 1, 1_000)
+    hear(questions, 301, "a", 2, 1_500)
+    hear(questions, 900, "a", 2, 2_000)
+    for judged_ms in (1_000, 1_499):
+        assert questions.lowest_ms({1: judged_ms, 2: 2_000}) == to_ms(T0)
+    assert questions.lowest_ms({1: 1_500, 2: 2_000}) == to_ms(T0) + 900_000
+
+
+def test_a_source_that_comes_on_is_waited_for_anew() -> None:
+    """What moves on, and is far behind still, may have more that waits."""
+    questions = Questions()
+    hear(questions, 0, "behind", 1, 1_000)
+    hear(questions, 900, "a", 2, 2_000)
+    hear(questions, 100, "behind", 1, 1_400)
+    assert questions.lowest_ms({1: 1_999, 2: 2_000}) == to_ms(T0) + 100_000
+    assert questions.lowest_ms({1: 2_000, 2: 2_000}) == to_ms(T0) + 900_000
+    hear(questions, 700, "behind", 1, 2_100)
+    assert questions.lowest_ms({1: 5_000, 2: 2_000}) == to_ms(T0) + 700_000
+
+
+def test_the_last_word_of_a_source_behind_frees_what_waits() -> None:
+    """One that has ended is not waited for, wherever its partition is."""
+    questions = Questions()
+    hear(questions, 0, "behind", 1, 1_000)
+    hear(questions, 900, "a", 2, 2_000)
+    clock = SourceClock(run="run", key="behind", time=T0, last=True)
+    questions.set_clock(clock, Origin(1, 1_100))
+    assert questions.lowest_ms({}) == to_ms(T0) + 900_000
 
 
 def test_a_violation_is_weighed_after_what_joins_tracks() -> None:

@@ -4,9 +4,7 @@
     workers start ─▶ some are told to stop ─▶ start again … ─▶ nothing is left ─▶ the next part
 
 The moments are drawn from the seed as shares of the backlog, so that they lie amid it however fast
-the machine is. A part is shorter than the five minutes of event time by which a source may be
-behind before nobody waits for it (``skyfence.questions``): beyond that the order in which the
-situation hears of violations hangs on which partition is worked off first.
+the machine is.
 """
 
 import asyncio
@@ -28,7 +26,6 @@ from skyfence.playback import Item, time_of
 from skyfence.report import Report
 
 Lags = dict[int, int]  # messages that are left, by partition
-PART_S = 240
 # Every source has been heard of after this: until then nobody waits for it.
 _FIRST_PART_S = 20
 # Nobody is stopped when less than this is left, so that there is something to recover to.
@@ -79,8 +76,9 @@ class Restarts:
 class InParts:
     """A source that yields its items as fast as it can, one part each time it is asked."""
 
-    def __init__(self, items: Iterable[Item]) -> None:
+    def __init__(self, items: Iterable[Item], part_s: int) -> None:
         self._items = items
+        self._part_s = part_s
         self._asked, self._stands = asyncio.Event(), asyncio.Event()
         self.ended = False
         self.reports = 0
@@ -104,7 +102,7 @@ class InParts:
                 yield batch
                 batch = []
             if is_next:
-                ends_ms += 1_000 * PART_S
+                ends_ms += 1_000 * self._part_s
                 self._asked.clear()
                 self._stands.set()
                 await self._asked.wait()
@@ -116,10 +114,13 @@ class InParts:
 
 
 async def play_in_parts(
-    stage: Stage, items: Iterable[Item], run: str, draw: Random, restarts: int
+    stage: Stage, items: Iterable[Item], run: str, draw: Random, *, restarts: int, part_s: int
 ) -> Restarts:
-    """Play a recording; restart workers so many times amid the backlog of each part."""
-    record, source = Restarts(), InParts(items)
+    """Play a recording; restart workers so many times amid the backlog of each part.
+
+    A part is ``part_s`` of event time long.
+    """
+    record, source = Restarts(), InParts(items, part_s)
     async with Publisher(stage.settings, run) as publisher, Progress(stage.settings) as progress:
         await until_shared(stage.settings, len(stage.workers))
         publishing = asyncio.create_task(publisher.publish(source))

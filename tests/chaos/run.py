@@ -28,7 +28,7 @@ _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(_TESTS / one) for one in ("chaos", "kafka", "")]
 
 from faults import Plan, Record, disturb
-from graceful import PART_S, Restarts, play_in_parts
+from graceful import Restarts, play_in_parts
 from hearing import Hearing
 from scenario import EVERY_S, WINDOW_S, ZONES, recording, undisturbed
 from stage import Stage, drained, staged
@@ -89,7 +89,9 @@ async def run_graceful(
     ):
         start_s = time.monotonic()
         draw = Random(options.seed)
-        record = await play_in_parts(stage, items, _RUN, draw, options.graceful)
+        record = await play_in_parts(
+            stage, items, _RUN, draw, restarts=options.graceful, part_s=options.part
+        )
         await drained(stage.settings)
         seconds = time.monotonic() - start_s
         async with Progress(stage.settings) as progress:
@@ -114,7 +116,7 @@ async def heard(stage: Stage) -> AsyncIterator[Hearing]:
 
 def _recorded(options: argparse.Namespace, folder: Path) -> Path:
     path = folder / "recording.jsonl"
-    far = math.ceil(options.backlog * EVERY_S / PART_S)
+    far = math.ceil(options.backlog * EVERY_S / options.part)
     lines = recording(options.seed, options.tracks, far=far, window_s=options.window)
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -163,6 +165,7 @@ def _options() -> argparse.Namespace:
     options.add_argument("--kills", type=int, default=200)
     options.add_argument("--graceful", type=int, default=0, help="restarts a backlog, no kills")
     options.add_argument("--backlog", type=int, default=0, help="reports at least")
+    options.add_argument("--part", type=int, default=1_200, help="s of event time in a backlog")
     options.add_argument("--tracks", type=int, default=240)
     options.add_argument("--window", type=int, default=WINDOW_S, help="s in which tracks begin")
     options.add_argument("--workers", type=int, default=2)

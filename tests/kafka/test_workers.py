@@ -31,7 +31,7 @@ def items(path: Path) -> list[Item]:
 
 async def in_parts(stage: Stage, path: Path, run: str) -> None:
     """Play a recording as fast as it goes, no partition far ahead of another."""
-    source = InParts(items(path))
+    source = InParts(items(path), 240)
     async with Publisher(stage.settings, run) as publisher:
         publishing = asyncio.create_task(publisher.publish(source))
         while not source.ended:
