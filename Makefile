@@ -36,8 +36,8 @@ score: .venv/.installed ## the long score: docs/score.json and docs/score.png, a
 	$(BIN)/skyfence score --long --json --chart docs/score.png > docs/score.json.part
 	mv docs/score.json.part docs/score.json
 
-test: lint ## run the linters, then all tests
-	$(BIN)/pytest
+test: lint ## run the linters, then all tests, a file at a time on each of up to four processors
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-kafka: .venv/.installed .cache/kafka/.fetched ## test on Apache Kafka, with a short fault run; needs Java 17 and Maven
 	SKYFENCE_TEST_KAFKA=1 $(BIN)/pytest tests/kafka
