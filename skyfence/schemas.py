@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from skyfence.alert import AlertMessage, PublicAlert
 from skyfence.cloud_event import CloudEvent
+from skyfence.commands import Acknowledge, Close, Outcome, Release, Withdraw
 from skyfence.crossing import Crossing
 from skyfence.incident import Incident
 from skyfence.message import Heartbeat, NoteMessage, OperatorsMessage, PublicMessage
@@ -30,6 +31,11 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
     "public-message": PublicMessage,
     "note-message": NoteMessage,
     "heartbeat": Heartbeat,
+    "command-acknowledge": Acknowledge,
+    "command-close": Close,
+    "command-release": Release,
+    "command-withdraw": Withdraw,
+    "outcome": Outcome,
     "webhook": CloudEvent,
     "rejected": Rejected,
     "status": Status,
