@@ -38,6 +38,7 @@ from skyfence.errors import UnavailableError
 from skyfence.identity import derive
 from skyfence.message import Acknowledged, Acknowledgement, OperatorsMessage, parse_message
 from skyfence.model import why_invalid
+from skyfence.operator_store import parse_operators
 from skyfence.operators import Operator
 from skyfence.times import to_ms
 from skyfence.track_event import OperatorClosed
@@ -105,14 +106,7 @@ class Desk:
 
     async def _operators(self) -> dict[str, Operator]:
         asked: Any = self._redis.hgetall(operators_key(self._environment))
-        found: Mapping[bytes, bytes] = await asked
-        operators: dict[str, Operator] = {}
-        for name, raw in found.items():
-            try:
-                operators[name.decode()] = Operator.model_validate_json(raw)
-            except ValidationError as error:
-                log.warning("operator.unreadable", name=name.decode(), reason=why_invalid(error))
-        return operators
+        return parse_operators(await asked)
 
     async def _entries(self, names: Sequence[str]) -> list[tuple[str, str, Mapping[bytes, bytes]]]:
         """Return commands nobody has answered: a dead desk's first, then new ones."""

@@ -23,7 +23,7 @@ import aiosqlite
 
 from consumers.items import Change, Entry, Item, State, entry_of
 from consumers.outbox_file import locked, opened
-from skyfence.errors import UnavailableError
+from skyfence.errors import UnavailableError, UsageError
 
 # How items stand in the queue, as an index has it; where that is asked for, a plus before due_ms
 # keeps SQLite from choosing another index and sorting all that waits.
@@ -57,6 +57,15 @@ class Outbox:
         """Open or make the file; raise ``UsageError`` where that cannot be."""
         async with opened(path) as database:
             yield cls(database)
+
+    @classmethod
+    @asynccontextmanager
+    async def existing(cls, path: Path) -> AsyncIterator[Self]:
+        """Open it to look; raise ``UsageError`` where there is none."""
+        if not await asyncio.to_thread(path.exists):
+            raise UsageError(f"outbox {path} is not there: nothing was ever sent")
+        async with cls.open(path) as outbox:
+            yield outbox
 
     async def put(self, items: Iterable[Item], now_ms: int, *, merged: Collection[str] = ()) -> int:
         """Add the items that are not there yet, all or none; return how many those were.

@@ -8,7 +8,7 @@ from event time, so that deciding it again gives the same bytes; the wall clock'
 A feed alarm is no incident's: it says that a source has fallen silent, and follows the wall clock.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 from uuid import UUID
 
 from pydantic import Field, TypeAdapter
@@ -26,6 +26,7 @@ MessageType = Literal["Alert", "Update", "Cancel"]
 ResponseType = Literal["Shelter", "Prepare", "Monitor", "AllClear"]
 EventName = Literal["airspace violation", "repeated airspace violations"]
 FeedEventName = Literal["sensor feed silent"]
+# Of these three the gravest comes first: ``gravest_first`` goes by it.
 Urgency = Literal["Immediate", "Expected", "Future", "Past", "Unknown"]
 Severity = Literal["Extreme", "Severe", "Moderate", "Minor", "Unknown"]
 Certainty = Literal["Observed", "Likely", "Possible", "Unlikely", "Unknown"]
@@ -157,6 +158,11 @@ class AlertMessage(Contract):
 def parse_alert(value: bytes) -> Alert | FeedAlarm:
     """Read one message of ``alerts``; raise pydantic's ``ValidationError``."""
     return _ANY_ALERT.validate_json(value)
+
+
+def gravest_first(word: str, words: object) -> int:
+    """Return where one of CAP's words stands: 0 is the gravest, the last is unknown."""
+    return get_args(words).index(word)
 
 
 def status_of(environment: Environment) -> Status:

@@ -144,8 +144,14 @@ class AlertFeed:
     async def _subscribe(self, settings: Settings) -> None:
         """Connect, subscribe, and catch up once Redis has confirmed every channel."""
         redis = await connect(settings)
-        pubsub = redis.pubsub()
-        self._redis, self._pubsub = redis, pubsub
+        self._redis, self._pubsub = redis, redis.pubsub()
+        try:
+            await self._open(self._pubsub)
+        except BaseException:
+            await self._drop()
+            raise
+
+    async def _open(self, pubsub: PubSub) -> None:
         names = [*self._followed, self._heartbeats]
         try:
             async with asyncio.timeout(_ANSWER_S):
@@ -156,15 +162,10 @@ class AlertFeed:
             self._opened = False
             await pubsub.ping(_OPENED)
         except NoPermissionError:
-            await self._drop()
             shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
             raise UsageError(f"this user may not subscribe to {shown} in redis") from None
         except (RedisError, OSError, TimeoutError) as error:
-            await self._drop()
             raise UnavailableError(f"redis took no subscription: {error}") from None
-        except (UnavailableError, UsageError):
-            await self._drop()
-            raise
 
     async def _drop(self) -> None:
         redis, pubsub, self._redis, self._pubsub = self._redis, self._pubsub, None, None

@@ -15,16 +15,22 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter
 
-from skyfence.alert import Alert, AnyAlert, FeedAlarm, PublicAlert, Timeline
+from skyfence.alert import (
+    Alert,
+    AnyAlert,
+    Certainty,
+    FeedAlarm,
+    PublicAlert,
+    Severity,
+    Timeline,
+    Urgency,
+    gravest_first,
+)
 from skyfence.channels import Audience
 from skyfence.model import Contract, SourceName, UtcTime
 
 OperatorName = SourceName
 Sequence = Annotated[int, Field(ge=1)]
-# From the least to the gravest; a change to something graver makes an acknowledgement expire.
-_SEVERITIES: Final = ("Unknown", "Minor", "Moderate", "Severe", "Extreme")
-_CERTAINTIES: Final = ("Unknown", "Unlikely", "Possible", "Likely", "Observed")
-_URGENCIES: Final = ("Unknown", "Past", "Future", "Expected", "Immediate")
 
 
 class Acknowledged(Contract):
@@ -141,8 +147,7 @@ def is_over(alert: Alert | FeedAlarm | PublicAlert) -> bool:
 
 def gravity(alert: Alert | FeedAlarm | PublicAlert) -> int:
     """Return how grave an alert is, for comparison with others of its chain: CAP's three words."""
-    return (
-        100 * _SEVERITIES.index(alert.severity)
-        + 10 * _CERTAINTIES.index(alert.certainty)
-        + _URGENCIES.index(alert.urgency)
-    )
+    severity = gravest_first(alert.severity, Severity)
+    certainty = gravest_first(alert.certainty, Certainty)
+    urgency = gravest_first(alert.urgency, Urgency)
+    return 444 - (100 * severity + 10 * certainty + urgency)

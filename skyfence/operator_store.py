@@ -6,6 +6,7 @@ refused, because operators would be gone when they are needed. Needs an administ
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -50,14 +51,7 @@ class OperatorStore:
 
     async def all(self) -> dict[str, Operator]:
         """Return the operators by name."""
-        answer: dict[bytes, bytes] = await self._ask("HGETALL", self._key)
-        found: dict[str, Operator] = {}
-        for name, raw in answer.items():
-            try:
-                found[name.decode()] = Operator.model_validate_json(raw)
-            except ValidationError as error:
-                log.warning("operator.unreadable", name=name.decode(), reason=why_invalid(error))
-        return found
+        return parse_operators(await self._ask("HGETALL", self._key))
 
     async def revoke(self, name: str) -> None:
         """End an operator: the user, its live connections, and what it had commanded."""
@@ -106,6 +100,17 @@ class OperatorStore:
             raise UnavailableError(f"redis refused {command[0]}: {error}") from None
         except (RedisError, OSError) as error:
             raise UnavailableError(f"redis failed: {error}") from None
+
+
+def parse_operators(records: Mapping[bytes, bytes]) -> dict[str, Operator]:
+    """Return the operators of the hash, by name; a record that is none is logged and left out."""
+    found: dict[str, Operator] = {}
+    for name, raw in records.items():
+        try:
+            found[name.decode()] = Operator.model_validate_json(raw)
+        except ValidationError as error:
+            log.warning("operator.unreadable", name=name.decode(), reason=why_invalid(error))
+    return found
 
 
 def _sha(secret: str) -> str:

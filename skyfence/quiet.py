@@ -51,7 +51,6 @@ class Quiet:
         self._look_ahead_s = look_ahead_s
         self._slots: dict[str, int] = {}
         self._free: list[int] = []
-        self._cuts: dict[int, Cuts | None] = {}  # of the last frame's rows near a border
         self._columns: dict[str, npt.NDArray[Any]] = {
             "time_ms": np.zeros(_FIRST_SLOTS, np.int64),
             "lat": np.zeros(_FIRST_SLOTS),
@@ -75,14 +74,14 @@ class Quiet:
         passing = self._passing(frame, slots, busy)
         rows = np.flatnonzero(passing)
         cells = self._grid.cells(frame.lons[rows], frame.lats[rows])
-        kept = self._stays(frame, rows, slots[rows], cells)
+        kept, cuts = self._stays(frame, rows, slots[rows], cells)
         kept &= self._means_nothing(frame, rows, slots[rows], cells)
         quiet = rows[kept]
         self._note(frame, quiet, slots[quiet], (cells[0][kept], cells[1][kept]))
         judged = np.ones(len(frame), dtype=bool)
         judged[quiet] = False
         for row in np.flatnonzero(judged).tolist():
-            yield row, self._cuts.get(row)
+            yield row, cuts.get(row)
 
     def load(self, track: TrackState) -> None:
         """Bring a track's last sight up to date with the rows noted here."""
@@ -165,24 +164,29 @@ class Quiet:
         passing &= metres <= slowest / SECOND_MS * passed_ms + self._rules.scatter_m / 2
         return passing
 
-    def _stays(self, frame: Frame, rows: Rows, slots: Rows, cells: Any) -> Mask:
-        """Mark rows whose segment meets no border and stays in the track's set of areas."""
+    def _stays(
+        self, frame: Frame, rows: Rows, slots: Rows, cells: Any
+    ) -> tuple[Mask, dict[int, Cuts | None]]:
+        """Mark rows whose segment meets no border and stays in the track's set of areas.
+
+        Returned with it is what the segments of rows near a border cut.
+        """
         columns = self._columns
         sets = columns["set"][slots]
         found = self._grid.uniform(columns["x"][slots], columns["y"][slots], *cells)
         stays: Mask = found == sets
-        self._cuts = {}
+        cuts: dict[int, Cuts | None] = {}
         doubt = np.flatnonzero(found == BOUNDARY)
         if doubt.size:
             slots, rows = slots[doubt], rows[doubt]
             places = (columns["lon"][slots], columns["lat"][slots])
             ends = np.stack((*places, frame.lons[rows], frame.lats[rows]), axis=1)
             found_cuts = self._airspace.plain_cuts(ends)
-            self._cuts = dict(zip(rows.tolist(), found_cuts, strict=True))
-            stays[doubt] = [cuts == () for cuts in found_cuts]
+            cuts = dict(zip(rows.tolist(), found_cuts, strict=True))
+            stays[doubt] = [one == () for one in found_cuts]
             # What a border does not cut off is still the same set, save where a limit may hold.
             stays[doubt] &= ~self._grid.have_limits(sets[doubt])
-        return stays
+        return stays, cuts
 
     def _means_nothing(self, frame: Frame, rows: Rows, slots: Rows, cells: Any) -> Mask:
         """Mark rows of civil flights as before, and of others too far from the border to matter."""

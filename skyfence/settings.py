@@ -4,7 +4,6 @@ Every default is safe to be wrong: loopback addresses, and the exercise rather t
 """
 
 import os
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from skyfence.channels import Environment, Topics
 from skyfence.errors import UsageError
+from skyfence.hosts import is_loopback
 from skyfence.model import why_invalid
 
 PREFIX = "SKYFENCE_"
@@ -172,8 +172,8 @@ def _check_kafka(settings: Settings) -> None:
             )
     _refuse(given & LOGIN, not protocol.startswith("SASL"), "is for SASL_SSL, not " + protocol)
     _refuse(given & TLS, not protocol.endswith("SSL"), "is for SSL and SASL_SSL, not " + protocol)
-    hosts = [one.rsplit(":", 1)[0] for one in settings.kafka_bootstrap.split(",")]
-    if protocol == "SASL_PLAINTEXT" and not all(map(_is_loopback, hosts)):
+    hosts = [one.rsplit(":", 1)[0].strip("[]") for one in settings.kafka_bootstrap.split(",")]
+    if protocol == "SASL_PLAINTEXT" and not all(map(is_loopback, hosts)):
         raise UsageError(
             f"{PREFIX}KAFKA_SECURITY_PROTOCOL: SASL_PLAINTEXT is for loopback only, "
             f"{settings.kafka_bootstrap} needs SASL_SSL"
@@ -189,7 +189,7 @@ def _check_redis(settings: Settings) -> None:
             f"file that {PREFIX}REDIS_PASSWORD_FILE names"
         )
     _refuse(given & TLS, url.scheme != "rediss", f"is for rediss://, not {url.scheme}://")
-    if secret and url.scheme == "redis" and not _is_loopback(url.hostname or ""):
+    if secret and url.scheme == "redis" and not is_loopback(url.hostname or ""):
         raise UsageError(
             f"{PREFIX}REDIS_URL: a password would travel readable to {url.hostname}, use rediss://"
         )
@@ -217,12 +217,3 @@ def _refuse(given: set[str], condition: bool, reason: str) -> None:
     for name in sorted(given):
         if condition:
             raise UsageError(f"{PREFIX}{name.upper()}: {reason}")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:  # a name, which anybody may have given any address
-        return False

@@ -28,7 +28,6 @@ from consumers.outgoing.receivers import (
     FileName,
     ReceiversFile,
     Wanted,
-    is_loopback,
     once,
     read,
     read_secret,
@@ -37,6 +36,7 @@ from consumers.outgoing.serving import Receivers
 from skyfence.alert import EXERCISE_MARK, AlertMessage, AnyAlert, marked
 from skyfence.channels import Environment
 from skyfence.errors import InputError, UsageError
+from skyfence.hosts import is_loopback
 from skyfence.model import Contract
 from skyfence.times import to_ms
 

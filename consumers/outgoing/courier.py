@@ -24,6 +24,7 @@ from consumers.clock import Clock
 from consumers.items import Change, Entry, State
 from consumers.outbox import Outbox
 from consumers.outgoing.receivers import Wanted
+from consumers.pauses import pause_s
 from consumers.together import together
 from skyfence import metrics
 from skyfence.alert import AlertMessage
@@ -36,9 +37,6 @@ log = structlog.get_logger()
 GIVE_UP_AFTER_MS: Final = 24 * 3600 * MS_PER_S
 # Longer than Kafka hands out alerts again (7 days by default): what is known makes no double.
 _KEPT_MS: Final = 30 * GIVE_UP_AFTER_MS
-_FIRST_PAUSE_S: Final = 1.0
-# An alert is urgent: who comes back hears it within a minute.
-_LONGEST_PAUSE_S: Final = 60.0
 # A receiver that asks for a longer one is tried again all the same: it may be a slip.
 _LONGEST_ASKED_PAUSE_S: Final = 3_600.0
 # How soon is seen what another process has put again, and what has expired.
@@ -236,15 +234,15 @@ class Courier:
 
     async def _put_off(self, one: _Receiver, entry: Entry, outcome: Outcome, now_ms: int) -> None:
         asked_s = min(outcome.pause_s or 0.0, _LONGEST_ASKED_PAUSE_S)
-        pause_s = max(asked_s, self._pause_s(entry.attempts))
+        wait_s = max(asked_s, pause_s(entry.attempts, self._rng))
         if outcome.kind == "away":
             one.failures += 1
-            rest_s = max(asked_s, self._pause_s(one.failures))
+            rest_s = max(asked_s, pause_s(one.failures, self._rng))
             one.rests_until_ms = max(one.rests_until_ms, now_ms + round(rest_s * MS_PER_S))
         if outcome.kind == "gone":
             one.gone = True
             log.error("receiver.gone", sink=self._sink, receiver=one.name, reason=outcome.reason)
-        due_ms = now_ms + round(pause_s * MS_PER_S)
+        due_ms = now_ms + round(wait_s * MS_PER_S)
         later = Change(key=entry.key, state=State.PENDING, due_ms=due_ms, reason=outcome.reason)
         await self._outbox.record([later], now_ms)
         metrics.DELIVERIES.labels(self._sink, one.name, "put_off").inc()
@@ -255,14 +253,8 @@ class Courier:
             chain=entry.chain,
             attempts=entry.attempts,
             reason=outcome.reason,
-            pause_s=round(pause_s, 1),
+            pause_s=round(wait_s, 1),
         )
-
-    def _pause_s(self, times: int) -> float:
-        """Return twice the last pause, less a random part: not all come back at one moment."""
-        doublings = min(times - 1, 10)  # more than the longest pause anyway
-        longest_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0**doublings)
-        return longest_s * self._rng.uniform(0.5, 1.0)
 
     def _note_end(
         self, entry: Entry, outcome: Literal["delivered", "failed"], reason: str | None

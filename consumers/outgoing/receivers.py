@@ -9,7 +9,6 @@ files of their own, which it names, and never in it. Reads files; sends nothing 
 import tomllib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar, get_args
 
@@ -101,27 +100,6 @@ def once(names: Iterable[str]) -> None:
         if name in seen:
             raise ValueError(f"the name {name!r} stands there twice")
         seen.add(name)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a URL's host can only be this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def stamp(files: Iterable[Path]) -> tuple[tuple[int, int] | None, ...]:
-    """Return what changes when one of the files is written anew."""
-    return tuple(_stamp(path) for path in files)
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
 
 
 def _first(error: ValidationError) -> str:

@@ -9,7 +9,7 @@ Whether a receiver had said that it is gone is forgotten with each change.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ import structlog
 
 from consumers.clock import Clock
 from consumers.outgoing.courier import Courier, Target
-from consumers.outgoing.receivers import stamp
+from consumers.stamp import Stamp, stamp
 from consumers.together import together
 from skyfence.errors import SkyfenceError
 
@@ -47,7 +47,7 @@ class Serving:
         self._load = load
         self._receivers = receivers
         self._clock = clock
-        self._seen = stamp(receivers.files)
+        self._seen = _stamps(receivers.files)
         self._never = asyncio.Event()
         courier.serve(receivers.targets)
 
@@ -63,7 +63,7 @@ class Serving:
         """Return when there are other receivers to serve."""
         while True:
             await self._clock.wait(self._never, self._clock.now_ms() + _LOOK_EVERY_MS)
-            now = await asyncio.to_thread(stamp, self._receivers.files)
+            now = await asyncio.to_thread(_stamps, self._receivers.files)
             if now == self._seen:
                 continue
             self._seen = now
@@ -76,6 +76,10 @@ class Serving:
                 log.error("receivers.unusable", reason="another outbox needs a new start")
                 continue
             if found.files != self._receivers.files:  # else as it was before they were read
-                self._seen = await asyncio.to_thread(stamp, found.files)
+                self._seen = await asyncio.to_thread(_stamps, found.files)
             self._receivers = found
             return
+
+
+def _stamps(files: Iterable[Path]) -> tuple[Stamp | None, ...]:
+    return tuple(map(stamp, files))

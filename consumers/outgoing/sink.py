@@ -7,22 +7,17 @@ hands it out; only then is it acknowledged. An alert of the other environment is
 Does not send.
 """
 
-from typing import Final
-
 import structlog
 
 from consumers.clock import Clock
 from consumers.items import Item
 from consumers.outbox import Outbox
 from consumers.outgoing.courier import GIVE_UP_AFTER_MS, Courier, Target
-from skyfence.alert import AlertMessage, status_of
+from skyfence.alert import AlertMessage, Severity, gravest_first, status_of
 from skyfence.channels import Environment, recipient
 from skyfence.times import to_ms
 
 log = structlog.get_logger()
-
-# The gravest goes first.
-_SEVERITIES: Final = ("Extreme", "Severe", "Moderate", "Minor", "Unknown")
 
 
 class OutboxSink:
@@ -65,7 +60,7 @@ class OutboxSink:
             recipient=whose,
             chain=f"{alert.channel}/{alert.incident_id}",
             body=letter.body,
-            priority=_SEVERITIES.index(alert.severity),
+            priority=gravest_first(alert.severity, Severity),
             expires_ms=letter.expires_ms,
         )
 

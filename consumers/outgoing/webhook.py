@@ -27,7 +27,6 @@ from consumers.outgoing.receivers import (
     FileName,
     ReceiversFile,
     Wanted,
-    is_loopback,
     once,
     read,
     read_secret,
@@ -38,6 +37,7 @@ from skyfence.alert import AlertMessage
 from skyfence.channels import Environment
 from skyfence.cloud_event import CONTENT_TYPE, cloud_event, default_source
 from skyfence.errors import InputError, UsageError
+from skyfence.hosts import is_loopback
 from skyfence.standard_webhook import parse_secret, signed_headers
 from skyfence.times import MS_PER_S
 

@@ -20,7 +20,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
-import aiohttp
 from aiohttp import web
 
 from consumers.items import State
@@ -43,7 +42,7 @@ from consumers.sms.http_options import (
 from consumers.sms.options import own_reference, parse, read_secret, trusting
 from consumers.sms.options import without_numbers as said
 from consumers.sms.receipts import ReceiptEndpoint
-from consumers.sms.requests import Answer, ask, client
+from consumers.sms.requests import Answer, HttpSide
 from skyfence.errors import InputError, UnavailableError
 
 _SERVER_ERROR: Final = 500
@@ -58,44 +57,28 @@ def from_options(options: Mapping[str, Any], on_receipt: OnReceipt) -> "HttpGate
     return HttpGateway(parse(HttpOptions, options, "http"), on_receipt)
 
 
-class HttpGateway:
+class HttpGateway(HttpSide):
     """One gateway. Listens for receipts, if they are described, inside ``async with``."""
 
     def __init__(self, options: HttpOptions, on_receipt: OnReceipt) -> None:
         self._options = options
-        self._name = f"sms gateway at {host_of(options.url)}"
         self._login = _authorization(options.auth)
         fields = options.receipts
-        self._endpoint = (
-            ReceiptEndpoint(fields, _reader(fields), on_receipt) if fields is not None else None
+        super().__init__(
+            f"sms gateway at {host_of(options.url)}",
+            ReceiptEndpoint(fields, _reader(fields), on_receipt) if fields is not None else None,
+            trusting(options.ca_file),
+            options.timeout_s,
         )
-        self._tls = trusting(options.ca_file)
-        self._client: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> "HttpGateway":
-        """Listen for receipts; the gateway itself is asked by the first message."""
-        if self._endpoint is not None:
-            await self._endpoint.__aenter__()
-        self._client = client(self._options.timeout_s, self._tls)
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        """Let go of connections, then stop listening."""
-        if self._client is not None:
-            await self._client.close()
-        if self._endpoint is not None:
-            await self._endpoint.__aexit__(*error)
 
     async def submit(self, sms: Sms) -> str | None:
         """Hand a message over; return the name under which receipts speak of it, if one is known.
 
         That is our own where the callback's URL carries it, else the one in the answer.
         """
-        if self._client is None:
-            raise UnavailableError(f"{self._name} is not open")
         own = own_reference(sms.key)
         url, request = self._request(self._values(sms, own))
-        answer = await ask(self._client, self._name, self._options.method, url, **request)
+        answer = await self._ask(self._options.method, url, **request)
         found = judge(answer, self._options.answer, self._name)
         fields = self._options.receipts
         return own if fields is not None and fields.reference is None else found

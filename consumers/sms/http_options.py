@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from consumers.sms.options import Options, is_loopback
+from consumers.sms.options import Options
 from consumers.sms.receipts import ReceiptOptions
+from skyfence.hosts import is_loopback
 
 # Braces around a name; any other brace stands for itself.
 PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")

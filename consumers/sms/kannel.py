@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-import aiohttp
 import smsutil
 import structlog
 from aiohttp import web
@@ -35,11 +34,12 @@ from consumers.sms.gateway import (
     ThrottledError,
     UncertainError,
 )
-from consumers.sms.options import Options, is_loopback, own_reference, parse, read_secret, trusting
+from consumers.sms.options import Options, own_reference, parse, read_secret, trusting
 from consumers.sms.options import without_numbers as said
 from consumers.sms.receipts import ReceiptEndpoint, ReceiptOptions
-from consumers.sms.requests import Answer, ask, client
+from consumers.sms.requests import Answer, HttpSide
 from skyfence.errors import InputError, UnavailableError
+from skyfence.hosts import is_loopback
 
 log = structlog.get_logger()
 
@@ -90,12 +90,11 @@ def from_options(options: Mapping[str, Any], on_receipt: OnReceipt) -> "KannelGa
     return KannelGateway(parse(KannelOptions, options, "kannel"), on_receipt)
 
 
-class KannelGateway:
+class KannelGateway(HttpSide):
     """One Kannel. Listens for receipts, if they are asked for, inside ``async with``."""
 
     def __init__(self, options: KannelOptions, on_receipt: OnReceipt) -> None:
         self._options = options
-        self._name = f"kannel at {urlsplit(options.url).netloc}"
         self._fixed = {
             "X-Kannel-Username": read_secret(options.username_file, "username_file"),
             "X-Kannel-Password": read_secret(options.password_file, "password_file"),
@@ -105,34 +104,17 @@ class KannelGateway:
             self._fixed["X-Kannel-From"] = options.sender
         if options.smsc is not None:
             self._fixed["X-Kannel-SMSC"] = options.smsc
-        self._endpoint = (
-            ReceiptEndpoint(options.receipts, _receipt, on_receipt) if options.receipts else None
+        super().__init__(
+            f"kannel at {urlsplit(options.url).netloc}",
+            ReceiptEndpoint(options.receipts, _receipt, on_receipt) if options.receipts else None,
+            trusting(options.ca_file),
+            options.timeout_s,
         )
-        self._tls = trusting(options.ca_file)
-        self._client: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> "KannelGateway":
-        """Listen for receipts; Kannel itself is asked by the first message."""
-        if self._endpoint is not None:
-            await self._endpoint.__aenter__()
-        self._client = client(self._options.timeout_s, self._tls)
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        """Let go of connections, then stop listening."""
-        if self._client is not None:
-            await self._client.close()
-        if self._endpoint is not None:
-            await self._endpoint.__aexit__(*error)
 
     async def submit(self, sms: Sms) -> str | None:
         """Hand a message to Kannel; return our own name for it, None if no receipt will come."""
-        if self._client is None:
-            raise UnavailableError(f"{self._name} is not open")
         reference = own_reference(sms.key) if self._endpoint else None
-        answer = await ask(
-            self._client,
-            self._name,
+        answer = await self._ask(
             "POST",
             self._options.url,
             headers=self._fixed | self._headers(sms, reference),

@@ -9,6 +9,7 @@ at all.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -16,6 +17,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from consumers.stamp import Stamp, stamp
 from skyfence.channels import Environment, sms_opt_outs_key, sms_recipients_key
 from skyfence.errors import InputError, SkyfenceError, UnavailableError
 from skyfence.metrics import SMS_LIST_FAILURES
@@ -26,8 +28,6 @@ from skyfence.sms_files import read
 log = structlog.get_logger()
 
 T = TypeVar("T")
-# Tells one state of a list from another; None where it always has to be read.
-_Sign = tuple[int, ...] | None
 
 
 class WrongListError(InputError):
@@ -43,12 +43,12 @@ class Followed(Generic[T]):
     """A list as it was when it was last in order."""
 
     def __init__(
-        self, name: str, read_it: Callable[[], Awaitable[T]], sign: Callable[[], _Sign]
+        self, name: str, read_it: Callable[[], Awaitable[T]], sign: Callable[[], Stamp | None]
     ) -> None:
         self._name = name
         self._read = read_it
         self._sign = sign
-        self._seen: _Sign = None
+        self._seen: Stamp | None = None
         self._current: T | None = None
         self._failing: str | None = None
 
@@ -143,16 +143,9 @@ def _text(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode()
 
 
-def _always() -> _Sign:
-    return None
+def _always() -> None:
+    """Tell nothing of a list's state: it has to be read each time."""
 
 
-def _sign_of(where: str) -> Callable[[], _Sign]:
-    def sign() -> _Sign:
-        try:
-            found = Path(where).stat()
-        except OSError:
-            return None  # reading it says why
-        return (found.st_mtime_ns, found.st_size, found.st_ino)
-
-    return sign
+def _sign_of(where: str) -> Callable[[], Stamp | None]:
+    return partial(stamp, Path(where))  # without one, reading it says why

@@ -10,7 +10,6 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -84,14 +83,6 @@ def why_broken(error: Exception) -> str:
         return (inner.reason or "tls failed").lower().replace("_", " ")
     errno = getattr(inner, "errno", None)
     return os.strerror(errno).lower() if errno else type(inner).__name__
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine, whatever a resolver says."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _why(error: ValidationError) -> str:

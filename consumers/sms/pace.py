@@ -4,11 +4,11 @@ import math
 import random
 from typing import Final
 
+from consumers.pauses import pause_s
+from skyfence.times import MS_PER_S
+
 # Of a second: what may go out at once after a lull.
 _BURST_S: Final = 0.1
-_FIRST_PAUSE_MS: Final = 1_000
-# A gateway that was away is found again within a minute.
-_LONGEST_PAUSE_MS: Final = 60_000
 
 
 class Pace:
@@ -39,7 +39,7 @@ class Pace:
 
 
 class Backoff:
-    """Pauses that double with each failure in a row, drawn between half and whole."""
+    """Counts the failures in a row, and pauses by them."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -47,9 +47,8 @@ class Backoff:
 
     def next_ms(self) -> int:
         """Return how long to wait after one more failure."""
-        doubled = _FIRST_PAUSE_MS * (1 << min(self._failures, 10))
         self._failures += 1
-        return round(min(doubled, _LONGEST_PAUSE_MS) * self._rng.uniform(0.5, 1.0))
+        return round(pause_s(self._failures, self._rng) * MS_PER_S)
 
     def reset(self) -> None:
         """Note that all is well."""

@@ -11,12 +11,13 @@ repeats any of them.
 
 import ssl
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import aiohttp
 
 from consumers.sms.gateway import UncertainError
 from consumers.sms.options import why_broken
+from consumers.sms.receipts import ReceiptEndpoint
 from skyfence.errors import UnavailableError
 
 # Answers are a line or a small document; what is longer is cut.
@@ -45,6 +46,41 @@ def client(timeout_s: float, tls: ssl.SSLContext) -> aiohttp.ClientSession:
         auto_decompress=False,  # nobody was asked to compress; a bomb would be unpacked
         headers={"Accept-Encoding": "identity", "User-Agent": "skyfence"},
     )
+
+
+class HttpSide:
+    """What every gateway with an HTTP interface is: a client, and an endpoint for its receipts.
+
+    ``name`` stands for the gateway in errors. Works inside ``async with``.
+    """
+
+    def __init__(
+        self, name: str, endpoint: ReceiptEndpoint | None, tls: ssl.SSLContext, timeout_s: float
+    ) -> None:
+        self._name = name
+        self._endpoint = endpoint
+        self._tls = tls
+        self._timeout_s = timeout_s
+        self._client: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Listen for receipts; the gateway itself is asked by the first message."""
+        if self._endpoint is not None:
+            await self._endpoint.__aenter__()
+        self._client = client(self._timeout_s, self._tls)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Let go of connections, then stop listening."""
+        if self._client is not None:
+            await self._client.close()
+        if self._endpoint is not None:
+            await self._endpoint.__aexit__(*error)
+
+    async def _ask(self, method: str, url: str, **request: Any) -> Answer:
+        if self._client is None:
+            raise UnavailableError(f"{self._name} is not open")
+        return await ask(self._client, self._name, method, url, **request)
 
 
 async def ask(

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from skyfence.channels import Environment
+from skyfence.channels import ALLIANCE, Environment
 from skyfence.cli import runtime
-from skyfence.cli.places import member_places
+from skyfence.cli.places import check_places, member_places
 from skyfence.connection import connect
 from skyfence.errors import UsageError
 from skyfence.model import why_invalid
@@ -46,10 +46,7 @@ def add(name: str, channels: str, may: tuple[Right, ...], exercise: bool) -> Non
     """Make operator NAME, and print the secret, once."""
     settings = _settings(exercise)
     places = [place.strip() for place in channels.split(",") if place.strip()]
-    known = member_places(settings)
-    for place in places:
-        if place not in known:
-            raise UsageError(f"no alerts can come for {place!r}: not a region, a nation or NATO")
+    check_places(places, member_places(settings), f"a nation or {ALLIANCE}")
     created = from_ms(round(time.time() * 1000))
     try:
         operator = Operator(name=name, channels=tuple(places), may=may, created=created)

@@ -78,9 +78,7 @@ async def dead(receivers: Receivers, name: str | None, *, again: bool) -> None:
     """List what was given up, of one receiver or of all; put it again if asked to."""
     if name is not None and name not in (one.wanted.name for one in receivers.targets):
         raise InputError(f"--receiver: nobody is called {name!r} in the file")
-    if not receivers.outbox.exists():
-        raise UsageError(f"outbox {receivers.outbox} is not there: nothing was ever sent")
-    async with Outbox.open(receivers.outbox) as outbox:
+    async with Outbox.existing(receivers.outbox) as outbox:
         found = [entry for entry in await outbox.failed() if name in (None, _name_of(entry))]
         for entry in found:
             click.echo(_line(entry))

@@ -23,16 +23,19 @@ def member_places(settings: Settings) -> Mapping[str, PlaceKind]:
     return kinds
 
 
+def check_places(places: Collection[str], known: Collection[str], others: str) -> None:
+    """Refuse a place that no alert can be for; ``others`` says what there is besides regions."""
+    for place in places:
+        if place not in known:
+            raise UsageError(f"no alerts can come for {place!r}: not a region, {others}")
+
+
 def channels_of(settings: Settings, places: Collection[str]) -> Sequence[Channel]:
     """Return the operators' channels of places, or of `all`.
 
     Raises ``UsageError`` for a place that no alert can be for: silence on it would mean nothing.
     """
     known = member_places(settings)
-    for place in places:
-        if place not in known and place != ALL:
-            raise UsageError(
-                f"no alerts can come for {place!r}: not a region, a nation, {ALLIANCE} or {ALL}"
-            )
+    check_places(places, [*known, ALL], f"a nation, {ALLIANCE} or {ALL}")
     chosen = sorted(known) if ALL in places else list(dict.fromkeys(places))
     return [Channel(settings.environment, Audience.OPERATORS, place) for place in chosen]

@@ -200,15 +200,9 @@ def _rewrite(path: Path, number: str, *, undo: bool) -> None:
 
 async def status(path: Path) -> None:
     """Print how many SMS stand in each state."""
-    async with Outbox.open(_existing(Path(load_gateway(path).outbox))) as outbox:
+    async with Outbox.existing(Path(load_gateway(path).outbox)) as outbox:
         for state, count in (await outbox.counts()).items():
             click.echo(f"{state:10} {count:8}")
-
-
-def _existing(outbox: Path) -> Path:
-    if not outbox.exists():
-        raise UsageError(f"outbox {outbox} is not there: nothing was ever sent")
-    return outbox
 
 
 def _texts(settings: Settings, folder: str | None) -> Texts:

@@ -18,7 +18,15 @@ Does not choose recipients (``people``) and does not merge (``merging``).
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from skyfence.alert import Alert, FeedAlarm, PlaceKind, Severity, Status, Urgency
+from skyfence.alert import (
+    Alert,
+    FeedAlarm,
+    PlaceKind,
+    Severity,
+    Status,
+    Urgency,
+    gravest_first,
+)
 from skyfence.channels import Environment, ZoneName
 from skyfence.frame import LIVE_RUN
 from skyfence.model import Contract, UtcTime
@@ -56,8 +64,6 @@ LEVELS: Final[Mapping[Kind, int]] = {
 }
 # At most this many doubles of one message can come of it that nobody knows whether it was taken.
 MOST_DOUBTS: Final = 2
-_SEVERITIES: Final[tuple[Severity, ...]] = ("Extreme", "Severe", "Moderate", "Minor", "Unknown")
-_URGENCIES: Final[tuple[Urgency, ...]] = ("Immediate", "Expected", "Future", "Past", "Unknown")
 _MS_PER_MINUTE: Final = 60_000
 
 
@@ -164,4 +170,5 @@ def expires_ms(alert: Alert | FeedAlarm, as_of: int) -> int:
 
 def priority(alert: Alert | FeedAlarm) -> int:
     """Return where an alert stands in the queue: by severity, then urgency; the lowest first."""
-    return 10 * _SEVERITIES.index(alert.severity) + _URGENCIES.index(alert.urgency)
+    severity = gravest_first(alert.severity, Severity)
+    return 10 * severity + gravest_first(alert.urgency, Urgency)
