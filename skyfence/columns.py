@@ -1,7 +1,7 @@
-"""Which rows of an Arrow frame are no valid reports, found on whole columns.
+"""Which rows of an Arrow frame are no valid reports: the ``Report`` model says.
 
-Building a pydantic ``Report`` a row costs twenty times what a column check does, so the columns
-are checked first and only suspects are built; the model then says what is wrong with them.
+Building a model costs 13 us a row, checking all columns 0.7 ms a frame. So the rows of a small
+frame are all built, and of a large one only those that a check of the columns makes suspects.
 """
 
 from typing import Final
@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from skyfence.frame import ARROW_SCHEMA, row_fields
+from skyfence.frame import ARROW_SCHEMA, all_fields, row_fields
 from skyfence.model import why_invalid
 from skyfence.report import Report
 from skyfence.times import LATEST_MS
@@ -39,23 +39,39 @@ _PATTERNS: Final[dict[str, str]] = {
 }
 # A null in one of these is no value; left out, the model would put its default there.
 _REQUIRED: Final = [field.name for field in ARROW_SCHEMA if not field.nullable]
+# Where checking the columns begins to cost less than building every row.
+_FEWEST_ROWS: Final = 48
+_REPORTS: Final = TypeAdapter(list[Report])
 
 
 def bad_rows(batch: pa.RecordBatch, source: str) -> dict[int, str]:
     """Find the rows of an Arrow frame that are no valid reports; the model says why."""
-    suspects = np.zeros(batch.num_rows, dtype=bool)
-    for name in batch.schema.names:
-        suspects |= _suspects(name, batch.column(name))
+    if batch.num_rows >= _FEWEST_ROWS:
+        rows = np.flatnonzero(suspects(batch)).tolist()
+    else:
+        rows = [] if _are_valid(batch, source) else list(range(batch.num_rows))
     bad: dict[int, str] = {}
-    for row in np.flatnonzero(suspects).tolist():
+    for row in rows:
         try:
-            fields = dict.fromkeys(_REQUIRED) | row_fields(batch, row)
-            Report.model_validate(fields | {"source": source})
+            Report.model_validate(_as_given(row_fields(batch, row), source))
         except ValidationError as error:
             bad[row] = why_invalid(error)
         except (ValueError, OverflowError) as error:  # an instant that Python's calendar lacks
             bad[row] = f"time: {error}"
     return bad
+
+
+def _are_valid(batch: pa.RecordBatch, source: str) -> bool:
+    """Tell whether every row is a valid report."""
+    try:
+        _REPORTS.validate_python([_as_given(row, source) for row in all_fields(batch)])
+    except (ValidationError, ValueError, OverflowError):
+        return False  # at least one is bad: whoever asks looks at each
+    return True
+
+
+def _as_given(fields: dict[str, object], source: str) -> dict[str, object]:
+    return dict.fromkeys(_REQUIRED) | fields | {"source": source}
 
 
 def canonical(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -65,6 +81,14 @@ def canonical(batch: pa.RecordBatch) -> pa.RecordBatch:
         return batch
     index = batch.schema.get_field_index("icao_address")
     return batch.set_column(index, batch.schema.field(index), pc.ascii_upper(column))
+
+
+def suspects(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
+    """Mark the rows that a Report might refuse, shape (n,)."""
+    found = np.zeros(batch.num_rows, dtype=bool)
+    for name in batch.schema.names:
+        found |= _suspects(name, batch.column(name))
+    return found
 
 
 def _suspects(name: str, column: pa.Array) -> npt.NDArray[np.bool_]:

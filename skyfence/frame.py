@@ -132,8 +132,15 @@ def known_at(batch: pa.RecordBatch, row: int) -> dict[str, Any]:
 
 def row_fields(batch: pa.RecordBatch, row: int) -> dict[str, Any]:
     """Return one row's fields as a report's, without those that are null."""
-    fields = batch.slice(row, 1).to_pylist()[0]
-    return {name: value for name, value in fields.items() if value is not None}
+    return all_fields(batch.slice(row, 1))[0]
+
+
+def all_fields(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return each row's fields as a report's, without those that are null."""
+    return [
+        {name: value for name, value in row.items() if value is not None}
+        for row in batch.to_pylist()
+    ]
 
 
 def batch_of(reports: Sequence[Report]) -> pa.RecordBatch:
