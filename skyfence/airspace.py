@@ -56,6 +56,8 @@ class Airspace:
         self.limited_areas = tuple(n for n in self.limits if self.zones[n].is_protected)
         union = () if self.protected is None else (self.protected,)
         self.protected_areas: tuple[int, ...] = (*union, *self.limited_areas)
+        # The area whose border is all that ``protected_border`` measures to, if there is one.
+        self.outer_area = None if self.limited_areas else self.protected
         self._protecting = frozenset(self.protected_areas)
         self._joined = np.array(
             [zone.is_protected and n not in self.limits for n, zone in enumerate(self.zones)], bool
@@ -173,14 +175,14 @@ class Airspace:
 
     def border_distance_m(self, area: int, lon: float, lat: float) -> float:
         """Return the distance from a point to the nearest border of an area, metres."""
-        if area == self.protected and not self.limited_areas:
-            return self._outer.nearest(lon, lat)[0]
+        if area == self.outer_area:
+            return self.protected_border(lon, lat)[0]
         return self.border_distances_m([area], [(lon, lat)])[0]
 
     def border_distances_m(
         self, areas: Sequence[int], places: Sequence[tuple[float, float]]
     ) -> list[float]:
-        """Return for each area and place (lon, lat) what ``border_distance_m`` does."""
+        """Return for each area but ``outer_area`` and place what ``border_distance_m`` does."""
         return [metres for metres, _ in self._each.nearest_many(places, areas)]
 
     def is_protected_at(self, areas: Collection[int]) -> bool:
@@ -200,7 +202,11 @@ class Airspace:
         The accuracy is that of the member whose border it is. The border is that of the union,
         and of members' zones with limits where they lie outside of it, whether they hold or not.
         """
-        return self._outer.nearest(lon, lat)
+        return self.protected_borders([(lon, lat)])[0]
+
+    def protected_borders(self, places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        """Return for each place (lon, lat) what ``protected_border`` does."""
+        return self._outer.nearest_many(places, [0] * len(places))
 
     def clear_of_protected_m(self, lons: Floats, lats: Floats) -> Floats:
         """Return for each point how far the protected border is at least, metres."""
@@ -238,9 +244,8 @@ class Airspace:
 
     @cached_property
     def _each(self) -> Border:
-        """The border of each area by itself; the union's is ``_outer``, where that is all."""
-        single = not self.limited_areas and self.protected is not None
-        asked = np.arange(len(self._areas)) != (self.protected if single else -1)
+        """The border of each area by itself, save the one whose border ``_outer`` is."""
+        asked = np.arange(len(self._areas)) != (-1 if self.outer_area is None else self.outer_area)
         kept = asked[self._pieces.segment_owners]
         owners = self._pieces.segment_owners[kept]
         return Border(self._pieces.segments[kept], np.zeros(len(owners)), owners)

@@ -90,7 +90,7 @@ class Border:
         self, places: Sequence[tuple[float, float]], owners: Sequence[int]
     ) -> list[tuple[float, float]]:
         """Return for each place (lon, lat) what ``nearest`` does, of one owner's border."""
-        if self._tree is None:
+        if self._tree is None or not places:
             return [(inf, 0.0)] * len(places)
         points = np.array(
             [

@@ -16,9 +16,9 @@ from skyfence.evidence import log_odds, sigma_m
 from skyfence.facts import Facts
 from skyfence.geodesy import distance_m, legs
 from skyfence.path import Transition, path_transitions
-from skyfence.plain import Cuts
 from skyfence.policy import Policy
 from skyfence.rules import SECOND_MS, Rules
+from skyfence.scout import Scout
 from skyfence.state import Depth, Passage, Place, Sight, TrackState, profile_of
 
 # Depth is measured anew when it may have grown by this share; near the border, always.
@@ -31,6 +31,7 @@ class Follower:
 
     def __init__(self, airspace: Airspace, policy: Policy, rules: Rules) -> None:
         self.airspace = airspace
+        self.scout = Scout(airspace)
         self._policy = policy
         self._rules = rules
         kinds = [airspace.zones[area].properties.kind for area in airspace.limited_areas]
@@ -43,15 +44,13 @@ class Follower:
         self._appear(facts, track, cut=False)
         self._seen_now(facts, track, None)
 
-    def follow(
-        self, facts: Facts, track: TrackState, sight: Sight, cuts: Cuts | None = None
-    ) -> None:
-        """Take in a track's next report; ``cuts`` is what the way there cuts, where it is known."""
+    def follow(self, facts: Facts, track: TrackState, sight: Sight) -> None:
+        """Take in a track's next report."""
         if track.live and self._leaves(track, sight):
             self._jump(facts, track, sight)
         else:
             self._tell_stray(facts, track)
-            self._move(facts, track, sight, cuts)
+            self._move(facts, track, sight)
 
     def _seen_now(self, facts: Facts, track: TrackState, before_ms: int | None) -> None:
         """Judge a track where it is now, and end it if its source says so."""
@@ -110,9 +109,7 @@ class Follower:
             sight.known, sight.time_ms, sight.lon, sight.lat
         )
 
-    def _move(
-        self, facts: Facts, track: TrackState, sight: Sight, cuts: Cuts | None = None
-    ) -> None:
+    def _move(self, facts: Facts, track: TrackState, sight: Sight) -> None:
         """Follow a track to its next report, or let it begin anew where its path is not known."""
         before = track.sight
         silent = sight.time_ms - before.time_ms > self._rules.longest_gap_ms
@@ -129,15 +126,13 @@ class Follower:
             track.crossed |= was_outside  # where, nobody saw
         else:
             metres = distance_m(before.lon, before.lat, sight.lon, sight.lat)
-            self._fly(facts, track, before, metres, cuts)
+            self._fly(facts, track, before, metres)
         self._seen_now(facts, track, before.time_ms)
 
-    def _fly(
-        self, facts: Facts, track: TrackState, before: Sight, metres: float, cuts: Cuts | None
-    ) -> None:
+    def _fly(self, facts: Facts, track: TrackState, before: Sight, metres: float) -> None:
         """Follow the path from the last report to this one, and record what it meets."""
         held = frozenset(track.inside)
-        transitions = self._transitions(track, before, cuts)
+        transitions = self._transitions(track, before)
         flight = _Flight(before, held, transitions)
         track.flown_m = metres
         for one in transitions:
@@ -195,7 +190,7 @@ class Follower:
             track.depths = {}
             return
         sight, inside = track.sight, self.airspace.is_protected_at(track.inside)
-        distance_m, accuracy_m = self.airspace.protected_border(sight.lon, sight.lat)
+        distance_m, accuracy_m = self.scout.protected_border(sight.lon, sight.lat)
         if track.story is None and not inside and distance_m > self._reach_m(sight):
             track.depths = {}
             return
@@ -216,26 +211,28 @@ class Follower:
             motion.speed_mps if motion else None, sight.accuracy_m, self.look_ahead_s
         )
 
-    def _transitions(self, track: TrackState, before: Sight, cuts: Cuts | None) -> list[Transition]:
-        path = legs(before.lon, before.lat, track.sight.lon, track.sight.lat)
+    def _transitions(self, track: TrackState, before: Sight) -> list[Transition]:
+        way = (before.lon, before.lat, track.sight.lon, track.sight.lat)
         profile = profile_of(before, track.sight) if self.airspace.limits else None
-        return path_transitions(self.airspace, path, track.inside, profile, cuts)
+        known = self.scout.cuts(way)
+        return path_transitions(self.airspace, legs(*way), track.inside, profile, known)
 
     def _measure(self, track: TrackState) -> None:
         """Bring the greatest depth in each area up to date, at the last report.
 
         Only for what is judged: for others a crossing asks when it needs to know (``facts``).
         """
+        due = []
         for area in track.inside:
             depth = track.depths.setdefault(area, Depth())
             depth.bound_m += track.flown_m
             slack_m = _DEPTH_SHARE * depth.deepest_m if depth.deepest_m > _DEPTH_EXACT_M else 0.0
             if depth.bound_m > depth.deepest_m + slack_m:
-                self._sound(depth, area, track.sight.lon, track.sight.lat)
-
-    def _sound(self, depth: Depth, area: int, lon: float, lat: float) -> None:
-        depth.bound_m = self.airspace.border_distance_m(area, lon, lat)
-        depth.deepest_m = max(depth.deepest_m, depth.bound_m)
+                due.append(area)
+        found_m = self.scout.border_distances_m(due, track.sight.lon, track.sight.lat)
+        for area, metres in zip(due, found_m, strict=True):
+            depth = track.depths[area]
+            depth.bound_m, depth.deepest_m = metres, max(depth.deepest_m, metres)
 
     def _appear(self, facts: Facts, track: TrackState, *, cut: bool) -> None:
         """Begin a path where the track is seen, knowing nothing of how it came there."""

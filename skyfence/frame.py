@@ -47,8 +47,10 @@ ARROW_SCHEMA: Final = pa.schema(
     ]
 )
 
-# The columns that say what the object is: what ``known_at`` returns.
+# The columns that say what the object is: what ``Frame.known`` returns.
 KNOWN_FIELDS: Final = (*ARROW_SCHEMA.names[4:14], "simulated")
+# A column of so many values is read as fast as one value of it by itself.
+_FEW_ROWS: Final = 64
 
 
 @dataclass(frozen=True)
@@ -100,34 +102,39 @@ class Frame:
 
     def number(self, column: str, row: int) -> float | None:
         """Return a number of a row, or None where it is not known."""
-        value = self._numbers(column)[row]
+        value = self._values(column)[row]
         return None if value is None else float(value)
 
     def text(self, column: str, row: int) -> str | None:
         """Return a text of a row, or None where it is not known."""
-        value = self.batch.column(column)[row].as_py()
+        value = self._value(column, row)
         return None if value is None else str(value)
 
-    def _numbers(self, column: str) -> list[float | None]:
-        found: list[float | None] | None = self._columns.get(column)
+    def known(self, row: int) -> dict[str, Any]:
+        """Return what a row says of the object itself, without what is null."""
+        values = {name: self._value(name, row) for name in KNOWN_FIELDS}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def _value(self, column: str, row: int) -> Any:
+        """Return a value: of a small frame every one will be asked for, of a large one few."""
+        if len(self) <= _FEW_ROWS:
+            return self._values(column)[row]
+        return self.batch.column(column)[row].as_py()
+
+    def _values(self, column: str) -> list[Any]:
+        found: list[Any] | None = self._columns.get(column)
         if found is None:
             found = self._columns[column] = self.batch.column(column).to_pylist()
         return found
 
     @cached_property
-    def _columns(self) -> dict[str, list[float | None]]:
+    def _columns(self) -> dict[str, list[Any]]:
         return {}
 
 
 def source_of(key: str) -> str:
     """Return the source that a message key names (``source`` or ``source/shard``)."""
     return key.split("/", 1)[0]
-
-
-def known_at(batch: pa.RecordBatch, row: int) -> dict[str, Any]:
-    """Return what a row says of the object itself, without what is null."""
-    values = {name: batch.column(name)[row].as_py() for name in KNOWN_FIELDS}
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def row_fields(batch: pa.RecordBatch, row: int) -> dict[str, Any]:

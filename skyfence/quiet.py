@@ -11,7 +11,7 @@ it is: a test compares the two.
 Does not judge (``tracking``) and knows no exception of its own: what is in doubt is judged.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -50,6 +50,7 @@ class Quiet:
         self._rules = rules
         self._look_ahead_s = look_ahead_s
         self._slots: dict[str, int] = {}
+        self._judged: dict[str, TrackState] = {}  # since the last sift: their columns are old
         self._free: list[int] = []
         self._columns: dict[str, npt.NDArray[Any]] = {
             "time_ms": np.zeros(_FIRST_SLOTS, np.int64),
@@ -69,6 +70,8 @@ class Quiet:
         With each comes what its way from the last report cuts plainly, where that was found out.
         Tracks that are ``due`` have a timer that may run out in this frame, and are judged.
         """
+        self.save_all(self._judged.values())
+        self._judged.clear()
         slots = self._slots_of(frame)
         busy = [self._slots[name] for name in due if name in self._slots]
         passing = self._passing(frame, slots, busy)
@@ -93,19 +96,20 @@ class Quiet:
         self._columns["row"][slot], self._columns["frame"][slot] = -1, None
 
     def save(self, track: TrackState) -> None:
-        """Take in a track that was judged, and whether it must be again with every report."""
-        figures = self._figures(track)
-        x, y = self._grid.cells(np.array([figures["lon"]]), np.array([figures["lat"]]))
-        self._write(self._slot_of(track.track_id), figures | {"x": x[0], "y": y[0]})
+        """Take in a track that was judged: its columns are brought up to date when next sifted."""
+        self._judged[track.track_id] = track
 
     def save_all(self, tracks: Collection[TrackState]) -> None:
-        """Take in many tracks, as ``save`` does each."""
+        """Bring the columns of tracks up to date, and whether each must always be judged."""
         if not tracks:
             return
         rows = [self._figures(track) for track in tracks]
         figures: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
         x, y = self._grid.cells(np.array(figures["lon"]), np.array(figures["lat"]))
-        self._write([self._slot_of(one.track_id) for one in tracks], figures | {"x": x, "y": y})
+        slots = [self._slot_of(one.track_id) for one in tracks]
+        for name, values in (figures | {"x": x, "y": y}).items():
+            self._columns[name][slots] = values
+        self._columns["row"][slots], self._columns["frame"][slots] = -1, None
 
     def _figures(self, track: TrackState) -> dict[str, Any]:
         sight = track.sight
@@ -117,14 +121,9 @@ class Quiet:
             "civil": track.suppressed_by == CIVIL,
         }
 
-    def _write(self, slots: Any, figures: Mapping[str, Any]) -> None:
-        """Write one track's figures, or lists of many tracks', whose last sight is their own."""
-        for name, values in figures.items():
-            self._columns[name][slots] = values
-        self._columns["row"][slots], self._columns["frame"][slots] = -1, None
-
     def drop(self, track_id: str) -> None:
         """Forget a track."""
+        self._judged.pop(track_id, None)
         slot = self._slots.pop(track_id, None)
         if slot is not None:
             self._columns["set"][slot], self._columns["frame"][slot] = _JUDGE, None

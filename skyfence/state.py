@@ -14,7 +14,7 @@ from typing import cast
 from skyfence.crossing import Known, Seen
 from skyfence.evidence import Belief
 from skyfence.forecast import Forecast
-from skyfence.frame import Frame, known_at
+from skyfence.frame import Frame
 from skyfence.limits import Profile
 from skyfence.model import round_degrees
 from skyfence.motion import Anchors, Motion, reported
@@ -91,7 +91,7 @@ class Sight:
     @cached_property
     def known(self) -> Known:
         """Return what the report says of the object."""
-        return Known.model_validate(known_at(self.frame.batch, self.row))
+        return Known.model_validate(self.frame.known(self.row))
 
     @property
     def accuracy_m(self) -> float | None:

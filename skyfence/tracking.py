@@ -10,7 +10,7 @@ however the reports were framed.
           -> last: every track ends as its timers say, and the run's state is dropped
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from skyfence.plain import Cuts
 from skyfence.policy import Policy
 from skyfence.quiet import FEWEST_ROWS, Quiet
 from skyfence.rules import Rules
+from skyfence.scout import Place, Way
 from skyfence.state import (
     Sight,
     SourceState,
@@ -118,14 +119,42 @@ class Tracker:
 
     def _take_rows(self, facts: Facts, source: SourceState, quiet: Quiet, frame: Frame) -> None:
         """Judge the rows of a frame that need it, each when the source's clock has come to it."""
-        rows: Iterable[tuple[int, Cuts | None]] = ((row, None) for row in range(len(frame)))
+        rows: Sequence[tuple[int, Cuts | None]] = [(row, None) for row in range(len(frame))]
         latest_ms = np.maximum.accumulate(frame.times_ms)
         if self._sift and len(frame) >= FEWEST_ROWS:
-            rows = quiet.sift(frame, self._due(source, quiet, int(latest_ms[-1]) - 1))
-        for row, cuts in rows:
+            rows = list(quiet.sift(frame, self._due(source, quiet, int(latest_ms[-1]) - 1)))
+        self._foresee(source, quiet, frame, rows)
+        for row, _ in rows:
             self._advance(facts, source, quiet, int(latest_ms[row]))
-            sight = Sight.of(frame, row)
-            self._observe(facts, source, quiet, frame.track_ids[row], sight, cuts=cuts)
+            self._observe(facts, source, quiet, frame.track_ids[row], Sight.of(frame, row))
+
+    def _foresee(
+        self,
+        source: SourceState,
+        quiet: Quiet,
+        frame: Frame,
+        rows: Iterable[tuple[int, Cuts | None]],
+    ) -> None:
+        """Ask the airspace at once what judging these rows will ask one by one."""
+        scout, last = self._follower.scout, dict[str, Place]()
+        ways, places = list[Way](), list[Place]()
+        scout.forget()
+        for row, cuts in rows:
+            name, place = frame.track_ids[row], (float(frame.lons[row]), float(frame.lats[row]))
+            track = source.tracks.get(name)
+            if track is not None and name not in last:
+                quiet.load(track)
+                last[name] = (track.sight.lon, track.sight.lat)
+            if track is None or track.suppressed_by is None:
+                places.append(place)
+            if name in last:
+                way = (*last[name], *place)
+                if cuts is None:
+                    ways.append(way)
+                else:
+                    scout.note(way, cuts)
+            last[name] = place
+        scout.look(ways, places)
 
     def _due(self, source: SourceState, quiet: Quiet, until_ms: int) -> list[str]:
         """Return the tracks whose timers are really due, and put the others' entries right."""
@@ -179,8 +208,6 @@ class Tracker:
         quiet: Quiet,
         track_id: str,
         sight: Sight,
-        *,
-        cuts: Cuts | None = None,
     ) -> None:
         facts.judged += 1
         track = source.tracks.get(track_id)
@@ -196,7 +223,7 @@ class Tracker:
             source.tracks[track_id] = track
             self._follower.begin(facts, track)
         else:
-            self._follower.follow(facts, track, sight, cuts)
+            self._follower.follow(facts, track, sight)
         source.schedule(track, self._rules)
         quiet.save(track)
 
