@@ -215,7 +215,7 @@ def _scan_time(batch: pa.RecordBatch, bad: Mapping[int, str], envelope: _Envelop
     """Return the frame's scan time; a message without one is its own scan."""
     if envelope.scan_time_ms is not None:
         return envelope.scan_time_ms
-    times = batch.column("time").cast(pa.int64()).to_pylist()
+    times = batch.column("time").view(pa.int64()).to_pylist()
     usable = [
         time for row, time in enumerate(times) if row not in bad and time <= envelope.latest_ms
     ]
@@ -242,7 +242,7 @@ def _simulated(batch: pa.RecordBatch, environment: Environment) -> dict[int, str
 
 def _ahead_of_scan(batch: pa.RecordBatch, scan_time_ms: int) -> dict[int, str]:
     """Find reports from the future of their own frame."""
-    times = np.asarray(batch.column("time").cast(pa.int64()))
+    times = np.asarray(batch.column("time").view(pa.int64()))
     return {
         row: f"time: {_show(int(times[row]))} is ahead of its scan {_show(scan_time_ms)}"
         for row in np.flatnonzero(times > scan_time_ms).tolist()

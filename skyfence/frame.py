@@ -78,7 +78,7 @@ class Frame:
     @cached_property
     def times_ms(self) -> npt.NDArray[np.int64]:
         """Return observation times, shape (n,), milliseconds since 1970."""
-        return np.asarray(self.batch.column("time").cast(pa.int64()))
+        return np.asarray(self.batch.column("time").view(pa.int64()))
 
     @cached_property
     def lats(self) -> npt.NDArray[np.float64]:

@@ -8,6 +8,7 @@ Every setting that decides what a crash loses is explained in docs/decisions/000
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
@@ -31,6 +32,8 @@ from streams.transport import credentials
 
 # Static members are waited for this long before others get their partitions.
 _SESSION_TIMEOUT_S = 6.0
+# What is not stored by then when partitions go is judged anew by their next worker.
+_LEAVING_S = 2.0
 
 
 def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingApp:
@@ -53,12 +56,13 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
         CheckpointStore(app, settings, topics.track_events),
     )
     idle = Idle(app, topics, tracks.held, Outbox(app, topics))
-    _keep(app, {topics.tracks: tracks.held, topics.track_events: incidents.held})
+    _keep(app, {topics.tracks: tracks.held, topics.track_events: incidents.held}, tracks.settle)
 
     async def judge_tracks(stream: Any) -> None:
-        async for event in stream.noack().events():
-            await tracks.take(event.message)
-            event.ack()
+        frames = stream.noack()
+        async for event in frames.events():
+            await tracks.take(event.message, more=not frames.channel.empty())
+            event.ack()  # means nothing to Kafka: checkpoints are what is committed
 
     async def tell_incidents(stream: Any) -> None:
         async for event in stream.noack().events():
@@ -83,19 +87,30 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
     return app
 
 
-def _keep(app: CheckpointingApp, held: dict[str, Held[Any]]) -> None:
-    """Have the agents' states loaded and saved, by topic, as partitions come and go."""
+def _keep(
+    app: CheckpointingApp, held: dict[str, Held[Any]], settle: Callable[[], Awaitable[None]]
+) -> None:
+    """Have the agents' states loaded and saved, by topic, as partitions come and go.
+
+    ``settle`` waits until nothing is outstanding, so that a checkpoint covers all that was judged.
+    """
 
     async def note_assigned(_: faust.App, assigned: Any, **__: Any) -> None:
         for topic, one in held.items():
             one.assigned(tp.partition for tp in assigned if tp.topic == topic)
 
     async def save_all() -> None:
+        # Bounded: while partitions go, whoever has the turn may be waiting for the consumer.
+        settling = asyncio.ensure_future(settle())
+        done, _ = await asyncio.wait({settling}, timeout=_LEAVING_S)
+        for task in done:
+            task.result()
         for one in held.values():
             await one.save_all()
 
     async def save_what_is_due() -> None:
         while not app.should_stop:
+            await settle()
             for one in held.values():
                 one.tick()
             await asyncio.sleep(EVERY_S / 2)

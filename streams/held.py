@@ -5,10 +5,11 @@ some out again after a crash) and is not judged twice. With the first message af
 assigned the state is loaded from the checkpoint that the group's offset names; where this worker
 wrote that itself, what it remembers is newer and stays.
 
-    message ──▶ state_for ──▶ (judged, stored) ──▶ covered ──▶ snapshot, if it is time ──▶ saved
+    message ──▶ state_for ──▶ judged ... ──▶ all_stored ──▶ snapshot, if it is time ──▶ saved
     timer   ──▶ tick: the same where nothing more comes
 
-A snapshot is taken between two messages, at once; storing it goes on beside the next ones.
+What follows from several messages may be stored together. A snapshot is taken when nothing is
+outstanding, at once; storing it goes on beside the next messages.
 """
 
 import asyncio
@@ -51,7 +52,7 @@ class _Entry(Generic[State]):
     saved_offset: int
     returned: bool = False  # the partition was assigned anew, and nothing of it read since
     lost: bool = False  # another worker has it: nothing is judged until it is assigned anew
-    busy: bool = False  # a message is being judged
+    busy: bool = False  # a message is being judged, or what follows from one is not stored yet
     due_s: float = 0.0  # when it is time for a snapshot
     saving: asyncio.Task[None] | None = None
 
@@ -83,11 +84,18 @@ class Held(Generic[State]):
         entry.busy = True
         return entry.state
 
-    def covered(self, partition: int, offset: int) -> None:
-        """Note that a message is in the state, and all that follows from it is stored."""
-        entry = self._entries[partition]
-        entry.next_offset, entry.busy = offset + 1, False
-        self._save_if_due(partition, entry)
+    def judged(self, partition: int, offset: int) -> None:
+        """Note that a message is in the state, though what follows from it may not be stored."""
+        entry = self._entries.get(partition)
+        if entry is not None:  # else it has gone to another worker meanwhile
+            entry.next_offset = offset + 1
+
+    def all_stored(self) -> None:
+        """Note that all that follows from what was judged is stored; none is being judged."""
+        for partition, entry in self._entries.items():
+            if entry.busy:
+                entry.busy = False
+                self._save_if_due(partition, entry)
 
     def judged_to(self, partition: int) -> int | None:
         """Return the offset before which all is judged and stored; 0 while that is not known.

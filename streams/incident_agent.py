@@ -51,8 +51,9 @@ class IncidentAgent:
             await self._outbox.reject(message, why_invalid(error))
         else:
             await self._tell(message, book, event)
+        self.held.judged(message.partition, message.offset)
         await self._outbox.stored()
-        self.held.covered(message.partition, message.offset)
+        self.held.all_stored()
 
     async def _tell(self, message: Any, book: IncidentBook, event: Event) -> None:
         headers = decided_headers(message, round(time.time() * 1000))

@@ -1,7 +1,7 @@
 """The outbox: what an agent sends, and the wait until the broker has stored all of it.
 
-``Topic.send`` of Faust returns an awaitable; awaiting that one is the broker's acknowledgement. An
-agent acknowledges its input only after ``stored``.
+``Topic.send`` of Faust returns an awaitable; awaiting that one is the broker's acknowledgement. A
+checkpoint covers an agent's input only after ``stored``.
 """
 
 import asyncio
@@ -55,9 +55,13 @@ class Outbox:
         await self.reject(message, DEFECT)
 
     async def stored(self) -> None:
-        """Return when the broker has acknowledged everything sent so far."""
-        pending, self._pending = self._pending, []
+        """Return when the broker has acknowledged everything sent so far.
+
+        What it refused stays pending: whoever asks again hears the same.
+        """
+        pending = list(self._pending)
         await asyncio.gather(*pending)
+        del self._pending[: len(pending)]
 
 
 def raw_topic(app: faust.App, name: str) -> Any:

@@ -1,11 +1,14 @@
 """The track agent: frames of ``tracks`` in; crossings, track events and rejected records out.
 
-Thin around ``Tracker``. A frame is acknowledged only when everything that follows from it is
-stored. Input that cannot be used is kept in ``rejected`` and never stops the agent.
+Thin around ``Tracker``. A frame is covered by a checkpoint only when everything that follows from
+it is stored. While more frames wait, Kafka's word on that is waited for once for several of them: a
+round trip for each would cost more than judging it. Input that cannot be used is kept in
+``rejected`` and never stops the agent.
 """
 
+import asyncio
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -26,6 +29,9 @@ from streams.outbox import Outbox, headers_of, observed_headers, timestamp_ms
 
 log = structlog.get_logger()
 
+# So many frames are judged at most before all that follows from them must be stored.
+_ROUND: Final = 16
+
 
 class TrackAgent:
     """Judges the messages of the partitions of ``tracks`` that a worker has."""
@@ -41,23 +47,42 @@ class TrackAgent:
         self._environment = environment
         self._topics = Topics(environment)
         self._outbox = outbox
+        self._turn = asyncio.Lock()
+        self._outstanding = 0
         begin = partial(Tracker, airspace, environment, policy)
         self.held = Held("track", Kind(begin, take_snapshot, restore_snapshot), store)
 
-    async def take(self, message: Any) -> None:
-        """Judge one message; return when all that follows from it is stored."""
-        tracker = await self.held.state_for(message.partition, message.offset)
-        if tracker is None:
-            return
+    async def take(self, message: Any, *, more: bool = False) -> None:
+        """Judge one message; return when all that follows is stored, or before if ``more`` wait."""
+        async with self._turn:
+            tracker = await self.held.state_for(message.partition, message.offset)
+            if tracker is not None:
+                await self._take(message, tracker)
+                self.held.judged(message.partition, message.offset)
+                self._outstanding += 1
+            if not more or self._outstanding >= _ROUND:
+                await self._settle()
+
+    async def settle(self) -> None:
+        """Return when all that follows from what was taken is stored."""
+        async with self._turn:
+            await self._settle()
+
+    async def _settle(self) -> None:
+        if self._outstanding:
+            await self._outbox.stored()
+            self._outstanding = 0
+            self.held.all_stored()
+
+    async def _take(self, message: Any, tracker: Tracker) -> None:
         decoded = await self._decode(message)
-        if decoded is not None:
-            for bad in decoded.bad_rows:
-                await self._outbox.reject(message, bad.reason, bad.row)
-            facts = await self._judge(message, tracker, decoded.frame)
-            metrics.judged(decoded.frame, facts, timestamp_ms(message))
-            await self._send(message, facts)
-        await self._outbox.stored()
-        self.held.covered(message.partition, message.offset)
+        if decoded is None:
+            return
+        for bad in decoded.bad_rows:
+            await self._outbox.reject(message, bad.reason, bad.row)
+        facts = await self._judge(message, tracker, decoded.frame)
+        metrics.judged(decoded.frame, facts, timestamp_ms(message))
+        await self._send(message, facts)
 
     async def _decode(self, message: Any) -> Decoded | None:
         given = Message(message.key, message.value, headers_of(message), timestamp_ms(message))

@@ -46,6 +46,8 @@ _UNCLEAR: Final = ("defect", "other")
 # Once in so many messages, on average, a checkpoint is written, and an agent killed.
 _CHECKPOINT: Final = 50
 _LIFE: Final = 200
+# How often the track agent is told that more frames wait.
+_MORE: Final = 0.5
 _READERS: Final[dict[str, Callable[[bytes], object]]] = {
     TOPICS.crossings: Crossing.model_validate_json,
     TOPICS.track_events: parse_event,
@@ -163,6 +165,7 @@ class Agent:
         self._uncommitted[self._offset] = mail, sent
         self._offset += 1
         if self._draw.random() < 1 / _CHECKPOINT:
+            self._settle()
             self._loop.run_until_complete(self._agent.held.save_all())
             self._uncommitted.clear()
         return reason
@@ -171,14 +174,20 @@ class Agent:
         """Hand a message over, and again; return what the agent sent."""
         message = Message.of(mail, self.topic, offset)
         self._app.sent.clear()
-        self._loop.run_until_complete(self._agent.take(message))
+        self._hand_over(message)
         sent = list(self._app.sent)
         for _, value in sent:
             assert value, "sent nothing as a message"
         self._app.sent.clear()
-        self._loop.run_until_complete(self._agent.take(message))
+        self._hand_over(message)
         assert not self._app.sent, f"offset {offset} was not covered: it was judged again"
         return sent
+
+    def _hand_over(self, message: Message) -> None:
+        self._loop.run_until_complete(self._agent.take(message))
+
+    def _settle(self) -> None:
+        """Have the agent wait for what it has sent."""
 
     def _check(
         self, sent: list[Sent], left_out: list[tuple[int | None, str]], follows: list[Sent]
@@ -221,6 +230,13 @@ class Tracks(Agent):
         """Return an agent that goes on from the last checkpoint."""
         outbox, store = Outbox(self._app, TOPICS), self._store
         return TrackAgent(samples.airspace(), samples.policy(), EXERCISE, outbox, store)  # type: ignore[arg-type]
+
+    def _hand_over(self, message: Message) -> None:
+        more = self._draw.random() < _MORE
+        self._loop.run_until_complete(self._agent.take(message, more=more))
+
+    def _settle(self) -> None:
+        self._loop.run_until_complete(self._agent.settle())
 
     def begin_engine(self) -> None:
         """Forget what the engine beside it remembers."""

@@ -1,0 +1,180 @@
+"""Frames judged before what follows from the last ones is stored: never covered too early."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from fuzz import samples
+from fuzz.agents import TOPICS, Message
+from fuzz.kept import FakeApp
+
+from skyfence.decode import encode_frame
+from skyfence.facts import Facts
+from skyfence.tracking import Tracker
+from streams import held
+from streams.checkpoint import Saved
+from streams.outbox import Outbox
+from streams.track_agent import TrackAgent
+
+
+@dataclass
+class SlowKafka(FakeApp):
+    """Topics whose broker has not answered yet."""
+
+    waiting: list["asyncio.Future[None]"] = field(default_factory=list)
+
+    def topic(self, name: str, **_: Any) -> Any:
+        return self
+
+    async def send(self, **_: Any) -> "asyncio.Future[None]":
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        return self.waiting[-1]
+
+    def answer(self, error: Exception | None = None) -> None:
+        """Store all that was sent, or refuse it."""
+        for one in self.waiting:
+            one.set_exception(error) if error else one.set_result(None)
+        self.waiting.clear()
+
+
+@dataclass
+class Store:
+    """Keeps the offsets that checkpoints covered."""
+
+    covered: list[int] = field(default_factory=list)
+
+    async def named(self, _: int) -> str:
+        return ""
+
+    async def load(self, *_: Any) -> Saved | None:
+        return None
+
+    async def save(self, _: int, next_offset: int, state: bytes) -> str:
+        self.covered.append(next_offset)
+        return f"checkpoint {next_offset}"
+
+
+def messages() -> list[Message]:
+    """Return the first frames of a raid, each of which has something follow from it."""
+    found = []
+    for offset, frame in enumerate(samples.frames()[:6]):
+        mail = samples.as_mail(frame, encode_frame(frame)[1], as_json=False)
+        found.append(Message.of(mail, TOPICS.tracks, offset))
+    return found
+
+
+@pytest.fixture
+def kafka() -> SlowKafka:
+    """Return a Kafka that has not answered yet."""
+    return SlowKafka()
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Return a store; a snapshot is always due."""
+    monkeypatch.setattr(held, "EVERY_S", 0.0)
+    monkeypatch.setattr(held, "_PAUSES", 0.0)
+    return Store()
+
+
+@pytest.fixture
+def agent(kafka: SlowKafka, store: Store) -> TrackAgent:
+    """Return a track agent with nothing remembered."""
+    given: Any = (samples.airspace(), samples.policy(), samples.EXERCISE, Outbox(kafka, TOPICS))
+    return TrackAgent(*given, store)  # type: ignore[arg-type]
+
+
+async def until_saved(agent: TrackAgent) -> None:
+    """Let what is being saved be saved."""
+    await asyncio.sleep(0)
+    await agent.held.save_all()
+
+
+async def test_nobody_waits_while_more_frames_do(
+    agent: TrackAgent, kafka: SlowKafka, store: Store
+) -> None:
+    """With more to come a frame is judged and left; none of them counts until all is stored."""
+    first, second, third, *_ = messages()
+    await agent.take(first, more=True)
+    await agent.take(second, more=True)
+    assert kafka.waiting
+    agent.held.tick()
+    await until_saved(agent)
+    assert (store.covered, agent.held.judged_to(0)) == ([], 0)
+    last = asyncio.create_task(agent.take(third))
+    await asyncio.sleep(0)
+    assert not last.done()
+    kafka.answer()
+    await last
+    await until_saved(agent)
+    assert (set(store.covered), agent.held.judged_to(0)) == ({3}, 3)
+
+
+async def test_the_timer_settles_what_was_the_last_to_come(
+    agent: TrackAgent, kafka: SlowKafka
+) -> None:
+    """A frame that another seemed to follow is settled though none came."""
+    await agent.take(messages()[0], more=True)
+    kafka.answer()
+    await agent.settle()
+    assert agent.held.judged_to(0) == 1
+
+
+async def test_a_round_has_an_end(
+    agent: TrackAgent, kafka: SlowKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many frames wait, after some the agent waits for Kafka."""
+    monkeypatch.setattr("streams.track_agent._ROUND", 2)
+    first, second, *_ = messages()
+    await agent.take(first, more=True)
+    taking = asyncio.create_task(agent.take(second, more=True))
+    await asyncio.sleep(0)
+    assert not taking.done()
+    kafka.answer()
+    await taking
+    assert agent.held.judged_to(0) == 2
+
+
+async def test_what_is_handed_out_again_within_a_round_is_not_judged_twice(
+    agent: TrackAgent, kafka: SlowKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Partitions that come back hand out again what no checkpoint covers: it is known."""
+    judged: list[int] = []
+    take = Tracker.take
+
+    def noted(tracker: Tracker, frame: Any) -> Facts:
+        judged.append(frame.scan_time_ms)
+        return take(tracker, frame)
+
+    monkeypatch.setattr(Tracker, "take", noted)
+    first, second, *_ = messages()
+    await agent.take(first, more=True)
+    agent.held.assigned([0])
+    await agent.take(first, more=True)
+    kafka.answer()
+    await agent.take(second, more=True)
+    assert len(judged) == 2
+
+
+async def test_what_kafka_refused_is_never_covered(
+    agent: TrackAgent, kafka: SlowKafka, store: Store
+) -> None:
+    """Whoever asks after a refusal hears of it again, and nothing is saved."""
+    await agent.take(messages()[0], more=True)
+    kafka.answer(OSError("no space"))
+    for _ in range(2):
+        with pytest.raises(OSError, match="no space"):
+            await agent.settle()
+    agent.held.tick()
+    await until_saved(agent)
+    assert store.covered == []
+
+
+async def test_a_partition_may_go_within_a_round(agent: TrackAgent, kafka: SlowKafka) -> None:
+    """What was judged of a partition that is another's now is settled, and forgotten."""
+    await agent.take(messages()[0], more=True)
+    agent.held.assigned([])
+    kafka.answer()
+    await agent.settle()
+    assert agent.held.judged_to(0) is None
