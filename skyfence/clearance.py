@@ -42,6 +42,10 @@ class Clearance:
         self._metres = Store(PAGE_BLOCKS**2, np.float32)
         self._far: dict[int, int] = {}
 
+    def ready(self, x: Cells, y: Cells, most: int) -> npt.NDArray[np.bool_]:
+        """Tell for each block whether ``metres`` knows it; see ``PageTable.ready``."""
+        return self._pages.ready(x, y, most)
+
     def metres(self, x: Cells, y: Cells) -> npt.NDArray[np.float32]:
         """Return for each block how far any point of it is from the border at least."""
         places = self._pages.places(x, y)  # first: it may make the store grow

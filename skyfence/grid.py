@@ -141,6 +141,20 @@ class Grid:
             found[rest] = np.maximum(ahead, back)
         return found
 
+    def moves(self, start: tuple[Cells, Cells], end: tuple[Cells, Cells], most: int) -> Cells:
+        """Return what ``uniform`` does for pairs of cells, in bounded time.
+
+        At most so many pages are made; ``BOUNDARY`` stands where one is not made yet.
+        """
+        (x0, y0), (x1, y1) = start, end
+        x, y = np.append(x0, x1) >> _SHIFT, np.append(y0, y1) >> _SHIFT
+        ready = self._blocks.ready(x, y, most).reshape(2, -1).all(axis=0)
+        if ready.all():
+            return self.uniform(x0, y0, x1, y1)
+        found = np.full(len(x0), BOUNDARY, dtype=np.int32)
+        found[ready] = self.uniform(x0[ready], y0[ready], x1[ready], y1[ready])
+        return found
+
     def sets_at(self, lons: Floats, lats: Floats) -> Cells:
         """Return the set of areas that hold each point, borders included."""
         found = self.codes(*self.cells(lons, lats))
@@ -153,6 +167,13 @@ class Grid:
     def clear_of_border_m(self, x: Cells, y: Cells) -> npt.NDArray[np.float32]:
         """Return how far any point of each cell is from the protected border at least, metres."""
         return self._clearance.metres(x >> _SHIFT, y >> _SHIFT)
+
+    def surely_clear_m(self, x: Cells, y: Cells, most: int) -> npt.NDArray[np.float32]:
+        """Return what ``clear_of_border_m`` does, in bounded time: 0 where a page is not made."""
+        ready = self._clearance.ready(x >> _SHIFT, y >> _SHIFT, most)
+        found = np.zeros(len(x), dtype=np.float32)
+        found[ready] = self.clear_of_border_m(x[ready], y[ready])
+        return found
 
     def _places(self, x: Cells, y: Cells) -> Cells:
         return self._blocks.places(x >> _SHIFT, y >> _SHIFT)

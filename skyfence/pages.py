@@ -49,6 +49,20 @@ class PageTable:
         self._numbers = np.full(-(-columns // PAGE_BLOCKS) * self._rows, -1, dtype=np.int32)
         self._make = make
 
+    def ready(self, x: Cells, y: Cells, most: int) -> npt.NDArray[np.bool_]:
+        """Tell for each block whether its page is made, after making ``most`` that are not.
+
+        Those that most of the blocks lie on come first.
+        """
+        page = (x >> _SHIFT) * self._rows + (y >> _SHIFT)
+        made: npt.NDArray[np.bool_] = self._numbers[page] >= 0
+        if not made.all():
+            missing, counts = np.unique(page[~made], return_counts=True)
+            for wanted in missing[np.argsort(-counts, kind="stable")][:most].tolist():
+                self._numbers[wanted] = self._make(*divmod(wanted, self._rows))
+            made = self._numbers[page] >= 0
+        return made
+
     def places(self, x: Cells, y: Cells) -> Cells:
         """Return the place in the store of each block, after making what pages are missing."""
         page = (x >> _SHIFT) * self._rows + (y >> _SHIFT)

@@ -34,6 +34,9 @@ Mask = npt.NDArray[np.bool_]
 
 # Below this the columns cost more than they save.
 FEWEST_ROWS: Final = 16
+# A page takes 10 ms to make, and after a restart there are none: a frame of tracks all over Europe
+# would wait a second. What lies on the others is looked at closer, or judged.
+_PAGES_AT_ONCE: Final = 3
 _JUDGE: Final = -1  # in place of a set: this track is judged with every report
 # Longer than any degree of latitude or of longitude, metres (WGS 84).
 _LAT_DEG_M: Final = 111_700.0
@@ -172,7 +175,8 @@ class Quiet:
         """
         columns = self._columns
         sets = columns["set"][slots]
-        found = self._grid.uniform(columns["x"][slots], columns["y"][slots], *cells)
+        before = (columns["x"][slots], columns["y"][slots])
+        found = self._grid.moves(before, cells, _PAGES_AT_ONCE)
         stays: Mask = found == sets
         cuts: dict[int, Cuts | None] = {}
         doubt = np.flatnonzero(found == BOUNDARY)
@@ -193,7 +197,8 @@ class Quiet:
         same: Mask = civil == civil_rows(frame.batch)[rows]
         others = np.flatnonzero(same & ~civil)
         if others.size:
-            clear_m = self._grid.clear_of_border_m(cells[0][others], cells[1][others])
+            places = (cells[0][others], cells[1][others])
+            clear_m = self._grid.surely_clear_m(*places, _PAGES_AT_ONCE)
             speeds = _filled(frame, "ground_speed_mps", self._rules.unknown_speed_mps)
             accuracies = _filled(frame, "accuracy_m", self._rules.unknown_accuracy_m)
             own = rows[others]

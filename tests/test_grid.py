@@ -150,6 +150,29 @@ def test_a_move_over_the_edge_of_a_page_is_no_other() -> None:
     assert moves(grid, ((lon - 0.01, 56.5), (lon + 0.01, 56.5))) == [grid.set_id([])]
 
 
+def test_pages_are_made_a_few_at_a_time() -> None:
+    """In bounded time the pages with most of the moves are made; of the others nothing is said."""
+    grid = Grid(EAST_WEST)
+    lons, lats = np.array([27.0, 10.0, 10.1, 50.0]), np.array([56.0, 40.0, 40.1, 20.0])
+    start, end = grid.cells(lons, lats), grid.cells(lons + 0.01, lats)
+    whole = Grid(EAST_WEST).uniform(*start, *end).tolist()
+    assert BOUNDARY not in whole
+    said = [grid.moves(start, end, 1).tolist() for _ in range(3)]
+    assert said[0] == [BOUNDARY, whole[1], whole[2], BOUNDARY]
+    assert said[1].count(BOUNDARY) == 1
+    assert said[2] == whole
+
+
+def test_the_lower_bound_is_nothing_until_its_page_is_made() -> None:
+    """Nobody is taken for far off on a page that there was no time for."""
+    grid = Grid(BOX)
+    x, y = grid.cells(np.array([10.0, 40.0]), np.array([50.0, 40.0]))
+    first, second = grid.surely_clear_m(x, y, 1), grid.surely_clear_m(x, y, 1)
+    assert np.count_nonzero(first) == 1
+    assert second.tolist() == grid.clear_of_border_m(x, y).tolist()
+    assert np.all(second > 0)
+
+
 def test_a_move_over_the_antimeridian_is_no_uniform_one() -> None:
     """It is cut there: nothing is said of it."""
     grid = Grid(EAST_WEST)
