@@ -19,7 +19,7 @@ import argparse
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -50,6 +50,7 @@ STAGES: dict[str, tuple[type, str]] = {
     "sift: cells, plain cuts": (Quiet, "_stays"),
     "sift: civil, or far off": (Quiet, "_means_nothing"),
     "sift: noted": (Quiet, "_note"),
+    "borders asked at once": (Tracker, "_foresee"),
     "judged, row by row": (Tracker, "_observe"),
     "crossings measured": (Facts, "survey"),
 }
@@ -171,14 +172,23 @@ def frames(batches: list[pa.RecordBatch]) -> list[Frame]:
     ]
 
 
+def warm_up(tracker: Tracker, traffic: Traffic) -> Iterator[Frame]:
+    """Make the map's pages where traffic is, and let tracks become known; yield the frames."""
+    for _ in range(3):
+        for frame in frames(traffic.scan(5_000)):
+            cells = tracker.grid.cells(frame.lons, frame.lats)
+            tracker.grid.codes(*cells)
+            tracker.grid.clear_of_border_m(*cells)
+            tracker.take(frame)
+            yield frame
+
+
 def measure(zones: ZoneSet, size: int, tracks: int, seed: int, seconds: float) -> Result:
     """Time both detectors on the same frames, the engine first."""
     airspace, traffic = Airspace(zones), Traffic(tracks, seed)
     tracker, naive = Tracker(airspace, Environment.EXERCISE), Naive(airspace)
-    for _ in range(3):  # the grid is made where traffic is, and tracks become known
-        for frame in frames(traffic.scan(5_000)):
-            tracker.take(frame)
-            naive.take(frame)
+    for frame in warm_up(tracker, traffic):
+        naive.take(frame)
     engine_s = naive_s = 0.0
     done = changed = boundary = judged = 0
     while engine_s < seconds:
@@ -219,9 +229,8 @@ def stages(
 ) -> None:
     """Print how long each step takes for a frame of 500 reports, microseconds."""
     traffic, tracker = Traffic(tracks, seed), Tracker(Airspace(zones), Environment.EXERCISE)
-    for _ in range(3):
-        for frame in frames(traffic.scan(5_000)):
-            tracker.take(frame)
+    for _ in warm_up(tracker, traffic):
+        pass
     spent.clear()
     done, all_s = 0, 0.0
     while all_s < seconds:
