@@ -30,7 +30,7 @@ from streams.outbox import Outbox, headers_of, observed_headers, timestamp_ms
 log = structlog.get_logger()
 
 # So many frames are judged at most before all that follows from them must be stored.
-_ROUND: Final = 16
+_ROUND: Final = 64
 
 
 class TrackAgent:
