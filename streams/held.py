@@ -52,9 +52,15 @@ class _Entry(Generic[State]):
     saved_offset: int
     returned: bool = False  # the partition was assigned anew, and nothing of it read since
     lost: bool = False  # another worker has it: nothing is judged until it is assigned anew
-    busy: bool = False  # a message is being judged, or what follows from one is not stored yet
+    judging: bool = False  # stays where judging was broken off: the state is half a message ahead
+    outstanding: bool = False  # what follows from some message is not stored yet
     due_s: float = 0.0  # when it is time for a snapshot
     saving: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether the state is ahead of what is stored."""
+        return self.judging or self.outstanding
 
     @property
     def is_new(self) -> bool:
@@ -81,21 +87,22 @@ class Held(Generic[State]):
         if offset < entry.next_offset:
             log.info("message.repeated", agent=self._agent, partition=partition, offset=offset)
             return None
-        entry.busy = True
+        entry.judging = True
         return entry.state
 
     def judged(self, partition: int, offset: int) -> None:
         """Note that a message is in the state, though what follows from it may not be stored."""
         entry = self._entries.get(partition)
         if entry is not None:  # else it has gone to another worker meanwhile
-            entry.next_offset = offset + 1
+            entry.next_offset, entry.judging, entry.outstanding = offset + 1, False, True
 
     def all_stored(self) -> None:
-        """Note that all that follows from what was judged is stored; none is being judged."""
+        """Note that all that follows from what was judged is stored."""
         for partition, entry in self._entries.items():
-            if entry.busy:
-                entry.busy = False
-                self._save_if_due(partition, entry)
+            if entry.outstanding:
+                entry.outstanding = False
+                if not entry.judging:
+                    self._save_if_due(partition, entry)
 
     def judged_to(self, partition: int) -> int | None:
         """Return the offset before which all is judged and stored; 0 while that is not known.

@@ -57,10 +57,11 @@ class Outbox:
     async def stored(self) -> None:
         """Return when the broker has acknowledged everything sent so far.
 
-        What it refused stays pending: whoever asks again hears the same.
+        What it refused stays pending: whoever asks again hears the same. Who asks may be cancelled,
+        what was sent is not.
         """
         pending = list(self._pending)
-        await asyncio.gather(*pending)
+        await asyncio.shield(asyncio.gather(*pending))
         del self._pending[: len(pending)]
 
 

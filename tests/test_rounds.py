@@ -171,6 +171,40 @@ async def test_what_kafka_refused_is_never_covered(
     assert store.covered == []
 
 
+async def test_who_is_stopped_while_waiting_leaves_nothing_unsettled(
+    agent: TrackAgent, kafka: SlowKafka
+) -> None:
+    """A worker that stops amid the wait still learns of the answer, and covers what was judged."""
+    taking = asyncio.create_task(agent.take(messages()[0]))
+    await asyncio.sleep(0)
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    kafka.answer()
+    await agent.settle()
+    assert agent.held.judged_to(0) == 1
+
+
+async def test_what_was_judged_by_half_is_never_covered(
+    agent: TrackAgent, kafka: SlowKafka, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judging that is broken off leaves a state that no offset belongs to: it is not saved."""
+    first, second, *_ = messages()
+    await agent.take(first, more=True)
+    never = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(agent, "_send", lambda *_: never)
+    taking = asyncio.create_task(agent.take(second, more=True))
+    await asyncio.sleep(0)
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    kafka.answer()
+    await agent.settle()
+    agent.held.tick()
+    await until_saved(agent)
+    assert (store.covered, agent.held.judged_to(0)) == ([], 0)
+
+
 async def test_a_partition_may_go_within_a_round(agent: TrackAgent, kafka: SlowKafka) -> None:
     """What was judged of a partition that is another's now is settled, and forgotten."""
     await agent.take(messages()[0], more=True)
