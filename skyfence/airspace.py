@@ -173,16 +173,13 @@ class Airspace:
         near = self._pieces.tree.query(point, predicate="dwithin", distance=TOUCH_DEG)
         return bool(np.any(self._pieces.owners[near] == area))
 
-    def border_distance_m(self, area: int, lon: float, lat: float) -> float:
-        """Return the distance from a point to the nearest border of an area, metres."""
-        if area == self.outer_area:
-            return self.protected_border(lon, lat)[0]
-        return self.border_distances_m([area], [(lon, lat)])[0]
-
     def border_distances_m(
         self, areas: Sequence[int], places: Sequence[tuple[float, float]]
     ) -> list[float]:
-        """Return for each area but ``outer_area`` and place what ``border_distance_m`` does."""
+        """Return how far each area's border is from its place (lon, lat), metres.
+
+        Not asked of ``outer_area``, whose border is the one that ``protected_borders`` measures to.
+        """
         return [metres for metres, _ in self._each.nearest_many(places, areas)]
 
     def is_protected_at(self, areas: Collection[int]) -> bool:

@@ -79,17 +79,13 @@ class Border:
         self._reach2 = float(lengths2.max(initial=0.0)) / 4.0
         self._tree: Any = cKDTree(self._ends, leafsize=32) if len(self._ends) else None
 
-    def nearest(self, lon: float, lat: float) -> tuple[float, float]:
-        """Return the distance from a point and the accuracy of the border there, metres.
-
-        Without any border the distance is infinite.
-        """
-        return self.nearest_many([(lon, lat)], [0])[0]
-
     def nearest_many(
         self, places: Sequence[tuple[float, float]], owners: Sequence[int]
     ) -> list[tuple[float, float]]:
-        """Return for each place (lon, lat) what ``nearest`` does, of one owner's border."""
+        """Return how far one owner's border is from each place (lon, lat), and how exact it is.
+
+        Both in metres; without any border the distance is infinite.
+        """
         if self._tree is None or not places:
             return [(inf, 0.0)] * len(places)
         points = np.array(

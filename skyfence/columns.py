@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from skyfence.frame import ARROW_SCHEMA, all_fields, row_fields
 from skyfence.model import why_invalid
-from skyfence.report import Report
+from skyfence.report import REPORTS, Report
 from skyfence.times import LATEST_MS
 
 # What a column's values must pass to be taken without building a Report: bounds or a pattern,
@@ -41,7 +41,6 @@ _PATTERNS: Final[dict[str, str]] = {
 _REQUIRED: Final = [field.name for field in ARROW_SCHEMA if not field.nullable]
 # Where checking the columns begins to cost less than building every row.
 _FEWEST_ROWS: Final = 48
-_REPORTS: Final = TypeAdapter(list[Report])
 
 
 def bad_rows(batch: pa.RecordBatch, source: str) -> dict[int, str]:
@@ -64,7 +63,7 @@ def bad_rows(batch: pa.RecordBatch, source: str) -> dict[int, str]:
 def _are_valid(batch: pa.RecordBatch, source: str) -> bool:
     """Tell whether every row is a valid report."""
     try:
-        _REPORTS.validate_python([_as_given(row, source) for row in all_fields(batch)])
+        REPORTS.validate_python([_as_given(row, source) for row in all_fields(batch)])
     except (ValidationError, ValueError, OverflowError):
         return False  # at least one is bad: whoever asks looks at each
     return True

@@ -24,7 +24,7 @@ from skyfence.channels import Environment
 from skyfence.errors import InputError
 from skyfence.frame import LIVE_RUN, Frame, batch_of, source_of
 from skyfence.model import RunName, SourceName, why_invalid
-from skyfence.report import Report
+from skyfence.report import REPORTS, Report
 from skyfence.times import LATEST_MS, format_time, from_ms
 
 JSON_CONTENT_TYPE: Final = "application/json"
@@ -32,7 +32,6 @@ JSON_CONTENT_TYPE: Final = "application/json"
 MAX_AHEAD_MS: Final = 2_000
 KEY_HINT: Final = "kcat: -k SOURCE -X partitioner=murmur2_random"
 
-_REPORTS = TypeAdapter(list[Report])
 _SOURCE: TypeAdapter[str] = TypeAdapter(SourceName)
 _RUN: TypeAdapter[str] = TypeAdapter(RunName)
 
@@ -194,7 +193,7 @@ def _from_json(value: bytes, envelope: _Envelope) -> tuple[pa.RecordBatch, dict[
 
 def _validate_all(items: list[Any]) -> tuple[Sequence[Report], dict[int, str]]:
     try:
-        return _REPORTS.validate_python(items), {}
+        return REPORTS.validate_python(items), {}
     except ValidationError:
         pass  # at least one is bad: look at each
     reports: list[Report] = []

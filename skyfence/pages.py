@@ -57,9 +57,7 @@ class PageTable:
         page = (x >> _SHIFT) * self._rows + (y >> _SHIFT)
         made: npt.NDArray[np.bool_] = self._numbers[page] >= 0
         if not made.all():
-            missing, counts = np.unique(page[~made], return_counts=True)
-            for wanted in missing[np.argsort(-counts, kind="stable")][:most].tolist():
-                self._numbers[wanted] = self._make(*divmod(wanted, self._rows))
+            self._fill(page[~made], most)
             made = self._numbers[page] >= 0
         return made
 
@@ -68,8 +66,13 @@ class PageTable:
         page = (x >> _SHIFT) * self._rows + (y >> _SHIFT)
         number = self._numbers[page]
         if number.size and number.min() < 0:
-            for missing in np.unique(page[number < 0]).tolist():
-                self._numbers[missing] = self._make(*divmod(missing, self._rows))
+            self._fill(page[number < 0])
             number = self._numbers[page]
         places: Cells = (number << 2 * _SHIFT) + ((x & _MASK) << _SHIFT) + (y & _MASK)
         return places
+
+    def _fill(self, missing: npt.NDArray[Any], most: int | None = None) -> None:
+        """Make pages that are missing, those that are named most often first."""
+        pages, counts = np.unique(missing, return_counts=True)
+        for page in pages[np.argsort(-counts, kind="stable")][:most].tolist():
+            self._numbers[page] = self._make(*divmod(page, self._rows))

@@ -5,9 +5,9 @@ a time without zone, an unknown field) and says which field and why. Whether a r
 beside its neighbours is judged in ``tracking``.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, TypeAdapter
 
 from skyfence.model import Contract, Latitude, Longitude, SourceName, TrackName, UtcTime
 
@@ -55,3 +55,7 @@ class Report(Contract):
     category: Category = "unknown"
     phase: Phase = "confirmed"
     simulated: Annotated[bool, Field(strict=True)] = False
+
+
+# Many at once, for those who read messages.
+REPORTS: Final = TypeAdapter(list[Report])

@@ -78,7 +78,7 @@ def test_none_and_over_the_antimeridian() -> None:
 def test_a_metre_east_is_nearer_than_it_looks_in_degrees() -> None:
     """At 60 degrees north the border 0.1 degrees to the east is nearer than 0.06 to the north."""
     space = airspace(zone("A", (20.0, 58.0, 25.1, 60.06), nato=False))
-    assert space.border_distance_m(0, 25.0, 60.0) == pytest.approx(
+    assert space.border_distances_m([0], [(25.0, 60.0)])[0] == pytest.approx(
         distance_m(25.0, 60.0, 25.1, 60.0), rel=1e-4
     )
 

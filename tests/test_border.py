@@ -53,16 +53,16 @@ def test_the_border_is_as_near_as_the_geodesic_says(seed: int, lat: float) -> No
         lon, lat = corners[source.randrange(len(corners))] + [source.gauss(0, far) for _ in "xy"]
         expected = by_force_m(space, 1, lon, lat)
         assert space.protected_border(lon, lat)[0] == pytest.approx(expected, abs=0.1)
-        assert space.border_distance_m(0, lon, lat) == pytest.approx(expected, abs=0.1)
+        assert space.border_distances_m([0], [(lon, lat)])[0] == pytest.approx(expected, abs=0.1)
 
 
 def test_a_long_edge_is_no_chord() -> None:
     """An edge of 60 degrees along a parallel is met where it runs, not under the sea."""
     space = airspace(zone("A", (-30.0, 40.0, 30.0, 60.0)))
-    assert space.border_distance_m(0, 1.0, 59.0) == pytest.approx(
+    assert space.border_distances_m([0], [(1.0, 59.0)])[0] == pytest.approx(
         distance_m(1.0, 59.0, 1.0, 60.0), abs=0.1
     )
-    assert space.border_distance_m(0, 1.0, 60.0) < 0.1
+    assert space.border_distances_m([0], [(1.0, 60.0)])[0] < 0.1
 
 
 BOTH_SIDES = airspace(
