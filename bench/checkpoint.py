@@ -12,12 +12,12 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from skyfence.airspace import Airspace
-from skyfence.channels import Environment
-from skyfence.files import load_zones
-from skyfence.frame import ARROW_SCHEMA, Frame
-from skyfence.snapshot import restore_snapshot, take_snapshot
-from skyfence.tracking import Tracker
+from skyfence.adapters.files import load_zones
+from skyfence.airspace.airspace import Airspace
+from skyfence.frames.frame import ARROW_SCHEMA, Frame
+from skyfence.naming import Environment
+from skyfence.tracks.snapshot import restore_snapshot, take_snapshot
+from skyfence.tracks.tracker import Tracker
 
 FRAME = 500
 _START_MS = 1_790_000_000_000

@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from skyfence.airspace import Airspace
-from skyfence.files import load_zones
-from skyfence.geodesy import legs
-from skyfence.grid import BOUNDARY, Grid
-from skyfence.path import Transition, path_transitions
-from skyfence.protected import TOUCH_DEG
-from skyfence.zones import Zone, ZoneProperties, zone_set
+from skyfence.adapters.files import load_zones
+from skyfence.airspace.airspace import Airspace
+from skyfence.airspace.grid import BOUNDARY, Grid
+from skyfence.airspace.protected import TOUCH_DEG
+from skyfence.airspace.transitions import Transition, path_transitions
+from skyfence.geometry.geodesy import legs
+from skyfence.zones.zone_file import Zone, ZoneProperties, zone_set
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -27,15 +27,15 @@ import numpy as np
 import pyarrow as pa
 import shapely
 
-from skyfence.airspace import Airspace
-from skyfence.channels import Environment
-from skyfence.facts import Facts
-from skyfence.files import load_zones
-from skyfence.frame import ARROW_SCHEMA, Frame
-from skyfence.grid import BOUNDARY, Grid
-from skyfence.quiet import Quiet
-from skyfence.tracking import Tracker
-from skyfence.zones import Zone, ZoneProperties, ZoneSet
+from skyfence.adapters.files import load_zones
+from skyfence.airspace.airspace import Airspace
+from skyfence.airspace.grid import BOUNDARY, Grid
+from skyfence.frames.frame import ARROW_SCHEMA, Frame
+from skyfence.naming import Environment
+from skyfence.tracks.coarse_filter import Quiet
+from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.tracker import Tracker
+from skyfence.zones.zone_file import Zone, ZoneProperties, ZoneSet
 
 FRAME_SIZES = (1, 50, 500, 5_000)
 BOX = (20.0, 44.0, 36.0, 58.0)  # west, south, east, north: where traffic flies, degrees

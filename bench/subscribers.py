@@ -27,14 +27,14 @@ from urllib.parse import urlsplit
 import numpy as np
 from redis.asyncio import Redis
 
-from consumers.redis_channels import RedisChannels
-from skyfence.alert import Alert, AlertMessage, Timeline
-from skyfence.channels import Audience, Channel, Environment
-from skyfence.cli import embedded
-from skyfence.connection import connect
+from consumers.channels.sink import RedisChannels
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings
+from skyfence.cli.local import embedded
+from skyfence.contracts.alert import Alert, AlertMessage, Timeline
 from skyfence.errors import SkyfenceError
 from skyfence.identity import derive
-from skyfence.settings import Settings
+from skyfence.naming import Audience, Channel, Environment
 
 CHANNEL = Channel(Environment.EXERCISE, Audience.OPERATORS, "RO-TL")
 PATTERN = Path(__file__).parents[1] / "tests" / "golden" / "romania-2024-09-08.jsonl"

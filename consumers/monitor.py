@@ -22,21 +22,21 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from skyfence import health
-from skyfence.alert import FeedAlarm, PlaceKind, parse_alert
-from skyfence.backlog import Backlog
+from skyfence.adapters import health_file as health
+from skyfence.adapters.credentials import kafka_options
+from skyfence.adapters.kafka import Progress, producer
+from skyfence.adapters.metrics import FEED_ALARMS, StatusCollector
+from skyfence.adapters.settings import Settings
+from skyfence.adapters.status_store import StatusStore
+from skyfence.contracts.alert import FeedAlarm, PlaceKind, parse_alert
+from skyfence.contracts.rejected import Rejected
+from skyfence.contracts.track_event import SourceClock, parse_event
 from skyfence.errors import UnavailableError
-from skyfence.feeds import Feeds
-from skyfence.kafka import Progress, producer
-from skyfence.metrics import FEED_ALARMS, StatusCollector
-from skyfence.policy import Policy
-from skyfence.rejected import Rejected
-from skyfence.security import kafka_options
-from skyfence.settings import Settings
-from skyfence.status import Memory, PartitionLag, Status, Tally
-from skyfence.status_store import StatusStore
+from skyfence.monitoring.lag import Backlog
+from skyfence.monitoring.sources import Feeds
+from skyfence.monitoring.status import Memory, PartitionLag, Status, Tally
+from skyfence.policy.policy import Policy
 from skyfence.times import from_ms, header_number, to_ms
-from skyfence.track_event import SourceClock, parse_event
 
 log = structlog.get_logger()
 

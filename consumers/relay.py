@@ -16,14 +16,15 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from consumers.sink import Sink
-from skyfence import health, metrics
-from skyfence.alert import AlertMessage, Timeline, parse_alert
+from skyfence.adapters import health_file as health
+from skyfence.adapters import metrics
+from skyfence.adapters.credentials import kafka_options
+from skyfence.adapters.kafka import producer
+from skyfence.adapters.settings import Settings
+from skyfence.contracts.alert import AlertMessage, Timeline, parse_alert
+from skyfence.contracts.base import why_invalid
+from skyfence.contracts.rejected import Rejected
 from skyfence.errors import UnavailableError
-from skyfence.kafka import producer
-from skyfence.model import why_invalid
-from skyfence.rejected import Rejected
-from skyfence.security import kafka_options
-from skyfence.settings import Settings
 from skyfence.times import from_ms, header_number
 
 log = structlog.get_logger()

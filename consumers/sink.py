@@ -6,7 +6,7 @@ must make one message of it, by alert identifier or by step.
 
 from typing import Protocol
 
-from skyfence.alert import AlertMessage
+from skyfence.contracts.alert import AlertMessage
 
 
 class Sink(Protocol):

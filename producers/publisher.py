@@ -12,13 +12,13 @@ from typing import Final, Self
 from aiokafka.errors import KafkaError
 
 from producers.source import Source
-from skyfence import metrics
-from skyfence.decode import encode_frame
+from skyfence.adapters import metrics
+from skyfence.adapters.kafka import producer, why_away
+from skyfence.adapters.settings import Settings
 from skyfence.errors import UnavailableError
-from skyfence.frame import Frame
-from skyfence.kafka import producer, why_away
-from skyfence.playback import Item, Packer
-from skyfence.settings import Settings
+from skyfence.frames.codec import encode_frame
+from skyfence.frames.frame import Frame
+from skyfence.frames.packing import Item, Packer
 
 # The most a report may wait for others: a person does not notice, and at 25,000 reports/s it fills
 # a frame.

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
 
-from skyfence.playback import HEARTBEAT_MS, Item, time_of
+from skyfence.frames.packing import HEARTBEAT_MS, Item, time_of
 
 # A silence longer than this is skipped; heartbeats tell the tracker that time has passed.
 _LONGEST_SILENCE_MS: Final = 2 * HEARTBEAT_MS

@@ -8,7 +8,7 @@ it is finite and done.
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from skyfence.playback import Item
+from skyfence.frames.packing import Item
 
 
 class Source(Protocol):

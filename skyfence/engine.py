@@ -6,17 +6,17 @@ Kafka. ``skyfence scan`` and the tests judge recordings with it.
 
 from dataclasses import dataclass
 
-from skyfence.airspace import Airspace
-from skyfence.alert import Alert
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
-from skyfence.crossing import Crossing
-from skyfence.frame import Frame
-from skyfence.incident import Incident
-from skyfence.policy import Policy
-from skyfence.rules import Rules
-from skyfence.tracking import Tracker
-from skyfence.zones import ZoneSet
+from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.alert import Alert
+from skyfence.contracts.crossing import Crossing
+from skyfence.frames.frame import Frame
+from skyfence.incidents.incident import Incident
+from skyfence.incidents.manager import IncidentBook
+from skyfence.naming import Environment
+from skyfence.policy.parameters import Rules
+from skyfence.policy.policy import Policy
+from skyfence.tracks.tracker import Tracker
+from skyfence.zones.zone_file import ZoneSet
 
 
 @dataclass(frozen=True)

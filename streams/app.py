@@ -14,21 +14,21 @@ from typing import Any
 import faust
 from mode import CrashingSupervisor
 
-from skyfence import health
-from skyfence.airspace import Airspace
-from skyfence.files import load_policy, load_zones
-from skyfence.policy import Policy
-from skyfence.settings import Settings, load
-from skyfence.zones import ZoneSet
+from skyfence.adapters import health_file as health
+from skyfence.adapters.files import load_policy, load_zones
+from skyfence.adapters.settings import Settings, load
+from skyfence.airspace.airspace import Airspace
+from skyfence.policy.policy import Policy
+from skyfence.zones.zone_file import ZoneSet
 from streams.checkpoint import CheckpointStore
-from streams.committing import CheckpointingApp
-from streams.held import EVERY_S, Held
-from streams.idle import EVERY_S as TELL_EVERY_S
-from streams.idle import Idle
+from streams.driver.consumer import CheckpointingApp
+from streams.driver.producer import credentials
+from streams.idle_partitions import EVERY_S as TELL_EVERY_S
+from streams.idle_partitions import Idle
 from streams.incident_agent import IncidentAgent
-from streams.outbox import Outbox, raw_topic
+from streams.partition_state import EVERY_S, Held
+from streams.sends import Outbox, raw_topic
 from streams.track_agent import TrackAgent
-from streams.transport import credentials
 
 # Static members are waited for this long before others get their partitions.
 _SESSION_TIMEOUT_S = 6.0

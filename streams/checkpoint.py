@@ -6,7 +6,8 @@
 
 Pieces and manifest count for nothing until a commit names them, so one that was begun and not
 finished, or written by a worker that has lost the partition, is never read. The topic keeps the
-last 256 MB of a partition and no less (``skyfence.kafka``): the newest checkpoint is always there.
+last 256 MB of a partition and no less (``skyfence.adapters.kafka``), so the newest checkpoint is
+always there.
 """
 
 import hashlib
@@ -19,13 +20,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from skyfence.channels import checkpoint_topic
+from skyfence.adapters.credentials import kafka_options
+from skyfence.adapters.settings import Settings
+from skyfence.contracts.base import Contract
 from skyfence.errors import InputError
-from skyfence.model import Contract
-from skyfence.security import kafka_options
-from skyfence.settings import Settings
-from streams.committing import CheckpointConsumer, CheckpointingApp
-from streams.outbox import raw_topic
+from skyfence.naming import checkpoint_topic
+from streams.driver.consumer import CheckpointConsumer, CheckpointingApp
+from streams.sends import raw_topic
 
 log = structlog.get_logger()
 

@@ -12,15 +12,16 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from skyfence import ledger, metrics
-from skyfence.alert import Alert
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment, Topics
-from skyfence.model import why_invalid
-from skyfence.track_event import Event, parse_event
+from skyfence.adapters import metrics
+from skyfence.contracts.alert import Alert
+from skyfence.contracts.base import why_invalid
+from skyfence.contracts.track_event import Event, parse_event
+from skyfence.incidents import snapshot as ledger
+from skyfence.incidents.manager import IncidentBook
+from skyfence.naming import Environment, Topics
 from streams.checkpoint import CheckpointStore
-from streams.held import Held, Kind
-from streams.outbox import Outbox, decided_headers, origin_of
+from streams.partition_state import Held, Kind
+from streams.sends import Outbox, decided_headers, origin_of
 
 log = structlog.get_logger()
 

@@ -12,20 +12,20 @@ from typing import Any, Final
 
 import structlog
 
-from skyfence import metrics
-from skyfence.airspace import Airspace
-from skyfence.channels import Environment, Topics
-from skyfence.decode import Decoded, Message, decode_message
+from skyfence.adapters import metrics
+from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.track_event import SourceClock
 from skyfence.errors import InputError
-from skyfence.facts import Facts
-from skyfence.frame import Frame
-from skyfence.policy import Policy
-from skyfence.snapshot import restore_snapshot, take_snapshot
-from skyfence.track_event import SourceClock
-from skyfence.tracking import Tracker
+from skyfence.frames.codec import Decoded, Message, decode_message
+from skyfence.frames.frame import Frame
+from skyfence.naming import Environment, Topics
+from skyfence.policy.policy import Policy
+from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.snapshot import restore_snapshot, take_snapshot
+from skyfence.tracks.tracker import Tracker
 from streams.checkpoint import CheckpointStore
-from streams.held import Held, Kind
-from streams.outbox import Outbox, headers_of, observed_headers, timestamp_ms
+from streams.partition_state import Held, Kind
+from streams.sends import Outbox, headers_of, observed_headers, timestamp_ms
 
 log = structlog.get_logger()
 

@@ -5,10 +5,10 @@ import sys
 
 from faust import Worker
 
+from skyfence.adapters.files import load_policy, load_zones
+from skyfence.adapters.kafka import pace_fetches
+from skyfence.adapters.settings import Settings
 from skyfence.errors import UnavailableError
-from skyfence.files import load_policy, load_zones
-from skyfence.kafka import pace_fetches
-from skyfence.settings import Settings
 from streams.app import build
 
 

@@ -8,17 +8,17 @@ from typing import Any
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from skyfence.airspace import Airspace
-from skyfence.channels import Environment
-from skyfence.files import load_zones
-from skyfence.frame import Frame, frame_of, row_fields
-from skyfence.geodesy import WGS84
+from skyfence.adapters.files import load_zones
+from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.report import Report
+from skyfence.contracts.track_event import SourceClock, TrackEvent
+from skyfence.frames.frame import Frame, frame_of, row_fields
+from skyfence.geometry.geodesy import WGS84
 from skyfence.identity import derive
-from skyfence.report import Report
+from skyfence.naming import Environment
 from skyfence.times import to_ms
-from skyfence.track_event import SourceClock, TrackEvent
-from skyfence.tracking import Tracker
-from skyfence.zones import Zone, ZoneProperties, ZoneSet, zone_set
+from skyfence.tracks.tracker import Tracker
+from skyfence.zones.zone_file import Zone, ZoneProperties, ZoneSet, zone_set
 
 T0 = datetime(2024, 9, 7, 3, 58, tzinfo=UTC)
 T0_MS = to_ms(T0)

@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 from proc import Processes
 
-from skyfence.settings import Settings
+from skyfence.adapters.settings import Settings
 
 # A busy machine is no failure: no test asserts how long it took.
 hypothesis.settings.register_profile("skyfence", deadline=None)

@@ -10,9 +10,9 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skyfence.cli.embedded import Server
+from skyfence.adapters.settings import Settings, environment_of
+from skyfence.cli.local.embedded import Server
 from skyfence.errors import SkyfenceError
-from skyfence.settings import Settings, environment_of
 
 
 @dataclass

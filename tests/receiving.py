@@ -11,9 +11,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from builders import T0, T0_MS, track_event
 
-from skyfence.alert import Alert, AlertMessage, Timeline
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
+from skyfence.contracts.alert import Alert, AlertMessage, Timeline
+from skyfence.incidents.manager import IncidentBook
+from skyfence.naming import Environment
 from skyfence.times import from_ms
 
 LONGEST_S = 20.0  # only ever reached when something is broken

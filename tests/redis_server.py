@@ -4,9 +4,9 @@ from pathlib import Path
 
 from proc import Processes, wait_for
 
-from skyfence.channels import Environment
-from skyfence.cli import embedded
-from skyfence.settings import Settings
+from skyfence.adapters.settings import Settings
+from skyfence.cli.local import embedded
+from skyfence.naming import Environment
 
 
 class Server:

@@ -11,18 +11,18 @@ from typing import Any
 
 from receiving import LONGEST_S, HandClock, until
 
-from consumers.items import Entry, State
-from consumers.outbox import Outbox
-from consumers.sms.gateway import Sms
+from consumers.outbox.items import Entry, State
+from consumers.outbox.outbox import Outbox
+from consumers.sms.files import load_languages
+from consumers.sms.gateways.protocol import Sms
 from consumers.sms.outcome import Receipts
+from consumers.sms.rules.gateway_file import GatewayFile
+from consumers.sms.rules.recipients import Known, People, read_csv
+from consumers.sms.rules.texts import Texts
 from consumers.sms.sender import Sender
 from consumers.sms.sink import SmsSink
-from skyfence.alert import Alert, AlertMessage, Timeline
-from skyfence.channels import Environment
-from skyfence.sms.gateway_file import GatewayFile
-from skyfence.sms.people import Known, People, read_csv
-from skyfence.sms.texts import Texts
-from skyfence.sms_files import load_languages
+from skyfence.contracts.alert import Alert, AlertMessage, Timeline
+from skyfence.naming import Environment
 
 NAMES = {"AA": "Aland", "AA-1": "Southshire", "AA-2": "Northshire"}
 ONE, TWO, THREE = "+40712000001", "+37120000002", "+40712000003"

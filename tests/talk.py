@@ -9,13 +9,13 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from skyfence.alert import Alert
+from skyfence.adapters.credentials import kafka_options
+from skyfence.adapters.kafka import Progress
+from skyfence.adapters.settings import Settings
 from skyfence.cli.places import ALL, channels_of
-from skyfence.client import AlertFeed, Connected, Received
-from skyfence.kafka import Progress
-from skyfence.message import OperatorsMessage
-from skyfence.security import kafka_options
-from skyfence.settings import Settings
+from skyfence.client.feed import AlertFeed, Connected, Received
+from skyfence.contracts.alert import Alert
+from skyfence.contracts.channel_message import OperatorsMessage
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LONGEST_S = 60.0  # only ever reached when something is broken

@@ -8,10 +8,10 @@ import shapely
 from builders import airspace, zone
 from shapely.geometry.base import BaseGeometry
 
-from skyfence.airspace import Side
-from skyfence.geodesy import Leg, distance_m
-from skyfence.protected import protected_outline
-from skyfence.zones import Zone
+from skyfence.airspace.airspace import Side
+from skyfence.airspace.protected import protected_outline
+from skyfence.geometry.geodesy import Leg, distance_m
+from skyfence.zones.zone_file import Zone
 
 
 def blob(source: random.Random) -> BaseGeometry:

@@ -14,15 +14,15 @@ import pytest
 from receiving import HandClock, listening, story, until
 from structlog.testing import capture_logs
 
-from consumers.items import Entry, State
-from consumers.outbox import Outbox
+from consumers.outbox.items import Entry, State
+from consumers.outbox.outbox import Outbox
 from consumers.outgoing.apprise import SINK, Target, TargetOptions, load, note_of
 from consumers.outgoing.courier import Courier, Outcome
-from consumers.outgoing.serving import Serving
+from consumers.outgoing.reloading import Serving
 from consumers.outgoing.sink import OutboxSink
-from skyfence.alert import EXERCISE_MARK, AlertMessage
-from skyfence.channels import Environment
+from skyfence.contracts.alert import EXERCISE_MARK, AlertMessage
 from skyfence.errors import SkyfenceError
+from skyfence.naming import Environment
 from skyfence.times import from_ms, to_ms
 
 EXERCISE, ACTUAL = Environment.EXERCISE, Environment.ACTUAL

@@ -10,11 +10,11 @@ from builders import T0, clock, track_event
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skyfence.alert import Alert
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
-from skyfence.incident import Incident
-from skyfence.track_event import Event, SourceClock
+from skyfence.contracts.alert import Alert
+from skyfence.contracts.track_event import Event, SourceClock
+from skyfence.incidents.incident import Incident
+from skyfence.incidents.manager import IncidentBook
+from skyfence.naming import Environment
 
 METRES_PER_DEGREE = 61_990  # of longitude, at 56.25 N
 FLYING = {"ground_speed_mps": 50.0, "course_deg": 90.0, "accuracy_m": 50.0}

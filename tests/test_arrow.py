@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 from builders import report
 
-from skyfence import arrow
 from skyfence.errors import InputError
-from skyfence.frame import ARROW_SCHEMA, batch_of
+from skyfence.frames import arrow_stream as arrow
+from skyfence.frames.frame import ARROW_SCHEMA, batch_of
 
 BATCH = batch_of(
     [report(track_id=f"T{n}", altitude_m=n or None, callsign="RYR12") for n in range(4)]

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from skyfence.channels import Audience, Channel, Environment, heartbeat_channel
-from skyfence.message import Heartbeat, parse_message
+from skyfence.contracts.channel_message import Heartbeat, parse_message
+from skyfence.naming import Audience, Channel, Environment, heartbeat_channel
 
 DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENT: dict[str, Any] = yaml.safe_load((DOCS / "asyncapi.yaml").read_text())
@@ -83,7 +83,7 @@ def test_examples_keep_to_their_schema(message: str, payload: dict[str, Any]) ->
 
 @pytest.mark.parametrize("name", NAMES)
 def test_channels_and_keys_are_named_as_the_code_names_them(name: str) -> None:
-    """Addresses and keys, with a place put in, are those that skyfence.channels makes."""
+    """Addresses and keys, with a place put in, are those that skyfence.naming makes."""
     documented, channel = DOCUMENT["channels"][name], Channel(*NAMES[name], "RO-TL")
     [parameter] = documented["parameters"]
     put = {parameter: "RO-TL"}

@@ -1,6 +1,6 @@
 """The backlog: lags in messages turned into times."""
 
-from skyfence.backlog import Backlog
+from skyfence.monitoring.lag import Backlog
 
 
 def test_done_is_as_of_when_the_end_was_there() -> None:

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from builders import T0, track_event
 
-from skyfence.alert import Alert
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
+from skyfence.contracts.alert import Alert
+from skyfence.contracts.track_event import OperatorClosed
 from skyfence.identity import derive
-from skyfence.incident import Incident
-from skyfence.ledger import pack, unpack
-from skyfence.track_event import OperatorClosed
+from skyfence.incidents.incident import Incident
+from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.snapshot import pack, unpack
+from skyfence.naming import Environment
 
 NAMES = {"AA": "Aland", "BB": "Bland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia"}
 BOTH = {"regions": ("AA-1", "AA-2"), "changes": ("place",)}

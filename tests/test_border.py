@@ -9,9 +9,9 @@ import shapely
 from builders import airspace, zone
 from random_areas import star
 
-from skyfence.airspace import Airspace
-from skyfence.border import without_seams
-from skyfence.geodesy import WGS84, distance_m
+from skyfence.airspace.airspace import Airspace
+from skyfence.geometry.border_distance import without_seams
+from skyfence.geometry.geodesy import WGS84, distance_m
 
 Point = tuple[float, float]
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from builders import track_event
 
-from skyfence.alert import Alert
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
+from skyfence.contracts.alert import Alert
+from skyfence.incidents.manager import IncidentBook
+from skyfence.naming import Environment
 
 # What the book was told before: an object that came into AA-1 by way of AA-2 and heads for BB-1.
 HEADING = {"ahead": ({"place": "BB-1", "minutes_left": 12},)}

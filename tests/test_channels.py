@@ -2,7 +2,7 @@
 
 import pytest
 
-from skyfence.channels import (
+from skyfence.naming import (
     Audience,
     Channel,
     Environment,

@@ -8,8 +8,8 @@ import pytest
 from fuzz.decoders import complete
 from fuzz.kept import FakeApp, FakeLog
 
+from skyfence.adapters.settings import Settings
 from skyfence.errors import InputError
-from skyfence.settings import Settings
 from streams import checkpoint
 from streams.checkpoint import CheckpointStore, Manifest, Saved
 

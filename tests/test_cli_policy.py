@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from builders import report
 
-from skyfence.channels import Environment
-from skyfence.cli import runtime
+from skyfence.adapters.settings import PREFIX, Settings, load
+from skyfence.cli.local import runtime_file as runtime
 from skyfence.cli.main import main
-from skyfence.settings import PREFIX, Settings, load
+from skyfence.naming import Environment
 
 POLICY = """\
 version = "romania-3"

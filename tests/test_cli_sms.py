@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner, Result
 from sms_desk import ONE, TWO
 
-from consumers.items import Item
-from consumers.outbox import Outbox
+from consumers.outbox.items import Item
+from consumers.outbox.outbox import Outbox
+from skyfence.adapters.settings import PREFIX, Settings
 from skyfence.cli.sms import sms
 from skyfence.errors import InputError, SkyfenceError, UsageError
-from skyfence.settings import PREFIX, Settings
 
 HTTP = """
 [http]

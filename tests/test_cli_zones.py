@@ -11,8 +11,8 @@ import pytest
 import shapely
 from builders import VERSION
 
+from skyfence.adapters.files import load_zones
 from skyfence.cli.main import main
-from skyfence.files import load_zones
 
 OPEN_AIR = """AC R
 AN EVR1 Ādaži

@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from skyfence import columns
-from skyfence.frame import ARROW_SCHEMA, batch_of, row_fields
-from skyfence.report import Report
+from skyfence.contracts.report import Report
+from skyfence.frames import column_checks as columns
+from skyfence.frames.frame import ARROW_SCHEMA, batch_of, row_fields
 
 BOUNDS = [0, 90, 180, 360, 1_000, 10_000, 100_000, 2_000_000, 1e-9, math.inf]
 NUMBERS = (

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from skyfence.settings import load
+from skyfence.adapters.settings import load
 
 ROOT = Path(__file__).parents[1]
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()

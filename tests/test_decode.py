@@ -7,11 +7,11 @@ import pyarrow as pa
 import pytest
 from builders import T0_MS, fields, report
 
-from skyfence import arrow
-from skyfence.channels import Environment
-from skyfence.decode import Decoded, Message, decode_message, encode_frame
 from skyfence.errors import InputError
-from skyfence.frame import ARROW_SCHEMA, frame_of
+from skyfence.frames import arrow_stream as arrow
+from skyfence.frames.codec import Decoded, Message, decode_message, encode_frame
+from skyfence.frames.frame import ARROW_SCHEMA, frame_of
+from skyfence.naming import Environment
 from skyfence.times import format_time, from_ms
 
 SECOND = "2024-09-07T03:58:01.000Z"

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 import pytest
 from builders import beat, flight, on_from, packed, recorded_world, seen, world, zone
 
-from skyfence.alert import Alert, alert_id
-from skyfence.channels import Environment
-from skyfence.crossing import Crossing
+from skyfence.adapters.files import default_file, read_recording
+from skyfence.contracts.alert import Alert, alert_id
+from skyfence.contracts.crossing import Crossing
+from skyfence.contracts.report import Report
 from skyfence.engine import Engine
-from skyfence.files import default_file, read_recording
-from skyfence.frame import Frame
-from skyfence.incident import Incident
-from skyfence.playback import Packer, play
-from skyfence.report import Report
-from skyfence.zones import zone_set
+from skyfence.frames.frame import Frame
+from skyfence.frames.packing import Packer, play
+from skyfence.incidents.incident import Incident
+from skyfence.naming import Environment
+from skyfence.zones.zone_file import zone_set
 
 LATVIA, ROMANIA = "latvia-2024-09-07", "romania-2024-09-08"
 NAMES = (LATVIA, ROMANIA)

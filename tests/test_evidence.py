@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyfence.evidence import Belief, log_odds, probability, sigma_m
-from skyfence.rules import Rules
+from skyfence.policy.parameters import Rules
+from skyfence.tracks.evidence import Belief, log_odds, probability, sigma_m
 
 RULES = Rules()
 SECOND = 1000

@@ -13,7 +13,7 @@ from exactness import (
     segments_of,
 )
 
-from skyfence.grid import Grid
+from skyfence.airspace.grid import Grid
 
 SEED = 20240907
 

@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 from builders import T0, T0_MS
 
-from skyfence.alert import FeedAlarm
-from skyfence.channels import Environment
-from skyfence.feed_alarm import LIVE_GIVEN_UP_AFTER, REPLAY_GIVEN_UP_AFTER
-from skyfence.feeds import Feed, Feeds
-from skyfence.frame import LIVE_RUN
-from skyfence.policy import Policy, PolicyFile
+from skyfence.contracts.alert import FeedAlarm
+from skyfence.contracts.track_event import SourceClock
+from skyfence.frames.frame import LIVE_RUN
+from skyfence.monitoring.feed_alarm import LIVE_GIVEN_UP_AFTER, REPLAY_GIVEN_UP_AFTER
+from skyfence.monitoring.sources import Feed, Feeds
+from skyfence.naming import Environment
+from skyfence.policy.policy import Policy, PolicyFile
 from skyfence.times import from_ms
-from skyfence.track_event import SourceClock
 
 KINDS = {"NATO": "alliance", "AA": "nation", "BB": "nation", "AA-1": "region"}
 DAY_S = 24 * 3600.0

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from builders import fields
 
+from skyfence.adapters.files import default_file, load_zones, read_recording, read_zones
 from skyfence.errors import InputError, UnavailableError
-from skyfence.files import default_file, load_zones, read_recording, read_zones
 
 GOOD = json.dumps(fields()).encode()
 MANY = b"".join(json.dumps(fields(track_id=f"T{n}")).encode() + b"\n" for n in range(1000))

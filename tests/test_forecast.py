@@ -8,10 +8,10 @@ import shapely
 from builders import airspace, world, zone
 from shapely.geometry.base import BaseGeometry
 
-from skyfence.airspace import Airspace
-from skyfence.forecast import Arrival, Forecast, forecast
-from skyfence.geodesy import distance_m
-from skyfence.motion import Motion
+from skyfence.airspace.airspace import Airspace
+from skyfence.geometry.geodesy import distance_m
+from skyfence.tracks.forecast import Arrival, Forecast, forecast
+from skyfence.tracks.motion import Motion
 
 LAT = 56.5
 # A border that runs north for 200 km, so that east of it no ray misses.

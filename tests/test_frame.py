@@ -8,8 +8,8 @@ from builders import T0, T0_MS, report, row_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyfence.frame import ARROW_SCHEMA, LIVE_RUN, frame_of, source_of
-from skyfence.report import Report
+from skyfence.contracts.report import Report
+from skyfence.frames.frame import ARROW_SCHEMA, LIVE_RUN, frame_of, source_of
 from skyfence.times import from_ms
 
 FULL: dict[str, Any] = {

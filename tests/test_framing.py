@@ -15,19 +15,19 @@ from builders import T0, T0_MS, airspace, beat, packed, recorded_world, seen, zo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skyfence.airspace import Airspace
-from skyfence.alert import Alert
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
-from skyfence.crossing import Crossing
-from skyfence.files import default_file, read_recording
-from skyfence.frame import Frame, frame_of
-from skyfence.playback import Packer, play
-from skyfence.policy import Policy, PolicyFile, SourceRules
-from skyfence.report import Report
+from skyfence.adapters.files import default_file, read_recording
+from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.alert import Alert
+from skyfence.contracts.crossing import Crossing
+from skyfence.contracts.report import Report
+from skyfence.contracts.track_event import TrackEvent
+from skyfence.frames.frame import Frame, frame_of
+from skyfence.frames.packing import Packer, play
+from skyfence.incidents.manager import IncidentBook
+from skyfence.naming import Environment
+from skyfence.policy.policy import Policy, PolicyFile, SourceRules
 from skyfence.times import to_ms
-from skyfence.track_event import TrackEvent
-from skyfence.tracking import Tracker
+from skyfence.tracks.tracker import Tracker
 
 _REGION = {"kind": "region", "country": "AA", "accuracy_m": 300.0}
 SMALL = airspace(

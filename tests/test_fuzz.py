@@ -15,10 +15,10 @@ from fuzz.agents import AGENTS, Agent
 from fuzz.run import TARGETS, End
 from pydantic_core import to_json
 
-from skyfence.book import IncidentBook
-from skyfence.tracking import Tracker
-from streams.held import Held
-from streams.outbox import Outbox
+from skyfence.incidents.manager import IncidentBook
+from skyfence.tracks.tracker import Tracker
+from streams.partition_state import Held
+from streams.sends import Outbox
 
 TESTS = Path(__file__).parent
 SEED = 20240907

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import shapely
 
-from skyfence.zones import ZoneSet, parse_zones, zone_set
+from skyfence.zones.zone_file import ZoneSet, parse_zones, zone_set
 
 GEODATA = Path(__file__).parents[1] / "geodata"
 FILES = ("countries.geojson", "regions.geojson")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyfence.geodesy import MAX_LEG_M, WGS84, Leg, distance_m, legs, metres_per_degree
+from skyfence.geometry.geodesy import MAX_LEG_M, WGS84, Leg, distance_m, legs, metres_per_degree
 
 Point = tuple[float, float]
 

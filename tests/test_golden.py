@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from skyfence.alert import Alert
+from skyfence.adapters.files import default_file, load_zones, read_recording
+from skyfence.contracts.alert import Alert
 from skyfence.engine import Engine
-from skyfence.files import default_file, load_zones, read_recording
-from skyfence.playback import Packer, play
+from skyfence.frames.packing import Packer, play
 
 GOLDEN = Path(__file__).parent / "golden"
 STORIES = Path(__file__).parents[1] / "docs" / "stories.md"

@@ -8,11 +8,11 @@ import shapely
 from builders import airspace, zone
 from random_areas import on_grid, star
 
-from skyfence.airspace import Airspace
-from skyfence.geodesy import legs
-from skyfence.grid import BOUNDARY, Grid
-from skyfence.pages import PAGE_BLOCKS, PageTable, Store
-from skyfence.raster import met_cells, regions_of
+from skyfence.airspace.airspace import Airspace
+from skyfence.airspace.grid import BOUNDARY, Grid
+from skyfence.geometry.geodesy import legs
+from skyfence.geometry.paged_table import PAGE_BLOCKS, PageTable, Store
+from skyfence.geometry.rasterize import met_cells, regions_of
 
 CELL = 0.0025
 EAST_WEST = airspace(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from skyfence.adapters.health_file import STALE_S, check, refresh
 from skyfence.errors import UnavailableError
-from skyfence.health import STALE_S, check, refresh
 
 
 def test_a_refreshed_file_is_fresh(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from builders import T0, clock, track_event
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyfence.alert import Alert
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
-from skyfence.ledger import pack, unpack
-from skyfence.questions import Origin
+from skyfence.contracts.alert import Alert
+from skyfence.contracts.track_event import Event, PartitionClock, TrackEvent
+from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.snapshot import pack, unpack
+from skyfence.incidents.watermark import Origin
+from skyfence.naming import Environment
 from skyfence.times import from_ms
-from skyfence.track_event import Event, PartitionClock, TrackEvent
 
 FLYING = {"ground_speed_mps": 50.0, "course_deg": 90.0, "accuracy_m": 50.0}
 HERE = {"lat": 56.25, "lon": 27.1}

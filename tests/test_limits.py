@@ -7,8 +7,8 @@ from builders import T0_MS, zone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyfence.limits import Limits, Profile, Side, limits_of
-from skyfence.zones import VerticalRef
+from skyfence.zones.limits import Limits, Profile, Side, limits_of
+from skyfence.zones.zone_file import VerticalRef
 
 MINUTE_MS = 60_000
 REFS: tuple[VerticalRef, ...] = ("amsl", "wgs84", "pressure", "agl")

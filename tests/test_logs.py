@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("skyfence", "streams", "producers", "consumers")
 SPEAK = """
 import logging, structlog
-from skyfence import logs
+from skyfence.adapters import logs
 logs.configure("worker", "exercise")
 structlog.get_logger().info("alert.decided", step=1)
 logging.getLogger("aiokafka.conn").error("no broker at %s", "somewhere")

@@ -6,9 +6,9 @@ from statistics import pstdev
 
 import pytest
 
-from skyfence.geodesy import WGS84
-from skyfence.motion import Anchors, Motion, reported
-from skyfence.rules import Rules
+from skyfence.geometry.geodesy import WGS84
+from skyfence.policy.parameters import Rules
+from skyfence.tracks.motion import Anchors, Motion, reported
 
 RULES = Rules()
 LON, LAT = 27.0, 56.25

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import shapely
 
-from skyfence.geodesy import WGS84, distance_m
-from skyfence.open_air import limits, read_open_air
-from skyfence.zone_form import RawZone
+from skyfence.geometry.geodesy import WGS84, distance_m
+from skyfence.zone_import.normalize import RawZone
+from skyfence.zone_import.openair import limits, read_open_air
 
 TRIANGLE = "DP 56:00:00 N 027:00:00 E\nDP 56:10:00 N 027:00:00 E\nDP 56:10:00 N 027:20:00 E\n"
 CENTRE = "V X=56:30:00 N 027:30:00 E\n"

@@ -8,10 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from skyfence.channels import Environment
-from skyfence.commands import Acknowledge, Close, Command, Release, Withdraw, parse_command
+from skyfence.contracts.operator_command import (
+    Acknowledge,
+    Close,
+    Command,
+    Release,
+    Withdraw,
+    parse_command,
+)
 from skyfence.identity import derive
-from skyfence.operators import Operator, name_of, rules, user_name
+from skyfence.naming import Environment
+from skyfence.operators.accounts import Operator, name_of, rules, user_name
 
 ID = derive("incident", 1)
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)

@@ -10,9 +10,9 @@ import pytest
 import yaml
 from builders import T0
 
-from skyfence import metrics
-from skyfence.channels import Environment
-from skyfence.status import LastAlert, PartitionLag, SourceStatus, Status
+from skyfence.adapters import metrics
+from skyfence.monitoring.status import LastAlert, PartitionLag, SourceStatus, Status
+from skyfence.naming import Environment
 
 ROOT = Path(__file__).parents[1]
 OPS = ROOT / "ops"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.items import Change, Entry, Item, State
-from consumers.outbox import Outbox
+from consumers.outbox.items import Change, Entry, Item, State
+from consumers.outbox.outbox import Outbox
 from skyfence.errors import UsageError
 
 ONE = Item(key="one", recipient="+40700000001", chain="c", body="text", priority=1)

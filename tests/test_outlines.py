@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import MultiPolygon, Polygon
 
-from skyfence.outlines import (
+from skyfence.geometry.polygons import (
     OutlineError,
     area_m2,
     cut,

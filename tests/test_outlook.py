@@ -6,11 +6,11 @@ from itertools import pairwise
 import pytest
 from builders import airspace, flight, kinds, on_from, seen, tell, tracker, world, zone
 
-from skyfence.airspace import Airspace
-from skyfence.geodesy import WGS84, distance_m
-from skyfence.policy import Policy, PolicyFile
-from skyfence.report import Report
-from skyfence.track_event import TrackEvent, minute_mark
+from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.report import Report
+from skyfence.contracts.track_event import TrackEvent, minute_mark
+from skyfence.geometry.geodesy import WGS84, distance_m
+from skyfence.policy.policy import Policy, PolicyFile
 
 WORLD = Airspace(world())
 NATION = airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)))

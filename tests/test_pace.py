@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from consumers.sms.pace import Backoff, Pace
+from consumers.sms.rate_limit import Backoff, Pace
 
 
 @pytest.mark.parametrize("rate_per_s", [0.5, 7.0, 150.0, 1_000.0])

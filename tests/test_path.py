@@ -12,10 +12,10 @@ from builders import T0_MS, airspace, zone
 from random_areas import on_grid, star
 from shapely.geometry.base import BaseGeometry
 
-from skyfence.airspace import Airspace, Side
-from skyfence.geodesy import Leg, legs
-from skyfence.limits import Profile
-from skyfence.path import Transition, leg_transitions, path_transitions
+from skyfence.airspace.airspace import Airspace, Side
+from skyfence.airspace.transitions import Transition, leg_transitions, path_transitions
+from skyfence.geometry.geodesy import Leg, legs
+from skyfence.zones.limits import Profile
 
 Point = tuple[float, float]
 # Shorter stretches, and those nearer to the border, are a touch (degrees; 1e-9 is 0.1 mm).

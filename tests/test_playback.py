@@ -2,8 +2,8 @@
 
 from builders import T0, T0_MS, row_of, seen
 
-from skyfence.playback import FRAME_REPORTS, End, Heartbeat, Item, Packer, play, time_of
-from skyfence.report import Report
+from skyfence.contracts.report import Report
+from skyfence.frames.packing import FRAME_REPORTS, End, Heartbeat, Item, Packer, play, time_of
 
 
 def of(source: str, at_s: float) -> Report:

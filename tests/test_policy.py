@@ -9,11 +9,11 @@ from builders import T0_MS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyfence.crossing import Known
+from skyfence.adapters.files import load_policy, policy_text
+from skyfence.contracts.crossing import Known
 from skyfence.errors import InputError, UnavailableError
-from skyfence.files import load_policy, policy_text
-from skyfence.permit import EMERGENCY_CODES, Permit
-from skyfence.policy import CIVIL, Policy, PolicyFile, check_policy, not_civil, parse_policy
+from skyfence.policy.permit import EMERGENCY_CODES, Permit
+from skyfence.policy.policy import CIVIL, Policy, PolicyFile, check_policy, not_civil, parse_policy
 
 WHERE = "policy.toml"
 LON, LAT = 28.5, 45.5

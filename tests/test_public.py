@@ -8,11 +8,11 @@ from builders import track_event
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyfence.alert import Alert, PublicAlert
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
-from skyfence.public import public_alert
-from skyfence.track_event import TrackEventKind
+from skyfence.contracts.alert import Alert, PublicAlert
+from skyfence.contracts.track_event import TrackEventKind
+from skyfence.incidents.manager import IncidentBook
+from skyfence.naming import Environment
+from skyfence.operators.public_text import public_alert
 
 NAMES = {"AA": "Aland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia"}
 

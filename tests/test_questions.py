@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from builders import T0, clock, track_event
 
-from skyfence.incident import Strand, strand_after
-from skyfence.questions import Origin, Question, Questions
+from skyfence.contracts.track_event import SourceClock
+from skyfence.incidents.incident import Strand, strand_after
+from skyfence.incidents.watermark import Origin, Question, Questions
 from skyfence.times import to_ms
-from skyfence.track_event import SourceClock
 
 
 def strand(kind: str, number: int, seconds: float, source: str = "a") -> Strand:

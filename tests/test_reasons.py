@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from skyfence import arrow
-from skyfence.alert import parse_alert
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
-from skyfence.decode import Message, decode_message
+from skyfence.contracts.alert import parse_alert
+from skyfence.contracts.base import why_invalid
+from skyfence.contracts.rejected import DEFECT, ReasonClass, reason_class
+from skyfence.contracts.track_event import parse_event
 from skyfence.errors import InputError
-from skyfence.frame import batch_of
-from skyfence.model import why_invalid
-from skyfence.rejected import DEFECT, ReasonClass, reason_class
-from skyfence.track_event import parse_event
+from skyfence.frames import arrow_stream as arrow
+from skyfence.frames.codec import Message, decode_message
+from skyfence.frames.frame import batch_of
+from skyfence.incidents.manager import IncidentBook
+from skyfence.naming import Environment
 
 CLASSES = get_args(ReasonClass)
 GOOD = to_json(fields())

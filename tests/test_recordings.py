@@ -12,10 +12,10 @@ import pytest
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from skyfence.airspace import protected_outline
-from skyfence.geodesy import distance_m
-from skyfence.report import Report
-from skyfence.zones import ZoneSet, parse_zones, zone_set
+from skyfence.airspace.airspace import protected_outline
+from skyfence.contracts.report import Report
+from skyfence.geometry.geodesy import distance_m
+from skyfence.zones.zone_file import ZoneSet, parse_zones, zone_set
 
 ROOT = Path(__file__).parents[1]
 RECORDINGS = ROOT / "recordings"

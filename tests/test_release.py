@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from builders import T0, track_event
 
-from skyfence.alert import Timeline
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
-from skyfence.message import PublicAlertMessage
-from skyfence.policy import PublicRules
-from skyfence.public import public_alert
-from skyfence.release import Held, at_deadline, hold, is_stale
+from skyfence.contracts.alert import Timeline
+from skyfence.contracts.channel_message import PublicAlertMessage
+from skyfence.incidents.manager import IncidentBook
+from skyfence.naming import Environment
+from skyfence.operators.public_release import Held, at_deadline, hold, is_stale
+from skyfence.operators.public_text import public_alert
+from skyfence.policy.policy import PublicRules
 
 NAMES = {"AA": "Aland", "AA-1": "Southshire", "XX": "Xenia"}
 RULES = PublicRules(deadline_s=60.0)

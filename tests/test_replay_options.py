@@ -7,10 +7,10 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from skyfence.adapters.settings import PREFIX, Settings
 from skyfence.cli.recording import checked_run
 from skyfence.cli.replay import ACTUAL_WORDS, Speed, replay
 from skyfence.errors import UnavailableError
-from skyfence.settings import PREFIX, Settings
 
 
 @pytest.fixture(autouse=True)

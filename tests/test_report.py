@@ -7,8 +7,8 @@ import pytest
 from builders import T0, fields, report
 from pydantic import ValidationError
 
-from skyfence.model import why_invalid
-from skyfence.report import Report
+from skyfence.contracts.base import why_invalid
+from skyfence.contracts.report import Report
 
 
 def reason(**changes: Any) -> str:

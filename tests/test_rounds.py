@@ -9,12 +9,12 @@ from fuzz import samples
 from fuzz.agents import TOPICS, Message
 from fuzz.kept import FakeApp
 
-from skyfence.decode import encode_frame
-from skyfence.facts import Facts
-from skyfence.tracking import Tracker
-from streams import held
+from skyfence.frames.codec import encode_frame
+from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.tracker import Tracker
+from streams import partition_state as held
 from streams.checkpoint import Saved
-from streams.outbox import Outbox
+from streams.sends import Outbox
 from streams.track_agent import TrackAgent
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from skyfence.channels import Environment
-from skyfence.cli import runtime
+from skyfence.adapters.settings import PREFIX, Settings, load
+from skyfence.cli.local import runtime_file as runtime
 from skyfence.errors import UnavailableError
-from skyfence.settings import PREFIX, Settings, load
+from skyfence.naming import Environment
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ import shapely
 from builders import seen, world
 
 from skyfence.cli.main import main
-from skyfence.crossing import Crossing
+from skyfence.contracts.crossing import Crossing
 
 TRACK = [seen(0, 26.99), seen(10, 27.01), seen(20, 26.99)]  # in at 5 s, out at 15 s
 BAD = b'{"time": "yesterday"}\n'

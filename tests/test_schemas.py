@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from builders import report, track_event
 
-from skyfence.alert import AlertMessage, PublicAlert, Timeline
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
-from skyfence.model import Contract
-from skyfence.schemas import CONTRACTS, schema_of
+from skyfence.cli.schema_catalog import CONTRACTS, schema_of
+from skyfence.contracts.alert import AlertMessage, PublicAlert, Timeline
+from skyfence.contracts.base import Contract
+from skyfence.incidents.manager import IncidentBook
+from skyfence.naming import Environment
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
 

@@ -18,11 +18,11 @@ from pyproj import Geod, Proj
 from skyfence.cli.main import main
 from skyfence.score.feed import frames_of
 from skyfence.score.figures import both, score_of
+from skyfence.score.flight import Path as Flight
+from skyfence.score.flight import truth_of
 from skyfence.score.measure import Measured, measure_engine, measure_naive, spells
 from skyfence.score.naive import Naive, Seen
 from skyfence.score.noise import Noise, errors
-from skyfence.score.path import Path as Flight
-from skyfence.score.path import truth_of
 from skyfence.score.plan import LONG_HOURS, batches
 from skyfence.score.traffic import SIGMAS_M, START_MS, Batch, Kind, Track, tracks_of
 from skyfence.score.trial import Bench, Result, Said, headed_in, said_by_engine

@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from faust.types.auth import AuthProtocol
 
+from skyfence.adapters.credentials import kafka_options, redis_options
+from skyfence.adapters.files import load_policy, load_zones
+from skyfence.adapters.kafka import producer
+from skyfence.adapters.settings import PREFIX, Settings, environment_of, load
 from skyfence.errors import UsageError
-from skyfence.files import load_policy, load_zones
-from skyfence.kafka import producer
-from skyfence.security import kafka_options, redis_options
-from skyfence.settings import PREFIX, Settings, environment_of, load
 from streams.app import build
-from streams.transport import credentials
+from streams.driver.producer import credentials
 
 SASL = {"KAFKA_BOOTSTRAP": "kafka.example:9093", "KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}
 LOGIN = {"KAFKA_USER": "exercise-relay", "KAFKA_PASSWORD": "hunter2"}

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from skyfence.channels import Environment
+from skyfence.adapters.settings import PREFIX, Settings, environment_of, load
 from skyfence.errors import UsageError
-from skyfence.settings import PREFIX, Settings, environment_of, load
+from skyfence.naming import Environment
 
 ADDRESSES = r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$"
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from builders import T0, clock, track_event
 
-from skyfence.alert import Alert
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
-from skyfence.track_event import SourceClock
+from skyfence.contracts.alert import Alert
+from skyfence.contracts.track_event import SourceClock
+from skyfence.incidents.manager import IncidentBook
+from skyfence.naming import Environment
 
 DAY_S = 86_400.0
 KIND = "repeated airspace violations"

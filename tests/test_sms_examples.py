@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from consumers.sms.http_options import HttpOptions
-from consumers.sms.kannel import KannelOptions
-from consumers.sms.options import parse
-from consumers.sms.smpp_messages import SmppOptions
+from consumers.sms.gateways.http_options import HttpOptions
+from consumers.sms.gateways.kannel import KannelOptions
+from consumers.sms.gateways.options import parse
+from consumers.sms.gateways.smpp_messages import SmppOptions
 
 PAGE = (Path(__file__).parents[1] / "docs" / "sms-gateways.md").read_text()
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)

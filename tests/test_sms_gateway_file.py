@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from skyfence.channels import Environment
+from consumers.sms.files import load_gateway
+from consumers.sms.rules.exercise_guard import check_agreement
+from consumers.sms.rules.gateway_file import findings, parse_gateway
 from skyfence.errors import InputError, UsageError
-from skyfence.sms.gateway_file import findings, parse_gateway
-from skyfence.sms.guard import check_agreement
-from skyfence.sms_files import load_gateway
+from skyfence.naming import Environment
 
 WHOLE = """
 name = "duty"

@@ -12,10 +12,16 @@ import pytest
 from aiohttp import web
 from web_gateway import Receipts, WebGateway, cut, never, nobody
 
-from consumers.items import State
-from consumers.sms.gateway import Receipt, RefusedError, Sms, ThrottledError, UncertainError
-from consumers.sms.http import HttpGateway, from_options
-from consumers.sms.options import own_reference
+from consumers.outbox.items import State
+from consumers.sms.gateways.http import HttpGateway, from_options
+from consumers.sms.gateways.options import own_reference
+from consumers.sms.gateways.protocol import (
+    Receipt,
+    RefusedError,
+    Sms,
+    ThrottledError,
+    UncertainError,
+)
 from skyfence.errors import UnavailableError, UsageError
 
 SMS = Sms("alert-1/somebody", "+371200000017", 'Drons! {number} & "pēdiņas"', 300)

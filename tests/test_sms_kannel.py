@@ -11,11 +11,17 @@ import structlog
 import trustme
 from web_gateway import Receipts, WebGateway, cut, never, nobody
 
-from consumers.items import State
-from consumers.sms.gateway import Receipt, RefusedError, Sms, ThrottledError, UncertainError
-from consumers.sms.kannel import KannelGateway, from_options
+from consumers.outbox.items import State
+from consumers.sms.gateways.kannel import KannelGateway, from_options
+from consumers.sms.gateways.protocol import (
+    Receipt,
+    RefusedError,
+    Sms,
+    ThrottledError,
+    UncertainError,
+)
+from skyfence.adapters.metrics import SMS_RECEIPTS
 from skyfence.errors import UnavailableError, UsageError
-from skyfence.metrics import SMS_RECEIPTS
 
 SMS = Sms("alert-1/somebody", "+40700000001", "Drone spre Tulcea in 4 min. Stati in casa.")
 SECRET = "s" * 32

@@ -8,10 +8,10 @@ import structlog
 from prometheus_client import REGISTRY
 from sms_desk import NAMES, ONE, TEXTS, TWO, gateway_file
 
-from consumers.sms import lists as sms_lists
-from skyfence.channels import Environment
+from consumers.sms import recipient_lists as sms_lists
+from consumers.sms.rules.recipients import Known
 from skyfence.errors import InputError, UnavailableError
-from skyfence.sms.people import Known
+from skyfence.naming import Environment
 
 KNOWN = Known(TEXTS.languages, {*NAMES, "NATO"})
 HEADER = "number,language,places\n"

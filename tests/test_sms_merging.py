@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from builders import T0
 
-from skyfence.sms.merging import LEAST_PER_INCIDENT, Past, judge
-from skyfence.sms.notice import Notice
+from consumers.sms.rules.merging import LEAST_PER_INCIDENT, Past, judge
+from consumers.sms.rules.notice import Notice
 
 SEED = 20260917
 ENDING = ("all_clear", "merged", "feed_back", "situation_over")

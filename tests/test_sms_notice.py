@@ -9,10 +9,10 @@ from builders import T0, T0_MS
 from receiving import story
 from sms_desk import changed
 
-from skyfence.alert import Alert, FeedAlarm, parse_alert
-from skyfence.channels import Environment
-from skyfence.feed_alarm import Silence, untold
-from skyfence.sms.notice import as_of_ms, expires_ms, kind_of, notice_of, priority
+from consumers.sms.rules.notice import as_of_ms, expires_ms, kind_of, notice_of, priority
+from skyfence.contracts.alert import Alert, FeedAlarm, parse_alert
+from skyfence.monitoring.feed_alarm import Silence, untold
+from skyfence.naming import Environment
 
 GOLDEN = Path(__file__).parent / "golden"
 HOUR_MS = 3_600_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from skyfence.sms.people import Known, masked, read_csv, read_hash, read_opt_outs
+from consumers.sms.rules.recipients import Known, masked, read_csv, read_hash, read_opt_outs
 
 KNOWN = Known({"en", "ro", "lv"}, {"RO-TL", "RO-CT", "RO", "NATO"})
 HEADER = "number,language,places\n"

@@ -27,14 +27,14 @@ from sms_desk import (
     states,
 )
 
-from consumers.items import Item, State
-from consumers.sms.gateway import Receipt, RefusedError, ThrottledError, UncertainError
-from skyfence.alert import AlertMessage
-from skyfence.channels import Environment
+from consumers.outbox.items import Item, State
+from consumers.sms.files import load_languages
+from consumers.sms.gateways.protocol import Receipt, RefusedError, ThrottledError, UncertainError
+from consumers.sms.rules.recipients import People
+from consumers.sms.rules.texts import Texts
+from skyfence.contracts.alert import AlertMessage
 from skyfence.errors import UnavailableError, UsageError
-from skyfence.sms.people import People
-from skyfence.sms.texts import Texts
-from skyfence.sms_files import load_languages
+from skyfence.naming import Environment
 
 HOUR_MS = 3_600_000
 START_MS = T0_MS + 60_000

@@ -7,13 +7,13 @@ from builders import T0, T0_MS, track_event
 from receiving import HandClock, story
 from sms_desk import ONE, THREE, TWO, changed, desk, people, states
 
-from consumers.items import State
-from skyfence.alert import Alert, AlertMessage, Timeline
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
-from skyfence.feed_alarm import Silence, untold
+from consumers.outbox.items import State
+from consumers.sms.rules.notice import Notice
+from skyfence.contracts.alert import Alert, AlertMessage, Timeline
 from skyfence.identity import derive
-from skyfence.sms.notice import Notice
+from skyfence.incidents.manager import IncidentBook
+from skyfence.monitoring.feed_alarm import Silence, untold
+from skyfence.naming import Environment
 from skyfence.times import from_ms
 
 REGION, NATION, ALLIANCE = "AA-1", "AA", "NATO"

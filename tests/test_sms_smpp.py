@@ -18,11 +18,17 @@ import trustme
 from smsc import BAD_DESTINATION, QUEUE_FULL, THROTTLED, Order, Smsc, receipt, text_of
 from web_gateway import Receipts
 
-from consumers.items import State
-from consumers.sms.gateway import Receipt, RefusedError, Sms, ThrottledError, UncertainError
-from consumers.sms.options import parse
-from consumers.sms.smpp import SmppGateway, from_options, pause_after
-from consumers.sms.smpp_messages import SmppOptions, read_receipt
+from consumers.outbox.items import State
+from consumers.sms.gateways.options import parse
+from consumers.sms.gateways.protocol import (
+    Receipt,
+    RefusedError,
+    Sms,
+    ThrottledError,
+    UncertainError,
+)
+from consumers.sms.gateways.smpp import SmppGateway, from_options, pause_after
+from consumers.sms.gateways.smpp_messages import SmppOptions, read_receipt
 from skyfence.errors import UnavailableError, UsageError
 
 NUMBER = "+40700000001"

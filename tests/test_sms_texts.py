@@ -8,15 +8,15 @@ from builders import T0_MS
 from receiving import story
 from sms_desk import NAMES, TEXTS, changed
 
-from skyfence.alert import PlaceKind
-from skyfence.channels import Environment
+from consumers.sms.files import load_languages
+from consumers.sms.rules.notice import Notice, notice_of
+from consumers.sms.rules.texts import KINDS, Texts, count, parse_language, samples, too_long
+from skyfence.adapters.files import load_zones
+from skyfence.contracts.alert import PlaceKind
 from skyfence.errors import InputError, UnavailableError
-from skyfence.files import load_zones
-from skyfence.sms.notice import Notice, notice_of
-from skyfence.sms.texts import KINDS, Texts, count, parse_language, samples, too_long
-from skyfence.sms_files import load_languages
+from skyfence.naming import Environment
 
-FOLDER = Path(__file__).parents[1] / "skyfence" / "sms" / "texts"
+FOLDER = Path(__file__).parents[1] / "consumers" / "sms" / "texts"
 ENGLISH = (FOLDER / "en.toml").read_text()
 # Letters of each language; a text without one would be another language's, or written without them.
 LETTERS = {"ro": "ăâîșțĂÂÎȘȚ", "lv": "āčēģīķļņšūžĀČĒĢĪĶĻŅŠŪŽ"}

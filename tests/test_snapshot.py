@@ -19,17 +19,18 @@ from builders import (
     zone,
 )
 
-from skyfence import arrow, ledger
-from skyfence.airspace import Airspace
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
+from skyfence.adapters.files import default_file, read_recording
+from skyfence.airspace.airspace import Airspace
 from skyfence.errors import InputError
-from skyfence.files import default_file, read_recording
-from skyfence.frame import Frame
-from skyfence.playback import Packer, play
-from skyfence.policy import Policy, PolicyFile, SourceRules
-from skyfence.snapshot import FORMAT, restore_snapshot, take_snapshot
-from skyfence.tracking import Tracker
+from skyfence.frames import arrow_stream as arrow
+from skyfence.frames.frame import Frame
+from skyfence.frames.packing import Packer, play
+from skyfence.incidents import snapshot as ledger
+from skyfence.incidents.manager import IncidentBook
+from skyfence.naming import Environment
+from skyfence.policy.policy import Policy, PolicyFile, SourceRules
+from skyfence.tracks.snapshot import FORMAT, restore_snapshot, take_snapshot
+from skyfence.tracks.tracker import Tracker
 
 EXERCISE = Environment.EXERCISE
 NAMES = ("latvia-2024-09-07", "romania-2024-09-08")

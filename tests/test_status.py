@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 from builders import T0, T0_MS, track_event
 
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
-from skyfence.feeds import Feeds
-from skyfence.policy import Policy
-from skyfence.rejected import Rejected
-from skyfence.status import Memory, PartitionLag, Tally, from_hash, to_hash
+from skyfence.contracts.rejected import Rejected
+from skyfence.contracts.track_event import SourceClock
+from skyfence.incidents.manager import IncidentBook
+from skyfence.monitoring.sources import Feeds
+from skyfence.monitoring.status import Memory, PartitionLag, Tally, from_hash, to_hash
+from skyfence.naming import Environment
+from skyfence.policy.policy import Policy
 from skyfence.times import from_ms
-from skyfence.track_event import SourceClock
 
 WORLD = Environment.EXERCISE
 LAG = PartitionLag(group="g", topic="exercise.tracks", partition=3, messages=7, done_to=T0)

@@ -20,12 +20,12 @@ from builders import (
     zone,
 )
 
-from skyfence.airspace import Airspace
-from skyfence.geodesy import metres_per_degree
-from skyfence.policy import Appear, Policy, PolicyFile
-from skyfence.report import Report
-from skyfence.rules import Rules
-from skyfence.track_event import TrackEvent
+from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.report import Report
+from skyfence.contracts.track_event import TrackEvent
+from skyfence.geometry.geodesy import metres_per_degree
+from skyfence.policy.parameters import Rules
+from skyfence.policy.policy import Appear, Policy, PolicyFile
 
 WORLD = Airspace(world())
 HOUR_S = 3600

@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 from builders import T0, T0_MS, airspace, beat, packed, seen, zone
 
-from skyfence.airspace import Airspace
-from skyfence.channels import Environment
-from skyfence.crossing import Crossing
-from skyfence.facts import Facts
-from skyfence.frame import Frame, frame_of
-from skyfence.geodesy import distance_m
-from skyfence.policy import Policy, PolicyFile, SourceRules
-from skyfence.report import Report
-from skyfence.track_event import SourceClock, TrackEvent
-from skyfence.tracking import Tracker
+from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.crossing import Crossing
+from skyfence.contracts.report import Report
+from skyfence.contracts.track_event import SourceClock, TrackEvent
+from skyfence.frames.frame import Frame, frame_of
+from skyfence.geometry.geodesy import distance_m
+from skyfence.naming import Environment
+from skyfence.policy.policy import Policy, PolicyFile, SourceRules
+from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.tracker import Tracker
 
 AA = airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)))
 NEIGHBOURS = airspace(

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from talk import golden
 
-from skyfence.alert import Timeline
-from skyfence.channels import Audience, Channel, Environment
 from skyfence.cli.watch import _OnScreen
-from skyfence.client import Alive, Connected, Disconnected, Event, Missed, Received, Silent
+from skyfence.client.feed import Alive, Connected, Disconnected, Event, Missed, Received, Silent
+from skyfence.contracts.alert import Timeline
+from skyfence.contracts.channel_message import Acknowledgement, NoteMessage, OperatorsMessage
 from skyfence.identity import derive
-from skyfence.message import Acknowledgement, NoteMessage, OperatorsMessage
+from skyfence.naming import Audience, Channel, Environment
 
 CHANNEL = Channel(Environment.ACTUAL, Audience.OPERATORS, "RO-TL")
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -18,17 +18,17 @@ from prometheus_client import REGISTRY
 from receiving import HandClock, Listener, listening, story, until
 from structlog.testing import capture_logs
 
-from consumers.items import State
-from consumers.outbox import Outbox
+from consumers.outbox.items import State
+from consumers.outbox.outbox import Outbox
 from consumers.outgoing import courier as courier_module
 from consumers.outgoing.courier import Courier, Outcome
-from consumers.outgoing.serving import Receivers, Serving
+from consumers.outgoing.reloading import Receivers, Serving
 from consumers.outgoing.sink import OutboxSink
-from consumers.outgoing.webhook import SINK, Endpoint, load
-from consumers.outgoing.webhook_post import open_session
-from skyfence.alert import AlertMessage
-from skyfence.channels import Environment
+from consumers.webhooks.endpoint import SINK, Endpoint, load
+from consumers.webhooks.http_post import open_session
 from skyfence.cli.outgoing import dead
+from skyfence.contracts.alert import AlertMessage
+from skyfence.naming import Environment
 
 EXERCISE = Environment.EXERCISE
 NEW, OLD = "whsec_" + "bmV3bmV3" * 4, "whsec_" + "b2xkb2xk" * 4

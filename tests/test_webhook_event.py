@@ -6,10 +6,10 @@ import json
 import pytest
 from receiving import story
 
-from skyfence.channels import Environment
-from skyfence.cloud_event import cloud_event, default_source
+from consumers.webhooks.cloud_event import cloud_event, default_source
+from consumers.webhooks.signature import parse_secret, signed_headers
 from skyfence.errors import InputError
-from skyfence.standard_webhook import parse_secret, signed_headers
+from skyfence.naming import Environment
 
 # The vector that the Standard Webhooks project's own libraries are tested with.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

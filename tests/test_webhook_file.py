@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from consumers.outgoing.receivers import read
-from consumers.outgoing.webhook import WebhooksFile
-from skyfence.channels import Environment
+from consumers.webhooks.endpoint import WebhooksFile
+from skyfence.adapters.settings import PREFIX, Settings
 from skyfence.cli.main import main
 from skyfence.errors import SkyfenceError
-from skyfence.settings import PREFIX, Settings
+from skyfence.naming import Environment
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 FILE = """\

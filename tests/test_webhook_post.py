@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from receiving import listening
 
 from consumers.outgoing.courier import TAKEN, Outcome
-from consumers.outgoing.webhook_post import (
+from consumers.webhooks.http_post import (
     CarefulResolver,
     ForbiddenAddressError,
     forbidden,

@@ -8,9 +8,9 @@ from typing import Any, get_args
 import pytest
 from builders import track_event
 
-from skyfence.channels import Environment
-from skyfence.track_event import Confidence, TrackEventKind
-from skyfence.wording import Nearness, News, Saying, description, headline, instruction
+from skyfence.contracts.track_event import Confidence, TrackEventKind
+from skyfence.incidents.wording import Nearness, News, Saying, description, headline, instruction
+from skyfence.naming import Environment
 
 NAMES = {"AA": "Aland", "BB": "Bland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia"}
 DRONE = {"object": {"category": "uav"}}

@@ -18,11 +18,11 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from skyfence.errors import InputError, UnavailableError, UsageError
-from skyfence.reproject import system
-from skyfence.slug import slug
-from skyfence.zone_files import read_raw, write_text
-from skyfence.zone_form import Wanted, bring, written
-from skyfence.zones import Finding, Zone, parse_zones
+from skyfence.zone_import.normalize import Wanted, bring, written
+from skyfence.zone_import.readers import read_raw, write_text
+from skyfence.zone_import.reproject import system
+from skyfence.zones.slug import slug
+from skyfence.zones.zone_file import Finding, Zone, parse_zones
 
 SQUARE = shapely.box(27, 56, 28, 57)
 BOW = Polygon([(27, 56), (28, 57), (28, 56), (27, 57)])
@@ -442,7 +442,7 @@ def test_without_the_extra(
 ) -> None:
     """Where the libraries are not installed, the error says how to install them."""
     (tmp_path / name).write_bytes(b"SQLite format 3\0")
-    monkeypatch.delitem(sys.modules, "skyfence.open_air", raising=False)
+    monkeypatch.delitem(sys.modules, "skyfence.zone_import.openair", raising=False)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(UsageError, match=r"needs the extra: pip install 'skyfence\[zones\]'"):
         read_raw(tmp_path / name)

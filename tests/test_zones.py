@@ -8,7 +8,7 @@ import pytest
 from builders import VERSION, zone
 
 from skyfence.errors import InputError
-from skyfence.zones import Zone, parse_zones, zone_set
+from skyfence.zones.zone_file import Zone, parse_zones, zone_set
 
 SQUARE = [[27, 56], [28, 56], [28, 57], [27, 57], [27, 56]]
 HOLE = [[27.2, 56.2], [27.4, 56.2], [27.4, 56.4], [27.2, 56.4], [27.2, 56.2]]

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from consumers.items import Entry
+from consumers.outbox.items import Entry
 from consumers.outgoing.courier import TAKEN, Letter, Outcome
 from consumers.outgoing.receivers import (
     FileName,
@@ -32,12 +32,12 @@ from consumers.outgoing.receivers import (
     read,
     read_secret,
 )
-from consumers.outgoing.serving import Receivers
-from skyfence.alert import EXERCISE_MARK, AlertMessage, AnyAlert, marked
-from skyfence.channels import Environment
+from consumers.outgoing.reloading import Receivers
+from skyfence.adapters.hosts import is_loopback
+from skyfence.contracts.alert import EXERCISE_MARK, AlertMessage, AnyAlert, marked
+from skyfence.contracts.base import Contract
 from skyfence.errors import InputError, UsageError
-from skyfence.hosts import is_loopback
-from skyfence.model import Contract
+from skyfence.naming import Environment
 from skyfence.times import to_ms
 
 SINK: Final = "apprise"

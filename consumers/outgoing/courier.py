@@ -20,15 +20,15 @@ from typing import Final, Literal, Protocol
 
 import structlog
 
-from consumers.clock import Clock
-from consumers.items import Change, Entry, State
-from consumers.outbox import Outbox
+from consumers.outbox.items import Change, Entry, State
+from consumers.outbox.outbox import Outbox
 from consumers.outgoing.receivers import Wanted
-from consumers.pauses import pause_s
-from consumers.together import together
-from skyfence import metrics
-from skyfence.alert import AlertMessage
-from skyfence.channels import Environment, recipient
+from skyfence.adapters import metrics
+from skyfence.adapters.backoff import pause_s
+from skyfence.adapters.clock import Clock
+from skyfence.adapters.tasks import together
+from skyfence.contracts.alert import AlertMessage
+from skyfence.naming import Environment, recipient
 from skyfence.times import MS_PER_S
 
 log = structlog.get_logger()

@@ -14,10 +14,10 @@ from typing import Annotated, Any, Final, TypeVar, get_args
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from skyfence.alert import AnyAlert, EventName, FeedEventName
-from skyfence.channels import Environment
+from skyfence.contracts.alert import AnyAlert, EventName, FeedEventName
+from skyfence.contracts.base import Contract
 from skyfence.errors import InputError, UnavailableError, UsageError
-from skyfence.model import Contract
+from skyfence.naming import Environment
 
 # Labels of metrics and keys of logs; capitals would make two names of one.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]

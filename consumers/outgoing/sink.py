@@ -9,12 +9,12 @@ Does not send.
 
 import structlog
 
-from consumers.clock import Clock
-from consumers.items import Item
-from consumers.outbox import Outbox
+from consumers.outbox.items import Item
+from consumers.outbox.outbox import Outbox
 from consumers.outgoing.courier import GIVE_UP_AFTER_MS, Courier, Target
-from skyfence.alert import AlertMessage, Severity, gravest_first, status_of
-from skyfence.channels import Environment, recipient
+from skyfence.adapters.clock import Clock
+from skyfence.contracts.alert import AlertMessage, Severity, gravest_first, status_of
+from skyfence.naming import Environment, recipient
 from skyfence.times import to_ms
 
 log = structlog.get_logger()

@@ -15,14 +15,14 @@ from typing import Any, Final
 import structlog
 from pydantic import ValidationError
 
-from consumers.clock import Clock
-from consumers.items import Change, Entry, State
-from consumers.outbox import Outbox
-from consumers.sms.gateway import Receipt
-from consumers.sms.pace import Backoff
-from skyfence import metrics
-from skyfence.sms.notice import MOST_DOUBTS, Notice
-from skyfence.sms.people import masked
+from consumers.outbox.items import Change, Entry, State
+from consumers.outbox.outbox import Outbox
+from consumers.sms.gateways.protocol import Receipt
+from consumers.sms.rate_limit import Backoff
+from consumers.sms.rules.notice import MOST_DOUBTS, Notice
+from consumers.sms.rules.recipients import masked
+from skyfence.adapters import metrics
+from skyfence.adapters.clock import Clock
 from skyfence.times import MS_PER_S, to_ms
 
 log = structlog.get_logger()

@@ -21,21 +21,27 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from consumers.clock import Clock
-from consumers.items import Change, Entry, State
-from consumers.outbox import Outbox
-from consumers.sms.gateway import Gateway, RefusedError, Sms, ThrottledError, UncertainError
+from consumers.outbox.items import Change, Entry, State
+from consumers.outbox.outbox import Outbox
+from consumers.sms.gateways.protocol import (
+    Gateway,
+    RefusedError,
+    Sms,
+    ThrottledError,
+    UncertainError,
+)
 from consumers.sms.outcome import Outcomes, read_notice
-from consumers.sms.pace import Pace
+from consumers.sms.rate_limit import Pace
+from consumers.sms.rules.exercise_guard import check_agreement, refusal
+from consumers.sms.rules.gateway_file import GatewayFile
+from consumers.sms.rules.merging import is_overtaken
+from consumers.sms.rules.notice import Notice
+from consumers.sms.rules.texts import Texts
 from consumers.sms.sink import TOLD
-from skyfence import metrics
-from skyfence.channels import Environment
+from skyfence.adapters import metrics
+from skyfence.adapters.clock import Clock
 from skyfence.errors import UnavailableError
-from skyfence.sms.gateway_file import GatewayFile
-from skyfence.sms.guard import check_agreement, refusal
-from skyfence.sms.merging import is_overtaken
-from skyfence.sms.notice import Notice
-from skyfence.sms.texts import Texts
+from skyfence.naming import Environment
 from skyfence.times import MS_PER_S
 
 log = structlog.get_logger()

@@ -15,18 +15,18 @@ from typing import Final
 
 import structlog
 
-from consumers.clock import Clock
-from consumers.items import Entry, Item, State
-from consumers.outbox import Outbox
-from skyfence import metrics
-from skyfence.alert import Alert, AlertMessage, FeedAlarm
-from skyfence.channels import Environment
+from consumers.outbox.items import Entry, Item, State
+from consumers.outbox.outbox import Outbox
+from consumers.sms.rules.exercise_guard import is_foreign
+from consumers.sms.rules.gateway_file import GatewayFile
+from consumers.sms.rules.merging import Past, judge
+from consumers.sms.rules.notice import Notice, as_of_ms, expires_ms, notice_of, priority
+from consumers.sms.rules.recipients import People, Recipient
+from skyfence.adapters import metrics
+from skyfence.adapters.clock import Clock
+from skyfence.contracts.alert import Alert, AlertMessage, FeedAlarm
 from skyfence.identity import derive
-from skyfence.sms.gateway_file import GatewayFile
-from skyfence.sms.guard import is_foreign
-from skyfence.sms.merging import Past, judge
-from skyfence.sms.notice import Notice, as_of_ms, expires_ms, notice_of, priority
-from skyfence.sms.people import People, Recipient
+from skyfence.naming import Environment
 from skyfence.times import to_ms
 
 log = structlog.get_logger()

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from consumers.outgoing.apprise import SINK, load
+from skyfence.adapters.settings import load as load_settings
 from skyfence.cli import outgoing
-from skyfence.settings import load as load_settings
 
 SETTING = "apprise_file"
 

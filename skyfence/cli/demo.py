@@ -21,21 +21,22 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from producers.publisher import Publisher
 from producers.replay import Replay
-from skyfence.alert import Alert
-from skyfence.channels import Environment
-from skyfence.cli import asynchronous, view
+from skyfence.adapters.files import default_file
+from skyfence.adapters.kafka import Progress as GroupProgress
+from skyfence.adapters.kafka import ensure_topics
+from skyfence.adapters.settings import Settings
+from skyfence.cli import view
+from skyfence.cli.local import signals as asynchronous
+from skyfence.cli.local.stack import edges, servers
 from skyfence.cli.places import ALL, channels_of
 from skyfence.cli.recording import Recording, counted
-from skyfence.cli.stack import edges, servers
-from skyfence.client import AlertFeed, Received
+from skyfence.client.feed import AlertFeed, Received
+from skyfence.contracts.alert import Alert
+from skyfence.contracts.channel_message import OperatorsMessage
+from skyfence.contracts.report import Report
 from skyfence.errors import UnavailableError
-from skyfence.files import default_file
-from skyfence.kafka import Progress as GroupProgress
-from skyfence.kafka import ensure_topics
-from skyfence.message import OperatorsMessage
-from skyfence.playback import Item, play, time_of
-from skyfence.report import Report
-from skyfence.settings import Settings
+from skyfence.frames.packing import Item, play, time_of
+from skyfence.naming import Environment
 
 RECORDINGS: Final = ("latvia-2024-09-07.jsonl", "romania-2024-09-08.jsonl")
 SPEED: Final = 200.0  # an hour of event time in 18 s

@@ -8,20 +8,20 @@ from uuid import uuid4
 import click
 from aiokafka.errors import KafkaError
 
-from consumers.desk import Desk
-from consumers.public_desk import PublicDesk
-from consumers.redis_library import install
+from consumers.channels.functions import install
+from consumers.desk.commands import Desk
+from consumers.desk.release import PublicDesk
 from consumers.relay import Relay
-from consumers.together import together
-from skyfence import logs, metrics
-from skyfence.cli.asynchronous import until_told_to_stop
-from skyfence.connection import connect
+from skyfence.adapters import logs, metrics
+from skyfence.adapters.files import load_policy, load_zones
+from skyfence.adapters.kafka import ensure_topics, pace_fetches, producer
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings, load
+from skyfence.adapters.tasks import together
+from skyfence.cli.local.signals import until_told_to_stop
+from skyfence.contracts.track_event import OperatorClosed
 from skyfence.errors import UnavailableError
-from skyfence.files import load_policy, load_zones
-from skyfence.kafka import ensure_topics, pace_fetches, producer
-from skyfence.settings import Settings, load
 from skyfence.times import from_ms
-from skyfence.track_event import OperatorClosed
 
 
 @click.command()

@@ -2,8 +2,8 @@
 
 import click
 
-from skyfence import health as signs
-from skyfence.settings import load
+from skyfence.adapters import health_file as signs
+from skyfence.adapters.settings import load
 
 
 @click.command()

@@ -7,17 +7,17 @@ from uuid import uuid4
 import click
 
 from consumers.monitor import Monitor
-from skyfence import logs, metrics
-from skyfence.alert import PlaceKind
-from skyfence.cli.asynchronous import until_told_to_stop
+from skyfence.adapters import logs, metrics
+from skyfence.adapters.files import load_policy
+from skyfence.adapters.kafka import ensure_topics, pace_fetches
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings, load
+from skyfence.adapters.status_store import StatusStore
+from skyfence.cli.local.signals import until_told_to_stop
 from skyfence.cli.places import member_places
-from skyfence.connection import connect
+from skyfence.contracts.alert import PlaceKind
 from skyfence.errors import UsageError
-from skyfence.files import load_policy
-from skyfence.kafka import ensure_topics, pace_fetches
-from skyfence.policy import Policy
-from skyfence.settings import Settings, load
-from skyfence.status_store import StatusStore
+from skyfence.policy.policy import Policy
 
 
 @click.command()

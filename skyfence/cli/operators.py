@@ -10,15 +10,15 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from skyfence.channels import ALLIANCE, Environment
-from skyfence.cli import runtime
+from skyfence.adapters.operator_store import OperatorStore
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings
+from skyfence.cli.local import runtime_file as runtime
 from skyfence.cli.places import check_places, member_places
-from skyfence.connection import connect
+from skyfence.contracts.base import why_invalid
 from skyfence.errors import UsageError
-from skyfence.model import why_invalid
-from skyfence.operator_store import OperatorStore
-from skyfence.operators import Operator, Right, user_name
-from skyfence.settings import Settings
+from skyfence.naming import ALLIANCE, Environment
+from skyfence.operators.accounts import Operator, Right, user_name
 from skyfence.times import format_time, from_ms
 
 T = TypeVar("T")

@@ -9,21 +9,21 @@ from random import Random
 
 import click
 
-from consumers.clock import WallClock
-from consumers.items import Entry
-from consumers.outbox import Outbox
+from consumers.outbox.items import Entry
+from consumers.outbox.outbox import Outbox
 from consumers.outgoing.courier import Courier
-from consumers.outgoing.serving import Receivers, Serving
+from consumers.outgoing.reloading import Receivers, Serving
 from consumers.outgoing.sink import OutboxSink
 from consumers.relay import Relay
-from consumers.together import together
-from skyfence import logs, metrics
-from skyfence.channels import Environment
-from skyfence.cli.asynchronous import until_told_to_stop
+from skyfence.adapters import logs, metrics
+from skyfence.adapters.clock import WallClock
+from skyfence.adapters.kafka import ensure_topics, pace_fetches
+from skyfence.adapters.settings import PREFIX, Settings
+from skyfence.adapters.tasks import together
+from skyfence.cli.local.signals import until_told_to_stop
 from skyfence.cli.places import member_places
 from skyfence.errors import InputError, UsageError
-from skyfence.kafka import ensure_topics, pace_fetches
-from skyfence.settings import PREFIX, Settings
+from skyfence.naming import Environment
 from skyfence.times import format_time, from_ms
 
 Load = Callable[[Path, Environment], Awaitable[Receivers]]

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from skyfence.alert import PlaceKind
-from skyfence.channels import ALLIANCE, Audience, Channel
+from skyfence.adapters.files import load_zones
+from skyfence.adapters.settings import Settings
+from skyfence.contracts.alert import PlaceKind
 from skyfence.errors import UsageError
-from skyfence.files import load_zones
-from skyfence.settings import Settings
+from skyfence.naming import ALLIANCE, Audience, Channel
 
 ALL: Final = "all"
 

@@ -12,14 +12,14 @@ from typing import Final
 import click
 from pydantic import ValidationError
 
-from skyfence.crossing import Known
+from skyfence.adapters.files import policy_text
+from skyfence.adapters.settings import load
+from skyfence.contracts.base import why_invalid
+from skyfence.contracts.crossing import Known
+from skyfence.contracts.report import Report
 from skyfence.errors import InputError
-from skyfence.files import policy_text
-from skyfence.model import why_invalid
-from skyfence.permit import EMERGENCY_CODES, Corridor, Permit
-from skyfence.policy import CIVIL, Policy, PublicRules, check_policy, not_civil, parse_policy
-from skyfence.report import Report
-from skyfence.settings import load
+from skyfence.policy.permit import EMERGENCY_CODES, Corridor, Permit
+from skyfence.policy.policy import CIVIL, Policy, PublicRules, check_policy, not_civil, parse_policy
 from skyfence.times import format_time, parse_time, to_ms
 
 # An exception for longer is a rule, and nobody remembers why. Leap years included.

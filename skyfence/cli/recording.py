@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from skyfence.files import read_recording
-from skyfence.model import RunName
-from skyfence.report import Report
+from skyfence.adapters.files import read_recording
+from skyfence.contracts.base import RunName
+from skyfence.contracts.report import Report
 
 _BAD_LINES_NAMED = 20  # more are only counted: a wrong file would fill the screen
 

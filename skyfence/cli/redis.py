@@ -4,9 +4,9 @@ import asyncio
 
 import click
 
-from consumers.redis_library import install, library
-from skyfence.connection import connect, redis_address
-from skyfence.settings import Settings, load
+from consumers.channels.functions import install, library
+from skyfence.adapters.redis import connect, redis_address
+from skyfence.adapters.settings import Settings, load
 
 
 @click.group()

@@ -4,12 +4,12 @@ import asyncio
 
 import click
 
-from consumers.redis_channels import RedisChannels
+from consumers.channels.sink import RedisChannels
 from consumers.relay import Relay
-from skyfence import logs, metrics
-from skyfence.cli.asynchronous import until_told_to_stop
-from skyfence.kafka import ensure_topics, pace_fetches
-from skyfence.settings import Settings, load
+from skyfence.adapters import logs, metrics
+from skyfence.adapters.kafka import ensure_topics, pace_fetches
+from skyfence.adapters.settings import Settings, load
+from skyfence.cli.local.signals import until_told_to_stop
 
 
 @click.command()

@@ -11,15 +11,16 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from producers.publisher import Publisher
 from producers.replay import Replay
-from skyfence import metrics
-from skyfence.channels import Environment
-from skyfence.cli import asynchronous, runtime
+from skyfence.adapters import metrics
+from skyfence.adapters.kafka import Progress as GroupProgress
+from skyfence.adapters.kafka import ensure_topics
+from skyfence.adapters.settings import Settings
+from skyfence.cli.local import runtime_file as runtime
+from skyfence.cli.local import signals as asynchronous
 from skyfence.cli.recording import Recording, checked_run, counted
 from skyfence.errors import InputError
-from skyfence.kafka import Progress as GroupProgress
-from skyfence.kafka import ensure_topics
-from skyfence.playback import Item, play, time_of
-from skyfence.settings import Settings
+from skyfence.frames.packing import Item, play, time_of
+from skyfence.naming import Environment
 from skyfence.times import format_time, from_ms
 
 # Words that nobody types by accident: a replay is an exercise unless told otherwise with them.

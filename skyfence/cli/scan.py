@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
+from skyfence.adapters.files import load_policy, load_zones
 from skyfence.cli.recording import Recording, checked_run, counted
 from skyfence.engine import Engine
 from skyfence.errors import InputError
-from skyfence.files import load_policy, load_zones
-from skyfence.playback import FRAME_REPORTS, Packer, play
+from skyfence.frames.packing import FRAME_REPORTS, Packer, play
 
 
 @dataclass

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from skyfence.schemas import CONTRACTS, schema_of
+from skyfence.cli.schema_catalog import CONTRACTS, schema_of
 
 
 @click.command()

@@ -10,9 +10,9 @@ from types import ModuleType
 
 import click
 
-from skyfence.channels import Environment
+from skyfence.adapters.settings import PREFIX, Settings, load
 from skyfence.errors import UsageError
-from skyfence.settings import PREFIX, Settings, load
+from skyfence.naming import Environment
 
 _FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
 

@@ -14,31 +14,32 @@ import click
 import structlog
 from redis.asyncio import Redis
 
-from consumers.clock import WallClock
-from consumers.outbox import Outbox
+from consumers.outbox.outbox import Outbox
 from consumers.relay import Relay
-from consumers.sms import adapters, lists
-from consumers.sms.gateway import Receipt
+from consumers.sms import recipient_lists as lists
+from consumers.sms.files import load_gateway, load_languages, read
+from consumers.sms.gateways import registry as adapters
+from consumers.sms.gateways.protocol import Receipt
 from consumers.sms.outcome import Receipts
+from consumers.sms.rules.exercise_guard import check_agreement
+from consumers.sms.rules.gateway_file import IN_REDIS, GatewayFile, findings
+from consumers.sms.rules.notice import Kind
+from consumers.sms.rules.recipients import Known, masked, why_no_number
+from consumers.sms.rules.texts import Texts, samples, too_long
 from consumers.sms.sender import Sender
 from consumers.sms.sink import SmsSink
-from consumers.together import together
-from skyfence import logs, metrics
-from skyfence.alert import PlaceKind
-from skyfence.channels import Environment, sms_opt_outs_key
-from skyfence.cli.asynchronous import until_told_to_stop
+from skyfence.adapters import logs, metrics
+from skyfence.adapters.clock import WallClock
+from skyfence.adapters.files import load_zones
+from skyfence.adapters.kafka import ensure_topics, pace_fetches
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings
+from skyfence.adapters.tasks import together
+from skyfence.cli.local.signals import until_told_to_stop
 from skyfence.cli.places import member_places
-from skyfence.connection import connect
+from skyfence.contracts.alert import PlaceKind
 from skyfence.errors import InputError, SkyfenceError, UsageError
-from skyfence.files import load_zones
-from skyfence.kafka import ensure_topics, pace_fetches
-from skyfence.settings import Settings
-from skyfence.sms.gateway_file import IN_REDIS, GatewayFile, findings
-from skyfence.sms.guard import check_agreement
-from skyfence.sms.notice import Kind
-from skyfence.sms.people import Known, masked, why_no_number
-from skyfence.sms.texts import Texts, samples, too_long
-from skyfence.sms_files import load_gateway, load_languages, read
+from skyfence.naming import Environment, sms_opt_outs_key
 
 log = structlog.get_logger()
 

@@ -10,14 +10,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skyfence.channels import Environment
-from skyfence.cli import runtime, view
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings
+from skyfence.adapters.status_store import LEASE_MS, read_status
+from skyfence.cli import view
+from skyfence.cli.local import runtime_file as runtime
 from skyfence.cli.recording import counted
-from skyfence.connection import connect
 from skyfence.errors import UnavailableError
-from skyfence.settings import Settings
-from skyfence.status import PartitionLag, Status
-from skyfence.status_store import LEASE_MS, read_status
+from skyfence.monitoring.status import PartitionLag, Status
+from skyfence.naming import Environment
 from skyfence.times import format_time, to_ms
 
 # A monitor that has not looked for this long does not look any more.

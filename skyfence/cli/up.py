@@ -8,15 +8,17 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from skyfence import logs
-from skyfence.channels import Environment
-from skyfence.cli import asynchronous, embedded, runtime
-from skyfence.cli.stack import edges, servers
-from skyfence.connection import connect, redis_address
+from skyfence.adapters import logs
+from skyfence.adapters.files import load_policy, load_zones
+from skyfence.adapters.kafka import admin_client
+from skyfence.adapters.redis import connect, redis_address
+from skyfence.adapters.settings import Settings, load
+from skyfence.cli.local import embedded
+from skyfence.cli.local import runtime_file as runtime
+from skyfence.cli.local import signals as asynchronous
+from skyfence.cli.local.stack import edges, servers
 from skyfence.errors import UnavailableError, UsageError
-from skyfence.files import load_policy, load_zones
-from skyfence.kafka import admin_client
-from skyfence.settings import Settings, load
+from skyfence.naming import Environment
 
 
 @click.command()

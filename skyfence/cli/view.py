@@ -7,8 +7,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skyfence.alert import EXERCISE_MARK, Alert, AnyAlert, PublicAlert
-from skyfence.message import Acknowledgement, Message, Note, NoteMessage, OperatorsMessage
+from skyfence.contracts.alert import EXERCISE_MARK, Alert, AnyAlert, PublicAlert
+from skyfence.contracts.channel_message import (
+    Acknowledgement,
+    Message,
+    Note,
+    NoteMessage,
+    OperatorsMessage,
+)
 from skyfence.times import format_time
 
 BANNER: Final = "EXERCISE  EXERCISE  EXERCISE   these alerts are not real"

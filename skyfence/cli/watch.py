@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 import click
 from rich.console import Console
 
-from skyfence.channels import Channel, Environment
-from skyfence.cli import asynchronous, runtime, view
+from skyfence.adapters.settings import Settings
+from skyfence.cli import view
+from skyfence.cli.local import runtime_file as runtime
+from skyfence.cli.local import signals as asynchronous
 from skyfence.cli.places import channels_of
-from skyfence.client import (
+from skyfence.client.feed import (
     AlertFeed,
     Alive,
     Connected,
@@ -24,7 +26,7 @@ from skyfence.client import (
     Received,
     Silent,
 )
-from skyfence.settings import Settings
+from skyfence.naming import Channel, Environment
 
 
 @click.command()

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from consumers.outgoing.serving import Receivers
-from consumers.outgoing.webhook import SINK, load
-from consumers.outgoing.webhook_post import open_session
-from skyfence.channels import Environment
+from consumers.outgoing.reloading import Receivers
+from consumers.webhooks.endpoint import SINK, load
+from consumers.webhooks.http_post import open_session
+from skyfence.adapters.settings import load as load_settings
 from skyfence.cli import outgoing
-from skyfence.settings import load as load_settings
+from skyfence.naming import Environment
 
 SETTING = "webhooks_file"
 

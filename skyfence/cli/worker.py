@@ -4,9 +4,9 @@ import asyncio
 
 import click
 
-from skyfence import logs, metrics
-from skyfence.kafka import ensure_topics
-from skyfence.settings import load
+from skyfence.adapters import logs, metrics
+from skyfence.adapters.kafka import ensure_topics
+from skyfence.adapters.settings import load
 
 
 @click.command()

@@ -14,14 +14,21 @@ import click
 from pydantic import ValidationError
 
 from skyfence.cli.recording import counted
+from skyfence.contracts.base import why_invalid
 from skyfence.errors import InputError
-from skyfence.model import why_invalid
-from skyfence.outlines import area_m2
+from skyfence.geometry.polygons import area_m2
 from skyfence.times import parse_time
-from skyfence.zone_checks import repeated, survey
-from skyfence.zone_files import GEOJSON, known_extents, named_crs, read_json, read_raw, write_text
-from skyfence.zone_form import Wanted, bring, written
-from skyfence.zones import Finding, Placed, ZoneProperties, read_document
+from skyfence.zone_import.lint import repeated, survey
+from skyfence.zone_import.normalize import Wanted, bring, written
+from skyfence.zone_import.readers import (
+    GEOJSON,
+    known_extents,
+    named_crs,
+    read_json,
+    read_raw,
+    write_text,
+)
+from skyfence.zones.zone_file import Finding, Placed, ZoneProperties, read_document
 
 _FILE = click.Path(path_type=Path)
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from skyfence.frame import ARROW_SCHEMA, Frame
-from skyfence.playback import FRAME_REPORTS, HEARTBEAT_MS
+from skyfence.frames.frame import ARROW_SCHEMA, Frame
+from skyfence.frames.packing import FRAME_REPORTS, HEARTBEAT_MS
 from skyfence.score.traffic import Track
 from skyfence.score.world import Floats, World, to_degrees
 

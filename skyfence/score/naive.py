@@ -11,7 +11,7 @@ from typing import Literal
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from skyfence.frame import Frame
+from skyfence.frames.frame import Frame
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import shapely
 
-from skyfence.score.path import Path, Truth, arc, flown, lengths, rotated, straight, truth_of
+from skyfence.score.flight import Path, Truth, arc, flown, lengths, rotated, straight, truth_of
 from skyfence.score.world import (
     BORDER,
     SALIENT_HALF_ANGLE,

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skyfence.score import routes
+from skyfence.score.flight import Path, Truth
 from skyfence.score.noise import Noise, errors
-from skyfence.score.path import Path, Truth
 from skyfence.score.world import Floats, World, scale_at
 
 START_MS: Final = 1_735_689_600_000  # 2025-01-01, a round number

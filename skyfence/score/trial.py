@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from skyfence.alert import Alert
+from skyfence.contracts.alert import Alert
 from skyfence.engine import Engine
 from skyfence.score.feed import frames_of
 from skyfence.score.naive import Naive, Seen

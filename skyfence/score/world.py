@@ -26,8 +26,8 @@ import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from skyfence.geodesy import metres_per_degree
-from skyfence.zones import Zone, ZoneProperties, ZoneSet, zone_set
+from skyfence.geometry.geodesy import metres_per_degree
+from skyfence.zones.zone_file import Zone, ZoneProperties, ZoneSet, zone_set
 
 Floats = npt.NDArray[np.float64]
 

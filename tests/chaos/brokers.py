@@ -11,7 +11,7 @@ from apache import Cluster, Node
 from faults import Victim
 from proc import Processes
 
-from skyfence.cli import embedded
+from skyfence.cli.local import embedded
 
 
 @dataclass

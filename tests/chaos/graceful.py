@@ -21,9 +21,9 @@ from stage import Running, Stage, drained
 from talk import LONGEST_S
 
 from producers.publisher import Publisher
-from skyfence.kafka import Progress
-from skyfence.playback import Item, time_of
-from skyfence.report import Report
+from skyfence.adapters.kafka import Progress
+from skyfence.contracts.report import Report
+from skyfence.frames.packing import Item, time_of
 
 Lags = dict[int, int]  # messages that are left, by partition
 # Every source has been heard of after this: until then nobody waits for it.

@@ -5,12 +5,12 @@ from collections import defaultdict
 
 from redis.exceptions import RedisError
 
-from skyfence.alert import Alert
-from skyfence.channels import Audience, Channel
-from skyfence.connection import connect
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings
+from skyfence.contracts.alert import Alert
+from skyfence.contracts.channel_message import OperatorsMessage
 from skyfence.errors import SkyfenceError
-from skyfence.message import OperatorsMessage
-from skyfence.settings import Settings
+from skyfence.naming import Audience, Channel
 
 _BLOCK_MS = 500
 _COUNT = 500

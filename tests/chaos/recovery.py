@@ -35,12 +35,12 @@ from groups import until_shared
 from proc import Processes
 from stage import Running
 
-from skyfence.channels import Environment
-from skyfence.crossing import Crossing
-from skyfence.decode import encode_frame
-from skyfence.kafka import Progress, ensure_topics, producer
-from skyfence.security import kafka_options
-from skyfence.settings import Settings
+from skyfence.adapters.credentials import kafka_options
+from skyfence.adapters.kafka import Progress, ensure_topics, producer
+from skyfence.adapters.settings import Settings
+from skyfence.contracts.crossing import Crossing
+from skyfence.frames.codec import encode_frame
+from skyfence.naming import Environment
 
 _INLAND = np.array([[24.1, 56.95]])  # far from any border: what appears there is in a zone
 _CAUGHT_UP_S = 1.0

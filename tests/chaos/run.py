@@ -34,12 +34,12 @@ from scenario import EVERY_S, WINDOW_S, ZONES, recording, undisturbed
 from stage import Stage, drained, staged
 from verdict import Verdict, judge
 
-from skyfence.channels import ALLIANCE
+from skyfence.adapters.files import load_zones, read_recording
+from skyfence.adapters.kafka import Progress, producer
+from skyfence.adapters.settings import Settings
 from skyfence.errors import SkyfenceError
-from skyfence.files import load_zones, read_recording
-from skyfence.kafka import Progress, producer
-from skyfence.playback import play
-from skyfence.settings import Settings
+from skyfence.frames.packing import play
+from skyfence.naming import ALLIANCE
 
 _RUN = "fault-run"
 _GARBAGE = 20

@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from skyfence.alert import Alert
+from skyfence.adapters.files import load_zones, read_recording
+from skyfence.contracts.alert import Alert
 from skyfence.engine import Engine
-from skyfence.files import load_zones, read_recording
-from skyfence.playback import Packer, play
+from skyfence.frames.packing import Packer, play
 
 ZONES = Path(__file__).parents[1] / "integration" / "zones.geojson"
 SOURCES = 8

@@ -26,11 +26,11 @@ from stage import Running, Stage, drained, staged
 
 from producers.publisher import Publisher
 from producers.replay import Replay
+from skyfence.adapters.files import default_file, read_recording
+from skyfence.adapters.kafka import Progress
 from skyfence.cli.demo import RECORDINGS, SPEED
-from skyfence.files import default_file, read_recording
-from skyfence.kafka import Progress
-from skyfence.playback import Item, play, time_of
-from skyfence.report import Report
+from skyfence.contracts.report import Report
+from skyfence.frames.packing import Item, play, time_of
 
 _EVERY_S = 10.0
 # The first third fills caches; after it a process may grow by this share until the end.

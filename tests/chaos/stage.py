@@ -15,12 +15,12 @@ from proc import Processes
 from redis.exceptions import RedisError
 from scenario import ZONES
 
-from skyfence.channels import Environment
-from skyfence.cli import embedded
-from skyfence.connection import connect
+from skyfence.adapters.kafka import Progress, ensure_topics
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings
+from skyfence.cli.local import embedded
 from skyfence.errors import SkyfenceError
-from skyfence.kafka import Progress, ensure_topics
-from skyfence.settings import Settings
+from skyfence.naming import Environment
 
 _PARTITIONS = 8
 _LONGEST_S = 120.0

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from skyfence.alert import Alert
+from skyfence.contracts.alert import Alert
 
 
 @dataclass(frozen=True)

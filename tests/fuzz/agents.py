@@ -23,19 +23,19 @@ from fuzz.kept import FakeApp
 from fuzz.samples import EXERCISE, Mail
 from pydantic import ValidationError
 
-from skyfence.alert import parse_alert
-from skyfence.book import IncidentBook
-from skyfence.channels import Topics
-from skyfence.crossing import Crossing
-from skyfence.decode import decode_message
+from skyfence.contracts.alert import parse_alert
+from skyfence.contracts.base import why_invalid
+from skyfence.contracts.crossing import Crossing
+from skyfence.contracts.rejected import Rejected, reason_class
+from skyfence.contracts.track_event import parse_event
 from skyfence.errors import InputError
-from skyfence.model import why_invalid
-from skyfence.rejected import Rejected, reason_class
-from skyfence.track_event import parse_event
-from skyfence.tracking import Tracker
+from skyfence.frames.codec import decode_message
+from skyfence.incidents.manager import IncidentBook
+from skyfence.naming import Topics
+from skyfence.tracks.tracker import Tracker
 from streams.checkpoint import Saved
 from streams.incident_agent import IncidentAgent
-from streams.outbox import Outbox
+from streams.sends import Outbox
 from streams.track_agent import TrackAgent
 
 TOPICS: Final = Topics(EXERCISE)

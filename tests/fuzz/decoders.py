@@ -16,19 +16,19 @@ from fuzz import mutate, samples
 from fuzz.samples import EXERCISE, Mail
 from pydantic import ValidationError
 
-from skyfence.alert import Alert, AlertMessage, Timeline
-from skyfence.channels import Topics
-from skyfence.decode import Message, decode_message
+from skyfence.adapters.status_store import StatusStore, read_status
+from skyfence.contracts.alert import Alert, AlertMessage, Timeline
+from skyfence.contracts.base import why_invalid
+from skyfence.contracts.rejected import Rejected
+from skyfence.contracts.track_event import parse_event
 from skyfence.errors import InputError, UnavailableError
-from skyfence.feeds import Feeds
-from skyfence.model import why_invalid
-from skyfence.policy import Policy
-from skyfence.public import public_alert
-from skyfence.rejected import Rejected
-from skyfence.status import Memory, PartitionLag, Tally, to_hash
-from skyfence.status_store import StatusStore, read_status
+from skyfence.frames.codec import Message, decode_message
+from skyfence.monitoring.sources import Feeds
+from skyfence.monitoring.status import Memory, PartitionLag, Tally, to_hash
+from skyfence.naming import Topics
+from skyfence.operators.public_text import public_alert
+from skyfence.policy.policy import Policy
 from skyfence.times import from_ms
-from skyfence.track_event import parse_event
 
 _TRACKS: Final = Topics(EXERCISE).tracks
 _REJECTIONS: Final = (InputError, ValidationError, UnavailableError)

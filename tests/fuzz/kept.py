@@ -22,17 +22,17 @@ from fuzz import mutate, samples
 from fuzz.decoders import Decoder, Target, complete
 from fuzz.samples import EXERCISE, Mail
 
-from skyfence import ledger
-from skyfence.airspace import Airspace
-from skyfence.channels import Topics
+from skyfence.adapters.files import load_policy, read_recording, read_zones
+from skyfence.adapters.settings import Settings
+from skyfence.airspace.airspace import Airspace
 from skyfence.errors import InputError
-from skyfence.files import load_policy, read_recording, read_zones
-from skyfence.settings import Settings
-from skyfence.snapshot import restore_snapshot
-from skyfence.tracking import Tracker
-from skyfence.zone_files import read_raw
-from skyfence.zone_form import Wanted, bring
-from skyfence.zones import zone_set
+from skyfence.incidents import snapshot as ledger
+from skyfence.naming import Topics
+from skyfence.tracks.snapshot import restore_snapshot
+from skyfence.tracks.tracker import Tracker
+from skyfence.zone_import.normalize import Wanted, bring
+from skyfence.zone_import.readers import read_raw
+from skyfence.zones.zone_file import zone_set
 from streams import checkpoint
 from streams.checkpoint import CheckpointStore, Manifest
 

@@ -11,10 +11,10 @@ from fuzz.decoders import Target, complete, json_mail
 from fuzz.samples import EXERCISE, Mail
 
 from consumers import relay
-from skyfence.alert import AlertMessage
-from skyfence.channels import Topics, is_zone_id
-from skyfence.rejected import Rejected
-from skyfence.settings import Settings
+from skyfence.adapters.settings import Settings
+from skyfence.contracts.alert import AlertMessage
+from skyfence.contracts.rejected import Rejected
+from skyfence.naming import Topics, is_zone_id
 
 
 @dataclass

@@ -39,7 +39,7 @@ from fuzz.samples import Mail
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from skyfence.rejected import reason_class
+from skyfence.contracts.rejected import reason_class
 
 # The slowest first: in a long run they work beside all others.
 TARGETS: Final[dict[str, Callable[[], Target]]] = AGENTS | DECODERS | RELAYS | KEPT

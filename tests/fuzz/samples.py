@@ -15,20 +15,20 @@ from typing import Any, Final
 
 from builders import T0, T0_MS, flight, on_from, world, zone
 
-from skyfence import ledger
-from skyfence.airspace import Airspace
-from skyfence.alert import Alert, FeedAlarm
-from skyfence.book import IncidentBook
-from skyfence.channels import Environment
-from skyfence.decode import JSON_CONTENT_TYPE, encode_frame
-from skyfence.feed_alarm import Silence, untold
-from skyfence.frame import Frame, frame_of
-from skyfence.policy import Policy, parse_policy
-from skyfence.report import Report
-from skyfence.snapshot import take_snapshot
-from skyfence.track_event import Event
-from skyfence.tracking import Tracker
-from skyfence.zones import zone_set
+from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.alert import Alert, FeedAlarm
+from skyfence.contracts.report import Report
+from skyfence.contracts.track_event import Event
+from skyfence.frames.codec import JSON_CONTENT_TYPE, encode_frame
+from skyfence.frames.frame import Frame, frame_of
+from skyfence.incidents import snapshot as ledger
+from skyfence.incidents.manager import IncidentBook
+from skyfence.monitoring.feed_alarm import Silence, untold
+from skyfence.naming import Environment
+from skyfence.policy.policy import Policy, parse_policy
+from skyfence.tracks.snapshot import take_snapshot
+from skyfence.tracks.tracker import Tracker
+from skyfence.zones.zone_file import zone_set
 
 EXERCISE: Final = Environment.EXERCISE
 RUN: Final = "run"

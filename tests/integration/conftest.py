@@ -9,11 +9,11 @@ from proc import Processes, wait_for
 from redis.asyncio import Redis
 from redis_server import Server
 
-from skyfence.channels import Environment
-from skyfence.cli import embedded
-from skyfence.connection import connect
-from skyfence.kafka import ensure_topics
-from skyfence.settings import Settings
+from skyfence.adapters.kafka import ensure_topics
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings
+from skyfence.cli.local import embedded
+from skyfence.naming import Environment
 
 
 @pytest.fixture

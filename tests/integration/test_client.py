@@ -12,13 +12,13 @@ from redis.asyncio import Redis
 from redis_server import Server
 from talk import LONGEST_S, golden
 
-from consumers.redis_channels import RedisChannels
-from consumers.redis_library import STREAM_LENGTH, Library
-from skyfence import client
-from skyfence.alert import Alert, AlertMessage, Timeline
-from skyfence.channels import Audience, Channel, Environment
-from skyfence.cli import embedded
-from skyfence.client import (
+from consumers.channels.functions import STREAM_LENGTH, Library
+from consumers.channels.sink import RedisChannels
+from skyfence.adapters.settings import Settings
+from skyfence.cli.local import embedded
+from skyfence.client import feed as client
+from skyfence.client.catch_up import Followed, read_on
+from skyfence.client.feed import (
     AlertFeed,
     Alive,
     Connected,
@@ -28,10 +28,10 @@ from skyfence.client import (
     Received,
     Silent,
 )
-from skyfence.following import Followed, read_on
+from skyfence.contracts.alert import Alert, AlertMessage, Timeline
+from skyfence.contracts.channel_message import Acknowledged, Acknowledgement
 from skyfence.identity import derive
-from skyfence.message import Acknowledged, Acknowledgement
-from skyfence.settings import Settings
+from skyfence.naming import Audience, Channel, Environment
 from skyfence.times import from_ms
 
 pytestmark = pytest.mark.integration

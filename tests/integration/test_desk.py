@@ -14,20 +14,33 @@ from redis.exceptions import ResponseError
 from redis_server import Server
 from talk import golden
 
-from consumers.desk import Desk
-from consumers.public_desk import PublicDesk
-from consumers.redis_channels import RedisChannels
-from skyfence.alert import Alert, AlertMessage, Timeline
-from skyfence.channels import Audience, Channel, Environment
-from skyfence.commands import Acknowledge, Close, Command, Outcome, Release, Withdraw
+from consumers.channels.sink import RedisChannels
+from consumers.desk.commands import Desk
+from consumers.desk.release import PublicDesk
+from skyfence.adapters.operator_store import OperatorStore
+from skyfence.contracts.alert import Alert, AlertMessage, Timeline
+from skyfence.contracts.channel_message import (
+    Decision,
+    NoteMessage,
+    OperatorsMessage,
+    PublicMessage,
+    parse_message,
+)
+from skyfence.contracts.operator_command import (
+    Acknowledge,
+    Close,
+    Command,
+    Outcome,
+    Release,
+    Withdraw,
+)
+from skyfence.contracts.track_event import OperatorClosed
 from skyfence.errors import UnavailableError
 from skyfence.identity import derive
-from skyfence.message import Decision, NoteMessage, OperatorsMessage, PublicMessage, parse_message
-from skyfence.operator_store import OperatorStore
-from skyfence.operators import Operator
-from skyfence.policy import Policy, parse_policy
+from skyfence.naming import Audience, Channel, Environment
+from skyfence.operators.accounts import Operator
+from skyfence.policy.policy import Policy, parse_policy
 from skyfence.times import to_ms
-from skyfence.track_event import OperatorClosed
 
 pytestmark = pytest.mark.integration
 

@@ -12,13 +12,13 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from talk import LONGEST_S, golden, stored
 
-from skyfence.alert import Alert
-from skyfence.channels import Audience, Channel
-from skyfence.connection import connect
+from skyfence.adapters.kafka import producer
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings, environment_of
+from skyfence.contracts.alert import Alert
 from skyfence.identity import derive
-from skyfence.kafka import producer
-from skyfence.public import public_alert
-from skyfence.settings import Settings, environment_of
+from skyfence.naming import Audience, Channel
+from skyfence.operators.public_text import public_alert
 
 pytestmark = pytest.mark.integration
 

@@ -9,21 +9,21 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from talk import LONGEST_S, Subscriber, entry, report, stored
 
-from consumers.redis_channels import RedisChannels
+from consumers.channels.sink import RedisChannels
 from consumers.relay import Relay
 from producers.publisher import Publisher
 from producers.replay import Replay
-from skyfence.alert import AlertMessage, Timeline
-from skyfence.channels import Environment
-from skyfence.connection import connect
-from skyfence.decode import Message, decode_message
+from skyfence.adapters.files import load_zones
+from skyfence.adapters.kafka import admin_client, ensure_topics
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings
+from skyfence.contracts.alert import AlertMessage, Timeline
+from skyfence.contracts.report import Report
 from skyfence.engine import Engine
 from skyfence.errors import UnavailableError, UsageError
-from skyfence.files import load_zones
-from skyfence.kafka import admin_client, ensure_topics
-from skyfence.playback import Heartbeat, Item, Packer, play
-from skyfence.report import Report
-from skyfence.settings import Settings
+from skyfence.frames.codec import Message, decode_message
+from skyfence.frames.packing import Heartbeat, Item, Packer, play
+from skyfence.naming import Environment
 
 pytestmark = pytest.mark.integration
 

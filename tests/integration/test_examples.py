@@ -16,12 +16,12 @@ from proc import Processes
 from redis_server import Server
 from talk import LONGEST_S, golden
 
-from consumers.redis_channels import RedisChannels
-from skyfence.alert import AlertMessage, Timeline
-from skyfence.channels import Audience, Channel, Environment
-from skyfence.connection import connect
+from consumers.channels.sink import RedisChannels
+from skyfence.adapters.redis import connect
+from skyfence.contracts.alert import AlertMessage, Timeline
 from skyfence.identity import derive
-from skyfence.operators import Operator, rules, user_name
+from skyfence.naming import Audience, Channel, Environment
+from skyfence.operators.accounts import Operator, rules, user_name
 
 pytestmark = pytest.mark.integration
 

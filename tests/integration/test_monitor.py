@@ -15,19 +15,19 @@ from aiokafka import AIOKafkaProducer
 from proc import Processes
 from talk import LONGEST_S, NOON, Subscriber, entry, send, stored
 
+from consumers.channels.sink import RedisChannels
 from consumers.monitor import Monitor
-from consumers.redis_channels import RedisChannels
 from consumers.relay import Relay
-from skyfence.channels import status_writer_key
-from skyfence.connection import connect
+from skyfence.adapters.kafka import Progress
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings, environment_of
+from skyfence.adapters.status_store import StatusStore, read_status
+from skyfence.contracts.track_event import SourceClock
 from skyfence.errors import UnavailableError
-from skyfence.kafka import Progress
-from skyfence.policy import Policy
-from skyfence.settings import Settings, environment_of
-from skyfence.status import Memory, Status
-from skyfence.status_store import StatusStore, read_status
+from skyfence.monitoring.status import Memory, Status
+from skyfence.naming import status_writer_key
+from skyfence.policy.policy import Policy
 from skyfence.times import from_ms, to_ms
-from skyfence.track_event import SourceClock
 
 pytestmark = pytest.mark.integration
 KINDS = {"NATO": "alliance", "AA": "nation", "BB": "nation"}

@@ -13,15 +13,15 @@ from redis.exceptions import ConnectionError as Cut
 from redis.exceptions import NoPermissionError
 from redis_server import Server
 
-from consumers.redis_channels import RedisChannels
-from skyfence.channels import Audience, Channel, Environment
-from skyfence.cli import embedded
-from skyfence.client import AlertFeed
-from skyfence.connection import connect
+from consumers.channels.sink import RedisChannels
+from skyfence.adapters.operator_store import OperatorStore
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings
+from skyfence.cli.local import embedded
+from skyfence.client.feed import AlertFeed
 from skyfence.errors import UnavailableError, UsageError
-from skyfence.operator_store import OperatorStore
-from skyfence.operators import Operator, user_name
-from skyfence.settings import Settings
+from skyfence.naming import Audience, Channel, Environment
+from skyfence.operators.accounts import Operator, user_name
 
 pytestmark = pytest.mark.integration
 

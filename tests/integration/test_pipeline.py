@@ -12,10 +12,10 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from talk import Subscriber, drained, entry, report, send, stored
 
-from skyfence import arrow
-from skyfence.frame import batch_of
-from skyfence.report import Report
-from skyfence.settings import Settings
+from skyfence.adapters.settings import Settings
+from skyfence.contracts.report import Report
+from skyfence.frames import arrow_stream as arrow
+from skyfence.frames.frame import batch_of
 
 pytestmark = pytest.mark.integration
 Edges = Callable[[], list[subprocess.Popen[bytes]]]

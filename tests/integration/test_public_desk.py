@@ -15,13 +15,13 @@ from mortal import KilledError, Mortal
 from redis.asyncio import Redis
 from talk import golden
 
-from consumers.public_desk import PublicDesk
-from consumers.redis_library import install
-from skyfence.alert import Alert, AlertMessage, Timeline
-from skyfence.channels import Audience, Channel, Environment, public_channel
+from consumers.channels.functions import install
+from consumers.desk.release import PublicDesk
+from skyfence.contracts.alert import Alert, AlertMessage, Timeline
+from skyfence.contracts.channel_message import Decision, NoteMessage, PublicMessage, parse_message
 from skyfence.identity import derive
-from skyfence.message import Decision, NoteMessage, PublicMessage, parse_message
-from skyfence.policy import Policy, parse_policy
+from skyfence.naming import Audience, Channel, Environment, public_channel
+from skyfence.policy.policy import Policy, parse_policy
 
 pytestmark = pytest.mark.integration
 

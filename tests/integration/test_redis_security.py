@@ -24,12 +24,25 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 from talk import entry
 
-from consumers.desk import Desk
-from consumers.public_desk import PublicDesk
-from consumers.redis_channels import RedisChannels
-from consumers.redis_library import install, library
-from skyfence.alert import AlertMessage, PlaceKind, Timeline, status_of
-from skyfence.channels import (
+from consumers.channels.functions import install, library
+from consumers.channels.sink import RedisChannels
+from consumers.desk.commands import Desk
+from consumers.desk.release import PublicDesk
+from skyfence.adapters.credentials import redis_options
+from skyfence.adapters.files import load_zones
+from skyfence.adapters.operator_store import OperatorStore
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings, check
+from skyfence.adapters.status_store import read_status
+from skyfence.cli.local import embedded
+from skyfence.client.feed import AlertFeed, Connected, Received
+from skyfence.contracts.alert import AlertMessage, PlaceKind, Timeline, status_of
+from skyfence.contracts.operator_command import Acknowledge, Command, Outcome, Release
+from skyfence.contracts.report import Report
+from skyfence.engine import Engine
+from skyfence.errors import SkyfenceError, UnavailableError, UsageError
+from skyfence.frames.packing import Packer, play
+from skyfence.naming import (
     Audience,
     Channel,
     Environment,
@@ -38,22 +51,9 @@ from skyfence.channels import (
     outcomes_key,
     status_key,
 )
-from skyfence.cli import embedded
-from skyfence.client import AlertFeed, Connected, Received
-from skyfence.commands import Acknowledge, Command, Outcome, Release
-from skyfence.connection import connect
-from skyfence.engine import Engine
-from skyfence.errors import SkyfenceError, UnavailableError, UsageError
-from skyfence.files import load_zones
-from skyfence.operator_store import OperatorStore
-from skyfence.operators import Operator, user_name
-from skyfence.playback import Packer, play
-from skyfence.policy import Policy
-from skyfence.public import public_alert
-from skyfence.report import Report
-from skyfence.security import redis_options
-from skyfence.settings import Settings, check
-from skyfence.status_store import read_status
+from skyfence.operators.accounts import Operator, user_name
+from skyfence.operators.public_text import public_alert
+from skyfence.policy.policy import Policy
 
 pytestmark = pytest.mark.integration
 

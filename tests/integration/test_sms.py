@@ -13,18 +13,18 @@ from prometheus_client import REGISTRY
 from receiving import HandClock, listening, story, until
 from sms_desk import NAMES, ONE, TEXTS, THREE, TWO, Desk, changed, desk, gateway_file
 
-from consumers.clock import WallClock
-from consumers.items import State
-from consumers.outbox import Outbox
+from consumers.outbox.items import State
+from consumers.outbox.outbox import Outbox
 from consumers.relay import Relay
-from consumers.sms import lists as sms_lists
-from skyfence.alert import AlertMessage
-from skyfence.channels import operators_channel, sms_opt_outs_key, sms_recipients_key
-from skyfence.client import connect
+from consumers.sms import recipient_lists as sms_lists
+from consumers.sms.rules.recipients import Known
+from skyfence.adapters.clock import WallClock
+from skyfence.adapters.kafka import Progress
+from skyfence.adapters.settings import Settings
+from skyfence.client.feed import connect
+from skyfence.contracts.alert import AlertMessage
 from skyfence.errors import InputError
-from skyfence.kafka import Progress
-from skyfence.settings import Settings
-from skyfence.sms.people import Known
+from skyfence.naming import operators_channel, sms_opt_outs_key, sms_recipients_key
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaProducer
 from proc import Processes
 from receiving import listening, story, until
 
-from skyfence.security import kafka_options
-from skyfence.settings import Settings
+from skyfence.adapters.credentials import kafka_options
+from skyfence.adapters.settings import Settings
 
 pytestmark = pytest.mark.integration
 

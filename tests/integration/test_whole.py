@@ -19,12 +19,12 @@ import pytest
 from proc import Processes
 from talk import LONGEST_S, Subscriber, entry, golden
 
-from skyfence.alert import Alert
-from skyfence.channels import Environment
-from skyfence.cli import runtime
+from skyfence.adapters.files import default_file
+from skyfence.adapters.settings import Settings
 from skyfence.cli.demo import RECORDINGS
-from skyfence.files import default_file
-from skyfence.settings import Settings
+from skyfence.cli.local import runtime_file as runtime
+from skyfence.contracts.alert import Alert
+from skyfence.naming import Environment
 
 pytestmark = pytest.mark.integration
 SKYFENCE = (sys.executable, "-m", "skyfence")

@@ -17,9 +17,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from proc import Processes
 
-from skyfence.channels import Environment
-from skyfence.cli.embedded import HOST, free_port
-from skyfence.settings import Settings
+from skyfence.adapters.settings import Settings
+from skyfence.cli.local.embedded import HOST, free_port
+from skyfence.naming import Environment
 
 JARS = Path(__file__).parents[2] / ".cache" / "kafka"
 _CLUSTER_ID = "c2t5ZmVuY2UtdGVzdHMtMQ"

@@ -8,9 +8,9 @@ from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import KafkaError
 from talk import LONGEST_S
 
+from skyfence.adapters.kafka import admin_client
+from skyfence.adapters.settings import Settings
 from skyfence.errors import SkyfenceError
-from skyfence.kafka import admin_client
-from skyfence.settings import Settings
 
 Partitions = frozenset[tuple[str, int]]
 _LOOK_AGAIN_S = 0.1

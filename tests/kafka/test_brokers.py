@@ -12,13 +12,13 @@ from groups import until_shared
 from proc import Processes
 from talk import LONGEST_S, Subscriber, drained, golden
 
-from skyfence.channels import Environment
+from skyfence.adapters.files import default_file
+from skyfence.adapters.kafka import admin_client, ensure_topics
+from skyfence.adapters.settings import Settings
 from skyfence.cli.demo import RECORDINGS
-from skyfence.cli.stack import edges
+from skyfence.cli.local.stack import edges
 from skyfence.errors import UsageError
-from skyfence.files import default_file
-from skyfence.kafka import admin_client, ensure_topics
-from skyfence.settings import Settings
+from skyfence.naming import Environment
 
 
 async def leader(settings: Settings, cluster: Cluster, topic: str) -> Node:

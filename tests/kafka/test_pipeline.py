@@ -13,9 +13,9 @@ from groups import until, until_shared
 from proc import Processes
 from talk import LONGEST_S, Subscriber, drained, golden, report, send
 
+from skyfence.adapters.files import default_file
+from skyfence.adapters.settings import Settings
 from skyfence.cli.demo import RECORDINGS
-from skyfence.files import default_file
-from skyfence.settings import Settings
 
 Started = subprocess.Popen[bytes]
 # What the project promises. A worker's silence is noticed within 6 s, and the others hear of it

@@ -17,13 +17,13 @@ from proc import Processes
 from secured import Secured
 from talk import LONGEST_S, Subscriber, drained, golden
 
-from skyfence.channels import Environment
+from skyfence.adapters.credentials import kafka_options
+from skyfence.adapters.files import default_file
+from skyfence.adapters.kafka import Progress, ensure_topics, producer
+from skyfence.adapters.settings import Settings
 from skyfence.cli.demo import RECORDINGS
 from skyfence.errors import UsageError
-from skyfence.files import default_file
-from skyfence.kafka import Progress, ensure_topics, producer
-from skyfence.security import kafka_options
-from skyfence.settings import Settings
+from skyfence.naming import Environment
 
 USAGE_ERROR = 2
 FETCH_BYTES = 1_000_000

@@ -12,10 +12,10 @@ from stage import Stage, drained, staged
 from verdict import judge
 
 from producers.publisher import Publisher
-from skyfence.alert import Alert
-from skyfence.channels import ALLIANCE
-from skyfence.files import load_zones, read_recording
-from skyfence.playback import Item, play
+from skyfence.adapters.files import load_zones, read_recording
+from skyfence.contracts.alert import Alert
+from skyfence.frames.packing import Item, play
+from skyfence.naming import ALLIANCE
 
 SEED, TRACKS, WINDOW_S = 1, 30, 30
 # Ten seconds in which nobody judges a partition are 120 of event time: far from the five minutes

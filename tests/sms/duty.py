@@ -19,15 +19,15 @@ from receiving import story
 from sms_desk import TEXTS, gateway_file
 from smsc import Message, Smsc
 
-from consumers.clock import WallClock
-from consumers.items import State
-from consumers.outbox import Outbox
-from consumers.sms.adapters import gateway
+from consumers.outbox.items import State
+from consumers.outbox.outbox import Outbox
+from consumers.sms.gateways.registry import gateway
 from consumers.sms.outcome import Receipts
+from consumers.sms.rules.recipients import People, Recipient
 from consumers.sms.sender import Sender
 from consumers.sms.sink import SmsSink
-from skyfence.channels import Environment
-from skyfence.sms.people import People, Recipient
+from skyfence.adapters.clock import WallClock
+from skyfence.naming import Environment
 
 LANGUAGES = ("ro", "lv", "en")
 PLACE = "AA"

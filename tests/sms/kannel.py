@@ -17,7 +17,7 @@ from typing import Any
 
 from proc import Processes
 
-from skyfence.cli.embedded import free_port
+from skyfence.cli.local.embedded import free_port
 
 # SMPP has room for eight characters of a password.
 USER, PASSWORD, SECRET = "sky", "hushhush", "s" * 32

@@ -13,8 +13,8 @@ from kannel import Kannel
 from receiving import until
 from smsc import THROTTLED, Order, Smsc
 
-from consumers.items import State
-from skyfence.cli.embedded import free_port
+from consumers.outbox.items import State
+from skyfence.cli.local.embedded import free_port
 
 Start = Callable[..., Awaitable[Kannel]]
 Figure = Callable[[str], None]

@@ -7,7 +7,7 @@ from pathlib import Path
 from duty import SMPP_WINDOW, duty, smpp_options, tally
 from smsc import QUEUE_FULL, THROTTLED, Order, Smsc
 
-from consumers.items import State
+from consumers.outbox.items import State
 
 Figure = Callable[[str], None]
 

@@ -15,9 +15,9 @@ from duty import duty, smpp_options, tally
 from kannel import Kannel
 from smsc import Smsc
 
-from consumers.items import State
-from consumers.sms.adapters import gateway
-from consumers.sms.gateway import Receipt, Sms
+from consumers.outbox.items import State
+from consumers.sms.gateways.protocol import Receipt, Sms
+from consumers.sms.gateways.registry import gateway
 
 Start = Callable[..., Awaitable[Kannel]]
 Figure = Callable[[str], None]

@@ -1,0 +1,1 @@
+"""Redis channels: one atomic step a message."""

@@ -1,0 +1,93 @@
+"""The Redis sink: each alert to the channel it names.
+
+Guarantee: at least once to Redis; every message once and in order to a subscriber who follows the
+sequence (``skyfence.client``, docs/clients.md), also over cuts. One atomic step drops what is not
+newer than the chain's last step, numbers the message, appends it to the channel's stream, keeps or
+drops it among what is active there, and publishes it (``functions.lua``).
+"""
+
+from typing import Final
+
+from redis.asyncio import Redis
+
+from consumers.channels.functions import Library, install
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings
+from skyfence.contracts.alert import AlertMessage
+from skyfence.errors import UsageError
+from skyfence.naming import (
+    ALLIANCE,
+    Audience,
+    Channel,
+    Environment,
+    heartbeat_channel,
+)
+
+# All that ``deliver`` runs: command, which of the channel's keys, and further words.
+_NEEDED: Final = (
+    ("GET", "steps", ()),
+    ("SET", "steps", ("1",)),
+    ("XREVRANGE", "stream", ("+", "-")),
+    ("XADD", "stream", ("*", "message", "")),
+    ("HGET", "active", ("",)),
+    ("HSET", "active", ("", "")),
+    ("HDEL", "active", ("",)),
+    ("HGET", "acknowledged", ("",)),
+    ("HDEL", "acknowledged", ("",)),
+)
+
+
+class RedisChannels:
+    """Publishes alerts on their channels."""
+
+    def __init__(self, redis: Redis, environment: Environment) -> None:
+        self._redis = redis
+        self._library = Library(redis)
+        self._environment = environment
+
+    @classmethod
+    async def open(cls, settings: Settings) -> "RedisChannels":
+        """Connect; raise what ``connect`` and ``install`` do, or ``UsageError`` without the rights.
+
+        A relay without the right to publish would otherwise be found out by the first alert.
+        """
+        redis = await connect(settings)
+        try:
+            await install(redis)
+            await _check_rights(redis, settings)
+        except BaseException:
+            await redis.aclose()
+            raise
+        return cls(redis, settings.environment)
+
+    async def deliver(self, message: AlertMessage) -> int | None:
+        """Publish an alert if it is newer than the last of its chain; return who received it."""
+        channel = Channel(self._environment, Audience.OPERATORS, message.alert.place)
+        return await self._library.deliver(channel, message.alert, message)
+
+    async def beat(self, now_ms: int) -> None:
+        """Tell subscribers that alerts would come."""
+        await self._library.beat(self._environment, now_ms)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._redis.aclose()
+
+
+async def _check_rights(redis: Redis, settings: Settings) -> None:
+    """Refuse a user who may not do all that ``deliver`` does; raise ``UsageError``."""
+    library, user = Library(redis), settings.redis_user or "default"
+    channel = Channel(settings.environment, Audience.OPERATORS, ALLIANCE)
+    keys = {
+        "steps": channel.steps("0"),
+        "stream": channel.stream,
+        "active": channel.active,
+        "acknowledged": channel.acknowledged,
+    }
+    needed = [(command, keys[key], *words) for command, key, words in _NEEDED]
+    for name in (channel.name, heartbeat_channel(settings.environment)):
+        needed.append(("PUBLISH", name, ""))
+    for command in needed:
+        if not await library.may(*command):
+            what = f"{command[0]} of {command[1]} is not permitted"
+            raise UsageError(f"redis user {user} may not publish alerts: {what}")

@@ -1,0 +1,277 @@
+"""The public desk: what a region's public is told, at once or when somebody has decided.
+
+    alerts ──▶ public text ──▶ automatic, or told before? ──yes──▶ public:RO-TL
+                                        │ no
+                                        ▼
+                                   held in Redis ◀── release, withdraw, the deadline
+
+Guarantee: a step is published once, or withdrawn; no crash makes it neither. What was decided is
+stored before it is carried out, and carried out again after a crash: the channel knows the step.
+What is actual and has expired is never the first word to a public, however late a desk reads it.
+Every decision is recorded (``decisions``) and told on the region's operators' channel, at least
+once, with the same identifier.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import structlog
+from pydantic import ValidationError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from consumers.channels.functions import Library
+from skyfence.contracts.alert import Alert, AlertMessage, PublicAlert
+from skyfence.contracts.base import why_invalid
+from skyfence.contracts.channel_message import (
+    Decision,
+    PublicAlertMessage,
+    PublicMessage,
+    is_over,
+    parse_message,
+)
+from skyfence.errors import UnavailableError
+from skyfence.identity import derive
+from skyfence.naming import Audience, Channel, Environment, decisions_key, held_key
+from skyfence.operators.public_release import Held, HeldState, at_deadline, hold, is_stale
+from skyfence.operators.public_text import public_alert
+from skyfence.policy.policy import Policy
+
+log = structlog.get_logger()
+
+_OVER: Final = "it was over before anybody decided"
+_LATE: Final = "nobody decided in time"
+_STALE: Final = "it had expired"
+_Said = Literal["held", "released", "withdrawn"]
+
+
+class PublicDesk:
+    """Decides on the public messages of one environment. ``names`` are the regions'."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        environment: Environment,
+        policy: Policy,
+        names: Mapping[str, str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._redis = redis
+        self._library = Library(redis)
+        self._environment = environment
+        self._policy = policy
+        self._names = names
+        self._now = now
+        self._held = held_key(environment)
+
+    async def deliver(self, message: AlertMessage) -> int | None:
+        """Take an alert: publish its public text, or hold it; return who received it."""
+        alert = message.alert
+        public = public_alert(alert, self._names) if isinstance(alert, Alert) else None
+        if public is None:
+            return None
+        if public.channel != self._channel(public.region).name:
+            log.error("public.other_environment", channel=public.channel, alert=str(alert.alert_id))
+            return None
+        ready = PublicAlertMessage(alert=public, timeline=message.timeline)
+        while True:  # again where somebody decided in between
+            before, raw = await self._find(_field(public))
+            if before is not None and raw is not None and before.is_decided:
+                await self._finish(_field(public), raw, before)
+                continue
+            told = await self._told_step(public)
+            if public.step <= told:
+                if is_over(public):
+                    await self._forget(public, raw)
+                return None
+            rules = self._policy.public_rules(public.region)
+            if told or (rules.mode == "automatic" and not is_over(public)):
+                return await self._tell(ready, raw, is_first=not told)
+            if await self._put(ready, before, raw):
+                return None
+
+    async def close(self) -> None:
+        """Nothing to let go of: whoever connected disconnects."""
+
+    async def release(self, alert_id: str, by: str, regions: frozenset[str]) -> str | None:
+        """Publish a held message; return why not, if that is so."""
+        return await self._decide(alert_id, "releasing", by, None, regions)
+
+    async def withdraw(
+        self, alert_id: str, by: str, reason: str, regions: frozenset[str]
+    ) -> str | None:
+        """Keep a held message from the public; return why not, if that is so."""
+        return await self._decide(alert_id, "withdrawing", by, reason, regions)
+
+    async def tick(self) -> None:
+        """Carry out what was decided, and decide what nobody has in time."""
+        for field, raw in (await self._all()).items():
+            held = _parsed(field, raw)
+            if held is None:
+                continue
+            if held.is_decided:
+                await self._finish(field, raw, held)
+            elif held.state == "held" and held.deadline <= self._now():
+                await self._carry_out(field, raw, self._overdue(held))
+
+    def _overdue(self, held: Held) -> Held:
+        state = at_deadline(held, self._policy.public_rules(held.message.alert.region))
+        reason = _LATE
+        if is_stale(held.message.alert, self._now()):
+            state, reason = "withdrawing", _STALE
+        return held.model_copy(update={"state": state, "reason": reason})
+
+    async def _decide(
+        self, alert_id: str, state: HeldState, by: str, reason: str | None, regions: frozenset[str]
+    ) -> str | None:
+        for field, raw in (await self._all()).items():
+            held = _parsed(field, raw)
+            if held is None or str(held.alert_id) != alert_id:
+                continue
+            if held.message.alert.region not in regions:
+                return f"region {held.message.alert.region} is not among your channels"
+            decided = held.model_copy(update={"state": state, "by": by, "reason": reason})
+            if held.state != "held":
+                # One's own command once more: a desk died before it could answer.
+                was_asked = held.by == by and held.once_done == decided.once_done
+                return None if was_asked else f"it is {held.once_done} already"
+            done = await self._carry_out(field, raw, decided)
+            return None if done else "there was news meanwhile: look again"
+        return "no such message waits"
+
+    async def _carry_out(self, field: str, raw: bytes, decided: Held) -> bool:
+        """Store a decision, then do it; return False if another was faster."""
+        if not await self._library.swap(self._held, field, raw, decided.to_json()):
+            return False
+        await self._finish(field, decided.to_json(), decided)
+        return True
+
+    async def _finish(self, field: str, raw: bytes, held: Held) -> None:
+        """Do what was decided; again, where a crash left it undone."""
+        if held.state == "releasing":
+            await self._publish(held.message, held.by, held.reason)
+        else:
+            await self._say(held, "withdrawn", held.by, held.reason)
+        done = held.model_copy(update={"state": held.once_done})
+        await self._library.swap(self._held, field, raw, done.to_json())
+
+    async def _publish(
+        self, ready: PublicAlertMessage, by: str | None, reason: str | None = None
+    ) -> int | None:
+        alert = await self._continued(ready.alert)
+        timeline = ready.timeline.model_copy(update={"delivered": self._now()})
+        await self._record(alert, "released", by, reason, None)
+        message = PublicAlertMessage(alert=alert, timeline=timeline)
+        return await self._library.deliver(self._channel(alert.region), alert, message)
+
+    async def _continued(self, alert: PublicAlert) -> PublicAlert:
+        """Return a message that goes on from what the public was told, not from what was held."""
+        channel = self._channel(alert.region)
+        raw = await self._ask(self._redis.hget(channel.active, str(alert.incident_id)))
+        before = None if raw is None else parse_message(Audience.PUBLIC, raw)
+        if not isinstance(before, PublicMessage):
+            return alert.model_copy(update={"message_type": "Alert", "references": ()})
+        known = (*before.alert.references, before.alert.alert_id)
+        return alert.model_copy(update={"references": known})
+
+    async def _tell(
+        self, ready: PublicAlertMessage, raw: bytes | None, *, is_first: bool
+    ) -> int | None:
+        """Publish without asking; what is past is no news to a public that was told nothing."""
+        alert = ready.alert
+        if is_first and is_stale(alert, self._now()):
+            log.info("public.past", region=alert.region, alert=str(alert.alert_id))
+            return None
+        receivers = await self._publish(ready, None)
+        if is_first or is_over(alert):
+            await self._forget(alert, raw)
+        return receivers
+
+    async def _put(self, ready: PublicAlertMessage, before: Held | None, raw: bytes | None) -> bool:
+        """Hold a step, or end what is held; return False if somebody decided in between."""
+        public = ready.alert
+        if is_over(public):
+            if before is not None and before.state == "held":
+                await self._say(before, "withdrawn", None, _OVER)
+            return await self._forget(public, raw)
+        if is_stale(public, self._now()):
+            log.info("public.past", region=public.region, alert=str(public.alert_id))
+            return True
+        held = hold(ready, before, self._policy.public_rules(public.region), self._now())
+        if held is not None:
+            if not await self._library.swap(self._held, _field(public), raw, held.to_json()):
+                return False
+            await self._say(held, "held", None, None)
+        elif before is not None and (before.state, before.alert_id) == ("held", public.alert_id):
+            await self._say(before, "held", None, None)  # a crash may have kept it unsaid
+        return True
+
+    async def _forget(self, public: PublicAlert, raw: bytes | None) -> bool:
+        """Forget what is held of an incident; return False if somebody decided in between."""
+        return raw is None or await self._library.swap(self._held, _field(public), raw, None)
+
+    def _channel(self, region: str) -> Channel:
+        return Channel(self._environment, Audience.PUBLIC, region)
+
+    async def _say(self, held: Held, said: _Said, by: str | None, reason: str | None) -> None:
+        deadline = held.deadline if said == "held" else None
+        await self._record(held.message.alert, said, by, reason, deadline)
+
+    async def _record(
+        self,
+        alert: PublicAlert,
+        said: _Said,
+        by: str | None,
+        reason: str | None,
+        deadline: datetime | None,
+    ) -> None:
+        """Keep a decision for good, and tell the region's operators."""
+        decision = Decision(
+            note_id=derive("decision", str(alert.alert_id), said),
+            incident_id=alert.incident_id,
+            alert_id=alert.alert_id,
+            region=alert.region,
+            decision=said,
+            by=by,
+            reason=reason,
+            time=self._now(),
+            deadline=deadline,
+            headline=alert.headline,
+        )
+        key = decisions_key(self._environment)
+        await self._ask(self._redis.xadd(key, {"decision": decision.to_json()}))
+        channel = Channel(self._environment, Audience.OPERATORS, alert.region)
+        await self._library.note(channel, decision)
+        known = {"region": alert.region, "alert": str(alert.alert_id), "step": alert.step}
+        log.info("public.decided", decision=said, by=by, reason=reason, **known)
+
+    async def _told_step(self, public: PublicAlert) -> int:
+        channel = self._channel(public.region)
+        return int(await self._ask(self._redis.get(channel.steps(str(public.incident_id)))) or 0)
+
+    async def _find(self, field: str) -> tuple[Held | None, bytes | None]:
+        raw = (await self._all()).get(field)
+        return (None, None) if raw is None else (_parsed(field, raw), raw)
+
+    async def _all(self) -> dict[str, bytes]:
+        found: Mapping[bytes, bytes] = await self._ask(self._redis.hgetall(self._held))
+        return {field.decode(): raw for field, raw in found.items()}
+
+    async def _ask(self, command: Any) -> Any:
+        try:
+            return await command
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"redis did not answer the desk: {error}") from None
+
+
+def _field(alert: PublicAlert) -> str:
+    return f"{alert.region}:{alert.incident_id}"
+
+
+def _parsed(field: str, raw: bytes) -> Held | None:
+    try:
+        return Held.model_validate_json(raw)
+    except ValidationError as error:
+        log.warning("held.unreadable", field=field, reason=why_invalid(error))
+        return None

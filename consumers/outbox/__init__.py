@@ -1,0 +1,1 @@
+"""The outbox: what is still to be sent by slow ways, kept in a file."""

@@ -1,0 +1,68 @@
+"""Reads the files of ``skyfence sms``: the gateway's own, and the texts of each language.
+
+The texts that come with skyfence stand in ``texts/`` beside this module, one file a language; a
+gateway may name a folder of more, or of others in their place. Recipients and opt-outs, which
+change while a gateway runs, are followed by ``consumers.sms.recipient_lists``.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from consumers.sms.rules.gateway_file import IN_REDIS, GatewayFile, parse_gateway
+from consumers.sms.rules.texts import Language, parse_language
+from skyfence.errors import InputError, UnavailableError
+
+_TEXTS = Path(__file__).resolve().parent / "texts"
+_PATHS = ("outbox", "texts")
+_LISTS = ("recipients", "opt_outs")
+
+
+def read(path: Path) -> str:
+    """Return what a file holds; raise an error that names it where that cannot be."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text") from None
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise UnavailableError(f"{path}: {reason}") from None
+
+
+def load_gateway(path: Path) -> GatewayFile:
+    """Read a gateway's file, with the paths in it as seen from anywhere."""
+    return with_paths(parse_gateway(read(path), str(path)), path.resolve().parent)
+
+
+def with_paths(file: GatewayFile, folder: Path) -> GatewayFile:
+    """Return a gateway's file with its paths, which are relative to a folder, made absolute."""
+    changed: dict[str, Any] = {}
+    for name in (*_PATHS, *_LISTS):
+        value: str | None = getattr(file, name)
+        if value is not None and not (name in _LISTS and value == IN_REDIS):
+            changed[name] = str(folder / value)
+    changed[file.adapter] = _with_paths(file.options, folder)
+    return file.model_copy(update=changed)
+
+
+def load_languages(folder: str | None = None) -> dict[str, Language]:
+    """Read the texts of all languages, by their codes: those that come along, then a folder's."""
+    paths = {path.stem: path for path in sorted(_TEXTS.glob("*.toml"))}
+    if folder is not None:
+        own = {path.stem: path for path in sorted(Path(folder).glob("*.toml"))}
+        if not own:
+            raise UnavailableError(f"{folder}: there are no texts (*.toml)")
+        paths |= own
+    return {code: parse_language(read(path), str(path)) for code, path in paths.items()}
+
+
+def _with_paths(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in options.items():
+        if isinstance(value, dict):
+            found[name] = _with_paths(value, folder)
+        elif name.endswith("_file") and isinstance(value, str):
+            found[name] = str(folder / value)
+        else:
+            found[name] = value
+    return found

@@ -1,0 +1,1 @@
+"""SMS gateways: one module each, over HTTP or SMPP."""

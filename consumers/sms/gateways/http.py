@@ -1,0 +1,200 @@
+"""Any gateway with an HTTP interface, described by a template in its options.
+
+    submit ──request made of the template──▶ gateway ──▶ answer: taken, busy, refused
+    on_receipt ◀──── /receipts/SECRET ◀──── callback, its fields mapped
+
+Guarantee: ``submit`` returns once the gateway has answered with a status, and a state where one is
+described, that says it took the message. No answer, or an error of the gateway that does not say
+whether it did (500, 502, 504), is uncertain. ``{key}`` is the same whenever a message is sent
+again: a gateway that knows idempotency keys makes no double of it. Receipts are handed on as
+``receipts`` says.
+
+What stands in a template is text; placeholders in it are replaced once, and what a message says is
+never taken for a placeholder. https only, unless the gateway is on this machine.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, urlencode
+
+from aiohttp import web
+
+from consumers.outbox.items import State
+from consumers.sms.gateways.http_client import Answer, HttpSide
+from consumers.sms.gateways.http_options import (
+    PLACEHOLDER,
+    AnswerOptions,
+    Auth,
+    FieldOptions,
+    HttpOptions,
+    host_of,
+)
+from consumers.sms.gateways.options import own_reference, parse, read_secret, trusting
+from consumers.sms.gateways.options import without_numbers as said
+from consumers.sms.gateways.protocol import (
+    OnReceipt,
+    Receipt,
+    RefusedError,
+    Sms,
+    ThrottledError,
+    UncertainError,
+)
+from consumers.sms.gateways.receipt_endpoint import ReceiptEndpoint
+from skyfence.errors import InputError, UnavailableError
+
+_SERVER_ERROR: Final = 500
+# What {valid_s} is where nobody says: a day, after which no alert is news.
+_LONGEST_VALID_S: Final = 24 * 3600
+# RFC 9110: seconds; the other form, a date, would need this machine's clock to be right.
+_SECONDS: Final = re.compile(r"\d{1,6}")
+
+
+def from_options(options: Mapping[str, Any], on_receipt: OnReceipt) -> "HttpGateway":
+    """Return the gateway; raise ``UsageError`` naming the option that is wrong."""
+    return HttpGateway(parse(HttpOptions, options, "http"), on_receipt)
+
+
+class HttpGateway(HttpSide):
+    """One gateway. Listens for receipts, if they are described, inside ``async with``."""
+
+    def __init__(self, options: HttpOptions, on_receipt: OnReceipt) -> None:
+        self._options = options
+        self._login = _authorization(options.auth)
+        fields = options.receipts
+        super().__init__(
+            f"sms gateway at {host_of(options.url)}",
+            ReceiptEndpoint(fields, _reader(fields), on_receipt) if fields is not None else None,
+            trusting(options.ca_file),
+            options.timeout_s,
+        )
+
+    async def submit(self, sms: Sms) -> str | None:
+        """Hand a message over; return the name under which receipts speak of it, if one is known.
+
+        That is our own where the callback's URL carries it, else the one in the answer.
+        """
+        own = own_reference(sms.key)
+        url, request = self._request(self._values(sms, own))
+        answer = await self._ask(self._options.method, url, **request)
+        found = judge(answer, self._options.answer, self._name)
+        fields = self._options.receipts
+        return own if fields is not None and fields.reference is None else found
+
+    def _values(self, sms: Sms, own: str) -> dict[str, str]:
+        callback = f"{self._endpoint.url}?reference={own}" if self._endpoint else ""
+        return {
+            "number": sms.number,
+            "digits": sms.number.removeprefix("+"),
+            "text": sms.text,
+            "key": own,
+            "valid_s": str(_LONGEST_VALID_S if sms.valid_s is None else max(1, sms.valid_s)),
+            "receipt_url": callback,
+        }
+
+    def _request(self, values: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+        options = self._options
+        in_url = {name: quote(value, safe="") for name, value in values.items()}
+        headers = self._login | filled(options.headers, values)
+        request: dict[str, Any] = {"headers": headers}
+        if options.form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            request["data"] = urlencode(filled(options.form, values)).encode()
+        if options.body_json is not None:
+            headers["Content-Type"] = "application/json"
+            request["data"] = json.dumps(filled(options.body_json, values)).encode()
+        return filled(options.url, in_url), request
+
+
+def judge(answer: Answer, meaning: AnswerOptions, gateway: str) -> str | None:
+    """Return the identifier that an answer holds, if any; raise what it means otherwise."""
+    document = _document(answer.body)
+    state = _at(document, meaning.state) if meaning.state else None
+    reason = f"{gateway} answered {answer.status}"
+    if meaning.state:
+        reason += f", {meaning.state}: {said(str(state))}"
+    if answer.status in meaning.throttled or str(state) in meaning.throttled_states:
+        raise ThrottledError(reason, _pause_s(answer.retry_after))
+    if answer.status in meaning.refused or str(state) in meaning.refused_states:
+        raise RefusedError(reason)
+    if answer.status in meaning.accepted:
+        if meaning.state and str(state) not in meaning.accepted_states:
+            raise UnavailableError(reason)
+        found = _at(document, meaning.id) if meaning.id else None
+        return None if found is None else str(found)
+    if answer.status >= _SERVER_ERROR:
+        raise UncertainError(reason)
+    raise UnavailableError(reason)
+
+
+def filled(template: Any, values: Mapping[str, str]) -> Any:
+    """Return a template with its placeholders replaced, once."""
+    if isinstance(template, str):
+        return PLACEHOLDER.sub(lambda found: values[found[1]], template)
+    if isinstance(template, Mapping):
+        return {name: filled(value, values) for name, value in template.items()}
+    if isinstance(template, list):
+        return [filled(value, values) for value in template]
+    return template
+
+
+def _reader(fields: FieldOptions) -> Callable[[web.Request, str], Receipt | None]:
+    def read(request: web.Request, body: str) -> Receipt | None:
+        found = dict(request.query)
+        if request.content_type == "application/json":
+            document = _document(body)
+        else:
+            document = dict(parse_qsl(body, keep_blank_values=True)) | found
+        reference = found.get("reference")
+        if fields.reference is not None:
+            reference = _at(document, fields.reference)
+        held = _at(document, fields.state)
+        if reference is None or held is None:
+            raise InputError(f"no {fields.reference or 'reference'} or no {fields.state} in it")
+        state = str(held)
+        if state in fields.delivered:
+            return Receipt(str(reference), State.DELIVERED)
+        if state not in fields.failed:
+            return None
+        why = _at(document, fields.reason) if fields.reason else None
+        return Receipt(str(reference), State.FAILED, said(f"{state} {why or ''}"))
+
+    return read
+
+
+def _document(body: str) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _at(document: Any, path: str) -> Any:
+    """Return what stands at ``messages.0.id`` of a document, None where nothing does."""
+    for step in path.split("."):
+        if isinstance(document, list) and step.isdecimal() and int(step) < len(document):
+            document = document[int(step)]
+        elif isinstance(document, Mapping):
+            document = document.get(step)
+        else:
+            return None
+    return document
+
+
+def _pause_s(retry_after: str | None) -> float | None:
+    return float(retry_after) if retry_after and _SECONDS.fullmatch(retry_after) else None
+
+
+def _authorization(auth: Auth | None) -> dict[str, str]:
+    if auth is None:
+        return {}
+    word = ""
+    if auth.username_file is not None and auth.password_file is not None:
+        user = read_secret(auth.username_file, "auth.username_file")
+        password = read_secret(auth.password_file, "auth.password_file")
+        word = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+    elif auth.bearer_file is not None:
+        word = "Bearer " + read_secret(auth.bearer_file, "auth.bearer_file")
+    return {"Authorization": word}

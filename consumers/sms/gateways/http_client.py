@@ -1,0 +1,109 @@
+"""One HTTP request to a gateway, and what is known of the message when it goes wrong.
+
+    no connection ──────────────▶ UnavailableError   certainly not taken
+    connection broke, no answer ─▶ UncertainError     perhaps taken
+    answer ─────────────────────▶ Answer             the adapter judges it
+
+Asks once and never again: whether to repeat is the sender's business. Follows no redirect, because
+the password would go along. URLs, headers and bodies hold numbers and passwords, so no error here
+repeats any of them.
+"""
+
+import ssl
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import aiohttp
+
+from consumers.sms.gateways.options import why_broken
+from consumers.sms.gateways.protocol import UncertainError
+from consumers.sms.gateways.receipt_endpoint import ReceiptEndpoint
+from skyfence.errors import UnavailableError
+
+# Answers are a line or a small document; what is longer is cut.
+_MOST_BYTES: Final = 64 * 1024
+# A connection is used again within a burst and closed by us soon after: a gateway that closes an
+# idle one just as we write would leave a message uncertain.
+_IDLE_S: Final = 1.0
+_CONNECT_S: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a gateway answered."""
+
+    status: int
+    retry_after: str | None
+    body: str
+
+
+def client(timeout_s: float, tls: ssl.SSLContext) -> aiohttp.ClientSession:
+    """Return a client for one gateway; the sender's window is its only limit."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_S, ssl=tls),
+        timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(_CONNECT_S, timeout_s)),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # nobody was asked to compress; a bomb would be unpacked
+        headers={"Accept-Encoding": "identity", "User-Agent": "skyfence"},
+    )
+
+
+class HttpSide:
+    """What every gateway with an HTTP interface is: a client, and an endpoint for its receipts.
+
+    ``name`` stands for the gateway in errors. Works inside ``async with``.
+    """
+
+    def __init__(
+        self, name: str, endpoint: ReceiptEndpoint | None, tls: ssl.SSLContext, timeout_s: float
+    ) -> None:
+        self._name = name
+        self._endpoint = endpoint
+        self._tls = tls
+        self._timeout_s = timeout_s
+        self._client: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Listen for receipts; the gateway itself is asked by the first message."""
+        if self._endpoint is not None:
+            await self._endpoint.__aenter__()
+        self._client = client(self._timeout_s, self._tls)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Let go of connections, then stop listening."""
+        if self._client is not None:
+            await self._client.close()
+        if self._endpoint is not None:
+            await self._endpoint.__aexit__(*error)
+
+    async def _ask(self, method: str, url: str, **request: Any) -> Answer:
+        if self._client is None:
+            raise UnavailableError(f"{self._name} is not open")
+        return await ask(self._client, self._name, method, url, **request)
+
+
+async def ask(
+    session: aiohttp.ClientSession, gateway: str, method: str, url: str, **request: Any
+) -> Answer:
+    """Send one request; ``gateway`` names it in errors."""
+    try:
+        async with session.request(method, url, allow_redirects=False, **request) as response:
+            body = await _first(response.content)
+            return Answer(response.status, response.headers.get("Retry-After"), body)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise UnavailableError(f"{gateway} cannot be reached: {why_broken(error)}") from None
+    except TimeoutError:
+        raise UncertainError(f"{gateway} did not answer in time") from None
+    except aiohttp.InvalidURL:
+        raise UnavailableError(f"{gateway}: its URL became invalid with this message") from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise UncertainError(f"{gateway} broke off: {why_broken(error)}") from None
+
+
+async def _first(content: aiohttp.StreamReader) -> str:
+    """Return as much of an answer as may be read, however it is cut into pieces."""
+    body = b""
+    while piece := await content.read(_MOST_BYTES - len(body)):
+        body += piece
+    return body.decode("utf-8", "replace")

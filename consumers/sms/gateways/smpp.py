@@ -1,0 +1,208 @@
+"""SMPP 3.4: SMS straight to an operator's SMSC, as a transceiver that comes back by itself.
+
+    submit ──window──▶ session ──submit_sm──▶ SMSC
+                          │ ◀──submit_sm_resp (id)
+    on_receipt ◀──────────┴ ◀──deliver_sm (id, stat, err), answered when on_receipt has returned
+
+Guarantee: ``submit`` returns once the SMSC has taken the message and given it an identifier. What
+was written and not answered before the connection broke, at most the window, is uncertain. A
+receipt comes at least once: it is acknowledged only when it has been noted, and refused for now
+where that failed. An id that comes in two forms (hexadecimal here, decimal there) is made one where
+the options say so.
+
+A wrong name or password at the start is an error for whoever starts it; later, and for all else
+that can go wrong, the session is tried again with growing pauses.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+import structlog
+
+from consumers.sms.gateways.options import parse, read_secret, trusting, why_broken
+from consumers.sms.gateways.protocol import (
+    OnReceipt,
+    RefusedError,
+    Sms,
+    ThrottledError,
+    UncertainError,
+)
+from consumers.sms.gateways.smpp_messages import SmppOptions, one_form, read_receipt, submit_sm
+from consumers.sms.gateways.smpp_session import Command, EndedError, Pdu, Session, Status, Timing
+from skyfence.adapters.metrics import SMS_RECEIPTS
+from skyfence.errors import UnavailableError, UsageError
+
+log = structlog.get_logger()
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0
+
+# Of the message itself: it will never be taken. All else is the link's or the settings' fault, and
+# may be mended before the alert expires.
+_REFUSED: Final = {
+    Status.BAD_MESSAGE_LENGTH,
+    Status.BAD_DESTINATION,
+    Status.BAD_DESTINATION_TON,
+    Status.BAD_DESTINATION_NPI,
+    Status.NEVER,
+    Status.REJECTED,
+}
+_BUSY: Final = {Status.THROTTLED, Status.QUEUE_FULL}
+_NOT_LET_IN: Final = {Status.BAD_PASSWORD, Status.BAD_SYSTEM_ID}
+
+
+def from_options(options: Mapping[str, Any], on_receipt: OnReceipt) -> "SmppGateway":
+    """Return the gateway; raise ``UsageError`` naming the option that is wrong."""
+    return SmppGateway(parse(SmppOptions, options, "smpp"), on_receipt)
+
+
+class SmppGateway:
+    """One SMSC. Bound, or trying to be, inside ``async with``."""
+
+    def __init__(
+        self,
+        options: SmppOptions,
+        on_receipt: OnReceipt,
+        *,
+        pause: Callable[[float], Any] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._options = options
+        self._password = read_secret(options.password_file, "password_file")
+        self._tls = trusting(options.ca_file) if options.tls else None
+        self._on_receipt = on_receipt
+        self._pause = pause
+        self._chance = chance
+        self._name = f"smsc at {options.host}:{options.port}"
+        self._window = asyncio.Semaphore(options.window)
+        self._session: Session | None = None
+        self._why = "not yet bound"
+        self._tried = asyncio.Event()
+        self._not_let_in: UsageError | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "SmppGateway":
+        """Try to bind once; raise ``UsageError`` where the SMSC knows us not."""
+        self._keeper = asyncio.create_task(self._keep_bound())
+        await asyncio.wait(
+            [self._keeper, tried := asyncio.create_task(self._tried.wait())],
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        tried.cancel()
+        if self._not_let_in is not None or self._keeper.done():
+            await self.__aexit__()
+            raise self._not_let_in or UnavailableError(f"{self._name}: {self._why}")
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Take leave of the SMSC."""
+        if self._session is not None:
+            await self._session.unbind()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeper
+
+    async def submit(self, sms: Sms) -> str | None:
+        """Hand a message to the SMSC; return its identifier, in the form that receipts have."""
+        body = submit_sm(self._options, sms)
+        async with self._window:
+            if self._keeper is not None and self._keeper.done():
+                self._keeper.result()  # a defect, not to be taken for an outage
+            if self._session is None:
+                raise UnavailableError(f"{self._name} cannot be reached: {self._why}")
+            try:
+                answer = await self._session.request(Command.SUBMIT_SM, body)
+            except UncertainError as error:
+                raise UncertainError(f"{self._name}: {error}") from None
+        return self._judge(answer)
+
+    def _judge(self, answer: Pdu) -> str | None:
+        if answer.status == Status.OK:
+            reference = answer.body.partition(b"\0")[0].decode("ascii", "replace")
+            return one_form(reference, self._options.response_id) or None
+        reason = f"{self._name} answered {_named(answer.status)}"
+        if answer.status in _BUSY:
+            raise ThrottledError(reason)
+        if answer.status in _REFUSED:
+            raise RefusedError(reason)
+        raise UnavailableError(reason)
+
+    async def _keep_bound(self) -> None:
+        """Bind, and again when the session ends, with pauses that double while it fails."""
+        failures = 0
+        while True:
+            try:
+                async with self._bound() as session:
+                    failures = 0
+                    self._session = session
+                    self._tried.set()
+                    self._why = await session.ended()
+            except (EndedError, UnavailableError, UncertainError, UsageError) as error:
+                self._why = str(error)
+                self._not_let_in = error if isinstance(error, UsageError) else None
+                self._tried.set()
+            finally:
+                self._session = None
+            pause_s = pause_after(failures, self._chance())
+            failures += 1
+            log.warning(
+                "sms.smpp.down", gateway=self._name, reason=self._why, again_in_s=round(pause_s, 1)
+            )
+            await self._pause(pause_s)
+
+    @asynccontextmanager
+    async def _bound(self) -> AsyncIterator[Session]:
+        options = self._options
+        try:
+            async with asyncio.timeout(options.answer_s):
+                reader, writer = await asyncio.open_connection(
+                    options.host, options.port, ssl=self._tls
+                )
+        except TimeoutError:
+            raise UnavailableError(f"no connection within {options.answer_s:g} s") from None
+        except (OSError, UnicodeError) as error:  # TLS's are among them; a name that is none
+            raise UnavailableError(why_broken(error)) from None
+        timing = Timing(options.enquire_s, options.answer_s)
+        async with Session(reader, writer, self._deliver, timing) as session:
+            status = await session.bind(options.system_id, self._password, options.system_type)
+            if status in _NOT_LET_IN:
+                raise UsageError(
+                    f"options system_id, password_file: {self._name} does not let"
+                    f" {options.system_id!r} in: {_named(status)}"
+                )
+            if status != Status.OK:
+                raise EndedError(f"bind refused: {_named(status)}")
+            log.info("sms.smpp.bound", gateway=self._name, system_id=options.system_id)
+            yield session
+
+    async def _deliver(self, pdu: Any) -> int:
+        receipt = read_receipt(pdu, self._options.receipt_id)
+        if receipt is None:
+            SMS_RECEIPTS.labels("under_way").inc()
+            return Status.OK
+        try:
+            await self._on_receipt(receipt)
+        except UnavailableError as error:
+            log.warning("sms.receipts.not_taken", gateway=self._name, reason=str(error))
+            return Status.TRY_LATER
+        SMS_RECEIPTS.labels(receipt.state.value).inc()
+        return Status.OK
+
+
+def pause_after(failures: int, chance: float) -> float:
+    """Return the seconds to wait after so many failures in a row; ``chance`` is from 0 to 1.
+
+    Half of it is chance, so that many senders do not come back at once.
+    """
+    most_s: float = min(_FIRST_PAUSE_S * 2 ** min(failures, 10), _LONGEST_PAUSE_S)
+    return most_s * (0.5 + 0.5 * chance)
+
+
+def _named(status: int) -> str:
+    try:
+        return f"0x{status:08x} ({Status(status).name.lower().replace('_', ' ')})"
+    except ValueError:
+        return f"0x{status:08x}"

@@ -1,0 +1,151 @@
+"""Lists that change while a gateway runs: recipients and opt-outs, in files or in Redis.
+
+    file    looked at each time it is asked for, read anew when it has changed
+    Redis   read each time
+
+What is wrong with a list at the start ends the process. Later the old list stays, the error is
+logged once for each change, and counted: people are warned by a list of yesterday rather than not
+at all.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from consumers.sms.files import read
+from consumers.sms.rules.gateway_file import IN_REDIS, GatewayFile
+from consumers.sms.rules.recipients import Known, People, read_csv, read_hash, read_opt_outs
+from skyfence.adapters.file_change import Stamp, stamp
+from skyfence.adapters.metrics import SMS_LIST_FAILURES
+from skyfence.errors import InputError, SkyfenceError, UnavailableError
+from skyfence.naming import Environment, sms_opt_outs_key, sms_recipients_key
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+class WrongListError(InputError):
+    """A list is not in order: the first reason, and how many more there are in ``reasons``."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        super().__init__(reasons[0] + more)
+        self.reasons = reasons
+
+
+class Followed(Generic[T]):
+    """A list as it was when it was last in order."""
+
+    def __init__(
+        self, name: str, read_it: Callable[[], Awaitable[T]], sign: Callable[[], Stamp | None]
+    ) -> None:
+        self._name = name
+        self._read = read_it
+        self._sign = sign
+        self._seen: Stamp | None = None
+        self._current: T | None = None
+        self._failing: str | None = None
+
+    async def get(self) -> T:
+        """Return the list; raise ``SkyfenceError`` where there never was one in order."""
+        sign = self._sign()
+        if self._current is not None and sign is not None and sign == self._seen:
+            return self._current
+        try:
+            found = await self._read()
+        except SkyfenceError as error:
+            if self._current is None:
+                raise
+            self._keep(str(error))
+            self._seen = sign
+            return self._current
+        if self._current is not None and found != self._current:
+            log.info("sms.list_changed", list=self._name)
+        self._seen, self._current, self._failing = sign, found, None
+        return found
+
+    def _keep(self, reason: str) -> None:
+        if reason == self._failing:
+            return
+        self._failing = reason
+        SMS_LIST_FAILURES.labels(self._name).inc()
+        log.error("sms.list_kept", list=self._name, reason=reason)
+
+
+def recipients(
+    file: GatewayFile, environment: Environment, known: Known, redis: Redis | None
+) -> Followed[People]:
+    """Follow a gateway's recipients."""
+    where = file.recipients
+    if redis is not None and where == IN_REDIS:
+        key = sms_recipients_key(environment, file.name)
+
+        async def read_redis() -> People:
+            fields = await _answer(redis.hgetall(key), key)
+            found = {_text(name): _text(value) for name, value in fields.items()}
+            return _in_order(read_hash(found, f"redis {key}", known))
+
+        return Followed("recipients", read_redis, _always)
+
+    async def read_file() -> People:
+        return _in_order(read_csv(read(Path(where)), where, known))
+
+    return Followed("recipients", read_file, _sign_of(where))
+
+
+def opt_outs(
+    file: GatewayFile, environment: Environment, redis: Redis | None
+) -> Followed[frozenset[str]]:
+    """Follow the numbers that want no SMS of a gateway."""
+    where = file.opt_outs
+    if redis is not None and where == IN_REDIS:
+        key = sms_opt_outs_key(environment)
+
+        async def read_redis() -> frozenset[str]:
+            members = await _answer(redis.smembers(key), key)
+            return _opt_outs([_text(one) for one in members], f"redis {key}")
+
+        return Followed("opt_outs", read_redis, _always)
+
+    async def read_file() -> frozenset[str]:
+        return _opt_outs(read(Path(where)).splitlines(), where)
+
+    return Followed("opt_outs", read_file, _sign_of(where))
+
+
+def _in_order(people: People) -> People:
+    if people.wrong:
+        raise WrongListError(people.wrong)
+    return people
+
+
+def _opt_outs(lines: list[str], where: str) -> frozenset[str]:
+    found, wrong = read_opt_outs(lines, where)
+    if wrong:
+        raise WrongListError(wrong)
+    return found
+
+
+async def _answer(asked: Awaitable[T], key: str) -> T:
+    try:
+        return await asked
+    except (RedisError, OSError) as error:
+        raise UnavailableError(f"redis did not give {key}: {error}") from None
+
+
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode()
+
+
+def _always() -> None:
+    """Tell nothing of a list's state: it has to be read each time."""
+
+
+def _sign_of(where: str) -> Callable[[], Stamp | None]:
+    return partial(stamp, Path(where))  # without one, reading it says why

@@ -1,0 +1,174 @@
+"""The notice: what one SMS is to say, before it is put into words of a language.
+
+It travels through the outbox as JSON and is put into words only when it is sent, so that the
+minutes in it are those that are left then.
+
+Whose clock an alert's times are, is decided here (``as_of_ms``):
+
+    live          the alert's own times are the wall clock's
+    replays       keep the times of what they replay; in an exercise they count from the moment at
+                  which the alert was decided, and hold as long as they would have held
+    actual        always the alert's own times, whatever the run: a replay of old times is history,
+                  and no actual alert that is past its expiry can reach a phone
+    feed alarms   the wall clock's, in every run
+
+Does not choose recipients (``people``) and does not merge (``merging``).
+"""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from skyfence.contracts.alert import (
+    Alert,
+    FeedAlarm,
+    PlaceKind,
+    Severity,
+    Status,
+    Urgency,
+    gravest_first,
+)
+from skyfence.contracts.base import Contract, UtcTime
+from skyfence.frames.frame import LIVE_RUN
+from skyfence.naming import Environment, ZoneName
+from skyfence.times import from_ms, to_ms
+
+Kind = Literal[
+    "threat",  # with the minutes left
+    "threat_now",  # in less than a minute
+    "threat_open",  # nobody knows when
+    "possible",
+    "violation",
+    "lost",  # where people are in shelter
+    "lost_watch",  # where they are not
+    "exited",
+    "averted",
+    "all_clear",
+    "merged",
+    "situation",
+    "situation_over",
+    "feed_silent",
+    "feed_back",
+    "feed_given_up",
+]
+# How grave: what says as much as another need not be said beside it.
+LEVELS: Final[Mapping[Kind, int]] = {
+    "threat": 1,
+    "threat_now": 1,
+    "threat_open": 1,
+    "possible": 2,
+    "lost_watch": 2,
+    "violation": 3,
+    "lost": 3,
+    "situation": 3,
+    "feed_silent": 3,
+}
+# At most this many doubles of one message can come of it that nobody knows whether it was taken.
+MOST_DOUBTS: Final = 2
+_MS_PER_MINUTE: Final = 60_000
+
+
+class Notice(Contract):
+    """What an SMS says of an alert.
+
+    ``time`` is the alert's own, by which notices of one event are known; ``as_of`` is when that
+    stood by the wall clock. ``minutes`` were left then. ``nations`` are named to the alliance.
+    """
+
+    kind: Kind
+    status: Status
+    severity: Severity
+    language: str
+    place: ZoneName
+    place_kind: PlaceKind
+    nations: tuple[str, ...] = ()
+    step: int
+    last: bool  # the chain ends with it
+    time: UtcTime
+    as_of: UtcTime
+    decided: UtcTime | None = None
+    minutes: int | None = None
+
+    @property
+    def level(self) -> int:
+        """Return how grave it is."""
+        return LEVELS.get(self.kind, 0)
+
+    @property
+    def is_severe(self) -> bool:
+        """Tell whether two of it are better than none."""
+        return self.severity in ("Extreme", "Severe")
+
+    def minutes_at(self, now_ms: int) -> int | None:
+        """Return the minutes that are left at a moment."""
+        if self.minutes is None:
+            return None
+        gone = max(0, now_ms - to_ms(self.as_of)) // _MS_PER_MINUTE
+        return max(0, self.minutes - gone)
+
+
+def notice_of(alert: Alert | FeedAlarm, as_of_ms: int, decided_ms: int | None) -> Notice:
+    """Return what an SMS says of an alert; ``language`` is still each reader's own to fill in."""
+    incident = alert if isinstance(alert, Alert) else None
+    return Notice(
+        kind=kind_of(alert),
+        status=alert.status,
+        severity=alert.severity,
+        language="",
+        place=alert.place,
+        place_kind=alert.place_kind,
+        nations=incident.nations if incident and alert.place_kind == "alliance" else (),
+        step=alert.step,
+        last=alert.message_type == "Cancel",
+        time=alert.time,
+        as_of=from_ms(as_of_ms),
+        decided=None if decided_ms is None else from_ms(decided_ms),
+        minutes=incident.minutes_left if incident else None,
+    )
+
+
+def kind_of(alert: Alert | FeedAlarm) -> Kind:
+    """Return what kind of message an alert is."""
+    over = alert.message_type == "Cancel"
+    if isinstance(alert, FeedAlarm):
+        back: Kind = "feed_given_up" if alert.heard_again is None else "feed_back"
+        return back if over else "feed_silent"
+    if alert.event == "repeated airspace violations":
+        return "situation_over" if over else "situation"
+    if alert.incident_state == "closed":
+        return "all_clear" if alert.response_type == "AllClear" else "merged"
+    if alert.incident_state == "exited":
+        return "exited"
+    return _of_danger(alert)
+
+
+def _of_danger(alert: Alert) -> Kind:
+    if alert.severity == "Moderate":  # it was on its way here, or was here, and moved on
+        return "lost_watch" if alert.incident_state == "lost" else "averted"
+    if alert.incident_state == "lost":
+        return "lost" if alert.response_type == "Shelter" else "lost_watch"
+    if alert.urgency == "Expected":
+        if alert.minutes_left is None:
+            return "threat_open"
+        return "threat" if alert.minutes_left else "threat_now"
+    # A region shelters once it is sure; who answers for more only watches, whatever is sure.
+    sure = alert.response_type == "Shelter" or alert.place_kind != "region"
+    return "violation" if sure and alert.certainty == "Observed" else "possible"
+
+
+def as_of_ms(alert: Alert | FeedAlarm, decided_ms: int | None, environment: Environment) -> int:
+    """Return when an alert's own ``time`` stood by the wall clock."""
+    own_times = environment is Environment.ACTUAL or alert.run == LIVE_RUN
+    if own_times or isinstance(alert, FeedAlarm) or decided_ms is None:
+        return to_ms(alert.time)
+    return decided_ms
+
+
+def expires_ms(alert: Alert | FeedAlarm, as_of: int) -> int:
+    """Return when an alert is over by the wall clock."""
+    return as_of + to_ms(alert.expires) - to_ms(alert.time)
+
+
+def priority(alert: Alert | FeedAlarm) -> int:
+    """Return where an alert stands in the queue: by severity, then urgency; the lowest first."""
+    severity = gravest_first(alert.severity, Severity)
+    return 10 * severity + gravest_first(alert.urgency, Urgency)

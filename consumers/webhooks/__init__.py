@@ -1,0 +1,1 @@
+"""Webhooks: the event, its signature, the request."""

@@ -1,0 +1,62 @@
+"""An alert as a CloudEvent 1.0 (CNCF), the form in which webhooks carry it.
+
+``data`` is the alert message, as on Redis; what stands around it lets a receiver route the event
+without reading it. Everything but the message's timeline follows from the alert, so the same alert
+is the same event. Does not sign it (``standard_webhook``) and does not send it.
+"""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from skyfence.contracts.alert import AlertMessage
+from skyfence.contracts.base import Contract, UtcTime
+from skyfence.naming import Environment
+
+CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
+_TYPES: Final[Mapping[str, "EventType"]] = {
+    "airspace violation": "skyfence.airspace-violation",
+    "repeated airspace violations": "skyfence.repeated-airspace-violations",
+    "sensor feed silent": "skyfence.sensor-feed-silent",
+}
+
+EventType = Literal[
+    "skyfence.airspace-violation",
+    "skyfence.repeated-airspace-violations",
+    "skyfence.sensor-feed-silent",
+]
+
+
+class CloudEvent(Contract):
+    """One alert on its way to a webhook.
+
+    ``id`` is the alert's, ``source`` whoever runs this skyfence and in which environment,
+    ``subject`` the alert's channel, and ``time`` when the fact stood.
+    """
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: EventType
+    subject: str
+    time: UtcTime
+    datacontenttype: Literal["application/json"] = "application/json"
+    dataschema: Literal["urn:skyfence:schema:alert-message"] = "urn:skyfence:schema:alert-message"
+    data: AlertMessage
+
+
+def cloud_event(message: AlertMessage, source: str) -> CloudEvent:
+    """Return the event that carries an alert message."""
+    alert = message.alert
+    return CloudEvent(
+        id=str(alert.alert_id),
+        source=source,
+        type=_TYPES[alert.event],
+        subject=alert.channel,
+        time=alert.time,
+        data=message,
+    )
+
+
+def default_source(environment: Environment) -> str:
+    """Return the source of events where nobody has given another."""
+    return f"urn:skyfence:{environment}"

@@ -1,0 +1,1 @@
+"""All that touches the world: files, environment, Kafka, Redis, logs, metrics."""

@@ -1,0 +1,146 @@
+"""Files that people bring (recordings, zones, a policy): reads them and says exactly what is wrong.
+
+A recording is JSON lines, one report a line; ``.gz`` and ``.zst`` are unpacked as they are read and
+``-`` is standard input. The default zones and recordings stand in ``geodata/`` and ``recordings/``
+of a checkout, and inside the package of an installation; the default policy in ``policy/``.
+"""
+
+import gzip
+import io
+import json
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+import skyfence
+from skyfence.contracts.base import why_invalid
+from skyfence.contracts.report import Report
+from skyfence.errors import InputError, UnavailableError
+from skyfence.policy.policy import Policy, parse_policy
+from skyfence.zones.zone_file import Zone, ZoneSet, parse_zones, zone_set
+
+# Longer than any report can be; stops a file without line ends from filling the memory.
+_MAX_LINE_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a recording: a report, or the reason why it is none."""
+
+    number: int
+    report: Report | None
+    reason: str = ""
+
+
+def default_file(folder: str, name: str) -> Path:
+    """Return the path of a file that comes with skyfence (``folder`` geodata or recordings)."""
+    package = Path(skyfence.__file__).resolve().parent
+    for root in (package / "data", package.parent):
+        if (root / folder / name).is_file():
+            return root / folder / name
+    raise UnavailableError(f"{folder}/{name} is missing from this installation of skyfence")
+
+
+def read_recording(name: str) -> Iterator[Line]:
+    """Yield the lines of a recording; blank ones are left out.
+
+    Raises ``UnavailableError`` where it cannot be opened, ``InputError`` where it is empty or not
+    what its name says.
+    """
+    with ExitStack() as stack:
+        stream = _open(name, stack)
+        number = 0
+        try:
+            while raw := stream.readline(_MAX_LINE_BYTES):
+                number += 1
+                if raw.strip():
+                    yield _line(number, raw)
+                while len(raw) == _MAX_LINE_BYTES and not raw.endswith(b"\n"):
+                    raw = stream.readline(_MAX_LINE_BYTES)  # the rest of it is no line of its own
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{name}: unreadable after line {number}: {error}") from None
+        if number == 0:
+            raise InputError(f"{name}: the file is empty")
+
+
+def load_zones(zones: Path | None = None, regions: Path | None = None) -> ZoneSet:
+    """Read the zones to judge by: the default ones, or those of the files given.
+
+    ``zones`` alone replaces all default zones, regions included; ``regions`` alone replaces the
+    default regions and keeps the default countries.
+    """
+    files = [zones or default_file("geodata", "countries.geojson")]
+    if regions is not None:
+        files.append(regions)
+    elif zones is None:
+        files.append(default_file("geodata", "regions.geojson"))
+    return zone_set(read_zones(path) for path in files)
+
+
+def read_zones(path: Path) -> list[Zone]:
+    """Read one zone file."""
+    text = _text(path, "GeoJSON")
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{path}: not GeoJSON: {error}") from None
+    return parse_zones(document, str(path))
+
+
+def load_policy(path: Path | None = None) -> Policy:
+    """Read the policy to judge by: the default one, or that of the file given."""
+    return parse_policy(*policy_text(path))
+
+
+def policy_text(path: Path | None = None) -> tuple[str, str]:
+    """Return what a policy's file holds, and the file's name."""
+    path = path or Path(skyfence.__file__).resolve().parent / "policy" / "default_policy.toml"
+    return _text(path, "TOML"), str(path)
+
+
+def _text(path: Path, form: str) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not {form}: not UTF-8 text") from None
+    except OSError as error:
+        raise UnavailableError(f"{path}: {_why(error)}") from None
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty")
+    return text
+
+
+def _open(name: str, stack: ExitStack) -> BinaryIO:
+    if name == "-":
+        return sys.stdin.buffer
+    try:
+        raw = stack.enter_context(Path(name).open("rb"))  # noqa: SIM115 - the stack closes it
+    except OSError as error:
+        raise UnavailableError(f"{name}: {_why(error)}") from None
+    if name.endswith(".gz"):
+        return stack.enter_context(gzip.open(raw))  # type: ignore[return-value]
+    if name.endswith(".zst"):
+        # Not with zstandard: its reader takes a file that was cut short for a whole one.
+        unpacked = stack.enter_context(pa.CompressedInputStream(raw, "zstd"))
+        return stack.enter_context(io.BufferedReader(unpacked))
+    return raw
+
+
+def _line(number: int, raw: bytes) -> Line:
+    if len(raw) >= _MAX_LINE_BYTES:
+        return Line(number, None, f"longer than {_MAX_LINE_BYTES} bytes")
+    try:
+        return Line(number, Report.model_validate_json(raw.rstrip()))
+    except ValidationError as error:
+        return Line(number, None, why_invalid(error))
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()

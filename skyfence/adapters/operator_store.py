@@ -1,0 +1,117 @@
+"""Operators in Redis: their records, and their users with a secret of which only a digest is kept.
+
+A change is saved to the server's ACL file, so that it outlives a restart; a server without one is
+refused, because operators would be gone when they are needed. Needs an administrator's rights.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
+
+from skyfence.contracts.base import why_invalid
+from skyfence.errors import UnavailableError, UsageError
+from skyfence.naming import Environment, commands_key, operators_key, outcomes_key
+from skyfence.operators.accounts import Operator, rules, user_name
+
+log = structlog.get_logger()
+
+
+class OperatorStore:
+    """The operators of one environment.
+
+    Every method raises ``UsageError`` where the user may not do it or the server keeps no users,
+    and ``UnavailableError`` where Redis fails.
+    """
+
+    def __init__(self, redis: Redis, environment: Environment) -> None:
+        self._redis = redis
+        self._environment = environment
+        self._key = operators_key(environment)
+
+    async def add(self, operator: Operator) -> str:
+        """Make an operator and return the secret, which is kept nowhere."""
+        if operator.name in await self.all():
+            raise UsageError(f"operator {operator.name} exists: revoke or rotate")
+        secret = secrets.token_urlsafe(24)
+        user = user_name(self._environment, operator.name)
+        await self._ask("ACL", "SETUSER", user, *rules(self._environment, operator, _sha(secret)))
+        try:
+            await self._save()
+        except UsageError:
+            await self._ask("ACL", "DELUSER", user)
+            raise
+        await self._ask("HSET", self._key, operator.name, operator.to_json())
+        return secret
+
+    async def all(self) -> dict[str, Operator]:
+        """Return the operators by name."""
+        return parse_operators(await self._ask("HGETALL", self._key))
+
+    async def revoke(self, name: str) -> None:
+        """End an operator: the user, its live connections, and what it had commanded."""
+        await self._known(name)
+        await self._ask("ACL", "DELUSER", user_name(self._environment, name))
+        await self._save()
+        await self._ask("HDEL", self._key, name)
+        for key in (commands_key, outcomes_key):
+            await self._ask("DEL", key(self._environment, name))
+
+    async def rotate(self, name: str) -> str:
+        """Give an operator a new secret, and cut what is connected with the old one.
+
+        The rights are given anew, too: a record whose user is gone, or is of an older version,
+        is whole again.
+        """
+        operator = await self._known(name)
+        secret, user = secrets.token_urlsafe(24), user_name(self._environment, name)
+        await self._ask("ACL", "SETUSER", user, *rules(self._environment, operator, _sha(secret)))
+        await self._save()
+        await self._ask("CLIENT", "KILL", "USER", user)
+        return secret
+
+    async def _known(self, name: str) -> Operator:
+        known = await self.all()
+        if name not in known:
+            raise UsageError(
+                f"no operator {name!r}: there are {', '.join(sorted(known)) or 'none'}"
+            )
+        return known[name]
+
+    async def _save(self) -> None:
+        await self._ask("ACL", "SAVE")
+
+    async def _ask(self, *command: Any) -> Any:
+        try:
+            return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+        except NoPermissionError as error:
+            raise UsageError(f"this redis user may not manage operators: {error}") from None
+        except ResponseError as error:
+            if "ACL file" in str(error):
+                raise UsageError(
+                    "this redis has no aclfile, so operators would be gone after its restart: "
+                    "set one in its configuration"
+                ) from None
+            raise UnavailableError(f"redis refused {command[0]}: {error}") from None
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"redis failed: {error}") from None
+
+
+def parse_operators(records: Mapping[bytes, bytes]) -> dict[str, Operator]:
+    """Return the operators of the hash, by name; a record that is none is logged and left out."""
+    found: dict[str, Operator] = {}
+    for name, raw in records.items():
+        try:
+            found[name.decode()] = Operator.model_validate_json(raw)
+        except ValidationError as error:
+            log.warning("operator.unreadable", name=name.decode(), reason=why_invalid(error))
+    return found
+
+
+def _sha(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,50 @@
+"""How to reach Redis: a connection, or an error that says whose fault it is."""
+
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+
+from skyfence.adapters.credentials import redis_options
+from skyfence.adapters.settings import Settings
+from skyfence.errors import UnavailableError, UsageError
+
+_TIMEOUT_S = 5.0
+# A dead connection is found out within this time even when no alert comes.
+_CHECK_S = 5
+_REFUSALS = (AuthenticationError, NoPermissionError)
+
+
+async def connect(settings: Settings) -> Redis:
+    """Connect to the settings' Redis.
+
+    Raises ``UnavailableError`` where it does not answer, and ``UsageError`` where it refuses the
+    user: trying again does not mend that.
+    """
+    redis = Redis.from_url(
+        settings.redis_url,
+        **redis_options(settings),
+        socket_connect_timeout=_TIMEOUT_S,
+        health_check_interval=_CHECK_S,
+    )
+    try:
+        await redis.ping()
+    except (RedisError, OSError) as error:
+        await redis.aclose()
+        where = redis_address(settings.redis_url)
+        if isinstance(error, _REFUSALS):
+            user = settings.redis_user or "default"
+            raise UsageError(f"redis at {where} refused user {user}: {_in_short(error)}") from None
+        raise UnavailableError(f"redis at {where} cannot be reached: {error}") from None
+    return redis
+
+
+def _in_short(error: Exception) -> str:
+    reason = str(error).rstrip(".")
+    return reason[:1].lower() + reason[1:]
+
+
+def redis_address(url: str) -> str:
+    """Return where a URL leads, never the credentials in it."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or 6379}{parts.path}" if parts.hostname else parts.path

@@ -1,0 +1,102 @@
+"""The status in Redis: the hash that others read, the monitor's memory, and who may write both.
+
+One monitor writes at a time: it holds a lease that it renews with each writing, and a monitor that
+lost it (paused, cut off) cannot write over its successor. Memory and hash change together.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, Final, cast
+from uuid import UUID
+
+from pydantic import ValidationError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from skyfence.contracts.base import why_invalid
+from skyfence.errors import UnavailableError
+from skyfence.monitoring.status import Memory, Status, from_hash, to_hash
+from skyfence.naming import Environment, status_key, status_memory_key, status_writer_key
+
+# Several looks of the monitor; after this long without one, another takes over.
+LEASE_MS: Final = 15_000
+_ASK_AGAIN_S: Final = 1.0
+# KEYS: writer, memory, hash. ARGV: name, lease (ms), memory, then fields and values of the hash.
+_WRITE: Final = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('SET', KEYS[2], ARGV[3])
+redis.call('DEL', KEYS[3])
+for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
+return 1
+"""
+_RESIGN: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+
+class StatusStore:
+    """The writer's side; ``name`` is this writer's own."""
+
+    def __init__(self, redis: Redis, environment: Environment, name: UUID) -> None:
+        self._redis = redis
+        self._name = str(name)
+        self._writer = status_writer_key(environment)
+        self._memory = status_memory_key(environment)
+        self._hash = status_key(environment)
+        self._write = redis.register_script(_WRITE)
+        self._resign = redis.register_script(_RESIGN)
+
+    async def lead(self) -> None:
+        """Return when this writer is the one that may write."""
+        while not await self._try_to_lead():  # noqa: ASYNC110 - a lease that runs out tells nobody
+            await asyncio.sleep(_ASK_AGAIN_S)
+
+    async def _try_to_lead(self) -> bool:
+        try:
+            return bool(await self._redis.set(self._writer, self._name, nx=True, px=LEASE_MS))
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"redis gave no lease: {error}") from None
+
+    async def memory(self) -> Memory:
+        """Return what the last writer left; raise ``UnavailableError`` if it cannot be read."""
+        try:
+            found = await self._redis.get(self._memory)
+            return Memory() if found is None else Memory.model_validate_json(found)
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"redis gave no memory: {error}") from None
+        except ValidationError as error:
+            raise UnavailableError(f"{self._memory} in redis: {why_invalid(error)}") from None
+
+    async def write(self, memory: Memory, status: Status) -> None:
+        """Store both; raise ``UnavailableError`` if that failed or another may write now."""
+        fields = [part for pair in to_hash(status).items() for part in pair]
+        given: list[Any] = [self._name, LEASE_MS, memory.to_json(), *fields]
+        try:
+            written = await self._write(keys=[self._writer, self._memory, self._hash], args=given)
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"redis took no status: {error}") from None
+        if not written:
+            raise UnavailableError("another monitor writes the status now")
+
+    async def close(self) -> None:
+        """Leave the lease to others and disconnect."""
+        try:
+            await self._resign(keys=[self._writer], args=[self._name])
+        except (RedisError, OSError):
+            return  # it runs out by itself
+        finally:
+            await self._redis.aclose()
+
+
+async def read_status(redis: Redis, environment: Environment) -> Status | None:
+    """Return the status as it was written last, or None if nobody has yet."""
+    key = status_key(environment)
+    try:
+        found = await cast(Awaitable[dict[bytes, bytes]], redis.hgetall(key))
+        return from_hash({name.decode(): value for name, value in found.items()}) if found else None
+    except (RedisError, OSError) as error:
+        raise UnavailableError(f"redis gave no status: {error}") from None
+    except (ValidationError, KeyError, ValueError) as error:
+        raise UnavailableError(f"{key} in redis is no status: {error}") from None

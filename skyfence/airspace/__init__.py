@@ -1,0 +1,1 @@
+"""Where a point or a path is among zones."""

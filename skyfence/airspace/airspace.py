@@ -1,0 +1,296 @@
+"""Where a point or a path is among the zones: exact answers, indexed.
+
+Zones are closed sets, planar in longitude and latitude. Their borders are cut into short pieces in
+one STR tree, so that a segment meets only the few it may cross. The protected airspace of the
+alliance (the union of the members' zones, the slivers between them closed) is kept as one more
+area, behind the last zone, because "moved from one member to another" is no violation.
+
+    area   0 .. n-1   the zones of the set
+           n          the union of the members' zones without limits of height or time, if any
+
+A member's zone with limits is protected by itself, while they hold: an object is in the protected
+airspace if it is in any of ``protected_areas``, the union first. All answers here are horizontal;
+``within_limits`` tells which areas also hold a time and a height, and ``path`` when that changes.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
+from itertools import pairwise
+from math import inf
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from shapely import STRtree
+from shapely.geometry.base import BaseGeometry
+
+from skyfence.airspace.protected import TOUCH_DEG, nearest_accuracies, protected_outline
+from skyfence.geometry.border_distance import Border, Floats
+from skyfence.geometry.border_index import Pieces, segments_of
+from skyfence.geometry.geodesy import Leg, metres_per_degree
+from skyfence.geometry.proper_intersections import Cuts, plain_cuts
+from skyfence.geometry.ray_casting import Rays
+from skyfence.zones.limits import Limits, Side, limits_of
+from skyfence.zones.zone_file import VerticalRef, Zone, ZoneSet
+
+__all__ = ["Airspace", "Side", "protected_outline"]
+
+
+class Airspace:
+    """The zones of a set, ready to be asked."""
+
+    def __init__(self, zones: ZoneSet) -> None:
+        self.zones: tuple[Zone, ...] = zones.zones
+        self.version = zones.version
+        accuracies = [zone.properties.accuracy_m for zone in self.zones if zone.is_region]
+        self.widest_region_m = max(accuracies, default=0.0)
+        limits = ((n, limits_of(zone.properties)) for n, zone in enumerate(self.zones))
+        self.limits: dict[int, Limits] = {n: one for n, one in limits if one is not None}
+        areas: list[Any] = [zone.area for zone in self.zones]
+        outline = protected_outline(self.zones)
+        self.protected: int | None = None if outline is None else len(areas)
+        if outline is not None:
+            areas.append(outline)
+        self.limited_areas = tuple(n for n in self.limits if self.zones[n].is_protected)
+        union = () if self.protected is None else (self.protected,)
+        self.protected_areas: tuple[int, ...] = (*union, *self.limited_areas)
+        # The area whose border is all that ``protected_border`` measures to, if there is one.
+        self.outer_area = None if self.limited_areas else self.protected
+        self._protecting = frozenset(self.protected_areas)
+        self._joined = np.array(
+            [zone.is_protected and n not in self.limits for n, zone in enumerate(self.zones)], bool
+        )
+        members = [zone for n, zone in enumerate(self.zones) if self._joined[n]]
+        self.protected_kinds = tuple(sorted({zone.properties.kind for zone in members}))
+        self.member_regions = frozenset(
+            index
+            for index, zone in enumerate(self.zones)
+            if zone.is_region and zone.properties.nato
+        )
+        self._areas = np.array(areas, dtype=object)
+        shapely.prepare(self._areas)
+        self._boxes = STRtree(list(map(shapely.box, *shapely.bounds(self._areas).T)))
+        self._pieces = Pieces(areas)
+
+    def outline(self, area: int) -> BaseGeometry:
+        """Return the outline of an area."""
+        found: BaseGeometry = self._areas[area]
+        return found
+
+    def covering(self, lon: float, lat: float) -> frozenset[int]:
+        """Return the areas that hold a point, border included."""
+        candidates = self._boxes.query(shapely.Point(lon, lat))
+        held = shapely.intersects_xy(self._areas[candidates], lon, lat)
+        return frozenset(candidates[held].tolist())
+
+    def covering_many(self, lons: Floats, lats: Floats) -> list[frozenset[int]]:
+        """Return for each of many points the areas that hold it, border included."""
+        point, area = self._boxes.query(shapely.points(lons, lats))
+        held = shapely.intersects_xy(self._areas[area], lons[point], lats[point])
+        ends = np.cumsum(np.bincount(point[held], minlength=len(lons))).tolist()
+        areas = area[held].tolist()
+        return [frozenset(areas[start:end]) for start, end in pairwise([0, *ends])]
+
+    def within_limits(
+        self,
+        areas: Iterable[int],
+        time_ms: int,
+        altitude_m: float | None,
+        altitude_ref: VerticalRef | None,
+    ) -> frozenset[int]:
+        """Return those areas whose limits, if they have any, hold a time and a height."""
+        limits = self.limits
+        return frozenset(
+            area
+            for area in areas
+            if area not in limits or limits[area].holds(time_ms, altitude_m, altitude_ref)
+        )
+
+    def side(self, area: int, lon: float, lat: float) -> Side:
+        """Return where a point is, seen from one area."""
+        if shapely.contains_xy(self._areas[area], lon, lat):
+            return Side.INSIDE
+        touches = shapely.intersects_xy(self._areas[area], lon, lat)
+        return Side.BORDER if touches else Side.OUTSIDE
+
+    def hold(self, areas: Sequence[int], places: Sequence[tuple[float, float]]) -> list[bool]:
+        """Tell for each area and place (lon, lat) whether that is inside, not on the border."""
+        held = shapely.contains_xy(self._areas[list(areas)], *np.array(places).reshape(-1, 2).T)
+        return list(held.tolist())
+
+    def met_by(self, legs: Sequence[Leg]) -> dict[int, dict[int, list[int]]]:
+        """Return, for each leg that meets a border, the areas and their pieces that it meets."""
+        if not legs:
+            return {}
+        ends = np.array([((leg.lon0, leg.lat0), (leg.lon1, leg.lat1)) for leg in legs])
+        met: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+        found = self._pieces.tree.query(_lines(ends), predicate="dwithin", distance=TOUCH_DEG)
+        for leg, piece in found.T.tolist():
+            met[leg][int(self._pieces.owners[piece])].append(piece)
+        return met
+
+    def plain_cuts(self, legs: Floats) -> list[Cuts | None]:
+        """Return what each of many legs (n, 4) cuts: ``()`` for nothing, None if not plain."""
+        return plain_cuts(self._pieces, legs)
+
+    def borders_in(self, west: float, south: float, east: float, north: float) -> Floats:
+        """Return the border segments near a box: all that meet it, (lon0, lat0, lon1, lat1)."""
+        near = self._pieces.tree.query(shapely.box(west, south, east, north))
+        return segments_of(self._pieces.lines[near])
+
+    def cuts(self, leg: Leg, pieces: list[int]) -> list[float]:
+        """Return where a leg meets border pieces, as fractions 0..1 of the leg, ascending.
+
+        Vertices that it passes within a touch count too: where a leg runs along an edge, rounding
+        may hide that the edge ends.
+        """
+        start = np.array([leg.lon0, leg.lat0])
+        along = np.array([leg.lon1, leg.lat1]) - start
+        length2 = float(along @ along)
+        if length2 == 0.0 or not pieces:
+            return []
+        line = shapely.LineString([(leg.lon0, leg.lat0), (leg.lon1, leg.lat1)])
+        lines = self._pieces.lines[pieces]
+        points = shapely.get_coordinates(shapely.intersection(line, lines)) - start
+        vertices = shapely.get_coordinates(lines) - start
+        off = np.abs(vertices[:, 0] * along[1] - vertices[:, 1] * along[0])
+        vertices = vertices[off < TOUCH_DEG * length2**0.5]
+        passed = vertices @ along / length2
+        passed = passed[(passed > 0.0) & (passed < 1.0)]
+        met = np.clip(points @ along / length2, 0.0, 1.0)
+        return sorted(set(met.tolist() + passed.tolist()))
+
+    @cached_property
+    def rays(self) -> Rays:
+        """Return what tells where rays first meet the borders."""
+        return Rays(self._pieces)
+
+    def is_at_border(self, area: int, lon: float, lat: float) -> bool:
+        """Tell whether a point lies on an area's border, as far as computed points can."""
+        point = shapely.Point(lon, lat)
+        near = self._pieces.tree.query(point, predicate="dwithin", distance=TOUCH_DEG)
+        return bool(np.any(self._pieces.owners[near] == area))
+
+    def border_distances_m(
+        self, areas: Sequence[int], places: Sequence[tuple[float, float]]
+    ) -> list[float]:
+        """Return how far each area's border is from its place (lon, lat), metres.
+
+        Not asked of ``outer_area``, whose border is the one that ``protected_borders`` measures to.
+        """
+        return [metres for metres, _ in self._each.nearest_many(places, areas)]
+
+    def is_protected_at(self, areas: Collection[int]) -> bool:
+        """Tell whether a place that these areas hold is in the protected airspace."""
+        return not self._protecting.isdisjoint(areas)
+
+    def prepare(self) -> None:
+        """Make the borders now: for those of Europe it takes over a second.
+
+        Else they are made when the first track is judged, and whoever waits for its alert waits.
+        """
+        _ = self._each, self._outer
+
+    def protected_border(self, lon: float, lat: float) -> tuple[float, float]:
+        """Return the distance to the protected airspace's border and its accuracy, metres.
+
+        The accuracy is that of the member whose border it is. The border is that of the union,
+        and of members' zones with limits where they lie outside of it, whether they hold or not.
+        """
+        return self.protected_borders([(lon, lat)])[0]
+
+    def protected_borders(self, places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        """Return for each place (lon, lat) what ``protected_border`` does."""
+        return self._outer.nearest_many(places, [0] * len(places))
+
+    def clear_of_protected_m(self, lons: Floats, lats: Floats) -> Floats:
+        """Return for each point how far the protected border is at least, metres."""
+        return self._outer.at_least_m(lons, lats)
+
+    def near(self, lon: float, lat: float, tolerance_m: float) -> list[tuple[float, int]]:
+        """Return the zones within a distance of a point: (metres, index), nearest first."""
+        return self.near_many([(lon, lat)], [tolerance_m])[0]
+
+    def near_many(
+        self, places: Sequence[tuple[float, float]], tolerances_m: Sequence[float]
+    ) -> list[list[tuple[float, int]]]:
+        """Return for each place (lon, lat) and distance what ``near`` does."""
+        if not places:
+            return []
+        points, within_m = np.array(places), np.array(tolerances_m)
+        reach = [_box_sides(lat, metres) for (_, lat), metres in zip(places, within_m, strict=True)]
+        place, segment = self._pieces.segments_near(points - reach, points + reach)
+        scale = np.array([metres_per_degree(lat) for _, lat in places])
+        local = self._pieces.segments[segment] - np.tile(points, 2)[place]
+        metres = _from_origin_m(local * np.tile(scale, 2)[place])
+        found: list[dict[int, float]] = [
+            dict.fromkeys(areas, 0.0) for areas in self.covering_many(*points.T)
+        ]
+        hits = np.flatnonzero(metres <= within_m[place])
+        owners = self._pieces.segment_owners[segment[hits]]
+        for one, area, apart_m in zip(
+            place[hits].tolist(), owners.tolist(), metres[hits].tolist(), strict=True
+        ):
+            found[one][area] = min(found[one].get(area, inf), apart_m)
+        zones = len(self.zones)
+        return [
+            sorted((metres, area) for area, metres in one.items() if area < zones) for one in found
+        ]
+
+    @cached_property
+    def _each(self) -> Border:
+        """The border of each area by itself, save the one whose border ``_outer`` is."""
+        asked = np.arange(len(self._areas)) != (-1 if self.outer_area is None else self.outer_area)
+        kept = asked[self._pieces.segment_owners]
+        owners = self._pieces.segment_owners[kept]
+        return Border(self._pieces.segments[kept], np.zeros(len(owners)), owners)
+
+    @cached_property
+    def _outer(self) -> Border:
+        """The border of all that is ever protected, each part with its member's accuracy."""
+        segments, accuracies_m = [np.empty((0, 4))], [np.empty(0)]
+        accuracy_m = np.array([zone.properties.accuracy_m for zone in self.zones])
+        if self.protected is not None:
+            segments.append(segments_of(self._pieces.of(self.protected)))
+            owners = self._pieces.owners
+            members = np.append(self._joined, False)[owners]
+            accuracies_m.append(
+                nearest_accuracies(
+                    segments[-1], self._pieces.lines[members], accuracy_m[owners[members]]
+                )
+            )
+        for area in self.limited_areas:
+            pieces = self._pieces.of(area)
+            if self.protected is not None:
+                pieces = shapely.get_parts(shapely.difference(pieces, self._areas[self.protected]))
+            segments.append(segments_of(pieces))
+            accuracies_m.append(np.full(len(segments[-1]), accuracy_m[area]))
+        return Border(np.vstack(segments), np.concatenate(accuracies_m))
+
+
+def _lines(ends: Floats) -> npt.NDArray[Any]:
+    """Return lines between ends (n, 2, 2); one of no length as a point: GEOS asks for it."""
+    lines = np.array(shapely.linestrings(ends), dtype=object)
+    still = (ends[:, 0] == ends[:, 1]).all(axis=1)
+    lines[still] = shapely.points(ends[still, 0])
+    return lines
+
+
+def _box_sides(lat: float, metres: float) -> tuple[float, float]:
+    """Return half the sides of a box that holds all within a distance (up to ~1,000 km)."""
+    furthest = min(abs(lat) + metres / 110_000.0, 89.9)
+    per_lon, _ = metres_per_degree(furthest)
+    return metres / per_lon + 1e-9, metres / 110_000.0 + 1e-9
+
+
+def _from_origin_m(segments: Floats) -> Floats:
+    """Return how far segments on a plane, in metres, are from its origin."""
+    x, y = segments[:, 0], segments[:, 1]
+    along_x, along_y = segments[:, 2] - x, segments[:, 3] - y
+    length2 = along_x * along_x + along_y * along_y
+    share = -(x * along_x + y * along_y) / np.where(length2 > 0.0, length2, 1.0)
+    share = np.minimum(np.maximum(share, 0.0), 1.0)
+    off_x, off_y = x + share * along_x, y + share * along_y
+    return np.sqrt(off_x * off_x + off_y * off_y)

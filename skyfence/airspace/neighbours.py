@@ -1,0 +1,91 @@
+"""What lies around a place: the nations and regions it is in, the zones across a border.
+
+Borders are only as exact as their files, so "in" and "across" allow for each zone's accuracy.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from skyfence.airspace.airspace import Airspace
+from skyfence.policy.parameters import Rules
+from skyfence.zones.zone_file import Zone
+
+
+def nations_of(airspace: Airspace, areas: Iterable[int]) -> tuple[str, ...]:
+    """Return the member nations among some areas."""
+    zones = [airspace.zones[area] for area in areas if area != airspace.protected]
+    return tuple(sorted({zone.nation for zone in zones if zone.is_protected}))
+
+
+def regions_at(
+    airspace: Airspace, lon: float, lat: float, nations: tuple[str, ...], held: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the nations' regions that hold a place, each border widened by its accuracy.
+
+    A region that was ``held`` before is left only at twice that distance, so that a path along
+    the line between two regions does not go to and fro.
+    """
+    found: list[str] = []
+    for metres, area in airspace.near(lon, lat, 2 * airspace.widest_region_m):
+        zone = airspace.zones[area]
+        if not zone.is_region or zone.nation not in nations:
+            continue
+        widened_m = zone.properties.accuracy_m * (2 if zone.id in held else 1)
+        if round(metres) <= widened_m:
+            found.append(zone.id)
+    return tuple(sorted(found))
+
+
+def nearest_nation(airspace: Airspace, lon: float, lat: float, rules: Rules) -> tuple[str, ...]:
+    """Return the member nation whose border is nearest to a place on the outer border."""
+    for _, area in airspace.near(lon, lat, rules.across_m):
+        if airspace.zones[area].is_protected:
+            return (airspace.zones[area].nation,)
+    return ()
+
+
+def nearest_region(
+    airspace: Airspace, lon: float, lat: float, nations: tuple[str, ...], rules: Rules
+) -> tuple[str, ...]:
+    """Return the nations' region nearest to a place that lies in none, if one is near."""
+    for _, area in airspace.near(lon, lat, rules.nearest_region_m):
+        zone = airspace.zones[area]
+        if zone.is_region and zone.nation in nations:
+            return (zone.id,)
+    return ()
+
+
+def across(airspace: Airspace, area: int, lon: float, lat: float, rules: Rules) -> tuple[str, ...]:
+    """Return the zones on the other side of an area's border at a place.
+
+    Zones of the same kind count; where a region has no such neighbour (another country's regions
+    may be unknown), that country does. Across the protected airspace lie those outside of it.
+    """
+    return across_many(airspace, [area], [(lon, lat)], rules)[0]
+
+
+def across_many(
+    airspace: Airspace, areas: Sequence[int], places: Sequence[tuple[float, float]], rules: Rules
+) -> list[tuple[str, ...]]:
+    """Return for each area and place (lon, lat) what ``across`` does."""
+    zones = [None if area == airspace.protected else airspace.zones[area] for area in areas]
+    accuracies_m = [zone.properties.accuracy_m if zone else 0.0 for zone in zones]
+    tolerances_m = [max(rules.across_m, 2 * accuracy_m) for accuracy_m in accuracies_m]
+    nearby = airspace.near_many(places, tolerances_m)
+    return [
+        _beyond(zone, [airspace.zones[index] for _, index in near if index != area])
+        for zone, area, near in zip(zones, areas, nearby, strict=True)
+    ]
+
+
+def _beyond(zone: Zone | None, others: Sequence[Zone]) -> tuple[str, ...]:
+    """Choose among the zones near a place those across a zone's border, or the union's."""
+    if zone is None:
+        return _ids(other for other in others if not (other.is_protected or other.is_region))
+    same_kind = _ids(other for other in others if other.properties.kind == zone.properties.kind)
+    if same_kind or not zone.is_region:
+        return same_kind
+    return _ids(o for o in others if not o.is_region and o.nation != zone.nation)
+
+
+def _ids(zones: Iterable[Zone]) -> tuple[str, ...]:
+    return tuple(sorted(zone.id for zone in zones))

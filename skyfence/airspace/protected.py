@@ -1,0 +1,84 @@
+"""The alliance's protected airspace: one outline of the members' zones, and how sure its border is.
+
+Neighbours' outlines leave narrow gaps between them; those between two members are closed, because a
+path from one to the other is no violation. Only zones without limits of height or time are joined:
+the others are protected each by itself, while their limits hold (``airspace``).
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+from shapely import STRtree
+from shapely.geometry.base import BaseGeometry
+
+from skyfence.geometry.border_distance import Floats
+from skyfence.zones.limits import limits_of
+from skyfence.zones.zone_file import Zone
+
+# Outlines of neighbours leave slivers up to ~200 m between them (380 m on the Danube between
+# Romania and Bulgaria); half of 0.004 degrees closes those. See geodata/README.md.
+_SLIVER_DEG: Final = 0.002
+# What comes no farther from a border than this touches it: 0.1 mm, far more than rounding moves
+# a computed point on a sloping border, far less than any sensor means.
+TOUCH_DEG: Final = 1e-9
+
+
+def protected_outline(zones: Sequence[Zone]) -> BaseGeometry | None:
+    """Return the union of the members' zones, with the slivers between members closed.
+
+    Members' zones with limits of height or time are left out. Only gaps that touch two members
+    are closed, and never at the cost of a zone that is no member's: the outer border stays
+    exactly the members' own.
+    """
+    members = np.array([zone.area for zone in zones if _is_joined(zone)], dtype=object)
+    if not members.size:
+        return None
+    union = shapely.union_all(members)
+    if members.size == 1:
+        return union
+    closed = shapely.buffer(
+        shapely.buffer(union, _SLIVER_DEG, quad_segs=1), -_SLIVER_DEG, quad_segs=1
+    )
+    gaps = shapely.get_parts(shapely.difference(closed, union))
+    # The query prepares its input, not what stands in the tree: members are the large ones.
+    touched = STRtree(gaps).query(members, predicate="dwithin", distance=TOUCH_DEG)[1]
+    between = gaps[np.bincount(touched, minlength=len(gaps)) >= 2]
+    if not len(between):
+        return union
+    others = [zone.area for zone in zones if not zone.is_protected and not zone.is_region]
+    # Corners of a gap are computed and miss a sloping border by a hair, which must not stay open.
+    grown = shapely.buffer(_without(between, others), TOUCH_DEG, quad_segs=1)
+    return shapely.union_all([union, *_without(grown, others)])
+
+
+def _without(gaps: npt.NDArray[Any], others: Sequence[BaseGeometry]) -> npt.NDArray[Any]:
+    left = gaps.copy()
+    for area in others:
+        meets = shapely.intersects(area, left)
+        left[meets] = shapely.difference(left[meets], area)
+    return left
+
+
+def nearest_accuracies(segments: Floats, pieces: npt.NDArray[Any], accuracies_m: Floats) -> Floats:
+    """Return the accuracy of each segment of an outline: that of the piece nearest its middle.
+
+    Where several members' borders run together, the least exact one counts.
+    """
+    middles = (segments[:, :2] + segments[:, 2:]) / 2.0
+    points = np.array(shapely.points(middles), dtype=object)
+    tree = STRtree(pieces)
+    low, high = middles - TOUCH_DEG, middles + TOUCH_DEG
+    segment, piece = tree.query(shapely.box(*low.T, *high.T))
+    touches = shapely.dwithin(points[segment], pieces[piece], TOUCH_DEG)
+    found = np.full(len(segments), -1.0)
+    np.maximum.at(found, segment[touches], accuracies_m[piece[touches]])
+    alone = np.flatnonzero(found < 0.0)  # edges over a closed sliver
+    found[alone] = accuracies_m[tree.nearest(points[alone])]
+    return found
+
+
+def _is_joined(zone: Zone) -> bool:
+    return zone.is_protected and limits_of(zone.properties) is None

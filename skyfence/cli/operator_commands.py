@@ -1,0 +1,130 @@
+"""``skyfence ack``, ``close``, ``release``, ``withdraw``: what an operator commands.
+
+A command goes to the operator's own stream in Redis; the desk answers. Exits 0 if it was done, 1 if
+it was refused, 3 if no desk answered.
+"""
+
+import asyncio
+import time
+from typing import Any, Final
+from uuid import UUID
+
+import click
+from pydantic import ValidationError
+from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError, RedisError
+
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings
+from skyfence.cli.local import runtime_file as runtime
+from skyfence.cli.operators import exercise_option
+from skyfence.contracts.base import why_invalid
+from skyfence.contracts.operator_command import (
+    Acknowledge,
+    Close,
+    Command,
+    Outcome,
+    Release,
+    Withdraw,
+)
+from skyfence.errors import InputError, UnavailableError, UsageError
+from skyfence.naming import Environment, commands_key, outcomes_key
+from skyfence.operators.accounts import name_of
+
+_ANSWER_S: Final = 10.0
+# Well below the time after which the client takes a silent connection for a dead one.
+_BLOCK_S: Final = 1.0
+operator_option = click.option(
+    "--operator", help="Who commands, where the Redis user is not an operator's."
+)
+reason_option = click.option("--reason", required=True, help="For the record, and for the others.")
+
+
+@click.command()
+@click.argument("incident", type=click.UUID)
+@click.option("--place", help="On this place's channel alone.  [default: all of yours]")
+@operator_option
+@exercise_option
+def ack(incident: UUID, place: str | None, operator: str | None, exercise: bool) -> None:
+    """Tell all others on the channel that you have taken note of INCIDENT."""
+    _command(exercise, operator, Acknowledge, incident_id=incident, place=place)
+
+
+@click.command()
+@click.argument("incident", type=click.UUID)
+@reason_option
+@operator_option
+@exercise_option
+def close(incident: UUID, reason: str, operator: str | None, exercise: bool) -> None:
+    """End INCIDENT, whose object was lost and is found or waited for no more."""
+    _command(exercise, operator, Close, incident_id=incident, reason=reason)
+
+
+@click.command()
+@click.argument("alert", type=click.UUID)
+@operator_option
+@exercise_option
+def release(alert: UUID, operator: str | None, exercise: bool) -> None:
+    """Publish the public message ALERT, which waits for a decision."""
+    _command(exercise, operator, Release, alert_id=alert)
+
+
+@click.command()
+@click.argument("alert", type=click.UUID)
+@reason_option
+@operator_option
+@exercise_option
+def withdraw(alert: UUID, reason: str, operator: str | None, exercise: bool) -> None:
+    """Keep the public message ALERT, which waits for a decision, from the public."""
+    _command(exercise, operator, Withdraw, alert_id=alert, reason=reason)
+
+
+def _command(exercise: bool, operator: str | None, kind: type[Command], **given: Any) -> None:
+    settings = runtime.reach(Environment.EXERCISE if exercise else Environment.ACTUAL)
+    name = operator or name_of(settings.environment, settings.redis_user)
+    if name is None:
+        raise UsageError(
+            "who commands? set SKYFENCE_REDIS_USER to an operator's user, or name one: --operator"
+        )
+    try:
+        command = kind(**given)
+    except ValidationError as error:
+        raise UsageError(why_invalid(error)) from None
+    outcome = asyncio.run(_send(settings, name, command))
+    if outcome.outcome == "refused":
+        raise InputError(outcome.what)
+    click.echo(outcome.what)
+
+
+async def _send(settings: Settings, name: str, command: Command) -> Outcome:
+    redis = await connect(settings)
+    key = commands_key(settings.environment, name)
+    answers = outcomes_key(settings.environment, name)
+    try:
+        found: Any = await redis.xrevrange(answers, count=1)
+        newest = found[0][0] if found else "0"
+        command_id: Any = await redis.xadd(key, {"command": command.to_json()})
+        return await _answer(redis, answers, newest, command_id.decode())
+    except NoPermissionError as error:
+        raise UsageError(f"this redis user may not command as {name}: {error}") from None
+    except (RedisError, OSError) as error:
+        raise UnavailableError(f"redis took no command: {error}") from None
+    finally:
+        await redis.aclose()
+
+
+async def _answer(redis: Redis, answers: str, newest: Any, command_id: str) -> Outcome:
+    until_s, last = time.monotonic() + _ANSWER_S, newest
+    while (left_s := until_s - time.monotonic()) > 0:
+        block_ms = max(1, round(1000 * min(left_s, _BLOCK_S)))
+        read: Any = await redis.xread({answers: last}, block=block_ms)
+        for _, entries in read or []:
+            last = entries[-1][0]
+            for _, fields in entries:
+                outcome = Outcome.model_validate_json(fields[b"outcome"])
+                if outcome.command_id == command_id:
+                    return outcome
+    raise UnavailableError(
+        f"no desk has answered in {_ANSWER_S:.0f} s (is `skyfence desk` running?); "
+        "one that comes up later still carries it out"
+    )

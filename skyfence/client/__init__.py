@@ -1,0 +1,23 @@
+"""A subscriber's side: every message once and in order, over cuts and restarts."""
+
+from skyfence.client.feed import (
+    AlertFeed,
+    Alive,
+    Connected,
+    Disconnected,
+    Event,
+    Missed,
+    Received,
+    Silent,
+)
+
+__all__ = [
+    "AlertFeed",
+    "Alive",
+    "Connected",
+    "Disconnected",
+    "Event",
+    "Missed",
+    "Received",
+    "Silent",
+]

@@ -1,0 +1,188 @@
+"""The alert: what people are told, in the words of the Common Alerting Protocol 1.2 (OASIS).
+
+A chain of alerts belongs to one incident and one channel; its first message there is an Alert with
+step 1, also for a region that joins late, and its last a Cancel. Everything in an alert is decided
+from event time, so that deciding it again gives the same bytes; the wall clock's part, the
+``Timeline``, travels beside it.
+
+A feed alarm is no incident's: it says that a source has fallen silent, and follows the wall clock.
+"""
+
+from typing import Annotated, Final, Literal, get_args
+from uuid import UUID
+
+from pydantic import Field, TypeAdapter
+
+from skyfence.contracts.base import (
+    Contract,
+    Latitude,
+    Longitude,
+    RunName,
+    SourceName,
+    TrackName,
+    UtcTime,
+)
+from skyfence.contracts.crossing import Evidence, Known
+from skyfence.contracts.track_event import Ahead
+from skyfence.identity import derive
+from skyfence.naming import Environment, ZoneName
+
+EXERCISE_MARK: Final = "EXERCISE: "
+
+Status = Literal["Actual", "Exercise", "Test"]
+MessageType = Literal["Alert", "Update", "Cancel"]
+ResponseType = Literal["Shelter", "Prepare", "Monitor", "AllClear"]
+EventName = Literal["airspace violation", "repeated airspace violations"]
+FeedEventName = Literal["sensor feed silent"]
+# Of these three the gravest comes first: ``gravest_first`` goes by it.
+Urgency = Literal["Immediate", "Expected", "Future", "Past", "Unknown"]
+Severity = Literal["Extreme", "Severe", "Moderate", "Minor", "Unknown"]
+Certainty = Literal["Observed", "Likely", "Possible", "Unlikely", "Unknown"]
+PlaceKind = Literal["region", "nation", "alliance"]
+IncidentState = Literal["threat", "violation", "exited", "lost", "closed"]
+# silent: all that came was judged, and nothing was of this source; unjudged: that is not known.
+SilenceCause = Literal["silent", "unjudged"]
+# Each message names all earlier ones of its chain: 25,000 fill the megabyte that Kafka takes.
+Step = Annotated[int, Field(ge=1, le=25_000)]
+
+
+class _Message(Contract):
+    """What any message of a chain says, whoever it is for.
+
+    ``references`` are the chain's earlier messages; ``time`` is when the fact stood and ``expires``
+    how long this message holds, both event time.
+    """
+
+    alert_id: UUID
+    incident_id: UUID
+    channel: str
+    step: Step
+    references: tuple[UUID, ...] = ()
+    status: Status
+    message_type: MessageType
+    category: Literal["Security"] = "Security"
+    event: str
+    response_type: ResponseType
+    urgency: Urgency
+    severity: Severity
+    certainty: Certainty
+    time: UtcTime
+    expires: UtcTime
+    language: Literal["en"] = "en"
+    headline: str
+    instruction: str
+
+
+class Alert(_Message):
+    """One message to one operators' channel. ``place`` is what the channel stands for.
+
+    ``lat`` and ``lon`` are the border for an entry or exit, the last known place otherwise; where
+    the object was lost, it is within ``search_radius_m`` of there, which grows by
+    ``search_growth_mps``. ``minutes_left`` counts whole minutes until it reaches this place, or the
+    border for a nation; ``ahead`` holds all regions that it heads for. ``tracks`` names those that
+    are this one object, ``incidents`` those that are repeated violations or that this one was
+    joined with. Units as in ``Report``.
+    """
+
+    event: EventName = "airspace violation"
+    place: ZoneName
+    place_kind: PlaceKind
+    incident_state: IncidentState
+    description: str
+    nations: tuple[str, ...]
+    regions: tuple[str, ...]
+    ahead: tuple[Ahead, ...] = ()
+    minutes_left: Annotated[int | None, Field(ge=0)] = None
+    other_side: tuple[str, ...]
+    lat: Latitude
+    lon: Longitude
+    last_seen: UtcTime
+    depth_m: Annotated[int, Field(ge=0)]
+    search_radius_m: Annotated[int | None, Field(ge=0)] = None
+    search_growth_mps: Annotated[float | None, Field(ge=0)] = None
+    identified_as: str | None = None
+    incidents: tuple[UUID, ...] = ()
+    tracks: tuple[str, ...] = ()
+    evidence: Evidence | None = None
+    zones_version: str
+    run: RunName
+    source: SourceName
+    track_id: TrackName
+    object: Known = Known()
+
+
+class PublicAlert(_Message):
+    """What the public of a region may be told: a model that has no field for a position."""
+
+    event: EventName = "airspace violation"
+    region: str
+    minutes_left: Annotated[int | None, Field(ge=0)] = None
+
+
+class FeedAlarm(_Message):
+    """What operators are told when a source falls silent, and when it is back or given up.
+
+    ``incident_id`` is the silence's, one Alert and one Cancel a place. ``last_heard`` is when its
+    last sign of life reached Kafka, ``heard_again`` when the next one did; with ``cause`` unjudged
+    its reports may have arrived since, and no worker has judged them. Times are the wall clock's.
+    """
+
+    event: FeedEventName = "sensor feed silent"
+    place: ZoneName
+    place_kind: PlaceKind
+    description: str
+    cause: SilenceCause
+    key: str
+    run: RunName
+    last_heard: UtcTime
+    heard_again: UtcTime | None = None
+    silent_after_s: Annotated[float, Field(gt=0)]
+
+
+class Timeline(Contract):
+    """When an alert passed each stage, wall clock; what is not known yet is left out.
+
+    ``observed``: the sensor's last report before it; ``published``: the frame reached Kafka;
+    ``decided``: the incident agent wrote the alert; ``delivered``: the relay handed it to Redis.
+    """
+
+    observed: UtcTime | None = None
+    published: UtcTime | None = None
+    decided: UtcTime | None = None
+    delivered: UtcTime | None = None
+
+
+AnyAlert = Annotated[Alert | FeedAlarm, Field(discriminator="event")]
+_ANY_ALERT: TypeAdapter[Alert | FeedAlarm] = TypeAdapter(AnyAlert)
+
+
+class AlertMessage(Contract):
+    """What a subscriber of a channel receives; ``event`` tells what kind of alert it is."""
+
+    alert: AnyAlert
+    timeline: Timeline
+
+
+def parse_alert(value: bytes) -> Alert | FeedAlarm:
+    """Read one message of ``alerts``; raise pydantic's ``ValidationError``."""
+    return _ANY_ALERT.validate_json(value)
+
+
+def gravest_first(word: str, words: object) -> int:
+    """Return where one of CAP's words stands: 0 is the gravest, the last is unknown."""
+    return get_args(words).index(word)
+
+
+def status_of(environment: Environment) -> Status:
+    """Return CAP's status of what is said in an environment."""
+    return "Exercise" if environment is Environment.EXERCISE else "Actual"
+
+
+def marked(line: str, environment: Environment) -> str:
+    """Return a line that people read; an exercise's says so before all else."""
+    return EXERCISE_MARK + line if environment is Environment.EXERCISE else line
+
+
+def alert_id(incident_id: UUID, channel: str, step: int) -> UUID:
+    """Return the identifier of one step of a chain."""
+    return derive("alert", str(incident_id), channel, step)

@@ -1,0 +1,153 @@
+"""What travels on a Redis channel: alerts, notes beside them, and the heartbeat.
+
+    alerts:RO-TL   {"epoch", "sequence", "alert", "timeline", "acknowledged"?}   for operators
+                   {"epoch", "sequence", "note"}
+    public:RO-TL   {"epoch", "sequence", "alert", "timeline"}                    for the public
+    heartbeat      {"epoch", "heartbeat"}
+
+Epoch and sequence are Redis's own to give (``consumers.channels.functions``): the sequence counts a
+channel's messages without a gap, the epoch changes when Redis was started anew, and may have lost
+some. What is here reads messages and makes those that others stamp.
+"""
+
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import Field, TypeAdapter
+
+from skyfence.contracts.alert import (
+    Alert,
+    AnyAlert,
+    Certainty,
+    FeedAlarm,
+    PublicAlert,
+    Severity,
+    Timeline,
+    Urgency,
+    gravest_first,
+)
+from skyfence.contracts.base import Contract, SourceName, UtcTime
+from skyfence.naming import Audience
+
+OperatorName = SourceName
+Sequence = Annotated[int, Field(ge=1)]
+
+
+class Acknowledged(Contract):
+    """Who has taken note of an incident, and when. Dropped when the incident worsens."""
+
+    by: OperatorName
+    time: UtcTime
+
+
+class Acknowledgement(Contract):
+    """All others on the channel learn who has taken note of an incident."""
+
+    kind: Literal["acknowledged"] = "acknowledged"
+    note_id: UUID
+    incident_id: UUID
+    by: OperatorName
+    time: UtcTime
+
+
+class Decision(Contract):
+    """What was decided about a message to a region's public, by whom; without ``by`` by the policy.
+
+    held: it waits for a decision until ``deadline``; released: it was published; withdrawn: it will
+    not be.
+    """
+
+    kind: Literal["public"] = "public"
+    note_id: UUID
+    incident_id: UUID
+    alert_id: UUID
+    region: str
+    decision: Literal["held", "released", "withdrawn"]
+    by: OperatorName | None = None
+    reason: str | None = None
+    time: UtcTime
+    deadline: UtcTime | None = None
+    headline: str
+
+
+Note = Annotated[Acknowledgement | Decision, Field(discriminator="kind")]
+
+
+class _Stamped(Contract):
+    epoch: str
+    sequence: Sequence
+
+
+class OperatorsMessage(_Stamped):
+    """An alert on an operators' channel, and who has acknowledged its incident, if anybody."""
+
+    acknowledged: Acknowledged | None = None
+    alert: AnyAlert
+    timeline: Timeline
+
+    @property
+    def id(self) -> UUID:
+        """Return what makes this message one, however often it is read."""
+        return self.alert.alert_id
+
+
+class PublicMessage(_Stamped):
+    """What the public of a region is told."""
+
+    alert: PublicAlert
+    timeline: Timeline
+
+    @property
+    def id(self) -> UUID:
+        """Return what makes this message one, however often it is read."""
+        return self.alert.alert_id
+
+
+class NoteMessage(_Stamped):
+    """Something operators should know beside the alerts."""
+
+    note: Note
+
+    @property
+    def id(self) -> UUID:
+        """Return what makes this message one, however often it is read."""
+        return self.note.note_id
+
+
+class Heartbeat(Contract):
+    """Alerts would come: the relay reaches Kafka, and Redis has this epoch."""
+
+    epoch: str
+    heartbeat: UtcTime
+
+
+Message = OperatorsMessage | PublicMessage | NoteMessage
+_MESSAGES: Final[dict[Audience, TypeAdapter[Message]]] = {
+    Audience.OPERATORS: TypeAdapter(OperatorsMessage | NoteMessage),
+    Audience.PUBLIC: TypeAdapter(PublicMessage),
+}
+
+
+def parse_message(audience: Audience, value: bytes) -> Message:
+    """Read one message of a channel; raise pydantic's ``ValidationError``."""
+    return _MESSAGES[audience].validate_json(value)
+
+
+class PublicAlertMessage(Contract):
+    """A public message before Redis stamps it."""
+
+    alert: PublicAlert
+    timeline: Timeline
+
+
+def is_over(alert: Alert | FeedAlarm | PublicAlert) -> bool:
+    """Tell whether nothing of a chain stands after this message."""
+    return alert.message_type == "Cancel"
+
+
+def gravity(alert: Alert | FeedAlarm | PublicAlert) -> int:
+    """Return how grave an alert is, for comparison with others of its chain: CAP's three words."""
+    severity = gravest_first(alert.severity, Severity)
+    certainty = gravest_first(alert.certainty, Certainty)
+    urgency = gravest_first(alert.urgency, Urgency)
+    return 444 - (100 * severity + 10 * certainty + urgency)

@@ -1,0 +1,146 @@
+r"""The track event: what one track did that may matter to people, for the incident agent.
+
+The track agent says what happened to one track and the protected airspace; whether, whom and how
+to tell is the incident agent's. Events of one track are numbered, so that a repeated one is known.
+
+    threatened -> entered -> confirmed -> updated* -> exited -> cleared
+         |                        \-> lost -> reacquired | expired
+         \-> receded | identified      (exited may be threatened or entered again)
+
+A source's clock travels on the same topic: what joins tracks is decided up to the lowest of them.
+So do an operator's word that an incident is closed, and how far each partition has been judged.
+"""
+
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import Field, TypeAdapter
+
+from skyfence.contracts.base import (
+    Contract,
+    Latitude,
+    Longitude,
+    RunName,
+    SourceName,
+    TrackName,
+    UtcTime,
+)
+from skyfence.contracts.crossing import Evidence, Known, Seen
+from skyfence.naming import ZoneName
+
+TrackEventKind = Literal[
+    "threatened",  # will cross into the protected airspace if it goes on
+    "receded",  # threatened, and no longer heads for it
+    "identified",  # threatened or possibly inside, and now known by the policy
+    "entered",  # crossed into it
+    "appeared",  # was first seen inside
+    "confirmed",  # is inside beyond doubt
+    "updated",  # another member or region in it or ahead, fewer minutes left, deeper, faster
+    "sighted",  # is still there; where, for those who join tracks
+    "exited",  # crossed out of it
+    "cleared",  # has stayed out long enough
+    "lost",  # is not seen any more
+    "reacquired",  # was lost and is seen again, inside
+    "expired",  # lost for so long, its source watching, that nobody waits for it
+]
+# Minutes left are told again when they fall below one of these.
+MINUTE_MARKS: Final = (1, 2, 5, 10)
+# A fact is known and nobody is told: what appeared deep inside without having crossed.
+Confidence = Literal["fact", "possible", "confirmed"]
+
+
+class Ahead(Contract):
+    """A place that the object will reach if it goes on, and the time it needs for that.
+
+    ``minutes_left`` counts whole minutes, so 0 is less than one.
+    """
+
+    place: ZoneName
+    minutes_left: Annotated[int, Field(ge=0)]
+
+
+class TrackEvent(Contract):
+    """One step in the story of one track, which ``opened`` with the report of that time.
+
+    ``time`` is when the fact stood (event time), ``last_seen`` the report that made it known; the
+    place is on the border for entered and exited, the last known place otherwise. ``nations`` and
+    ``regions`` are those the track is in (for a threat: whose border it will reach), ``ahead`` the
+    regions it will reach; ``minutes_left`` those to the border. ``other_side`` are the neighbours
+    across the border. ``first`` is where the track was first seen. ``changes`` says what is new.
+    """
+
+    event_id: UUID
+    kind: TrackEventKind
+    confidence: Confidence = "confirmed"
+    run: RunName
+    source: SourceName
+    track_id: TrackName
+    opened: UtcTime
+    number: Annotated[int, Field(ge=1)]
+    time: UtcTime
+    last_seen: UtcTime
+    lat: Latitude
+    lon: Longitude
+    nations: tuple[ZoneName, ...] = ()
+    regions: tuple[ZoneName, ...] = ()
+    ahead: tuple[Ahead, ...] = ()
+    minutes_left: Annotated[int | None, Field(ge=0)] = None
+    other_side: tuple[str, ...] = ()
+    depth_m: Annotated[int, Field(ge=0)] = 0
+    changes: tuple[Literal["place", "ahead", "deeper", "faster"], ...] = ()
+    identified_as: str | None = None
+    evidence: Evidence | None = None
+    first: Seen | None = None
+    zones_version: str
+    object: Known = Known()
+
+
+def minute_mark(minutes_left: int) -> int:
+    """Return the lowest mark that whole minutes are below; one more than the highest for none."""
+    return min((mark for mark in MINUTE_MARKS if minutes_left < mark), default=MINUTE_MARKS[-1] + 1)
+
+
+class SourceClock(Contract):
+    """How far a source's event time has come; ``key`` is the source or source/shard."""
+
+    kind: Literal["clock"] = "clock"
+    run: RunName
+    key: str
+    time: UtcTime
+    last: bool = False
+
+
+class OperatorClosed(Contract):
+    """An operator ends the incident of an object that was lost: it was found, or is not waited for.
+
+    ``time`` is the wall clock's, and so is what follows from it: the one event that no sensor made.
+    """
+
+    kind: Literal["closed"] = "closed"
+    run: RunName
+    incident_id: UUID
+    by: SourceName
+    reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    time: UtcTime
+
+
+class PartitionClock(Contract):
+    """All that reached a partition of ``tracks`` before a time has been judged.
+
+    The wall clock's, said now and then of partitions that have nothing left, so that a source that
+    sends nothing can be told from one whose reports wait.
+    """
+
+    kind: Literal["partition"] = "partition"
+    partition: Annotated[int, Field(ge=0)]
+    time: UtcTime
+
+
+TrackFact = TrackEvent | SourceClock
+Event = TrackFact | OperatorClosed | PartitionClock
+_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+
+
+def parse_event(value: bytes) -> Event:
+    """Read one message of ``track.events``; raise pydantic's ``ValidationError``."""
+    return _EVENT.validate_json(value)

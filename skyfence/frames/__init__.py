@@ -1,0 +1,1 @@
+"""Many reports in one Kafka message: the Arrow form, its checks, codec and packing."""

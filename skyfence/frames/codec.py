@@ -1,0 +1,256 @@
+"""Kafka messages of ``tracks`` to frames: Arrow, JSON lists and single JSON reports alike.
+
+A message that cannot be used raises ``InputError``; a bad report in a good message costs only
+itself and is returned beside the frame with its reason. Sans I/O: what the broker knows of the
+message (its timestamp) arrives as data.
+
+    headers (all optional)   content-type  application/vnd.apache.arrow.stream | application/json
+                             run           live (default) or a replay's own id
+                             scan-time     milliseconds since 1970; needed when there is no report
+                             last          1 on the frame that ends a finite source
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from skyfence.contracts.base import RunName, SourceName, why_invalid
+from skyfence.contracts.report import REPORTS, Report
+from skyfence.errors import InputError
+from skyfence.frames import arrow_stream as arrow
+from skyfence.frames import column_checks as columns
+from skyfence.frames.frame import LIVE_RUN, Frame, batch_of, source_of
+from skyfence.naming import Environment
+from skyfence.times import LATEST_MS, format_time, from_ms
+
+JSON_CONTENT_TYPE: Final = "application/json"
+# How far a sensor's clock may run ahead of the broker's.
+MAX_AHEAD_MS: Final = 2_000
+KEY_HINT: Final = "kcat: -k SOURCE -X partitioner=murmur2_random"
+
+_SOURCE: TypeAdapter[str] = TypeAdapter(SourceName)
+_RUN: TypeAdapter[str] = TypeAdapter(RunName)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message of ``tracks`` as the broker hands it out."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, bytes]
+    timestamp_ms: int
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A report that was left out of its frame."""
+
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A frame of good reports, and the bad ones beside it."""
+
+    frame: Frame
+    bad_rows: list[BadRow]
+
+
+@dataclass(frozen=True)
+class _Envelope:
+    key: str
+    run: str
+    scan_time_ms: int | None
+    last: bool
+    latest_ms: int  # nothing in this message may be later
+
+
+def decode_message(message: Message, environment: Environment) -> Decoded:
+    """Turn a message into a frame; raise ``InputError`` where nothing of it can be used."""
+    envelope = _envelope(message)
+    value = message.value or b""
+    if len(value) > arrow.MAX_BYTES:
+        raise InputError(f"message of {len(value)} bytes is over {arrow.MAX_BYTES}")
+    if _content_type(message) == arrow.CONTENT_TYPE:
+        batch = columns.canonical(arrow.decode(value))
+        bad = columns.bad_rows(batch, source_of(envelope.key))
+    else:
+        batch, bad = _from_json(value, envelope)
+    # Before the scan time is taken: what is refused moves no clock. The first reason stands.
+    bad = _simulated(batch, environment) | bad
+    scan_time_ms = _scan_time(batch, bad, envelope)
+    bad = _ahead_of_scan(batch, scan_time_ms) | bad
+    kept = sorted(set(range(batch.num_rows)) - bad.keys())
+    good = batch if len(kept) == batch.num_rows else batch.take(pa.array(kept, pa.int64()))
+    frame = Frame(envelope.key, envelope.run, scan_time_ms, envelope.last, good)
+    return Decoded(frame, [BadRow(row, bad[row]) for row in sorted(bad)])
+
+
+def encode_frame(frame: Frame) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
+    """Return key, value and headers of the message that carries a frame."""
+    headers = [
+        ("content-type", arrow.CONTENT_TYPE.encode()),
+        ("run", frame.run.encode()),
+        ("scan-time", str(frame.scan_time_ms).encode()),
+    ]
+    if frame.last:
+        headers.append(("last", b"1"))
+    return frame.key.encode(), arrow.encode(frame.batch), headers
+
+
+def _envelope(message: Message) -> _Envelope:
+    if not 0 <= message.timestamp_ms <= LATEST_MS:
+        raise InputError(
+            f"the message's timestamp must be milliseconds since 1970, got {message.timestamp_ms}"
+        )
+    latest_ms = message.timestamp_ms + MAX_AHEAD_MS
+    scan_time_ms = _header_int(message, "scan-time")
+    if scan_time_ms is not None and scan_time_ms > latest_ms:
+        raise InputError(
+            f"scan time {_show(scan_time_ms)} is more than {MAX_AHEAD_MS} ms ahead of the "
+            f"message's {_show(message.timestamp_ms)}"
+        )
+    last = _header(message, "last") or "0"
+    if last not in ("0", "1"):
+        raise InputError(f"header last must be 0 or 1, got {last!r}")
+    run = _header(message, "run") or LIVE_RUN
+    try:
+        _RUN.validate_python(run)
+    except ValidationError:
+        raise InputError(f"header run is no name: {run[:80]!r}") from None
+    return _Envelope(_key(message), run, scan_time_ms, last == "1", latest_ms)
+
+
+def _key(message: Message) -> str:
+    if not message.key:
+        raise InputError(f"message has no key; send the source's name as key ({KEY_HINT})")
+    try:
+        key = message.key.decode("ascii")
+        _SOURCE.validate_python(source_of(key))
+        if "/" in key:
+            _SOURCE.validate_python(key.split("/", 1)[1])
+    except (UnicodeDecodeError, ValidationError):
+        raise InputError(
+            f"key is no source name: {message.key[:80]!r}; send SOURCE or SOURCE/SHARD ({KEY_HINT})"
+        ) from None
+    return key
+
+
+def _header(message: Message, name: str) -> str | None:
+    value = message.headers.get(name)
+    if value is None:
+        return None
+    try:
+        return value.decode("ascii")
+    except UnicodeDecodeError:
+        raise InputError(f"header {name} is not ascii: {value[:80]!r}") from None
+
+
+def _header_int(message: Message, name: str) -> int | None:
+    text = _header(message, name)
+    if text is None:
+        return None
+    if not (text.isdigit() and len(text) <= 15):  # 15 digits reach the year 33658
+        raise InputError(f"header {name} must be milliseconds since 1970, got {text[:80]!r}")
+    return int(text)
+
+
+def _content_type(message: Message) -> str:
+    content_type = _header(message, "content-type") or JSON_CONTENT_TYPE
+    if content_type not in (JSON_CONTENT_TYPE, arrow.CONTENT_TYPE):
+        raise InputError(
+            f"content-type must be {JSON_CONTENT_TYPE} or {arrow.CONTENT_TYPE}, "
+            f"got {content_type[:80]!r}"
+        )
+    return content_type
+
+
+def _from_json(value: bytes, envelope: _Envelope) -> tuple[pa.RecordBatch, dict[int, str]]:
+    """Return a batch with a row for every element; the bad ones are placeholders."""
+    try:
+        items = from_json(value)
+    except ValueError as error:
+        raise InputError(f"unreadable json: {str(error)[:200]}") from None
+    if isinstance(items, dict):
+        items = [items]
+    if not isinstance(items, list):
+        raise InputError(f"json must be a report or a list of reports, got {str(items)[:80]!r}")
+    if len(items) > arrow.MAX_ROWS:
+        raise InputError(f"list of {len(items)} reports is over {arrow.MAX_ROWS}")
+    reports, bad = _validate_all(items)
+    source = source_of(envelope.key)
+    for row, report in enumerate(reports):
+        if row not in bad and report.source != source:
+            bad[row] = f"source: report names {report.source!r}, the key {source!r} ({KEY_HINT})"
+    return batch_of(reports), bad
+
+
+def _validate_all(items: list[Any]) -> tuple[Sequence[Report], dict[int, str]]:
+    try:
+        return REPORTS.validate_python(items), {}
+    except ValidationError:
+        pass  # at least one is bad: look at each
+    reports: list[Report] = []
+    bad: dict[int, str] = {}
+    for row, item in enumerate(items):
+        try:
+            reports.append(Report.model_validate(item))
+        except ValidationError as error:
+            bad[row] = why_invalid(error)
+            reports.append(_PLACEHOLDER)
+    return reports, bad
+
+
+_PLACEHOLDER = Report(time=from_ms(0), source="none", track_id="none", lat=0.0, lon=0.0)
+
+
+def _scan_time(batch: pa.RecordBatch, bad: Mapping[int, str], envelope: _Envelope) -> int:
+    """Return the frame's scan time; a message without one is its own scan."""
+    if envelope.scan_time_ms is not None:
+        return envelope.scan_time_ms
+    times = batch.column("time").view(pa.int64()).to_pylist()
+    usable = [
+        time for row, time in enumerate(times) if row not in bad and time <= envelope.latest_ms
+    ]
+    if usable:
+        return int(max(usable))
+    if batch.num_rows and len(bad) < batch.num_rows:
+        raise InputError(
+            f"all reports are more than {MAX_AHEAD_MS} ms ahead of the message's "
+            f"{_show(envelope.latest_ms - MAX_AHEAD_MS)}"
+        )
+    if bad:
+        more = f" (and {len(bad) - 1} more reports are bad)" if len(bad) > 1 else ""
+        raise InputError(next(iter(bad.values())) + more)
+    raise InputError("a message without reports needs the header scan-time")
+
+
+def _simulated(batch: pa.RecordBatch, environment: Environment) -> dict[int, str]:
+    """Find simulated reports among actual ones."""
+    if environment is not Environment.ACTUAL:
+        return {}
+    rows = np.flatnonzero(np.asarray(batch.column("simulated"))).tolist()
+    return dict.fromkeys(rows, "simulated: a simulated report on the actual topic")
+
+
+def _ahead_of_scan(batch: pa.RecordBatch, scan_time_ms: int) -> dict[int, str]:
+    """Find reports from the future of their own frame."""
+    times = np.asarray(batch.column("time").view(pa.int64()))
+    return {
+        row: f"time: {_show(int(times[row]))} is ahead of its scan {_show(scan_time_ms)}"
+        for row in np.flatnonzero(times > scan_time_ms).tolist()
+    }
+
+
+def _show(time_ms: int) -> str:
+    try:
+        return format_time(from_ms(time_ms))
+    except (ValueError, OverflowError, OSError):
+        return f"{time_ms} ms"

@@ -1,0 +1,1 @@
+"""The plane and the ellipsoid: distances, intersections, rasters. It knows no zones."""

@@ -1,0 +1,1 @@
+"""One object, one incident: association, watermark, routing, wording."""

@@ -1,0 +1,1 @@
+"""Is it well: sources that fall silent, lag, status."""

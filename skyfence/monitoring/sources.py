@@ -1,0 +1,162 @@
+"""Sources' health: when each was last heard, and whether its silence is alarming.
+
+    source clocks (from track.events) ──▶ hear ─┐
+    how far the workers have judged ────────────┴▶ judge ──▶ silences ──▶ feed alarms
+
+A source is heard when its event time moves on, by reports or heartbeats; one whose clock stands
+still is silent whatever it sends. A source that has ended is not silent. Sources that were never
+heard are unknown. The clock arrives as data; sending is the edge's.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Final
+
+from skyfence.contracts.alert import FeedAlarm, PlaceKind, SilenceCause
+from skyfence.contracts.base import Contract, RunName, UtcTime
+from skyfence.contracts.track_event import SourceClock
+from skyfence.frames.frame import LIVE_RUN, source_of
+from skyfence.monitoring.feed_alarm import Silence, given_up_after, untold
+from skyfence.naming import ALLIANCE, Environment
+from skyfence.policy.parameters import Rules
+from skyfence.policy.policy import Policy
+from skyfence.times import MS_PER_S, from_ms, to_ms
+
+# A clock strikes every so often, so a source may have spoken this much later than it was heard.
+_CLOCK_STEP_MS: Final = Rules().clock_every_ms
+# Workers that are well have judged what is older than this: ticks, commits and a restart.
+_JUDGED_WITHIN_MS: Final = 15_000
+# So long an ended source is shown, and then forgotten.
+_ENDED_KEPT: Final = timedelta(hours=1)
+
+
+class Feed(Contract):
+    """What is known of one source (or shard) of one run; ``clock`` is its event time."""
+
+    key: str
+    run: RunName
+    heard: UtcTime
+    clock: UtcTime
+    partition: int | None = None
+    ended: bool = False
+    silence: Silence | None = None
+
+
+class Feeds:
+    """Watches the sources of one environment. ``kinds`` are the places that may be told."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        policy: Policy,
+        kinds: Mapping[str, PlaceKind],
+        known: Iterable[Feed] = (),
+    ) -> None:
+        self._environment = environment
+        self._policy = policy
+        self._kinds = kinds
+        self._feeds = {(feed.run, feed.key): feed for feed in known}
+
+    @property
+    def all(self) -> list[Feed]:
+        """Return all sources that are known, live ones first."""
+        return sorted(self._feeds.values(), key=lambda f: (f.run != LIVE_RUN, f.run, f.key))
+
+    def hear(self, clock: SourceClock, published_ms: int, partition: int | None) -> None:
+        """Take in a source's clock, which a frame moved that reached Kafka at this time."""
+        before = self._feeds.get((clock.run, clock.key))
+        heard = from_ms(published_ms)
+        self._feeds[clock.run, clock.key] = Feed(
+            key=clock.key,
+            run=clock.run,
+            heard=heard if before is None else max(heard, before.heard),
+            clock=clock.time,
+            partition=partition,
+            ended=clock.last,
+            silence=None if before is None else before.silence,
+        )
+
+    def judge(self, now_ms: int, watching_since_ms: int, judged_to_ms: Mapping[int, int]) -> None:
+        """Find out which sources are silent, and whose silence is over, as of now.
+
+        ``judged_to_ms`` says for each partition of ``tracks`` up to when all that came was judged.
+        Who begins to watch gives every source the time to be heard.
+        """
+        for name, feed in list(self._feeds.items()):
+            if feed.silence is None:
+                cause = self._cause(feed, now_ms, watching_since_ms, judged_to_ms)
+                if cause is not None:
+                    self._feeds[name] = self._fall_silent(feed, cause, now_ms)
+                elif feed.ended and from_ms(now_ms) - feed.heard > _ENDED_KEPT:
+                    del self._feeds[name]
+            elif feed.silence.over is None:
+                self._feeds[name] = self._still(feed, feed.silence, now_ms)
+
+    def untold(self) -> list[FeedAlarm]:
+        """Return the alarms that follow from silences and have not been told."""
+        return [
+            alarm
+            for feed in self.all
+            if feed.silence is not None
+            for alarm in untold(feed.silence, feed.key, feed.run, self._environment, self._kinds)
+        ]
+
+    def told(self) -> None:
+        """Note that all alarms that were untold are stored; what is over is laid aside."""
+        for name, feed in list(self._feeds.items()):
+            silence = feed.silence
+            if silence is None:
+                continue
+            if silence.over is None:
+                silence = silence.model_copy(update={"told": silence.step})
+                self._feeds[name] = feed.model_copy(update={"silence": silence})
+            elif silence.heard_again is None:
+                del self._feeds[name]  # given up; if it comes back after all, it is new
+            else:
+                self._feeds[name] = feed.model_copy(update={"silence": None})
+
+    def silent_after_s(self, key: str) -> float:
+        """Return after how long a source's silence is alarming, seconds."""
+        return self._policy.silent_after_s(source_of(key))
+
+    def _limit_ms(self, key: str) -> int:
+        return round(self.silent_after_s(key) * MS_PER_S) + _CLOCK_STEP_MS
+
+    def _cause(
+        self, feed: Feed, now_ms: int, since_ms: int, judged_to_ms: Mapping[int, int]
+    ) -> SilenceCause | None:
+        if feed.ended:
+            return None
+        bound_ms = max(to_ms(feed.heard), since_ms) + self._limit_ms(feed.key)
+        partition = -1 if feed.partition is None else feed.partition
+        if judged_to_ms.get(partition, 0) > bound_ms:
+            return "silent"
+        return "unjudged" if now_ms > bound_ms + _JUDGED_WITHIN_MS else None
+
+    def _fall_silent(self, feed: Feed, cause: SilenceCause, now_ms: int) -> Feed:
+        silence = Silence(
+            since=feed.heard,
+            noticed=from_ms(now_ms),
+            cause=cause,
+            silent_after_s=self.silent_after_s(feed.key),
+            places=self._places(feed.key),
+        )
+        return feed.model_copy(update={"silence": silence})
+
+    def _still(self, feed: Feed, silence: Silence, now_ms: int) -> Feed:
+        """Return a silent source as it is now: silent still, back, ended or given up."""
+        now = from_ms(now_ms)
+        moved = feed.heard > silence.since
+        fresh = moved and now_ms - to_ms(feed.heard) <= self._limit_ms(feed.key)
+        if not (fresh or feed.ended or now - feed.heard > given_up_after(feed.run)):
+            return feed
+        heard_again = feed.heard if fresh or feed.ended else None
+        over = silence.model_copy(update={"over": now, "heard_again": heard_again})
+        return feed.model_copy(update={"silence": over})
+
+    def _places(self, key: str) -> Sequence[str]:
+        """Return whom a source's silence concerns: the alliance, and its own or all members."""
+        watched = self._policy.watches(source_of(key))
+        if watched is None:
+            watched = tuple(place for place, kind in self._kinds.items() if kind == "nation")
+        return tuple(dict.fromkeys([ALLIANCE, *sorted(watched)]))

@@ -1,0 +1,1 @@
+"""What an authority sets: who may pass, whom to warn, and the numbers that detection goes by."""

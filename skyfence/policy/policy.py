@@ -1,0 +1,312 @@
+"""The policy: everything that an authority may set about judgement, in one readable file.
+
+    policy file (TOML) ──▶ PolicyFile, or all that is wrong with it
+                               └─▶ Policy ──▶ the rule that keeps an alert back, or None
+
+Unknown is alertable: people are told of everything save what a permit covers and, where the file
+says so, identified civil flights. An emergency code always alerts.
+
+Does not read files (``files``); what nobody sets, because it follows from physics and measurement,
+is in ``rules``.
+"""
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from skyfence.contracts.base import Contract, SourceName
+from skyfence.contracts.crossing import Known
+from skyfence.errors import InputError
+from skyfence.policy.permit import (
+    AIRLINE_LETTERS,
+    EMERGENCY_CODES,
+    NO_ADDRESSES,
+    Name,
+    Permit,
+    plain_callsign,
+)
+
+# What ``suppressed_by`` names for an identified civil flight; no permit may have the name.
+CIVIL: Final = "civil"
+# Who flies these and does not want to be alerted of has a permit.
+NEVER_CIVIL: Final = frozenset({"uav", "missile"})
+# A permit that any object may meet is kept under this; no sign is empty.
+_ANY_SIGN: Final = ""
+# In ``look_ahead_s``: the kinds that are not named.
+_OTHER_KINDS: Final = "default"
+_GOT_LENGTH: Final = 80  # a longer value fills the line
+_WITHOUT_VALUE: Final = {"extra_forbidden": "unknown key", "missing": "field required"}
+_IN_TOML_S_WORDS: Final = {
+    "tuple_type": "must be a list",
+    "too_short": "the list is too short",
+    "too_long": "the list is too long",
+    "dict_type": "must be a section",
+    "model_type": "must be a section",
+}
+
+# More than an hour ahead a forecast says nothing of a drone. 0 switches warnings off.
+LookAhead = Annotated[float, Field(strict=True, ge=0, le=3_600, allow_inf_nan=False)]
+ZoneId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+ZoneKind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+
+
+def _is_a_list(value: object) -> object:
+    if isinstance(value, dict):
+        raise ValueError("write [[permit]], in double brackets")  # noqa: TRY004
+    return value
+
+
+class SourceRules(Contract):
+    """How late a source's reports may come, after what silence it raises an alarm, and where.
+
+    ``watches`` names the nations and regions that are told besides the alliance; without it all
+    its members are.
+    """
+
+    lateness_ms: Annotated[int, Field(strict=True, ge=0, le=600_000)] = 0
+    silent_after_s: Annotated[float, Field(strict=True, gt=0, le=86_400, allow_inf_nan=False)] = (
+        60.0  # six heartbeats missed, and the time after which its tracks count as lost
+    )
+    watches: tuple[ZoneId, ...] | None = None
+
+
+_NO_SOURCE: Final = SourceRules()
+
+
+class Civil(Contract):
+    """Whether people are told of an identified civil flight."""
+
+    identified: Literal["no-alert", "alert"] = "no-alert"
+
+
+class Appear(Contract):
+    """Within this distance of the outer border what is first seen inside may have crossed it."""
+
+    near_border_m: Annotated[float, Field(strict=True, ge=0, le=1_000_000, allow_inf_nan=False)] = (
+        5_000.0
+    )
+
+
+class PublicRules(Contract):
+    """Whether a region's public is told at once, or an operator decides first, and until when.
+
+    With ``release-shelter`` what nobody has decided on goes out if it says to take shelter, and is
+    withdrawn otherwise.
+    """
+
+    mode: Literal["automatic", "held"] = "held"
+    deadline_s: Annotated[float, Field(strict=True, gt=0, le=3_600, allow_inf_nan=False)] = 120.0
+    after_deadline: Literal["release", "withdraw", "release-shelter"] = "release-shelter"
+
+
+class Public(PublicRules):
+    """The rules of all regions; what one that is named does not say is as it is here."""
+
+    regions: dict[ZoneId, PublicRules] = Field(default_factory=dict)
+
+
+class PolicyFile(Contract):
+    """A policy as its file writes it; a section that is left out has these values.
+
+    A zone kind that ``look_ahead_s`` does not name has the ``default`` there, and that has 300.
+    """
+
+    version: Name
+    look_ahead_s: dict[ZoneKind, LookAhead] = Field(
+        default_factory=lambda: {"country": 300.0, "region": 1_800.0, _OTHER_KINDS: 300.0}
+    )
+    sources: dict[SourceName, SourceRules] = Field(default_factory=dict)
+    civil: Civil = Civil()
+    appear: Appear = Appear()
+    public: Public = Public()
+    permit: Annotated[tuple[Permit, ...], BeforeValidator(_is_a_list)] = ()
+
+
+# What ``default_policy.toml`` says, for those who do not read files.
+DEFAULT: Final = PolicyFile(version="default-1")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a policy file means."""
+
+    file: PolicyFile = DEFAULT
+
+    def suppressed_by(self, known: Known, time_ms: int, lon: float, lat: float) -> str | None:
+        """Return the rule because of which nobody is told of an object, or None: alertable.
+
+        Of several permits the one is named that knows the object by its address, before one by its
+        callsign, by its code, and by anything else; among these the first in the file.
+        """
+        if known.mode_3a in EMERGENCY_CODES:
+            return None
+        if self._permits:
+            for permit in self._candidates(known):
+                if permit.unmet(known, time_ms, lon, lat) is None:
+                    return permit.name
+        if self._civil_is_quiet and not_civil(known) is None:
+            return CIVIL
+        return None
+
+    @property
+    def version(self) -> str:
+        """Return the version that the record names."""
+        return self.file.version
+
+    def look_ahead_s(self, kind: str) -> float:
+        """Return how early to warn of a zone of this kind, seconds; 0 is never."""
+        return self.file.look_ahead_s.get(kind, self._default_look_ahead_s)
+
+    @cached_property
+    def longest_look_ahead_s(self) -> float:
+        """Return the earliest that a zone of any kind is warned of, seconds."""
+        return max([self._default_look_ahead_s, *self.file.look_ahead_s.values()])
+
+    def lateness_ms(self, source: str) -> int:
+        """Return how much later than its neighbours a source's report may come, milliseconds."""
+        found = self.file.sources.get(source)
+        return 0 if found is None else found.lateness_ms
+
+    def silent_after_s(self, source: str) -> float:
+        """Return after how long a source's silence is alarming, seconds."""
+        return self.file.sources.get(source, _NO_SOURCE).silent_after_s
+
+    def watches(self, source: str) -> tuple[str, ...] | None:
+        """Return the places whose operators hear of a source's silence, None for all members."""
+        return self.file.sources.get(source, _NO_SOURCE).watches
+
+    @property
+    def near_border_m(self) -> float:
+        """Return how near the outer border an appearance is only possible, metres."""
+        return self.file.appear.near_border_m
+
+    def public_rules(self, region: str) -> PublicRules:
+        """Return whether a region's public is told at once, or somebody decides first."""
+        rules = self.file.public
+        own = rules.regions.get(region)
+        given = {} if own is None else own.model_dump(exclude_unset=True)
+        return rules.model_copy(update=given)
+
+    def _candidates(self, known: Known) -> Iterator[Permit]:
+        callsign = plain_callsign(known.callsign)
+        airline = callsign[:AIRLINE_LETTERS]
+        for sign in (known.icao_address, callsign, airline, known.mode_3a):
+            if sign:
+                yield from self._permits.get(sign, ())
+        yield from self._permits.get(_ANY_SIGN, ())
+
+    @cached_property
+    def _permits(self) -> dict[str, list[Permit]]:
+        """The permits by what their objects send, so that few are asked."""
+        found: dict[str, list[Permit]] = {}
+        for permit in self.file.permit:
+            for sign in permit.signs or {_ANY_SIGN}:
+                found.setdefault(sign, []).append(permit)
+        return found
+
+    @cached_property
+    def _civil_is_quiet(self) -> bool:
+        return self.file.civil.identified == "no-alert"
+
+    @cached_property
+    def _default_look_ahead_s(self) -> float:
+        return self.file.look_ahead_s.get(_OTHER_KINDS, 300.0)
+
+
+def not_civil(known: Known) -> str | None:
+    """Say why an object does not count as an identified civil flight, or None if it does."""
+    if known.category in NEVER_CIVIL:
+        return "it is a uav or a missile"
+    if not known.callsign:
+        return "it has no callsign"
+    if known.icao_address and known.icao_address not in NO_ADDRESSES:
+        return None
+    if known.category == "unknown":
+        return "its category is unknown and it has no ICAO address"
+    return None if known.mode_3a else "it has neither a mode 3/A code nor an ICAO address"
+
+
+def parse_policy(text: str, where: str) -> Policy:
+    """Read a policy; raise ``InputError`` with the first thing that is wrong with it."""
+    file, findings = _read(text, where)
+    if file is None:
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        raise InputError(findings[0] + more)
+    return Policy(file)
+
+
+def check_policy(text: str, where: str) -> list[str]:
+    """Return all that is wrong with a policy, one line each, beginning with ``where``."""
+    return _read(text, where)[1]
+
+
+def _read(text: str, where: str) -> tuple[PolicyFile | None, list[str]]:
+    try:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a number too long, brackets too deep
+        reason = str(error)
+        return None, [f"{where}: not TOML: {reason[:1].lower()}{reason[1:]}"]
+    findings = [f"{where}: {one}" for one in _names_taken(_permits_of(document))]
+    try:
+        file = PolicyFile.model_validate(document)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)
+        return None, [f"{where}: {_finding(one, document)}" for one in wrong] + findings
+    return (None if findings else file), findings
+
+
+def _names_taken(permits: Sequence[Any]) -> Iterator[str]:
+    first: dict[str, int] = {}
+    for number, permit in enumerate(permits, 1):
+        name = permit.get("name") if isinstance(permit, dict) else None
+        if not isinstance(name, str):
+            continue
+        if name == CIVIL:
+            yield f"permit {number}: name: {CIVIL!r} is what the rule for civil flights is called"
+        elif name in first:
+            yield f"permit {number}: name: permit {first[name]} has it too, got {name!r}"
+        first.setdefault(name, number)
+
+
+def _finding(error: ErrorDetails, document: dict[str, Any]) -> str:
+    """Say in one line which entry is wrong, why, and what it held."""
+    place = _place(error["loc"], document)
+    if error["type"] in _WITHOUT_VALUE:
+        return f"{place}: {_WITHOUT_VALUE[error['type']]}"
+    reason = _IN_TOML_S_WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
+    reason = reason[:1].lower() + reason[1:]
+    held = error["input"]
+    if isinstance(held, dict):  # the whole section, which is in sight of its name
+        return f"{place}: {reason}"
+    return f"{place}: {reason}, got {_shown(held)[:_GOT_LENGTH]}"
+
+
+def _place(loc: Sequence[int | str], document: dict[str, Any]) -> str:
+    """Name an entry as its author would: counted from 1, permits with their names."""
+    if len(loc) > 1 and loc[0] == "permit":
+        number = int(loc[1])
+        permit = _permits_of(document)[number]
+        name = permit.get("name") if isinstance(permit, dict) else None
+        own = f"permit {number + 1}" + (f' ("{name}")' if isinstance(name, str) else "")
+        return ": ".join(filter(None, [own, _dotted(loc[2:])]))
+    return _dotted(loc)
+
+
+def _dotted(loc: Sequence[int | str]) -> str:
+    parts = [f" {part + 1}" if isinstance(part, int) else f".{part}" for part in loc]
+    return "".join(part for part in parts if part != ".[key]").removeprefix(".")
+
+
+def _permits_of(document: dict[str, Any]) -> list[Any]:
+    permits = document.get("permit")
+    return permits if isinstance(permits, list) else []
+
+
+def _shown(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime | date | time) else repr(value)

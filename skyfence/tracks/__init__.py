@@ -1,0 +1,1 @@
+"""One track: evidence, forecast, violation, timers, and the coarse filter before them."""

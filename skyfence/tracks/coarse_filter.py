@@ -1,0 +1,276 @@
+"""What needs no judgement: the rows of a frame whose tracks mean nothing new, found all at once.
+
+Most tracks, most of the time, meet no border, head for none that matters, and have no story. The
+few figures that prove it stand in columns, one slot a track; a row that passes is noted and costs
+no more. Every other row is judged in full, so this changes how fast the answer comes, never what
+it is: a test compares the two.
+
+    row -> known, alive, in order, no jump -> its cells lie in the set it is in, or no border near
+        -> civil as before, or too far from the protected border to matter  =>  quiet
+
+Does not judge (``tracking``) and knows no exception of its own: what is in doubt is judged.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from skyfence.airspace.airspace import Airspace
+from skyfence.airspace.grid import BOUNDARY, Grid
+from skyfence.frames.frame import Frame
+from skyfence.geometry.geodesy import SHORT_LAT_DEG, SHORT_LON_DEG
+from skyfence.geometry.proper_intersections import Cuts
+from skyfence.policy.parameters import SECOND_MS, Rules
+from skyfence.policy.permit import EMERGENCY_CODES, NO_ADDRESSES
+from skyfence.policy.policy import CIVIL, NEVER_CIVIL
+from skyfence.tracks.state import Sight, TrackState
+
+Rows = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+
+# Below this the columns cost more than they save.
+FEWEST_ROWS: Final = 16
+# A page takes 10 ms to make, and after a restart there are none: a frame of tracks all over Europe
+# would wait a second. What lies on the others is looked at closer, or judged.
+_PAGES_AT_ONCE: Final = 3
+_JUDGE: Final = -1  # in place of a set: this track is judged with every report
+# Longer than any degree of latitude or of longitude, metres (WGS 84).
+_LAT_DEG_M: Final = 111_700.0
+_LON_DEG_M: Final = 111_330.0
+_FIRST_SLOTS: Final = 64
+
+
+class Quiet:
+    """The tracks of one source, as columns; a slot is kept as long as its track is."""
+
+    def __init__(self, grid: Grid, airspace: Airspace, rules: Rules, look_ahead_s: float) -> None:
+        self._grid = grid
+        self._airspace = airspace
+        self._rules = rules
+        self._look_ahead_s = look_ahead_s
+        self._slots: dict[str, int] = {}
+        self._judged: dict[str, TrackState] = {}  # since the last sift: their columns are old
+        self._free: list[int] = []
+        self._columns: dict[str, npt.NDArray[Any]] = {
+            "time_ms": np.zeros(_FIRST_SLOTS, np.int64),
+            "lat": np.zeros(_FIRST_SLOTS),
+            "lon": np.zeros(_FIRST_SLOTS),
+            "x": np.zeros(_FIRST_SLOTS, np.int32),
+            "y": np.zeros(_FIRST_SLOTS, np.int32),
+            "set": np.full(_FIRST_SLOTS, _JUDGE, np.int32),
+            "civil": np.zeros(_FIRST_SLOTS, bool),
+            "row": np.full(_FIRST_SLOTS, -1, np.int32),  # of the frame; -1: the track has it
+            "frame": np.empty(_FIRST_SLOTS, object),
+        }
+
+    def sift(self, frame: Frame, due: Iterable[str]) -> Iterator[tuple[int, Cuts | None]]:
+        """Note the quiet rows of a frame; yield the others, in order.
+
+        With each comes what its way from the last report cuts plainly, where that was found out.
+        Tracks that are ``due`` have a timer that may run out in this frame, and are judged.
+        """
+        self.save_all(self._judged.values())
+        self._judged.clear()
+        slots = self._slots_of(frame)
+        busy = [self._slots[name] for name in due if name in self._slots]
+        passing = self._passing(frame, slots, busy)
+        rows = np.flatnonzero(passing)
+        cells = self._grid.cells(frame.lons[rows], frame.lats[rows])
+        kept, cuts = self._stays(frame, rows, slots[rows], cells)
+        kept &= self._means_nothing(frame, rows, slots[rows], cells)
+        quiet = rows[kept]
+        self._note(frame, quiet, slots[quiet], (cells[0][kept], cells[1][kept]))
+        judged = np.ones(len(frame), dtype=bool)
+        judged[quiet] = False
+        for row in np.flatnonzero(judged).tolist():
+            yield row, cuts.get(row)
+
+    def load(self, track: TrackState) -> None:
+        """Bring a track's last sight up to date with the rows noted here."""
+        slot = self._slots.get(track.track_id)
+        if slot is None or self._columns["row"][slot] < 0:
+            return
+        row = int(self._columns["row"][slot])
+        track.sight = Sight.of(self._columns["frame"][slot], row)
+        self._columns["row"][slot], self._columns["frame"][slot] = -1, None
+
+    def save(self, track: TrackState) -> None:
+        """Take in a track that was judged: its columns are brought up to date when next sifted."""
+        self._judged[track.track_id] = track
+
+    def save_all(self, tracks: Collection[TrackState]) -> None:
+        """Bring the columns of tracks up to date, and whether each must always be judged."""
+        if not tracks:
+            return
+        rows = [self._figures(track) for track in tracks]
+        figures: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
+        x, y = self._grid.cells(np.array(figures["lon"]), np.array(figures["lat"]))
+        slots = [self._slot_of(one.track_id) for one in tracks]
+        for name, values in (figures | {"x": x, "y": y}).items():
+            self._columns[name][slots] = values
+        self._columns["row"][slots], self._columns["frame"][slots] = -1, None
+
+    def _figures(self, track: TrackState) -> dict[str, Any]:
+        sight = track.sight
+        return {
+            "time_ms": sight.time_ms,
+            "lat": sight.lat,
+            "lon": sight.lon,
+            "set": self._set_of(track),
+            "civil": track.suppressed_by == CIVIL,
+        }
+
+    def drop(self, track_id: str) -> None:
+        """Forget a track."""
+        self._judged.pop(track_id, None)
+        slot = self._slots.pop(track_id, None)
+        if slot is not None:
+            self._columns["set"][slot], self._columns["frame"][slot] = _JUDGE, None
+            self._columns["row"][slot] = -1
+            self._free.append(slot)
+
+    def _set_of(self, track: TrackState) -> int:
+        civil = track.suppressed_by == CIVIL
+        if not track.live or track.story is not None or track.stray is not None:
+            return _JUDGE
+        if not civil and (track.suppressed_by or self._airspace.is_protected_at(track.inside)):
+            return _JUDGE
+        number = self._grid.set_id(track.inside)
+        if not self._airspace.limits:
+            return number
+        covering = self._airspace.covering(track.sight.lon, track.sight.lat)
+        limited = not covering.isdisjoint(self._airspace.limits)
+        return _JUDGE if limited else number
+
+    def _slots_of(self, frame: Frame) -> Rows:
+        find = self._slots.get
+        return np.array([find(name, -1) for name in frame.track_ids], dtype=np.intp)
+
+    def _passing(self, frame: Frame, slots: Rows, busy: list[int]) -> Mask:
+        """Mark rows of tracks that are known, once in the frame, in order and without a jump."""
+        times_ms, columns = self._columns["time_ms"], self._columns
+        seen = np.bincount(slots + 1, minlength=len(times_ms) + 1)[1:]
+        seen[busy] = 0
+        passing: Mask = (slots >= 0) & (seen[slots] == 1) & (columns["set"][slots] != _JUDGE)
+        passed_ms = frame.times_ms - times_ms[slots]
+        passing &= (passed_ms > 0) & (passed_ms <= self._rules.lost_after_ms)
+        passing &= ~_is_in(frame.batch.column("phase"), _ENDED)
+        up, along = np.abs(frame.lats - columns["lat"][slots]), frame.lons - columns["lon"][slots]
+        passing &= (up < SHORT_LAT_DEG) & (np.abs(along) < SHORT_LON_DEG)
+        metres = _LAT_DEG_M * up + _LON_DEG_M * np.abs(along) * np.cos(np.radians(frame.lats))
+        slowest = self._rules.slowest_limit_mps
+        passing &= metres <= slowest / SECOND_MS * passed_ms + self._rules.scatter_m / 2
+        return passing
+
+    def _stays(
+        self, frame: Frame, rows: Rows, slots: Rows, cells: Any
+    ) -> tuple[Mask, dict[int, Cuts | None]]:
+        """Mark rows whose segment meets no border and stays in the track's set of areas.
+
+        Returned with it is what the segments of rows near a border cut.
+        """
+        columns = self._columns
+        sets = columns["set"][slots]
+        before = (columns["x"][slots], columns["y"][slots])
+        found = self._grid.moves(before, cells, _PAGES_AT_ONCE)
+        stays: Mask = found == sets
+        cuts: dict[int, Cuts | None] = {}
+        doubt = np.flatnonzero(found == BOUNDARY)
+        if doubt.size:
+            slots, rows = slots[doubt], rows[doubt]
+            places = (columns["lon"][slots], columns["lat"][slots])
+            ends = np.stack((*places, frame.lons[rows], frame.lats[rows]), axis=1)
+            found_cuts = self._airspace.plain_cuts(ends)
+            cuts = dict(zip(rows.tolist(), found_cuts, strict=True))
+            stays[doubt] = [one == () for one in found_cuts]
+            # What a border does not cut off is still the same set, save where a limit may hold.
+            stays[doubt] &= ~self._grid.have_limits(sets[doubt])
+        return stays, cuts
+
+    def _means_nothing(self, frame: Frame, rows: Rows, slots: Rows, cells: Any) -> Mask:
+        """Mark rows of civil flights as before, and of others too far from the border to matter."""
+        civil = self._columns["civil"][slots]
+        same: Mask = civil == civil_rows(frame.batch)[rows]
+        others = np.flatnonzero(same & ~civil)
+        if others.size:
+            places = (cells[0][others], cells[1][others])
+            clear_m = self._grid.surely_clear_m(*places, _PAGES_AT_ONCE)
+            speeds = _filled(frame, "ground_speed_mps", self._rules.unknown_speed_mps)
+            accuracies = _filled(frame, "accuracy_m", self._rules.unknown_accuracy_m)
+            own = rows[others]
+            reach_m = (
+                speeds[own] * self._look_ahead_s + self._rules.reach_accuracies * accuracies[own]
+            )
+            same[others] = clear_m > reach_m + self._rules.reach_margin_m + _ROUNDING_M
+        return same
+
+    def _note(self, frame: Frame, rows: Rows, slots: Rows, cells: Any) -> None:
+        columns = self._columns
+        columns["time_ms"][slots] = frame.times_ms[rows]
+        columns["lat"][slots], columns["lon"][slots] = frame.lats[rows], frame.lons[rows]
+        columns["x"][slots], columns["y"][slots] = cells
+        columns["row"][slots] = rows
+        columns["frame"][slots] = frame
+
+    def _slot_of(self, track_id: str) -> int:
+        slot = self._slots.get(track_id)
+        if slot is None:
+            slot = self._slots[track_id] = self._new_slot()
+        return slot
+
+    def _new_slot(self) -> int:
+        if self._free:
+            return self._free.pop()
+        slot = len(self._slots)
+        if slot >= len(self._columns["set"]):
+            for name, column in self._columns.items():
+                more = np.resize(column, 2 * len(column))
+                more[len(column) :] = {"set": _JUDGE, "row": -1, "frame": None}.get(name, 0)
+                self._columns[name] = more
+        return slot
+
+
+# The distance in the grid is a float32.
+_ROUNDING_M: Final = 10.0
+
+
+def civil_rows(batch: pa.RecordBatch) -> Mask:
+    """Mark the rows that ``policy.not_civil`` has nothing against, in no emergency."""
+    category, address = batch.column("category"), batch.column("icao_address")
+    code = batch.column("mode_3a")
+    addressed = _known(address) & ~_is_in(address, _NO_ADDRESSES)
+    coded = _known(code) & ~_is_in(category, _UNKNOWN)
+    civil: Mask = _known(batch.column("callsign")) & (addressed | coded)
+    return civil & ~_is_in(category, _NEVER_CIVIL) & ~_is_in(code, _EMERGENCY_CODES)
+
+
+def _options(values: Iterable[str]) -> pc.SetLookupOptions:
+    return pc.SetLookupOptions(pa.array(sorted(values), pa.string()))
+
+
+# Made once, and asked for below the friendly functions, which take three times as long.
+_ENDED: Final = _options(["ended"])
+_UNKNOWN: Final = _options(["unknown"])
+_NO_ADDRESSES: Final = _options(NO_ADDRESSES)
+_NEVER_CIVIL: Final = _options(NEVER_CIVIL)
+_EMERGENCY_CODES: Final = _options(EMERGENCY_CODES)
+_IS_IN: Final = pc.get_function("is_in")
+
+
+def _is_in(column: Any, options: pc.SetLookupOptions) -> Mask:
+    """Mark the values that are among some; one that is not known never is."""
+    return np.asarray(_IS_IN.call([column], options))
+
+
+def _known(column: Any) -> Mask:
+    if column.null_count == 0:
+        return np.ones(len(column), dtype=bool)
+    return np.asarray(column.is_valid())
+
+
+def _filled(frame: Frame, column: str, value: float) -> npt.NDArray[np.float64]:
+    return np.asarray(pc.fill_null(frame.batch.column(column), value))

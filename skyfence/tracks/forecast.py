@@ -1,0 +1,159 @@
+"""How soon: the places a track will reach if it goes on, and how likely that is.
+
+A fan of straight courses about the present one, as wide as courses wander in the time looked ahead;
+each counts by its likelihood. The share of the fan that meets a border within the look-ahead is the
+likelihood of arriving, the middle of it says when.
+
+                 .-- 0.10
+              .-- 0.24
+    object  --- 0.32 -->  |border
+              '-- 0.24
+                 '-- 0.10
+
+Rays are planar lines between geodesic ends: at 60 km they err by some 100 m, far less than the fan
+is wide. Does not decide what is worth a warning (``story``).
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from skyfence.airspace.airspace import Airspace
+from skyfence.geometry.geodesy import WGS84
+from skyfence.tracks.motion import Motion
+
+# Offsets of the rays in sigmas, and their weights (a normal density, normalised).
+_OFFSETS: Final = (0.0, -0.75, 0.75, -1.5, 1.5)
+_WEIGHTS: Final = (0.316, 0.239, 0.239, 0.103, 0.103)
+# Past this, planar rays err by more than the fan is wide, and a missile's would cross continents.
+_FURTHEST_M: Final = 500_000.0
+_Ray = tuple[float, float, float, float]  # lon, lat of both ends
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a place is reached, seconds from now, and the share of likely courses that do."""
+
+    seconds: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Arrivals at the protected airspace and at members' regions, by area index."""
+
+    border: Arrival | None = None
+    border_area: int | None = None
+    regions: Mapping[int, Arrival] | None = None
+
+
+def forecast(
+    airspace: Airspace,
+    place: tuple[float, float],
+    motion: Motion,
+    look_ahead_s: Callable[[str], float],
+    inside: frozenset[int],
+    *,
+    likely: float = 0.0,
+) -> Forecast:
+    """Look ahead from a place (lon, lat); ``inside`` are the areas that hold it.
+
+    From outside, regions are looked for only where the share of arrivals at the border is
+    ``likely``.
+    """
+    if airspace.is_protected_at(inside):
+        border, border_area, share = None, None, 1.0
+    else:
+        border, border_area = _border(airspace, place, motion, look_ahead_s)
+        share = 0.0 if border is None else border.share
+    if share < likely:
+        return Forecast(border, border_area)
+    regions = _regions(airspace, place, motion, look_ahead_s("region"), inside)
+    return Forecast(border, border_area, regions)
+
+
+def _border(
+    airspace: Airspace,
+    place: tuple[float, float],
+    motion: Motion,
+    look_ahead_s: Callable[[str], float],
+) -> tuple[Arrival | None, int | None]:
+    horizons = {area: _horizon(airspace, area, look_ahead_s) for area in airspace.protected_areas}
+    horizon_s = _within_reach_s(motion, max(horizons.values(), default=0.0))
+    if horizon_s <= 0:
+        return None, None
+    met = _first_met(airspace, _fan(place, motion, horizon_s), airspace.protected_areas)
+    best: tuple[Arrival | None, int | None] = (None, None)
+    for area in sorted(horizons.keys() & met.keys()):
+        arrival = _arrival([at * horizon_s for at in met[area]], horizons[area])
+        if arrival is not None and (best[0] is None or arrival.seconds < best[0].seconds):
+            best = (arrival, area)
+    return best
+
+
+def _regions(
+    airspace: Airspace,
+    place: tuple[float, float],
+    motion: Motion,
+    horizon_s: float,
+    inside: frozenset[int],
+) -> dict[int, Arrival]:
+    horizon_s = _within_reach_s(motion, horizon_s)
+    if horizon_s <= 0:
+        return {}
+    found: dict[int, Arrival] = {}
+    met = _first_met(airspace, _fan(place, motion, horizon_s), airspace.member_regions)
+    for area, fractions in met.items():
+        if area not in inside:
+            arrival = _arrival([at * horizon_s for at in fractions], horizon_s)
+            if arrival is not None:
+                found[area] = arrival
+    return found
+
+
+def _horizon(airspace: Airspace, area: int, look_ahead_s: Callable[[str], float]) -> float:
+    """Return the look-ahead of a protected area; the union has the longest of its members'."""
+    kinds = airspace.protected_kinds if area == airspace.protected else None
+    return max(map(look_ahead_s, kinds or [airspace.zones[area].properties.kind]))
+
+
+def _within_reach_s(motion: Motion, horizon_s: float) -> float:
+    return min(horizon_s, _FURTHEST_M / motion.speed_mps)
+
+
+def _first_met(
+    airspace: Airspace, rays: Sequence[_Ray], areas: Collection[int]
+) -> Mapping[int, Sequence[float]]:
+    """Return where each ray first meets each area, beyond the antimeridian too."""
+    met = airspace.rays.first_met(rays, areas)
+    furthest = max((lon for _, _, lon, _ in rays), key=abs)
+    if abs(furthest) <= 180.0:
+        return met
+    turn = -360.0 if furthest > 0 else 360.0
+    beyond = airspace.rays.first_met([(w + turn, s, e + turn, n) for w, s, e, n in rays], areas)
+    none = [inf] * len(rays)
+    return {
+        area: [*map(min, met.get(area, none), beyond.get(area, none))]
+        for area in met.keys() | beyond.keys()
+    }
+
+
+def _fan(place: tuple[float, float], motion: Motion, seconds: float) -> Sequence[_Ray]:
+    spread_deg, metres = motion.spread_deg(seconds), motion.speed_mps * seconds
+    rays = []
+    for offset in _OFFSETS:
+        bearing = motion.course_deg + offset * spread_deg
+        lon, lat, _ = WGS84.fwd(*place, bearing, metres)
+        lon += 360.0 * round((place[0] - lon) / 360.0)  # a line, not a jump over the antimeridian
+        rays.append((*place, lon, lat))
+    return rays
+
+
+def _arrival(seconds: Sequence[float], horizon_s: float) -> Arrival | None:
+    hits = [(at, weight) for at, weight in zip(seconds, _WEIGHTS, strict=True) if at <= horizon_s]
+    if not hits:
+        return None
+    share = round(sum(weight for _, weight in hits), 3)
+    middle = seconds[0] if seconds[0] < inf else sum(at * w for at, w in hits) / share
+    return Arrival(round(middle), share)

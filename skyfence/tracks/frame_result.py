@@ -1,0 +1,171 @@
+"""What came out of a frame: crossings for the audit, track events for people, late reports.
+
+Numbers and identifies them: a fact's identifier is made of whole numbers and names only, so that
+the same reports give the same facts on every machine.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from skyfence.airspace.airspace import Airspace
+from skyfence.airspace.neighbours import across
+from skyfence.contracts.base import round_degrees
+from skyfence.contracts.crossing import Crossing, CrossingKind, Evidence
+from skyfence.contracts.track_event import Ahead, SourceClock, TrackEvent, TrackEventKind, TrackFact
+from skyfence.identity import derive
+from skyfence.naming import Environment
+from skyfence.policy.parameters import Rules
+from skyfence.policy.policy import Policy
+from skyfence.times import from_ms
+from skyfence.tracks.crossing_details import Found, survey
+from skyfence.tracks.evidence import probability
+from skyfence.tracks.state import Passage, Place, Story, TrackState
+
+
+@dataclass
+class Facts:
+    """Collects what happened, in the order in which it was found."""
+
+    environment: Environment
+    airspace: Airspace
+    rules: Rules
+    policy: Policy
+    found: list[Found] = field(default_factory=list)
+    events: list[TrackFact] = field(default_factory=list)
+    reports: int = 0
+    judged: int = 0  # of the reports, those that were not quiet
+    late: int = 0
+
+    @property
+    def crossings(self) -> list[Crossing]:
+        """Return the crossings as they are written, made anew each time."""
+        return [_crossing(self.environment, self.airspace, one) for one in self.found]
+
+    def survey(self) -> None:
+        """Find out what the places of all crossings tell, when the last one is recorded."""
+        if self.found:
+            survey(self.airspace, self.rules, self.found)
+
+    def crossing(
+        self, kind: CrossingKind, track: TrackState, area: int, place: Place, *, cut: bool = False
+    ) -> None:
+        """Record that a track's path met the border of an area; the union's own is no zone."""
+        if area == self.airspace.protected:
+            return
+        measured = track.depths.get(area)
+        self.found.append(
+            Found(
+                kind,
+                area,
+                place,
+                cut,
+                track.run,
+                track.source,
+                track.track_id,
+                track.first_ms,
+                track.facts,
+                track.sight,
+                area in track.inside,
+                track.came.get(area, place),
+                None if measured is None else measured.deepest_m,
+                track.suppressed_by,
+            )
+        )
+        track.facts += 1
+
+    def event(self, kind: TrackEventKind, track: TrackState, place: Place, **more: Any) -> None:
+        """Record a step of a track's story with the protected airspace."""
+        story = track.story
+        assert story is not None  # noqa: S101 - events are steps of a story
+        story.number += 1
+        story.told_ms = track.sight.time_ms
+        passage = track.entry if kind == "entered" else track.exit if kind == "exited" else None
+        names = _names(self.environment, track)
+        self.events.append(
+            TrackEvent(
+                event_id=derive("event", *names[:-1], story.opened_ms, story.number),
+                kind=kind,
+                confidence=story.confidence,
+                run=track.run,
+                source=track.source,
+                track_id=track.track_id,
+                opened=from_ms(story.opened_ms),
+                number=story.number,
+                time=from_ms(place.time_ms),
+                last_seen=from_ms(track.sight.time_ms),
+                lat=round_degrees(place.lat),
+                lon=round_degrees(place.lon),
+                other_side=() if passage is None else self._beyond(passage.place),
+                evidence=evidence_of(track, passage),
+                first=track.began.seen,
+                zones_version=self.airspace.version,
+                object=track.sight.known,
+                **_situation(story),
+                **more,
+            )
+        )
+
+    def clock(self, run: str, key: str, time_ms: int, *, last: bool = False) -> None:
+        """Record how far a source's event time has come."""
+        self.events.append(SourceClock(run=run, key=key, time=from_ms(time_ms), last=last))
+
+    def _beyond(self, place: Place) -> tuple[str, ...]:
+        protected = self.airspace.protected
+        if protected is None:
+            return ()
+        return across(self.airspace, protected, place.lon, place.lat, self.rules)
+
+
+def _crossing(environment: Environment, airspace: Airspace, found: Found) -> Crossing:
+    zone = airspace.zones[found.area]
+    return Crossing(
+        crossing_id=derive("crossing", *_names(environment, found), found.number),
+        kind=found.kind,
+        zone=zone.id,
+        zone_kind=zone.properties.kind,
+        zones_version=zone.version,
+        time=from_ms(found.place.time_ms),
+        lat=round_degrees(found.place.lat),
+        lon=round_degrees(found.place.lon),
+        run=found.run,
+        source=found.source,
+        track_id=found.track_id,
+        other_side=found.other_side,
+        depth_m=found.depth_m,
+        probability=found.probability,
+        cut=found.cut,
+        suppressed_by=found.suppressed_by,
+        object=found.sight.known,
+    )
+
+
+def evidence_of(track: TrackState, passage: Passage | None) -> Evidence:
+    """Return what a statement about a track rests on."""
+    before = passage.before if passage else None
+    after = passage.after if passage else track.sight.fix
+    place = passage.place if passage else track.sight.place
+    return Evidence(
+        before=before.seen if before else None,
+        after=after.seen,
+        time=from_ms(place.time_ms),
+        lat=round_degrees(place.lat),
+        lon=round_degrees(place.lon),
+        probability=probability(track.belief.fresh),
+        probability_weighed=probability(track.belief.odds),
+    )
+
+
+def _situation(story: Story) -> dict[str, Any]:
+    ahead = sorted(story.ahead.items(), key=lambda one: (one[1], one[0]))
+    return {
+        "nations": story.nations,
+        "regions": story.regions,
+        "ahead": tuple(Ahead(place=place, minutes_left=minutes) for place, minutes in ahead),
+        "minutes_left": story.minutes_left,
+        "depth_m": story.deepest_m,
+    }
+
+
+def _names(environment: Environment, track: TrackState | Found) -> tuple[str | int, ...]:
+    """Return what identifies a track's life: its names and when it was first seen."""
+    return (environment, track.run, track.source, track.track_id, track.first_ms)

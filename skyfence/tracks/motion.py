@@ -1,0 +1,95 @@
+"""How a track moves: its velocity as reported, or from where it was some seconds ago.
+
+Reports without speed and course are common (plots, simple feeds). Two positions a few seconds
+apart say little about a course when each errs by 100 m, so the older of two anchors is taken, which
+is 20 to 60 s old.
+"""
+
+from dataclasses import dataclass
+from math import atan, cos, degrees, radians, sin, sqrt
+from typing import Final
+
+from skyfence.geometry.geodesy import WGS84
+from skyfence.policy.parameters import Rules
+
+# Below walking pace a course means nothing.
+SLOWEST_MPS: Final = 5.0
+_ANCHOR_MS: Final = 20_000
+_OLDEST_MS: Final = 60_000
+# A tracker's course is rarely better than this.
+_COURSE_SIGMA_DEG: Final = 3.0
+# Worse than this, a course says nothing about where the object will be.
+_WORST_SIGMA_DEG: Final = 30.0
+# How the course of what flies wanders: 10 degrees (1 sigma) in five minutes.
+_WANDER_DEG_PER_SQRT_S: Final = 0.55
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """Ground speed, course over ground (true) and one sigma of the course now."""
+
+    speed_mps: float
+    course_deg: float
+    sigma_deg: float
+
+    def spread_deg(self, seconds: float) -> float:
+        """Return one sigma of the bearing from here to the place after some seconds.
+
+        The course walks at random, and the bearing of where that leads with a third of its
+        variance.
+        """
+        return sqrt(self.sigma_deg**2 + _WANDER_DEG_PER_SQRT_S**2 * seconds / 3)
+
+    def differs_by_mps(self, other: "Motion") -> float:
+        """Return the length of the difference of two velocities."""
+        mine, theirs = radians(self.course_deg), radians(other.course_deg)
+        east = self.speed_mps * sin(mine) - other.speed_mps * sin(theirs)
+        north = self.speed_mps * cos(mine) - other.speed_mps * cos(theirs)
+        return sqrt(east * east + north * north)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A place where a track was, kept to tell its velocity by."""
+
+    time_ms: int
+    lat: float
+    lon: float
+
+
+@dataclass(slots=True)
+class Anchors:
+    """The last two anchors of a track."""
+
+    older: Anchor | None = None
+    newer: Anchor | None = None
+
+    def drop(self, time_ms: int, lat: float, lon: float) -> None:
+        """Note where the track is, if the newer anchor is old enough."""
+        here = Anchor(time_ms, lat, lon)
+        if self.newer is None or time_ms - self.newer.time_ms > _OLDEST_MS:
+            self.older, self.newer = None, here
+        elif time_ms - self.newer.time_ms >= _ANCHOR_MS:
+            self.older, self.newer = self.newer, here
+
+    def motion(
+        self, time_ms: int, lat: float, lon: float, accuracy_m: float | None, rules: Rules
+    ) -> Motion | None:
+        """Return the velocity since the older anchor, if there is one and it says something."""
+        anchor = self.older or self.newer
+        if anchor is None or not _ANCHOR_MS // 2 <= time_ms - anchor.time_ms <= 2 * _OLDEST_MS:
+            return None
+        course, _, metres = WGS84.inv(anchor.lon, anchor.lat, lon, lat)
+        speed_mps = metres / (time_ms - anchor.time_ms) * 1000
+        error_m = sqrt(2.0) * (rules.unknown_accuracy_m if accuracy_m is None else accuracy_m)
+        sigma_deg = max(_COURSE_SIGMA_DEG, degrees(atan(error_m / max(metres, 1.0))))
+        if speed_mps < SLOWEST_MPS or sigma_deg > _WORST_SIGMA_DEG:
+            return None
+        return Motion(speed_mps, course % 360.0, sigma_deg)
+
+
+def reported(speed_mps: float | None, course_deg: float | None) -> Motion | None:
+    """Return the velocity that a report names, if it does."""
+    if speed_mps is None or course_deg is None or speed_mps < SLOWEST_MPS:
+        return None
+    return Motion(speed_mps, course_deg, _COURSE_SIGMA_DEG)

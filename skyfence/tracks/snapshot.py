@@ -1,0 +1,267 @@
+"""The snapshot: everything that a tracker remembers, as bytes, and back.
+
+For the checkpoint of the track agent. What can be made anew is left out (timers, the columns of
+quiet tracks); areas are written with their zones' names, because their numbers mean nothing to
+another set of zones. Of each report that still matters the whole row is kept.
+
+    tracker ──▶ state of sources and tracks (MessagePack) + last reports (Arrow) ──▶ bytes
+
+Does not store them (``streams``). Trusts what it reads no further than its types go: a snapshot is
+data, never code.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+import pyarrow as pa
+
+from skyfence.airspace.airspace import Airspace
+from skyfence.errors import InputError
+from skyfence.frames import arrow_stream as arrow
+from skyfence.frames.frame import ARROW_SCHEMA, Frame, batch_of
+from skyfence.tracks.evidence import Belief
+from skyfence.tracks.motion import Anchors
+from skyfence.tracks.state import (
+    Depth,
+    Fix,
+    Outlook,
+    Passage,
+    Place,
+    Sight,
+    SourceState,
+    Story,
+    TrackState,
+)
+from skyfence.tracks.tracker import Tracker
+
+# Counts up when a field of the state changes its meaning or its place.
+FORMAT: Final = 1
+# What reading bytes of another form raises: by their types, rows and areas that there are none of.
+_UNREADABLE: Final = (
+    msgspec.MsgspecError,
+    pa.ArrowException,
+    OSError,
+    LookupError,
+    OverflowError,
+    ValueError,
+)
+
+
+class _Weighed(msgspec.Struct, array_like=True):
+    """What was weighed and foreseen of a track that was near enough to be judged."""
+
+    belief: Belief
+    anchors: Anchors
+    outlook: Outlook
+
+
+class _Track(msgspec.Struct, array_like=True):
+    """A track; ``sight`` and ``stray`` are rows of its source's reports."""
+
+    track_id: str
+    first_ms: int
+    sight: int
+    began: Fix
+    inside: list[int]
+    came: dict[int, Place]
+    depths: dict[int, Depth]
+    flown_m: float
+    live: bool
+    settled_ms: int
+    facts: int
+    stray: int | None
+    suppressed_by: str | None
+    judged_ms: int | None
+    crossed: bool
+    entry: Passage | None
+    exit: Passage | None
+    weighed: _Weighed | None
+    story: Story | None
+
+
+class _Source(msgspec.Struct, array_like=True):
+    """A source in one run; ``waiting`` holds time, track, arrival and row of what is kept."""
+
+    run: str
+    key: str
+    watermark_ms: int
+    clock_ms: int
+    arrivals: int
+    tracks: list[_Track]
+    waiting: list[tuple[int, str, int, int]]
+    reports: bytes  # an Arrow IPC stream
+
+
+class _Snapshot(msgspec.Struct, array_like=True):
+    format: int
+    zones_version: str
+    areas: list[str]
+    sources: list[_Source]
+
+
+def take_snapshot(tracker: Tracker) -> bytes:
+    """Return everything that a tracker remembers."""
+    airspace = tracker.airspace
+    sources = [_source(source) for source in tracker.sources.values()]
+    return msgspec.msgpack.encode(_Snapshot(FORMAT, airspace.version, _areas(airspace), sources))
+
+
+def restore_snapshot(tracker: Tracker, data: bytes) -> None:
+    """Give a tracker that remembers nothing what a snapshot holds.
+
+    Judged by other zones than before, each track is where it was seen last, and its story goes on.
+    Raises ``InputError`` where the bytes are no snapshot, or one of another format; the tracker is
+    not to be used then.
+    """
+    try:
+        tracker.adopt(_sources(data, tracker.airspace))
+    except _UNREADABLE as error:
+        raise InputError(f"not a snapshot of format {FORMAT}: {error}") from None
+
+
+def _sources(data: bytes, airspace: Airspace) -> list[SourceState]:
+    found = msgspec.msgpack.decode(data, type=_Snapshot)
+    if found.format != FORMAT:
+        raise InputError(f"a snapshot of format {found.format}, not {FORMAT}")
+    sources = [_restored(source) for source in found.sources]
+    if (found.zones_version, found.areas) != (airspace.version, _areas(airspace)):
+        for source in sources:
+            _move_to(airspace, source.tracks.values(), found.areas)
+    return sources
+
+
+def _areas(airspace: Airspace) -> list[str]:
+    """Return what the areas are called; the union of the protected zones is nameless."""
+    return [zone.id for zone in airspace.zones] + [""] * (airspace.protected is not None)
+
+
+class _Reports:
+    """Collects the reports that are still needed, and says in which rows they will stand."""
+
+    def __init__(self) -> None:
+        self._rows: dict[int, list[int]] = defaultdict(list)
+        self._frames: dict[int, Frame] = {}
+        self._places: list[tuple[int, int]] = []
+
+    def add(self, sight: Sight) -> int:
+        """Take in a report; return its number."""
+        frame = id(sight.frame)
+        self._frames[frame] = sight.frame
+        self._places.append((frame, len(self._rows[frame])))
+        self._rows[frame].append(sight.row)
+        return len(self._places) - 1
+
+    def pack(self) -> bytes:
+        """Return the reports, in order of their numbers, as an Arrow IPC stream."""
+        batches, starts, length = [batch_of([])], {}, 0
+        for frame, rows in self._rows.items():
+            starts[frame] = length
+            length += len(rows)
+            batches.append(self._frames[frame].batch.take(rows))
+        order = [starts[frame] + number for frame, number in self._places]
+        return arrow.encode(pa.concat_batches(batches).take(pa.array(order, pa.int64())))
+
+
+def _source(source: SourceState) -> _Source:
+    reports = _Reports()
+    tracks = [_track(track, reports) for track in source.tracks.values()]
+    waiting = [(at, name, number, reports.add(one)) for at, name, number, one in source.waiting]
+    return _Source(
+        source.run,
+        source.key,
+        source.watermark_ms,
+        source.clock_ms,
+        source.arrivals,
+        tracks,
+        waiting,
+        reports.pack(),
+    )
+
+
+def _track(track: TrackState, reports: _Reports) -> _Track:
+    weighed = None
+    if track.judged_ms is not None:
+        weighed = _Weighed(track.belief, track.anchors, track.outlook)
+    return _Track(
+        track.track_id,
+        track.first_ms,
+        reports.add(track.sight),
+        track.began,
+        sorted(track.inside),
+        track.came,
+        track.depths,
+        track.flown_m,
+        track.live,
+        track.settled_ms,
+        track.facts,
+        None if track.stray is None else reports.add(track.stray),
+        track.suppressed_by,
+        track.judged_ms,
+        track.crossed,
+        track.entry,
+        track.exit,
+        weighed,
+        track.story,
+    )
+
+
+def _restored(packed: _Source) -> SourceState:
+    table = pa.ipc.open_stream(packed.reports).read_all()
+    table.validate(full=True)
+    if table.schema != ARROW_SCHEMA:
+        raise pa.ArrowInvalid("the reports have other columns")
+    batch = pa.concat_batches([batch_of([]), *table.to_batches()])
+    frame = Frame(packed.key, packed.run, packed.watermark_ms, last=False, batch=batch)
+    places = zip(frame.times_ms.tolist(), frame.lats.tolist(), frame.lons.tolist(), strict=True)
+    sights = [Sight(frame, row, *place) for row, place in enumerate(places)]
+    source = SourceState(packed.run, packed.key, packed.watermark_ms, packed.clock_ms)
+    source.arrivals = packed.arrivals
+    for one in packed.tracks:
+        source.tracks[one.track_id] = _track_of(frame, one, sights)
+    source.waiting = [(at, name, number, sights[row]) for at, name, number, row in packed.waiting]
+    return source
+
+
+def _track_of(frame: Frame, packed: _Track, sights: Sequence[Sight]) -> TrackState:
+    track = TrackState(
+        frame.run,
+        frame.source,
+        packed.track_id,
+        packed.first_ms,
+        sights[packed.sight],
+        packed.began,
+        set(packed.inside),
+        packed.came,
+        packed.depths,
+        packed.flown_m,
+        packed.live,
+        packed.settled_ms,
+    )
+    track.facts = packed.facts
+    track.stray = None if packed.stray is None else sights[packed.stray]
+    track.suppressed_by, track.judged_ms = packed.suppressed_by, packed.judged_ms
+    track.crossed, track.entry, track.exit = packed.crossed, packed.entry, packed.exit
+    if packed.weighed is not None:
+        weighed = packed.weighed
+        track.belief, track.anchors, track.outlook = (
+            weighed.belief,
+            weighed.anchors,
+            weighed.outlook,
+        )
+    track.story = packed.story
+    return track
+
+
+def _move_to(airspace: Airspace, tracks: Iterable[TrackState], before: Sequence[str]) -> None:
+    """Put tracks among the areas of other zones than those that they were judged by."""
+    numbers = {name: number for number, name in enumerate(_areas(airspace))}
+    for track in tracks:
+        sight = track.sight
+        came = {numbers.get(before[area], -1): place for area, place in track.came.items()}
+        covering = airspace.covering(sight.lon, sight.lat)
+        height = (sight.altitude_m, sight.altitude_ref)
+        track.inside = set(airspace.within_limits(covering, sight.time_ms, *height))
+        track.came = {area: came.get(area, sight.place) for area in sorted(track.inside)}
+        track.depths, track.outlook = {}, Outlook()

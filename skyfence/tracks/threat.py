@@ -1,0 +1,145 @@
+"""What a track heads for: forecasts at intervals, with a memory so that they do not flicker.
+
+A threat counts when the fan of likely courses has mostly met the border for some seconds (a turn
+that sweeps past is none), at once where less than a minute is left; it is over when the fan has
+hardly met it for as long as a full circle takes. Regions ahead join at the same share and go alike.
+"""
+
+from collections.abc import Mapping
+
+from skyfence.airspace.neighbours import nearest_nation, nearest_region
+from skyfence.contracts.track_event import minute_mark
+from skyfence.geometry.geodesy import WGS84
+from skyfence.tracks.forecast import Arrival, Forecast, forecast
+from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.state import Outlook, Status, Story, TrackState
+
+
+def look(facts: Facts, track: TrackState) -> None:
+    """Look ahead, if the last look is old."""
+    outlook, now_ms, rules = track.outlook, track.sight.time_ms, facts.rules
+    if outlook.time_ms is not None and now_ms - outlook.time_ms < rules.forecast_every_ms:
+        return
+    outlook.time_ms = now_ms
+    motion = track.motion(rules)
+    if motion is None:
+        outlook.forecast = Forecast()
+    else:
+        place = (track.sight.lon, track.sight.lat)
+        outlook.forecast = forecast(
+            facts.airspace,
+            place,
+            motion,
+            facts.policy.look_ahead_s,
+            frozenset(track.inside),
+            likely=rules.threat_share if track.story is None else 0.0,
+        )
+    _remember(facts, outlook, now_ms)
+
+
+def is_threat(facts: Facts, track: TrackState) -> bool:
+    """Tell whether the track has headed for the protected airspace for long enough."""
+    outlook, border = track.outlook, track.outlook.forecast.border
+    if outlook.heads_for_since_ms is None or border is None:
+        return False
+    held_ms = track.sight.time_ms - outlook.heads_for_since_ms
+    at_once = border.seconds <= facts.rules.threat_at_once_s
+    return at_once or held_ms >= facts.rules.threat_holds_ms
+
+
+def has_receded(facts: Facts, track: TrackState) -> bool:
+    """Tell whether the track has headed elsewhere for long enough."""
+    since_ms = track.outlook.heads_away_since_ms
+    held_ms = 0 if since_ms is None else track.sight.time_ms - since_ms
+    return held_ms >= facts.rules.recede_holds_ms
+
+
+def bring_up(facts: Facts, track: TrackState, story: Story) -> bool:
+    """Bring a story's regions ahead and minutes up to date; return whether people should hear.
+
+    They should when a region joins or is dropped, or when minutes left pass a mark.
+    """
+    found = track.outlook.forecast
+    before = set(story.ahead)
+    story.ahead = _ahead(facts, track, story)
+    if story.status is Status.THREAT:
+        _aim(facts, track, story)
+    story.minutes_left = None if found.border is None else found.border.seconds // 60
+    passed = _passes_mark(story, "", found.border)
+    arrivals = {_zone(facts, area): one for area, one in (found.regions or {}).items()}
+    for place in story.ahead:
+        passed = _passes_mark(story, place, arrivals.get(place)) or passed
+    return passed or set(story.ahead) != before
+
+
+def _aim(facts: Facts, track: TrackState, story: Story) -> None:
+    """Set whose border a threat will reach: the nation, and a region if none is clearly ahead."""
+    found, sight = track.outlook.forecast, track.sight
+    motion = track.motion(facts.rules)
+    if found.border is None or motion is None:
+        return
+    reach_m = motion.speed_mps * found.border.seconds
+    lon, lat, _ = WGS84.fwd(sight.lon, sight.lat, motion.course_deg, reach_m)
+    airspace, rules = facts.airspace, facts.rules
+    nations = {airspace.zones[area].nation for area in _clearly(facts, found.regions or {})}
+    if found.border_area is not None and found.border_area != airspace.protected:
+        nations = {airspace.zones[found.border_area].nation}
+    nearest = tuple(sorted(nations)) or nearest_nation(airspace, lon, lat, rules)
+    story.nations = nearest or story.nations
+    if sight.time_ms not in story.ahead_ms.values():  # no region is ahead now
+        for place in nearest_region(airspace, lon, lat, story.nations, rules):
+            story.ahead[place] = found.border.seconds // 60
+            story.ahead_ms[place] = sight.time_ms
+
+
+def _remember(facts: Facts, outlook: Outlook, now_ms: int) -> None:
+    border = outlook.forecast.border
+    share = 0.0 if border is None else border.share
+    if share < facts.rules.threat_share:
+        outlook.heads_for_since_ms = None
+    elif outlook.heads_for_since_ms is None:
+        outlook.heads_for_since_ms = now_ms
+    if share > facts.rules.clear_share:
+        outlook.heads_away_since_ms = None
+    elif outlook.heads_away_since_ms is None:
+        outlook.heads_away_since_ms = now_ms
+
+
+def _ahead(facts: Facts, track: TrackState, story: Story) -> dict[str, int]:
+    """Return the minutes left to each region ahead, the last known ones where it turned away."""
+    rules, now_ms = facts.rules, track.sight.time_ms
+    found: dict[str, int] = {}
+    for area, arrival in (track.outlook.forecast.regions or {}).items():
+        place = _zone(facts, area)
+        stays = place in story.ahead and arrival.share > rules.clear_share
+        if stays or arrival.share >= rules.threat_share:
+            found[place] = arrival.seconds // 60
+            story.ahead_ms[place] = now_ms
+    for place, minutes in story.ahead.items():
+        if now_ms - story.ahead_ms.get(place, 0) < rules.recede_holds_ms:
+            found.setdefault(place, minutes)
+    return {place: left for place, left in found.items() if place not in story.regions}
+
+
+def _clearly(facts: Facts, arrivals: Mapping[int, Arrival]) -> list[int]:
+    """Return the first region to be reached, among those that most of the fan reaches."""
+    likely = [
+        (arrival.seconds, area)
+        for area, arrival in arrivals.items()
+        if arrival.share >= facts.rules.threat_share
+    ]
+    return [min(likely)[1]] if likely else []
+
+
+def _passes_mark(story: Story, place: str, arrival: Arrival | None) -> bool:
+    """Note the lowest mark that the time left is within; return whether it fell."""
+    if arrival is None:
+        return False
+    mark = minute_mark(arrival.seconds // 60)
+    fell = mark < story.marks.get(place, mark)
+    story.marks[place] = min(mark, story.marks.get(place, mark))
+    return fell
+
+
+def _zone(facts: Facts, area: int) -> str:
+    return facts.airspace.zones[area].id

@@ -1,0 +1,240 @@
+"""Tracking: reports of a partition in, facts out. The state of every track lives here.
+
+A track's own chain depends on that track alone. Timers run out as of their own deadline, before
+any report that is later, and a report that comes after that is late: so the facts are the same
+however the reports were framed.
+
+    frame -> rows in order of arrival, or of time where the source may be late
+          -> each row: watermark -> timers due -> late? -> followed
+          -> scan time: watermark -> timers due
+          -> last: every track ends as its timers say, and the run's state is dropped
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from skyfence.airspace.airspace import Airspace
+from skyfence.airspace.batch_queries import Place, Way
+from skyfence.airspace.grid import Grid
+from skyfence.frames.frame import Frame
+from skyfence.geometry.proper_intersections import Cuts
+from skyfence.naming import Environment
+from skyfence.policy.parameters import Rules
+from skyfence.policy.policy import Policy
+from skyfence.tracks.coarse_filter import FEWEST_ROWS, Quiet
+from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.state import (
+    Sight,
+    SourceState,
+    Status,
+    TrackState,
+)
+from skyfence.tracks.updater import Follower
+
+
+class Tracker:
+    """Judges the frames of one partition, in order."""
+
+    def __init__(
+        self,
+        airspace: Airspace,
+        environment: Environment,
+        policy: Policy | None = None,
+        rules: Rules | None = None,
+        *,
+        sift: bool = True,
+    ) -> None:
+        """Judge by zones, policy and rules; without ``sift`` every row is judged in full."""
+        self.airspace = airspace
+        self._environment = environment
+        self._policy = policy or Policy()
+        self._rules = rules or Rules()
+        self._follower = Follower(airspace, self._policy, self._rules)
+        self.grid = Grid(airspace)
+        self._sift = sift
+        self._sources: dict[tuple[str, str], SourceState] = {}
+        self._quiet: dict[tuple[str, str], Quiet] = {}
+
+    @property
+    def sources(self) -> Mapping[tuple[str, str], SourceState]:
+        """Return the state of each (run, key), for a checkpoint."""
+        for name, source in self._sources.items():
+            for track in source.tracks.values():
+                self._quiet[name].load(track)
+        return self._sources
+
+    def adopt(self, sources: Iterable[SourceState]) -> None:
+        """Go on from the state of a checkpoint; timers run out as they would have."""
+        for found in sources:
+            name = (found.run, found.key)
+            _, quiet = self._source(name)
+            for track in found.tracks.values():
+                found.schedule(track, self._rules)
+            quiet.save_all(found.tracks.values())
+            self._sources[name] = found
+
+    def nothing(self) -> Facts:
+        """Return what happens where nothing is judged."""
+        return Facts(self._environment, self.airspace, self._rules, self._policy)
+
+    def take(self, frame: Frame) -> Facts:
+        """Judge one frame and return what happened in it."""
+        facts = self.nothing()
+        name = (frame.run, frame.key)
+        source, quiet = self._source(name)
+        facts.reports = len(frame)
+        waits_ms = 0 if frame.last else self._policy.lateness_ms(frame.source)
+        until_ms = frame.scan_time_ms - waits_ms
+        if waits_ms or source.waiting:
+            for row, time_ms in enumerate(frame.times_ms.tolist()):
+                if time_ms < source.watermark_ms:
+                    facts.late += 1  # by more than its source may be
+                    continue
+                source.keep(frame, row)
+                self._release(facts, source, quiet, time_ms - waits_ms)
+        else:
+            self._take_rows(facts, source, quiet, frame)
+        self._release(facts, source, quiet, until_ms)
+        if frame.last:
+            self._finish(facts, source, quiet)
+            del self._sources[name], self._quiet[name]
+            facts.clock(*name, source.watermark_ms, last=True)
+        facts.survey()
+        return facts
+
+    def _source(self, name: tuple[str, str]) -> tuple[SourceState, Quiet]:
+        if name not in self._sources:
+            self._sources[name] = SourceState(*name)
+            look_ahead_s = self._follower.look_ahead_s
+            self._quiet[name] = Quiet(self.grid, self.airspace, self._rules, look_ahead_s)
+        return self._sources[name], self._quiet[name]
+
+    def _release(self, facts: Facts, source: SourceState, quiet: Quiet, until_ms: int) -> None:
+        """Judge the reports that were kept, up to a time, and move the source's clock there."""
+        for track_id, sight in source.kept_until(until_ms):
+            self._advance(facts, source, quiet, sight.time_ms)
+            self._observe(facts, source, quiet, track_id, sight)
+        self._advance(facts, source, quiet, until_ms)
+
+    def _take_rows(self, facts: Facts, source: SourceState, quiet: Quiet, frame: Frame) -> None:
+        """Judge the rows of a frame that need it, each when the source's clock has come to it."""
+        rows: Sequence[tuple[int, Cuts | None]] = [(row, None) for row in range(len(frame))]
+        latest_ms = np.maximum.accumulate(frame.times_ms)
+        if self._sift and len(frame) >= FEWEST_ROWS:
+            rows = list(quiet.sift(frame, self._due(source, quiet, int(latest_ms[-1]) - 1)))
+        self._foresee(source, quiet, frame, rows)
+        for row, _ in rows:
+            self._advance(facts, source, quiet, int(latest_ms[row]))
+            self._observe(facts, source, quiet, frame.track_ids[row], Sight.of(frame, row))
+
+    def _foresee(
+        self,
+        source: SourceState,
+        quiet: Quiet,
+        frame: Frame,
+        rows: Iterable[tuple[int, Cuts | None]],
+    ) -> None:
+        """Ask the airspace at once what judging these rows will ask one by one."""
+        scout, last = self._follower.scout, dict[str, Place]()
+        ways, places = list[Way](), list[Place]()
+        scout.forget()
+        for row, cuts in rows:
+            name, place = frame.track_ids[row], (float(frame.lons[row]), float(frame.lats[row]))
+            track = source.tracks.get(name)
+            if track is not None and name not in last:
+                quiet.load(track)
+                last[name] = (track.sight.lon, track.sight.lat)
+            if track is None or track.suppressed_by is None:
+                places.append(place)
+            if name in last:
+                way = (*last[name], *place)
+                if cuts is None:
+                    ways.append(way)
+                else:
+                    scout.note(way, cuts)
+            last[name] = place
+        scout.look(ways, places)
+
+    def _due(self, source: SourceState, quiet: Quiet, until_ms: int) -> list[str]:
+        """Return the tracks whose timers are really due, and put the others' entries right."""
+        due: list[str] = []
+        while (found := source.next_due(until_ms)) is not None:
+            _, track = found
+            quiet.load(track)
+            if track.deadline_ms(self._rules) <= until_ms:
+                due.append(track.track_id)
+            else:
+                source.schedule(track, self._rules)
+        for track_id in due:
+            source.schedule(source.tracks[track_id], self._rules)
+        return due
+
+    def _tell_clock(self, facts: Facts, source: SourceState, reached_ms: int) -> None:
+        """Say how far the source has come, after everything that happened until then.
+
+        In whole steps, so that the clock strikes between the same events in frames of any size.
+        """
+        every_ms = self._rules.clock_every_ms
+        if reached_ms - source.clock_ms >= every_ms:
+            source.clock_ms = reached_ms - reached_ms % every_ms
+            facts.clock(source.run, source.key, source.clock_ms)
+
+    def _advance(self, facts: Facts, source: SourceState, quiet: Quiet, time_ms: int) -> None:
+        """Move the source's clock on and run out the timers before it.
+
+        Rows are never later than their frame's scan, so moving with each of them only makes one
+        large frame mean the same as many small ones.
+        """
+        source.watermark_ms = max(source.watermark_ms, time_ms)
+        until_ms = source.watermark_ms - 1  # who reports at the very deadline is in time
+        while (found := source.next_due(until_ms)) is not None:
+            due_ms, track = found
+            quiet.load(track)
+            self._tell_clock(facts, source, due_ms - 1)
+            self._follower.settle(facts, track, due_ms)
+            if self._follower.is_forgotten(track, due_ms):
+                del source.tracks[track.track_id]
+                quiet.drop(track.track_id)
+            else:
+                source.schedule(track, self._rules)
+                quiet.save(track)
+        self._tell_clock(facts, source, until_ms)
+
+    def _observe(
+        self,
+        facts: Facts,
+        source: SourceState,
+        quiet: Quiet,
+        track_id: str,
+        sight: Sight,
+    ) -> None:
+        facts.judged += 1
+        track = source.tracks.get(track_id)
+        if track is not None:
+            quiet.load(track)
+        too_old_ms = source.watermark_ms - self._rules.lost_after_ms
+        if track.is_late(sight.time_ms) if track else sight.time_ms <= too_old_ms:
+            facts.late += 1
+            return
+        if track is None:
+            frame = sight.frame
+            track = TrackState(frame.run, frame.source, track_id, sight.time_ms, sight, sight.fix)
+            source.tracks[track_id] = track
+            self._follower.begin(facts, track)
+        else:
+            self._follower.follow(facts, track, sight)
+        source.schedule(track, self._rules)
+        quiet.save(track)
+
+    def _finish(self, facts: Facts, source: SourceState, quiet: Quiet) -> None:
+        """End a finite source: lose what it still saw, clear what had left or never came.
+
+        What is lost inside stays lost: nobody has watched for it since, so no time heals it.
+        """
+        for track in list(source.tracks.values()):
+            quiet.load(track)
+            self._follower.settle(facts, track, track.sight.time_ms + self._rules.lost_after_ms)
+            told = track.story
+            if told is not None and (told.status is Status.EXITED or told.was_threat):
+                self._follower.settle(facts, track, track.deadline_ms(self._rules))

@@ -1,0 +1,295 @@
+"""The follower: one track from its last report to the next, and what that means.
+
+    report -> no jump? -> path from the last one -> crossings -> evidence -> story
+    timer  -> lost, or the story's end
+
+The state is the track's own; which track, and when a timer is due, is the tracker's.
+"""
+
+from dataclasses import dataclass
+from math import hypot, inf
+from typing import Final
+
+from skyfence.airspace.airspace import Airspace
+from skyfence.airspace.batch_queries import Scout
+from skyfence.airspace.transitions import Transition, path_transitions
+from skyfence.geometry.geodesy import distance_m, legs
+from skyfence.policy.parameters import SECOND_MS, Rules
+from skyfence.policy.policy import Policy
+from skyfence.tracks import violation as story
+from skyfence.tracks.evidence import log_odds, sigma_m
+from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.state import Depth, Passage, Place, Sight, TrackState, profile_of
+
+# Depth is measured anew when it may have grown by this share; near the border, always.
+_DEPTH_SHARE: Final = 0.01
+_DEPTH_EXACT_M: Final = 5_000.0
+
+
+class Follower:
+    """Follows tracks through an airspace, by a policy and rules."""
+
+    def __init__(self, airspace: Airspace, policy: Policy, rules: Rules) -> None:
+        self.airspace = airspace
+        self.scout = Scout(airspace)
+        self._policy = policy
+        self._rules = rules
+        kinds = [airspace.zones[area].properties.kind for area in airspace.limited_areas]
+        kinds += airspace.protected_kinds
+        self.look_ahead_s = max(map(policy.look_ahead_s, kinds), default=0.0)
+
+    def begin(self, facts: Facts, track: TrackState) -> None:
+        """Take in a track that was not known."""
+        self._identify(track)
+        self._appear(facts, track, cut=False)
+        self._seen_now(facts, track, None)
+
+    def follow(self, facts: Facts, track: TrackState, sight: Sight) -> None:
+        """Take in a track's next report."""
+        if track.live and self._leaves(track, sight):
+            self._jump(facts, track, sight)
+        else:
+            self._tell_stray(facts, track)
+            self._move(facts, track, sight)
+
+    def _seen_now(self, facts: Facts, track: TrackState, before_ms: int | None) -> None:
+        """Judge a track where it is now, and end it if its source says so."""
+        self._judge(facts, track, before_ms)
+        track.live = True
+        if track.sight.ended:
+            self._lose(facts, track, track.sight.time_ms)
+
+    def _leaves(self, track: TrackState, sight: Sight) -> bool:
+        """Tell whether a report does not go on from the track's last one."""
+        if self._is_jump(track.sight, sight):
+            return True
+        stray = track.stray
+        if stray is None or self._is_jump(stray, sight):
+            return False
+        return _mean_mps(stray, sight) < _mean_mps(track.sight, sight)
+
+    def _is_jump(self, before: Sight, after: Sight) -> bool:
+        """Tell whether nothing can have flown from one report to the other."""
+        seconds = (after.time_ms - before.time_ms) / SECOND_MS
+        most_m = self._rules.fastest(after.known.category) * seconds + self._rules.scatter_m
+        return distance_m(before.lon, before.lat, after.lon, after.lat) > most_m
+
+    def _jump(self, facts: Facts, track: TrackState, sight: Sight) -> None:
+        """Hold back a report that nothing can have flown to, until the next one decides.
+
+        One that goes on from there cuts the track: its identity was spoofed or swapped. One that
+        goes on from before leaves the stray by itself.
+        """
+        stray = track.stray
+        if stray is None or self._is_jump(stray, sight):
+            self._tell_stray(facts, track)
+            track.stray = sight.alone()
+            return
+        track.stray = None
+        self._lose(facts, track, track.sight.time_ms, cut=True)
+        if track.story is not None:
+            track.story.away = True
+        track.sight = stray
+        self._identify(track)
+        self._appear(facts, track, cut=True)
+        track.live = True
+        self._move(facts, track, sight)
+
+    def _tell_stray(self, facts: Facts, track: TrackState) -> None:
+        """Record a report that belonged to no path: for the audit, where it seemed to be inside."""
+        stray, track.stray = track.stray, None
+        if stray is None:
+            return
+        for area in sorted(self.airspace.covering(stray.lon, stray.lat)):
+            facts.crossing("appear", track, area, stray.place, cut=True)
+
+    def _identify(self, track: TrackState) -> None:
+        sight = track.sight
+        track.suppressed_by = self._policy.suppressed_by(
+            sight.known, sight.time_ms, sight.lon, sight.lat
+        )
+
+    def _move(self, facts: Facts, track: TrackState, sight: Sight) -> None:
+        """Follow a track to its next report, or let it begin anew where its path is not known."""
+        before = track.sight
+        silent = sight.time_ms - before.time_ms > self._rules.longest_gap_ms
+        jumped = not track.live and self._is_jump(before, sight)
+        if silent and track.live:
+            self._lose(facts, track, before.time_ms)
+        was_ended, track.sight = before.ended, sight
+        self._identify(track)
+        if jumped or silent or was_ended:
+            if jumped and track.story is not None:
+                track.story.away = True
+            was_outside = not (jumped or was_ended or self.airspace.is_protected_at(track.inside))
+            self._appear(facts, track, cut=jumped)
+            track.crossed |= was_outside  # where, nobody saw
+        else:
+            metres = distance_m(before.lon, before.lat, sight.lon, sight.lat)
+            self._fly(facts, track, before, metres)
+        self._seen_now(facts, track, before.time_ms)
+
+    def _fly(self, facts: Facts, track: TrackState, before: Sight, metres: float) -> None:
+        """Follow the path from the last report to this one, and record what it meets."""
+        held = frozenset(track.inside)
+        transitions = self._transitions(track, before)
+        flight = _Flight(before, held, transitions)
+        track.flown_m = metres
+        for one in transitions:
+            place = _place(one, before, track.sight)
+            facts.crossing("enter" if one.entered else "exit", track, one.area, place)
+            if one.entered:
+                track.came[one.area] = place
+        if not track.live:  # it vanished from these, and is seen in them again
+            moved = {transition.area for transition in transitions}
+            for area in sorted(held & track.inside - moved):
+                facts.crossing("appear", track, area, track.sight.place)
+        self._pass(facts, track, flight)
+        for area in track.came.keys() - track.inside:
+            del track.came[area]
+            track.depths.pop(area, None)
+
+    def _pass(self, facts: Facts, track: TrackState, flight: "_Flight") -> None:
+        """Note where the path passed the border of the protected airspace, clips included."""
+        inside, areas = self.airspace.is_protected_at(flight.held), set(flight.held)
+        before, entry = flight.before, None
+        for one in flight.transitions:
+            (areas.add if one.entered else areas.discard)(one.area)
+            if self.airspace.is_protected_at(areas) == inside:
+                continue
+            inside = not inside
+            place = _place(one, before, track.sight)
+            passage = Passage(place, before.fix, track.sight.fix)
+            if inside:
+                track.entry = entry = passage
+                continue
+            track.exit, track.crossed = passage, True
+            if entry is not None:
+                self._clip(facts, track, entry, passage)
+
+    def _clip(self, facts: Facts, track: TrackState, entry: Passage, leave: Passage) -> None:
+        lon = (entry.place.lon + leave.place.lon) / 2
+        lat = (entry.place.lat + leave.place.lat) / 2
+        depth_m, border_m = self.airspace.protected_border(lon, lat)
+        before, after = entry.before, entry.after
+        length_m = distance_m(before.lon, before.lat, after.lon, after.lat)
+        path_m = self._rules.path_sigma_m(length_m, (after.time_ms - before.time_ms) / SECOND_MS)
+        border_m = hypot(border_m, path_m)
+        sigmas = [sigma_m(one.accuracy_m, border_m, self._rules) for one in (before, after)]
+        story.clip(facts, track, entry, log_odds(depth_m, max(sigmas)), round(depth_m))
+
+    def _judge(self, facts: Facts, track: TrackState, before_ms: int | None) -> None:
+        """Weigh the report as evidence, and tell what it means.
+
+        What is suppressed, or farther away than it can come within the look-ahead, is not judged,
+        and what was remembered of it from when it was near means nothing any more.
+        """
+        if not self.airspace.protected_areas:
+            return
+        if track.suppressed_by is not None and track.story is None:
+            track.depths = {}
+            return
+        sight, inside = track.sight, self.airspace.is_protected_at(track.inside)
+        distance_m, accuracy_m = self.scout.protected_border(sight.lon, sight.lat)
+        if track.story is None and not inside and distance_m > self._reach_m(sight):
+            track.depths = {}
+            return
+        if track.judged_ms != before_ms:
+            track.forget()  # it was far away meanwhile
+        self._measure(track)
+        track.judged_ms = sight.time_ms
+        track.anchors.drop(sight.time_ms, sight.lat, sight.lon)
+        sigma = sigma_m(sight.accuracy_m, accuracy_m, self._rules)
+        depth_m = distance_m if inside else -distance_m
+        track.belief.weigh(sight.time_ms, log_odds(depth_m, sigma), self._rules)
+        story.follow(facts, track)
+
+    def _reach_m(self, sight: Sight) -> float:
+        """Return the distance from the border past which a track means nothing yet."""
+        motion = sight.motion
+        return self._rules.reach_m(
+            motion.speed_mps if motion else None, sight.accuracy_m, self.look_ahead_s
+        )
+
+    def _transitions(self, track: TrackState, before: Sight) -> list[Transition]:
+        way = (before.lon, before.lat, track.sight.lon, track.sight.lat)
+        profile = profile_of(before, track.sight) if self.airspace.limits else None
+        known = self.scout.cuts(way)
+        return path_transitions(self.airspace, legs(*way), track.inside, profile, known)
+
+    def _measure(self, track: TrackState) -> None:
+        """Bring the greatest depth in each area up to date, at the last report.
+
+        Only for what is judged: for others a crossing asks when it needs to know (``facts``).
+        """
+        due = []
+        for area in track.inside:
+            depth = track.depths.setdefault(area, Depth())
+            depth.bound_m += track.flown_m
+            slack_m = _DEPTH_SHARE * depth.deepest_m if depth.deepest_m > _DEPTH_EXACT_M else 0.0
+            if depth.bound_m > depth.deepest_m + slack_m:
+                due.append(area)
+        found_m = self.scout.border_distances_m(due, track.sight.lon, track.sight.lat)
+        for area, metres in zip(due, found_m, strict=True):
+            depth = track.depths[area]
+            depth.bound_m, depth.deepest_m = metres, max(depth.deepest_m, metres)
+
+    def _appear(self, facts: Facts, track: TrackState, *, cut: bool) -> None:
+        """Begin a path where the track is seen, knowing nothing of how it came there."""
+        sight = track.sight
+        covering = self.airspace.covering(sight.lon, sight.lat)
+        track.inside = set(covering)
+        if self.airspace.limits:
+            height = (sight.altitude_m, sight.altitude_ref)
+            track.inside = set(self.airspace.within_limits(covering, sight.time_ms, *height))
+        track.forget()
+        track.began = sight.fix
+        track.entry = track.exit = None
+        track.came = dict.fromkeys(track.inside, sight.place)
+        track.crossed = not self.airspace.is_protected_at(track.inside)
+        track.flown_m = inf
+        for area in sorted(track.inside):
+            facts.crossing("appear", track, area, sight.place, cut=cut)
+
+    def _lose(self, facts: Facts, track: TrackState, time_ms: int, *, cut: bool = False) -> None:
+        """Note that a track is no longer seen, as of an event time."""
+        for area in sorted(track.inside):
+            facts.crossing("vanish", track, area, track.sight.place, cut=cut)
+        track.live, track.sight = False, track.sight.alone()
+        story.lose(facts, track, time_ms)
+
+    def settle(self, facts: Facts, track: TrackState, until_ms: int) -> None:
+        """Run out one track's timers that are due, each as of its own deadline."""
+        while (due_ms := track.deadline_ms(self._rules)) <= until_ms:
+            if self.is_forgotten(track, until_ms):
+                return
+            track.settled_ms = due_ms
+            if track.live and due_ms == track.sight.time_ms + self._rules.lost_after_ms:
+                self._tell_stray(facts, track)
+                self._lose(facts, track, due_ms)
+            else:
+                story.end(facts, track, due_ms)
+
+    def is_forgotten(self, track: TrackState, at_ms: int) -> bool:
+        """Tell whether nothing of a track is waited for any more."""
+        return not track.live and not track.story and track.deadline_ms(self._rules) <= at_ms
+
+
+def _mean_mps(before: Sight, after: Sight) -> float:
+    metres = distance_m(before.lon, before.lat, after.lon, after.lat)
+    return metres / max(after.time_ms - before.time_ms, 1) * SECOND_MS
+
+
+@dataclass(frozen=True)
+class _Flight:
+    """A track's way between two reports: where it began, in which areas, and what it met."""
+
+    before: Sight
+    held: frozenset[int]
+    transitions: list[Transition]
+
+
+def _place(transition: Transition, before: Sight, after: Sight) -> Place:
+    span_ms = after.time_ms - before.time_ms
+    time_ms = before.time_ms + round(transition.fraction * span_ms)
+    return Place(time_ms, transition.lat, transition.lon)

@@ -1,0 +1,268 @@
+r"""A track's story with the alliance's protected airspace: from the first threat to the end.
+
+    (none) --threatened--> threat --entered--> violation --exited--> exited --cleared--> (none)
+      |                      |  \               |    ^  <--entered----'  (threatened again: threat)
+      |                   receded lost        lost  reacquired
+      |                      v     \             v    |
+      |                   (none)    '---------> lost --expired--> (none)
+      '--entered, or appeared--> violation
+
+A violation is possible or confirmed. What appears inside without having crossed is possible near
+the outer border, and a fact that nobody is told deeper in. What the policy suppresses has no story.
+"""
+
+from skyfence.airspace.neighbours import nations_of, nearest_nation, nearest_region, regions_at
+from skyfence.contracts.track_event import Confidence
+from skyfence.tracks import threat as outlook
+from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.state import Passage, Place, Status, Story, TrackState
+
+# A duty officer wants to hear when it is this deep, and half as fast again as told.
+_DEPTH_MARKS_M = (10_000, 25_000, 50_000, 100_000, 200_000, 400_000)
+_FASTER_SHARE = 1.5
+_FASTER_MPS = 50.0
+
+
+def follow(facts: Facts, track: TrackState) -> None:
+    """Tell what the last report means."""
+    story = track.story
+    if track.suppressed_by is not None and not _stands(story):
+        _identified(facts, track)
+        return
+    outlook.look(facts, track)
+    inside = facts.airspace.is_protected_at(track.inside)
+    likely = inside and track.belief.may_enter(facts.rules)
+    if story is None or story.status in (Status.THREAT, Status.EXITED):
+        _from_outside(facts, track, likely=likely)
+    elif story.status is Status.VIOLATION:
+        _from_inside(facts, track, inside=inside)
+    else:
+        _from_lost(facts, track, likely=likely, inside=inside)
+
+
+def clip(facts: Facts, track: TrackState, passage: Passage, odds: float, depth_m: int) -> None:
+    """Tell of a corner that was cut between two reports, if it was cut deep enough."""
+    story = track.story
+    known = story is not None and story.status in (Status.VIOLATION, Status.LOST)
+    needed = facts.rules.far_in_odds if track.belief.left else facts.rules.possible_odds
+    if odds < needed or known or track.suppressed_by is not None:
+        return
+    track.entry = passage
+    _enter(facts, track, _confidence(facts, track, odds), depth_m)
+
+
+def lose(facts: Facts, track: TrackState, time_ms: int) -> None:
+    """Tell that a track is no longer seen, if it was inside or on its way."""
+    story = track.story
+    if story is None or story.status not in (Status.VIOLATION, Status.THREAT):
+        return
+    story.was_threat = story.status is Status.THREAT
+    _reach(story, Status.LOST, time_ms)
+    facts.event("lost", track, Place(time_ms, track.sight.lat, track.sight.lon))
+
+
+def end(facts: Facts, track: TrackState, time_ms: int) -> None:
+    """Tell that the story is over: out for long enough, or lost for too long."""
+    story = track.story
+    if story is None:
+        return
+    place = Place(time_ms, track.sight.lat, track.sight.lon)
+    facts.event("cleared" if story.status is Status.EXITED else "expired", track, place)
+    track.story = None
+
+
+def _stands(story: Story | None) -> bool:
+    """Tell whether a story goes on though the object is identified: a confirmed violation does."""
+    return story is not None and story.confidence == "confirmed" and story.status != Status.THREAT
+
+
+def _identified(facts: Facts, track: TrackState) -> None:
+    if track.story is not None:
+        facts.event("identified", track, track.sight.place, identified_as=track.suppressed_by)
+        track.story = None
+
+
+def _from_outside(facts: Facts, track: TrackState, *, likely: bool) -> None:
+    story = track.story
+    if likely and track.crossed:
+        _enter(facts, track, _confidence(facts, track, track.belief.fresh))
+    elif likely and story is None:
+        _appear(facts, track)
+    elif (story is None or story.status is Status.EXITED) and outlook.is_threat(facts, track):
+        if track.suppressed_by is None:
+            _threaten(facts, track)
+    elif story is not None and story.status is Status.THREAT:
+        if facts.airspace.is_protected_at(track.inside):
+            return  # at the border: in a moment it is in, or out again
+        if outlook.has_receded(facts, track):
+            facts.event("receded", track, track.sight.place)
+            track.story = None
+        elif outlook.bring_up(facts, track, story):
+            facts.event("updated", track, track.sight.place, changes=("ahead",))
+        else:
+            _sight(facts, track, story)
+
+
+def _from_inside(facts: Facts, track: TrackState, *, inside: bool) -> None:
+    story = track.story
+    assert story is not None  # noqa: S101 - called with one only
+    if not inside and track.belief.is_out(facts.rules):
+        _exit(facts, track)
+    elif story.confidence == "possible" and track.crossed and _is_sure(facts, track):
+        story.confidence = "confirmed"
+        _locate(facts, track, story)
+        facts.event("confirmed", track, track.sight.place)
+    else:
+        _update(facts, track, story)
+
+
+def _from_lost(facts: Facts, track: TrackState, *, likely: bool, inside: bool) -> None:
+    story = track.story
+    assert story is not None  # noqa: S101 - called with one only
+    if story.away and not inside:
+        return  # what jumped there need not be the object that was lost
+    story.away = False
+    if story.was_threat and not likely:
+        _threaten(facts, track)
+    elif story.was_threat and track.crossed:
+        _enter(facts, track, _confidence(facts, track, track.belief.fresh))
+    elif story.was_threat:
+        _appear(facts, track)
+    elif inside:
+        _reach(story, Status.VIOLATION, track.sight.time_ms)
+        _locate(facts, track, story)
+        outlook.bring_up(facts, track, story)
+        _note_depth(facts, track, story)
+        facts.event("reacquired", track, track.sight.place)
+    elif track.belief.is_out(facts.rules):
+        _exit(facts, track)
+
+
+def _open(track: TrackState, status: Status, confidence: Confidence) -> Story:
+    now_ms = track.sight.time_ms
+    track.story = Story(now_ms, status, confidence, now_ms)
+    return track.story
+
+
+def _threaten(facts: Facts, track: TrackState) -> None:
+    story = track.story or _open(track, Status.THREAT, "possible")
+    _reach(story, Status.THREAT, track.sight.time_ms)
+    story.confidence, story.regions = "possible", ()
+    outlook.bring_up(facts, track, story)
+    _note_speed(facts, track, story)
+    facts.event("threatened", track, track.sight.place)
+
+
+def _enter(facts: Facts, track: TrackState, confidence: Confidence, deepest_m: int = 0) -> None:
+    story = track.story or _open(track, Status.VIOLATION, confidence)
+    story.confidence = confidence
+    place = _at(track.entry, track)
+    track.belief.settle_inside()
+    _reach(story, Status.VIOLATION, place.time_ms)
+    _locate(facts, track, story, place)
+    outlook.bring_up(facts, track, story)
+    story.deepest_m = max(story.deepest_m, deepest_m)
+    _note_depth(facts, track, story)
+    _note_speed(facts, track, story)
+    facts.event("entered", track, place)
+
+
+def _appear(facts: Facts, track: TrackState) -> None:
+    """Tell of what was first seen inside; of a threat that was lost, people wait to hear."""
+    distance_m, _ = facts.airspace.protected_border(track.began.lon, track.began.lat)
+    near = round(distance_m) <= facts.policy.near_border_m
+    story = track.story or _open(track, Status.VIOLATION, "possible" if near else "fact")
+    _reach(story, Status.VIOLATION, track.sight.time_ms)
+    _locate(facts, track, story)
+    outlook.bring_up(facts, track, story)
+    _note_depth(facts, track, story)
+    _note_speed(facts, track, story)
+    facts.event("appeared", track, track.sight.place)
+
+
+def _exit(facts: Facts, track: TrackState) -> None:
+    story = track.story
+    assert story is not None  # noqa: S101 - called with one only
+    place = _at(track.exit, track)
+    _reach(story, Status.EXITED, place.time_ms)
+    story.ahead, story.ahead_ms, story.minutes_left, story.marks = {}, {}, None, {}
+    track.crossed = track.belief.left = True  # what comes back from here will have crossed
+    facts.event("exited", track, place)
+
+
+def _update(facts: Facts, track: TrackState, story: Story) -> None:
+    before = (story.nations, story.regions)
+    _locate(facts, track, story)
+    news = {
+        "place": (story.nations, story.regions) != before,
+        "ahead": outlook.bring_up(facts, track, story),
+        "deeper": _note_depth(facts, track, story),
+        "faster": _note_speed(facts, track, story),
+    }
+    changes = tuple(name for name, is_new in news.items() if is_new)
+    if changes:
+        facts.event("updated", track, track.sight.place, changes=changes)
+    else:
+        _sight(facts, track, story)
+
+
+def _sight(facts: Facts, track: TrackState, story: Story) -> None:
+    if track.sight.time_ms - story.told_ms >= facts.rules.sighted_every_ms:
+        facts.event("sighted", track, track.sight.place)
+
+
+def _note_depth(facts: Facts, track: TrackState, story: Story) -> bool:
+    """Bring the depth up to date; return whether it passed a mark."""
+    deepest_m = max(
+        (depth.deepest_m for area, depth in track.depths.items() if _counts(facts, area)),
+        default=0.0,
+    )
+    story.deepest_m = max(story.deepest_m, round(deepest_m))
+    passed = [mark for mark in _DEPTH_MARKS_M if story.told_depth_m < mark <= story.deepest_m]
+    story.told_depth_m = max(story.told_depth_m, *passed) if passed else story.told_depth_m
+    return bool(passed)
+
+
+def _counts(facts: Facts, area: int) -> bool:
+    return area in facts.airspace.protected_areas
+
+
+def _note_speed(facts: Facts, track: TrackState, story: Story) -> bool:
+    motion = track.motion(facts.rules)
+    if motion is None:
+        return False
+    told = story.told_speed_mps
+    faster = motion.speed_mps >= max(told * _FASTER_SHARE, told + _FASTER_MPS)
+    if faster or not told:
+        story.told_speed_mps = motion.speed_mps
+    return faster and bool(told)
+
+
+def _locate(facts: Facts, track: TrackState, story: Story, border: Place | None = None) -> None:
+    """Bring nations and regions up to date; where the files know none, the last known stay."""
+    airspace = facts.airspace
+    inside = airspace.is_protected_at(track.inside)
+    at = track.sight.place if inside or border is None else border
+    nations = nations_of(airspace, track.inside) if inside else ()
+    nations = nations or nearest_nation(airspace, at.lon, at.lat, facts.rules) or story.nations
+    regions = regions_at(airspace, at.lon, at.lat, nations, story.regions) or story.regions
+    story.nations = nations
+    story.regions = regions or nearest_region(airspace, at.lon, at.lat, nations, facts.rules)
+
+
+def _is_sure(facts: Facts, track: TrackState) -> bool:
+    return track.belief.is_in(facts.rules.confirmed_odds)
+
+
+def _confidence(facts: Facts, track: TrackState, odds: float) -> Confidence:
+    sure = odds >= facts.rules.confirmed_odds or _is_sure(facts, track)
+    return "confirmed" if sure else "possible"
+
+
+def _reach(story: Story, status: Status, time_ms: int) -> None:
+    story.status = status
+    story.since_ms = time_ms
+
+
+def _at(passage: Passage | None, track: TrackState) -> Place:
+    return track.sight.place if passage is None else passage.place

@@ -1,0 +1,1 @@
+"""Other forms of zone files into ours; only ``readers`` does I/O."""

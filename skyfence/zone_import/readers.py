@@ -1,0 +1,305 @@
+"""Zone files of other forms: GeoPackage, Shapefile, KML, OpenAir, any GeoJSON; and writing ours.
+
+    .gpkg .shp .kml .kmz  ── pyogrio ──┐
+    .txt .openair .air    ── openair ──┼──▶ RawZone, longitude and latitude on WGS 84
+    .geojson .json        ── json ─────┘
+
+What a reader leaves out or changes is said. The libraries come with the extra ``zones`` and are
+loaded when they are needed: a worker reads only the project's form, and needs none of them. Does
+not judge outlines (``zone_form``) or compare zones (``zone_checks``).
+"""
+
+import json
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import shapely
+from shapely.errors import ShapelyError
+from shapely.geometry import shape
+
+from skyfence.adapters.files import default_file, read_zones
+from skyfence.errors import InputError, UnavailableError, UsageError
+from skyfence.zone_import.lint import Box
+from skyfence.zone_import.normalize import RawZone
+from skyfence.zone_import.reproject import System, system
+from skyfence.zones.zone_file import Finding, ring_findings
+
+GEOJSON: Final = (".geojson", ".json")
+_OPEN_AIR: Final = (".txt", ".openair", ".air")
+# What a file begins with: GDAL would open by content whatever it is, a list of web addresses too.
+_BEGINS: Final = {
+    ".gpkg": b"SQLite format 3\0",
+    ".shp": b"\x00\x00\x27\x0a",
+    ".kml": b"<",
+    ".kmz": b"PK\x03\x04",
+}
+_EXTRA: Final = "the extra: pip install 'skyfence[zones]'"
+_WGS84: Final = "OGC:CRS84"
+_NO_AREAS: Final = ("Point", "LineString", "MultiPoint", "MultiLineString", "GeometryCollection")
+# What shapely raises at geometry of the wrong form.
+_UNREADABLE: Final = (
+    ShapelyError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+# Arcs in a GeoPackage become corners this far apart: a chord lies within 4 m of one of 100 km.
+_ARC_STEP_DEG: Final = "1"
+# A shift of the datum that is less exact than this is worth a word.
+_EXACT_M: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a file holds: raw zones, what is to be said of it, and what it says of itself."""
+
+    raws: list[RawZone]
+    found: list[Finding]
+    header: dict[str, str]
+
+
+def read_raw(path: Path, *, layer: str | None = None, crs: str | None = None) -> Read:
+    """Read a file of any form that is known; ``crs`` is for one that does not say its own.
+
+    Raises ``UnavailableError`` where it cannot be opened, ``InputError`` where it is not what its
+    name says, ``UsageError`` where a layer or a library is missing.
+    """
+    suffix = path.suffix.lower()
+    if suffix in GEOJSON:
+        return _geojson(read_json(path), str(path), crs)
+    if suffix in _OPEN_AIR:
+        return _open_air(_bytes(path), str(path))
+    if suffix in _BEGINS:
+        return _layers(path, layer, crs)
+    known = " ".join((*GEOJSON, *_BEGINS, *_OPEN_AIR))
+    raise InputError(f"{path}: a zone file's name ends in one of {known}")
+
+
+def read_json(path: Path) -> Any:
+    """Return the decoded document of a GeoJSON file, whatever is in it."""
+    content = _bytes(path)
+    if not content.strip():
+        raise InputError(f"{path}: the file is empty")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not GeoJSON: {error}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UnavailableError(f"{path}: {_why(error)}") from None
+
+
+@lru_cache(maxsize=1)
+def known_extents() -> dict[str, Box]:
+    """Return the boxes of the countries that come with skyfence."""
+    zones = read_zones(default_file("geodata", "countries.geojson"))
+    return {zone.id: zone.area.bounds for zone in zones}
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnavailableError(f"{path}: {_why(error)}") from None
+
+
+def _geojson(document: Any, where: str, crs: str | None) -> Read:
+    features = _features(document)
+    if features is None:
+        raise InputError(f"{where}: not a GeoJSON FeatureCollection, Feature or geometry")
+    own = _system(_own_crs(named_crs(document), crs or _WGS84, where), where)
+    raws = [
+        _geojson_feature(feature, f"{where}: feature {number}", own)
+        for number, feature in enumerate(features)
+    ]
+    header = {
+        name: document[name]
+        for name in ("version", "source", "license", "attribution")
+        if isinstance(document.get(name), str)
+    }
+    return Read(raws, _moved(own, where), header)
+
+
+def _features(document: Any) -> list[Any] | None:
+    kind = document.get("type") if isinstance(document, dict) else None
+    if kind == "FeatureCollection" and isinstance(document.get("features"), list):
+        return list(document["features"])
+    if kind == "Feature":
+        return [document]
+    if isinstance(kind, str) and "coordinates" in document:
+        return [{"type": "Feature", "properties": {}, "geometry": document}]
+    return None
+
+
+def named_crs(document: Any) -> str | None:
+    """Return the reference system that old GeoJSON names; without one it is WGS 84."""
+    given = document.get("crs") if isinstance(document, dict) else None
+    properties = given.get("properties") if isinstance(given, dict) else None
+    name = properties.get("name") if isinstance(properties, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _geojson_feature(feature: Any, where: str, own: System) -> RawZone:
+    if not isinstance(feature, dict) or feature.get("type") != "Feature":
+        return RawZone(where, {}, None, (Finding("", "not a GeoJSON Feature"),))
+    properties = feature.get("properties")
+    fields = dict(properties) if isinstance(properties, dict) else {}
+    if isinstance(feature.get("id"), str):
+        fields.setdefault("id", feature["id"])
+    geometry = feature.get("geometry")
+    if geometry is None:
+        return RawZone(where, fields, None)
+    kind = geometry.get("type") if isinstance(geometry, dict) else None
+    if kind not in _NO_AREAS:  # those are named as what they are
+        wrong = tuple(ring_findings(geometry, "", anywhere=True))
+        if wrong:
+            return RawZone(where, fields, None, wrong)
+    try:
+        area = shapely.force_2d(shape(geometry))
+    except _UNREADABLE as error:
+        return RawZone(where, fields, None, (Finding("", f"unreadable geometry: {error}"),))
+    return RawZone(where, fields, own.to_wgs84(area))
+
+
+def _open_air(content: bytes, where: str) -> Read:
+    found: list[Finding] = []
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+        reason = "not UTF-8: its letters were read as Windows-1252"
+        found.append(Finding(where, reason, severity="remark"))
+    try:
+        from skyfence.zone_import.openair import read_open_air  # noqa: PLC0415 - its library is an extra
+    except ImportError:
+        raise UsageError(f"{where}: OpenAir needs {_EXTRA}") from None
+    raws, outside = read_open_air(text, where)
+    if not raws and not outside:
+        raise InputError(f"{where}: no airspace in it (an OpenAir file has AC records)")
+    return Read(raws, [*found, *outside], {})
+
+
+def _layers(path: Path, layer: str | None, crs: str | None) -> Read:
+    _check_begin(path)
+    try:
+        import pyogrio  # noqa: PLC0415 - it brings 100 MB of GDAL and is an extra
+        from pyogrio.errors import DataLayerError, DataSourceError  # noqa: PLC0415
+    except ImportError:
+        raise UsageError(f"{path}: {path.suffix} needs {_EXTRA}") from None
+    pyogrio.set_gdal_config_options({"OGR_ARC_STEPSIZE": _ARC_STEP_DEG})
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            names = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
+            if layer is not None and layer not in names:
+                raise UsageError(f"{path}: no layer {layer!r}, it has {', '.join(names)}")
+            read = [
+                _layer(pyogrio, path, name, crs, several=len(names) > 1)
+                for name in names
+                if layer in (None, name)
+            ]
+        # The last is how pyogrio fails at a broken .prj.
+        except (DataSourceError, DataLayerError, UnboundLocalError) as error:
+            raise InputError(f"{path}: unreadable: {error}") from None
+    heard = dict.fromkeys(str(one.message) for one in said)
+    found = [Finding(str(path), f"its reader says: {one}", severity="warning") for one in heard]
+    raws = [raw for one in read for raw in one.raws]
+    if not raws:
+        raise InputError(f"{path}: no feature in it")
+    return Read(raws, [*found, *(note for one in read for note in one.found)], {})
+
+
+def _layer(pyogrio: Any, path: Path, name: str, crs: str | None, *, several: bool) -> Read:
+    where = f"{path}: layer {name!r}" if several else str(path)
+    meta, _, geometries, columns = pyogrio.raw.read(
+        path, layer=name, force_2d=True, datetime_as_string=True
+    )
+    own = _system(_own_crs(meta["crs"], crs, where), where)
+    rows: Iterator[tuple[Any, ...]] = zip(*columns, strict=True)
+    raws: list[RawZone] = []
+    for number, wkb in enumerate(geometries):
+        values = next(rows) if columns else ()
+        fields = {
+            str(field): value.item() if hasattr(value, "item") else value
+            for field, value in zip(meta["fields"], values, strict=True)
+        }
+        place = f"{where}, feature {number}" if several else f"{where}: feature {number}"
+        raws.append(_from_wkb(wkb, place, _spoken(fields, path), own))
+    return Read(raws, _moved(own, where), {})
+
+
+def _from_wkb(wkb: bytes | None, where: str, fields: dict[str, Any], own: System) -> RawZone:
+    if wkb is None:
+        return RawZone(where, fields, None)
+    try:
+        area = shapely.from_wkb(wkb)
+    except ShapelyError as error:
+        reason = f"unreadable geometry: {str(error).removeprefix('IllegalArgumentException: ')}"
+        return RawZone(where, fields, None, (Finding("", reason),))
+    return RawZone(where, fields, own.to_wgs84(area))
+
+
+def _spoken(fields: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the fields without those that KML's reader adds to every feature, as how to draw."""
+    if path.suffix.lower() not in (".kml", ".kmz"):
+        return fields
+    drawn = ("altitudeMode", "tessellate", "extrude", "visibility", "drawOrder", "icon")
+    return {name: value for name, value in fields.items() if name not in drawn}
+
+
+def _check_begin(path: Path) -> None:
+    expected = _BEGINS[path.suffix.lower()]
+    try:
+        with path.open("rb") as stream:
+            begin = stream.read(1_000)
+    except OSError as error:
+        raise UnavailableError(f"{path}: {_why(error)}") from None
+    is_xml = path.suffix.lower() == ".kml"
+    if not begin.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(expected) or (
+        is_xml and b"<kml" not in begin
+    ):
+        raise InputError(f"{path}: not a {path.suffix} file: it begins with {begin[:16]!r}")
+
+
+def _own_crs(said: str | None, given: str | None, where: str) -> str:
+    if said is None and given is None:
+        raise InputError(f"{where}: does not say its reference system; give --crs")
+    if said is not None and given not in (None, _WGS84):
+        raise UsageError(f"{where}: says its reference system, {said[:40]}; leave --crs out")
+    return str(said or given)
+
+
+def _system(given: str, where: str) -> System:
+    try:
+        return system(given)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def _moved(own: System, where: str) -> list[Finding]:
+    """Say that a file was moved to WGS 84, and how exactly."""
+    accuracy_m = own.accuracy_m
+    if own.way is None:
+        return []
+    if accuracy_m is not None and accuracy_m <= _EXACT_M:
+        return [Finding(where, f"moved from {own.name} to WGS 84", severity="remark")]
+    exact = "nobody knows how exactly" if accuracy_m is None else f"good to {accuracy_m:g} m"
+    return [Finding(where, f"moved from {own.name} to WGS 84, {exact}", severity="warning")]
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()

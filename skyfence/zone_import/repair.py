@@ -1,0 +1,96 @@
+"""An outline from any file made one that a zone may have, or refused.
+
+    rounded to 1 cm ─▶ unrolled ─▶ judged (mended if asked) ─▶ cut at longitude 180
+
+Whatever is done to an outline is said, with the place; what it takes to do it stands in
+``outlines``. Does not read files.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from skyfence.geometry.polygons import (
+    OutlineError,
+    area_m2,
+    cut,
+    mended,
+    on_map,
+    polygons,
+    rounded,
+    unrolled,
+)
+from skyfence.zones.zone_file import Finding, outline_findings
+
+
+def settled(
+    area: BaseGeometry | None, *, repair: bool, areas_only: bool
+) -> tuple[BaseGeometry | None, list[Finding]]:
+    """Return an outline as a zone has it, or None, and what was found or done.
+
+    ``repair`` allows to mend one that crosses itself, ``areas_only`` to leave out what is no area.
+    """
+    reason = _no_area(area)
+    if area is None or reason:
+        left_out = Finding("", f"left out: {reason}", severity="remark")
+        return None, [left_out if areas_only else Finding("", reason)]
+    away = _out_of_the_world(area)
+    if away is not None:
+        return None, [away]
+    drawn = rounded(area)
+    try:
+        whole = unrolled(drawn)
+    except OutlineError as error:
+        lon, lat = shapely.get_coordinates(drawn)[0].tolist()
+        return None, [Finding("", str(error), on_map((lon, lat)))]
+    wrong = [_on_map(one) for one in outline_findings(whole, "")]
+    if wrong and not repair:
+        return None, wrong
+    found: list[Finding] = []
+    if wrong:
+        whole, note = _mended(whole, wrong)
+        found.append(note)
+    made = cut(whole)
+    if made is not whole:
+        reason = f"cut at longitude 180, polygons now: {len(polygons(made))}"
+        found.append(Finding("", reason, severity="remark"))
+    return rounded(made), found
+
+
+def _no_area(area: BaseGeometry | None) -> str:
+    if area is None or area.is_empty:
+        return "the feature has no geometry"
+    if area.geom_type not in ("Polygon", "MultiPolygon"):
+        return f"geometry must be a Polygon or MultiPolygon, got {area.geom_type!r}"
+    return ""
+
+
+def _out_of_the_world(area: BaseGeometry) -> Finding | None:
+    points = shapely.get_coordinates(area)
+    finite = np.isfinite(points).all(axis=1)
+    if not finite.all():
+        reason = f"{(~finite).sum()} positions lie outside of the file's reference system"
+        return Finding("", reason)
+    # an outline may run on past 180, once round the world, before it is cut
+    away = points[(np.abs(points) > (540, 90)).any(axis=1)]
+    if not len(away):
+        return None
+    lon, lat = away[0].tolist()
+    more = f" (and {len(away) - 1} more)" if len(away) > 1 else ""
+    return Finding("", f"leaves longitude -180..180, latitude -90..90: [{lon}, {lat}]{more}")
+
+
+def _mended(area: BaseGeometry, wrong: list[Finding]) -> tuple[BaseGeometry, Finding]:
+    made = mended(area)
+    before, after = area_m2(area), area_m2(made)
+    reason = (
+        f"repaired ({wrong[0].reason}), {after - before:+.0f} m2 against the outline as drawn, "
+        f"polygons now: {len(polygons(made))}, {after:.0f} m2"
+    )
+    return made, Finding("", reason, wrong[0].place, "warning")
+
+
+def _on_map(found: Finding) -> Finding:
+    return replace(found, place=None if found.place is None else on_map(found.place))

@@ -1,0 +1,1 @@
+"""Zone files: their form, their limits in height and time, their identifiers."""

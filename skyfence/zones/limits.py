@@ -1,0 +1,165 @@
+"""Limits of one zone besides its outline: a floor, a ceiling, and the times when it is valid.
+
+Limits are closed like outlines: at the floor itself, or at the instant of ``valid_from``, an object
+is on the border, and touching a border without passing it is no crossing.
+
+What is not known counts as inside. Heights over different references are compared with the most
+that these can differ:
+
+    reference            less than height over mean sea level by, metres
+    amsl      0
+    wgs84     -110 .. 110                  the geoid (EGM2008: -107 .. 86)
+    pressure  -600 .. 600 and 10 %         QNH 950 .. 1050 hPa at 8.3 m a hPa; air 25 degrees
+                                           warmer or colder than standard
+    agl       -430 .. 8849                 the ground: the shore of the Dead Sea, Mount Everest
+
+So an object known only by its pressure altitude is outside of a zone from 1,000 m above mean sea
+level where it reads less than 363 m. A height over ground beside any other reference leaves most
+in doubt, save what is far above the ceiling: a zone up to 500 m above ground is left at 9,349 m
+above mean sea level, wherever it is. Does not know where a zone is (``airspace``).
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from math import inf
+from typing import Final
+
+from skyfence.times import to_ms
+from skyfence.zones.zone_file import VerticalRef, ZoneProperties
+
+# By how much height over mean sea level exceeds one over the reference: from, to, metres.
+_ABOVE_M: Final[dict[VerticalRef, tuple[float, float]]] = {
+    "amsl": (0.0, 0.0),
+    "wgs84": (-110.0, 110.0),
+    "pressure": (-600.0, 600.0),
+    "agl": (-430.0, 8849.0),
+}
+# Pressure altitudes stretch with the air's temperature: 4 % in 10 degrees.
+_STRETCH: Final = 0.1
+
+
+class Side(Enum):
+    """Where something is, seen from one zone."""
+
+    OUTSIDE = 0
+    BORDER = 1
+    INSIDE = 2
+
+
+@dataclass(frozen=True)
+class Profile:
+    """When and how high an object is at both ends of a segment; linear in between."""
+
+    start_ms: int
+    end_ms: int
+    start_m: float | None = None
+    end_m: float | None = None
+    start_ref: VerticalRef | None = None
+    end_ref: VerticalRef | None = None
+
+    def height_at(self, fraction: float) -> float | None:
+        """Return the height between the ends, if it is known over one reference at both."""
+        if self.start_m is None or self.end_m is None or self.start_ref != self.end_ref:
+            return None
+        return self.start_m + fraction * (self.end_m - self.start_m)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of one zone; those that it does not have are infinite."""
+
+    floor_m: float
+    ceiling_m: float
+    ref: VerticalRef | None
+    from_ms: float
+    until_ms: float
+
+    def holds(
+        self, time_ms: float, altitude_m: float | None, altitude_ref: VerticalRef | None
+    ) -> bool:
+        """Tell whether an object may be inside, on the border included."""
+        return self.side(time_ms, altitude_m, altitude_ref) is not Side.OUTSIDE
+
+    def side(
+        self, time_ms: float, altitude_m: float | None, altitude_ref: VerticalRef | None
+    ) -> Side:
+        """Return where an object is, seen from within these limits."""
+        height = Side.INSIDE
+        if altitude_m is not None:
+            low_m, high_m = self._band(altitude_ref)
+            height = _side(low_m, altitude_m, high_m)
+        return both(height, _side(self.from_ms, time_ms, self.until_ms))
+
+    def side_on(self, profile: Profile, fraction: float) -> Side:
+        """Return where an object is at a fraction (0..1) of a segment."""
+        if fraction <= 0.0:
+            return self.side(profile.start_ms, profile.start_m, profile.start_ref)
+        if fraction >= 1.0:
+            return self.side(profile.end_ms, profile.end_m, profile.end_ref)
+        time_ms = profile.start_ms + fraction * (profile.end_ms - profile.start_ms)
+        return self.side(time_ms, profile.height_at(fraction), profile.start_ref)
+
+    def cuts(self, profile: Profile) -> list[float]:
+        """Return where on a segment the side may change, as fractions 0..1, ascending.
+
+        Where the height between the ends is not known, both ends are such places.
+        """
+        ends_ms = profile.start_ms, profile.end_ms
+        found = {*_passed(*ends_ms, self.from_ms), *_passed(*ends_ms, self.until_ms)}
+        if profile.height_at(0.5) is None:
+            found |= {0.0, 1.0}
+        elif profile.start_m is not None and profile.end_m is not None:
+            for limit_m in self._band(profile.start_ref):
+                found.update(_passed(profile.start_m, profile.end_m, limit_m))
+        return sorted(found)
+
+    def _band(self, altitude_ref: VerticalRef | None) -> tuple[float, float]:
+        """Return between which readings over a reference an object may be inside."""
+        if self.ref is None or altitude_ref == self.ref:
+            return self.floor_m, self.ceiling_m
+        if altitude_ref is None:  # it may be any
+            bands = [self._band(ref) for ref in _ABOVE_M]
+            return min(low for low, _ in bands), max(high for _, high in bands)
+        least, most = _ABOVE_M[self.ref]
+        least_read, most_read = _ABOVE_M[altitude_ref]
+        low_m, high_m = self.floor_m + least - most_read, self.ceiling_m + most - least_read
+        if "pressure" not in (altitude_ref, self.ref):
+            return low_m, high_m
+        return _stretched(low_m, -_STRETCH), _stretched(high_m, _STRETCH)
+
+
+def limits_of(properties: ZoneProperties) -> Limits | None:
+    """Return the limits of a zone, or None where it has none."""
+    start, end = properties.valid_from, properties.valid_until
+    limits = Limits(
+        -inf if properties.floor_m is None else properties.floor_m,
+        inf if properties.ceiling_m is None else properties.ceiling_m,
+        properties.vertical_ref,
+        -inf if start is None else to_ms(start),
+        inf if end is None else to_ms(end),
+    )
+    unlimited = (limits.floor_m, limits.ceiling_m, limits.from_ms, limits.until_ms)
+    return None if unlimited == (-inf, inf, -inf, inf) else limits
+
+
+def both(one: Side, other: Side) -> Side:
+    """Return where something is, seen from what two zones have in common."""
+    return one if one.value < other.value else other
+
+
+def _side(low: float, value: float, high: float) -> Side:
+    if low < value < high:
+        return Side.INSIDE
+    return Side.BORDER if low <= value <= high else Side.OUTSIDE
+
+
+def _passed(start: float, end: float, limit: float) -> list[float]:
+    """Return where a value that goes from start to end passes a limit."""
+    if min(start, end) < limit < max(start, end):
+        return [(limit - start) / (end - start)]
+    return []
+
+
+def _stretched(metres: float, share: float) -> float:
+    """Return a limit on true height as one on readings that err by a share of themselves."""
+    return metres / (1.0 - share if metres > 0.0 else 1.0 + share)

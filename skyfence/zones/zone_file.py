@@ -1,0 +1,315 @@
+"""Zones: the named areas that tracks are judged against, and the form their files have.
+
+A zone file is a GeoJSON FeatureCollection with ``version``, ``source`` and ``license``, whose
+features carry the properties of ``ZoneProperties``. Parsing is strict and says which feature is
+wrong and where: a border that silently differs from what its author meant is worse than none.
+``parse_zones`` stops there; ``read_document`` goes on and finds everything that is wrong.
+
+Does not read files (``files``), does not answer where a point is (``airspace``), and does not
+compare zones with one another (``zone_checks``).
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Any, Final, Literal
+
+import shapely
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from skyfence.contracts.base import UtcTime, round_degrees, why_invalid
+from skyfence.errors import InputError
+from skyfence.geometry.polygons import Place, self_crossings
+from skyfence.naming import ALLIANCE, is_zone_id
+
+VerticalRef = Literal["pressure", "amsl", "wgs84", "agl"]
+Severity = Literal["error", "warning", "remark"]
+REGION_KIND = "region"
+# Channels and commands of these names are for the whole alliance, and for all there are.
+_RESERVED = frozenset({ALLIANCE, "all"})
+# More places of one outline are only counted: a wrong file would fill the screen.
+_PLACES_NAMED: Final = 20
+
+
+class ZoneProperties(BaseModel):
+    """The properties of one feature. ``accuracy_m`` is one sigma of the border's position."""
+
+    # A misspelt ceiling must not mean that there is none.
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+    country: str | None
+    accuracy_m: Annotated[float, Field(strict=True, ge=0, le=100_000, allow_inf_nan=False)]
+    nato: Annotated[bool, Field(strict=True)]
+    floor_m: Annotated[float | None, Field(strict=True, allow_inf_nan=False)] = None
+    ceiling_m: Annotated[float | None, Field(strict=True, allow_inf_nan=False)] = None
+    vertical_ref: VerticalRef | None = None
+    valid_from: UtcTime | None = None
+    valid_until: UtcTime | None = None
+
+    @field_validator("id", "country")
+    @classmethod
+    def _is_identifier(cls, value: str | None) -> str | None:
+        if value is not None and not is_zone_id(value):
+            raise ValueError("must be letters, digits, '.', '_' or '-', at most 64")
+        return value
+
+
+@dataclass(frozen=True)
+class Zone:
+    """One zone: its properties, its area in degrees (lon, lat) and its file's version."""
+
+    properties: ZoneProperties
+    area: BaseGeometry  # a Polygon or MultiPolygon
+    version: str
+
+    @property
+    def id(self) -> str:
+        """Return the identifier that channels and crossings name."""
+        return self.properties.id
+
+    @property
+    def is_region(self) -> bool:
+        """Tell whether this is a civil-defence region, with a channel of its own."""
+        return self.properties.kind == REGION_KIND
+
+    @property
+    def nation(self) -> str:
+        """Return the country whose zone this is (a zone without one stands for itself)."""
+        return self.properties.country or self.id
+
+    @property
+    def is_protected(self) -> bool:
+        """Tell whether this is part of the alliance's protected airspace."""
+        return self.properties.nato and not self.is_region
+
+
+@dataclass(frozen=True)
+class ZoneSet:
+    """All zones a process judges against, and the version that alerts name."""
+
+    zones: tuple[Zone, ...]
+    version: str
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Return what each zone is called, by identifier."""
+        return {zone.id: zone.properties.name for zone in self.zones}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to say about a zone file: of what, what, and where on earth.
+
+    With an error the file cannot be used; a warning is likely a mistake; a remark is neither.
+    """
+
+    where: str  # the file, and the feature in it
+    reason: str
+    place: Place | None = None
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        """Write it as a line for people."""
+        mark = "" if self.severity == "error" else f"{self.severity}: "
+        at = "" if self.place is None else " at {} {}".format(*map(round_degrees, self.place))
+        return f"{self.where}: {mark}{self.reason}{at}"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A zone, and the file and feature that it stands in."""
+
+    where: str
+    zone: Zone
+
+
+def parse_zones(document: object, where: str) -> list[Zone]:
+    """Read a decoded GeoJSON document; raise ``InputError`` naming ``where`` and the feature."""
+    placed, wrong = read_document(document, where)
+    if wrong:
+        first = wrong[0]
+        at = "" if first.place is None else "[{:.10g} {:.10g}]".format(*first.place)
+        more = sum(one.where == first.where != where for one in wrong[1:])  # of the same feature
+        also = f" (and {more} more)" if more else ""
+        raise InputError(f"{first.where}: {first.reason}{at}{also}")
+    return [one.zone for one in placed]
+
+
+def read_document(document: object, where: str) -> tuple[list[Placed], list[Finding]]:
+    """Read a decoded GeoJSON document; return its good zones and all that is wrong with it."""
+    if not isinstance(document, dict) or document.get("type") != "FeatureCollection":
+        return [], [Finding(where, "not a GeoJSON FeatureCollection")]
+    wrong: list[Finding] = []
+    version = document.get("version")
+    if not isinstance(version, str) or not version:
+        wrong.append(Finding(where, "the collection has no version (a text that alerts name)"))
+    features = document.get("features")
+    if not isinstance(features, list) or not features:
+        return [], [*wrong, Finding(where, "the collection has no features")]
+    placed: list[Placed] = []
+    for number, feature in enumerate(features):
+        one, found = read_feature(feature, f"{where}: feature {number}", str(version))
+        placed += [one] if one is not None else []
+        wrong += found
+    return placed, wrong
+
+
+def zone_set(groups: Iterable[Sequence[Zone]]) -> ZoneSet:
+    """Join the zones of several files; an identifier may appear only once."""
+    zones: list[Zone] = []
+    versions: list[str] = []
+    seen: set[str] = set()
+    for group in groups:
+        for zone in group:
+            if zone.id in seen:
+                raise InputError(f"zone {zone.id!r} appears twice")
+            if zone.id in _RESERVED:
+                raise InputError(f"zone {zone.id!r}: the identifier stands for more than one zone")
+            seen.add(zone.id)
+            zones.append(zone)
+            if zone.version not in versions:
+                versions.append(zone.version)
+    nations = {zone.nation for zone in zones if not zone.is_region}
+    for zone in zones:
+        if zone.is_region and zone.id in nations:
+            raise InputError(f"zone {zone.id!r}: a region cannot have the identifier of a nation")
+    return ZoneSet(tuple(zones), "+".join(versions))
+
+
+def read_feature(feature: object, where: str, version: str) -> tuple[Placed | None, list[Finding]]:
+    """Read one feature; return its zone, or all that is wrong with it."""
+    if not isinstance(feature, dict) or feature.get("type") != "Feature":
+        return None, [Finding(where, "not a GeoJSON Feature")]
+    if not isinstance(feature.get("properties"), dict):
+        return None, [Finding(where, "the feature has no properties")]
+    wrong: list[Finding] = []
+    properties = None
+    try:
+        properties = ZoneProperties.model_validate(feature["properties"])
+        where = f"{where} ({properties.id})"
+    except ValidationError as error:
+        wrong += [Finding(where, reason) for reason in _reasons(error)]
+    area, found = _area(feature.get("geometry"), where)
+    wrong += found
+    if properties is not None:
+        wrong += [Finding(where, reason) for reason in _contradictions(properties)]
+    if wrong or properties is None or area is None:
+        return None, wrong
+    return Placed(where, Zone(properties, area, version)), []
+
+
+def ring_findings(geometry: Any, where: str, *, anywhere: bool = False) -> Iterator[Finding]:
+    """Yield what is wrong with the rings of a GeoJSON geometry, before it is made an area.
+
+    ``anywhere`` allows positions outside of the world and across the antimeridian: those of
+    another reference system, or of an outline that will be cut.
+    """
+    kind = geometry.get("type") if isinstance(geometry, dict) else None
+    if kind not in ("Polygon", "MultiPolygon"):
+        yield Finding(where, f"geometry must be a Polygon or MultiPolygon, got {kind!r}")
+        return
+    coordinates = geometry.get("coordinates")
+    parts = [coordinates] if kind == "Polygon" else coordinates
+    if not isinstance(parts, list) or not all(isinstance(part, list) for part in parts):
+        yield Finding(where, f"coordinates are no {kind}'s: {str(coordinates)[:80]}")
+        return
+    for number, ring in enumerate(ring for part in parts for ring in part):
+        reason = _malformed(ring) or ("" if anywhere else _misplaced(ring))
+        if reason:
+            yield Finding(where, f"ring {number} {reason}")
+
+
+def outline_findings(area: BaseGeometry, where: str) -> list[Finding]:
+    """Return why an outline is no valid area: the first reason, then each other crossing."""
+    if area.is_empty:
+        return [Finding(where, "the geometry is empty")]
+    if area.is_valid:
+        return []
+    reason, _, rest = shapely.is_valid_reason(area).partition("[")
+    lon, lat = map(float, rest.rstrip("]").split()[:2])
+    found = [Finding(where, f"not a valid area: {reason}", (lon, lat))]
+    more = [place for place in self_crossings(area) if math.dist(place, (lon, lat)) > 1e-6]
+    found += [Finding(where, "crosses itself", place) for place in more[:_PLACES_NAMED]]
+    if len(more) > _PLACES_NAMED:
+        found.append(Finding(where, f"crosses itself in {len(more) - _PLACES_NAMED} more places"))
+    return found
+
+
+def _reasons(error: ValidationError) -> list[str]:
+    """Return what is wrong with each property."""
+    # pydantic takes back what it gave out, though its types say otherwise
+    details: list[Any] = error.errors(include_url=False)
+    return [why_invalid(ValidationError.from_exception_data(error.title, [one])) for one in details]
+
+
+def _contradictions(properties: ZoneProperties) -> Iterator[str]:
+    low, high = properties.floor_m, properties.ceiling_m
+    if low is not None and high is not None and low >= high:
+        yield f"floor_m {low} is not below ceiling_m {high}"
+    if (low is not None or high is not None) and properties.vertical_ref is None:
+        yield "floor_m or ceiling_m without vertical_ref"
+    start, end = properties.valid_from, properties.valid_until
+    if start is not None and end is not None and start >= end:
+        yield f"valid_from {start} is not before valid_until {end}"
+
+
+def _area(geometry: Any, where: str) -> tuple[BaseGeometry | None, list[Finding]]:
+    wrong = list(ring_findings(geometry, where))
+    if wrong:
+        return None, wrong
+    try:
+        area = shapely.force_2d(shape(geometry))
+    except (
+        shapely.errors.ShapelyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        AttributeError,
+    ) as error:
+        return None, [Finding(where, f"unreadable geometry: {error}")]
+    return area, outline_findings(area, where)
+
+
+def _malformed(ring: Any) -> str:
+    """Return why this is no closed ring of positions, or nothing."""
+    if not isinstance(ring, list) or len(ring) < 4:
+        return "has fewer than 4 positions"
+    bad = [position for position in ring if not _is_position(position)]
+    if bad:
+        return f"has a bad position: {str(bad[0])[:80]}{_and_more(bad)}"
+    if ring[0] != ring[-1]:
+        return f"is not closed: {ring[0]} to {ring[-1]}"
+    return ""
+
+
+def _misplaced(ring: list[Any]) -> str:
+    """Return why a ring does not lie in the world as a zone must, or nothing."""
+    away = [
+        position[:2]
+        for position in ring
+        if not (-180 <= position[0] <= 180 and -90 <= position[1] <= 90)
+    ]
+    if away:
+        return f"leaves longitude -180..180, latitude -90..90: {away[0]}{_and_more(away)}"
+    if any(abs(one[0] - other[0]) > 180 for one, other in pairwise(ring)):
+        return "crosses the antimeridian; cut it at longitude 180"
+    return ""
+
+
+def _and_more(found: list[Any]) -> str:
+    return f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+
+
+def _is_position(position: Any) -> bool:
+    return isinstance(position, list) and len(position) >= 2 and all(map(_is_finite, position))
+
+
+def _is_finite(value: object) -> bool:
+    # compared, because math.isfinite fails on a whole number that no float holds
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
