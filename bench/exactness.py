@@ -6,7 +6,7 @@ Prints the seed, how much was compared and what differed; exits with 1 if anythi
 random, a hair off a border (1e-9 to 1e-3 degrees), on it, on its vertices, and on the corners of
 cells; segments are random, clip corners and graze them. The airspaces are the default one and
 random ones: jagged areas of several parts with holes, areas along the lines of the grid, at the
-antimeridian and at the poles. ``tests/test_exact.py`` runs a small part of it.
+antimeridian and at the poles. ``tests/unit/airspace/test_exactness.py`` runs a small part of it.
 """
 
 import argparse

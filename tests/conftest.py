@@ -7,6 +7,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from proc import Processes
+from repository import ZONES
 
 from skyfence.adapters.settings import Settings
 
@@ -28,7 +29,7 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
 @pytest.fixture
 def zones_file() -> Path:
     """Return a zone file with two members (AA, BB), their regions, and a stranger (XX)."""
-    return Path(__file__).parent / "integration" / "zones.geojson"
+    return ZONES
 
 
 @pytest.fixture

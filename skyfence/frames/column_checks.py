@@ -18,7 +18,7 @@ from skyfence.frames.frame import ARROW_SCHEMA, all_fields, row_fields
 from skyfence.times import LATEST_MS
 
 # What a column's values must pass to be taken without building a Report: bounds or a pattern,
-# never wider than the model's. tests/test_columns.py holds the two together.
+# never wider than the model's. tests/unit/frames/test_column_checks.py holds the two together.
 _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "lat": (-90, 90),
     "lon": (-180, 180),

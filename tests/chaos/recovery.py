@@ -25,7 +25,7 @@ from random import Random
 from statistics import median
 
 _TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(_TESTS / one) for one in ("chaos", "kafka", "", "../bench")]
+sys.path[:0] = [str(_TESTS / one) for one in ("chaos", "kafka", "support", "", "../bench")]
 
 import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition

@@ -15,12 +15,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+from repository import ZONES
+
 from skyfence.adapters.files import load_zones, read_recording
 from skyfence.contracts.alert import Alert
 from skyfence.engine import Engine
 from skyfence.frames.packing import Packer, play
 
-ZONES = Path(__file__).parents[1] / "integration" / "zones.geojson"
 SOURCES = 8
 TRACKS = 240
 _START = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -28,7 +28,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-sys.path[:0] = [str(Path(__file__).parents[1])]
+_TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(_TESTS), str(_TESTS / "support")]
 
 import structlog
 from fuzz.agents import AGENTS

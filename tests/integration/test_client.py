@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 from redis_server import Server
+from repository import ROOT
 from talk import LONGEST_S, golden
 
 from consumers.channels.functions import STREAM_LENGTH, Library
@@ -281,7 +281,7 @@ async def test_the_embedded_valkey_cuts_off_slow_subscribers_as_the_other_does(
     redis: Redis,
 ) -> None:
     """What may wait for a subscriber is bounded, and the same in ops/valkey/valkey.conf."""
-    conf = (Path(__file__).parents[2] / "ops" / "valkey" / "valkey.conf").read_text()
+    conf = (ROOT / "ops" / "valkey" / "valkey.conf").read_text()
     [line] = [one for one in conf.splitlines() if one.startswith("client-output-buffer-limit")]
     assert line == embedded.SLOW_SUBSCRIBERS
     limits = (await redis.config_get("client-output-buffer-limit"))["client-output-buffer-limit"]

@@ -14,6 +14,7 @@ import npm
 import pytest
 from proc import Processes
 from redis_server import Server
+from repository import ROOT
 from talk import LONGEST_S, golden
 
 from consumers.channels.sink import RedisChannels
@@ -25,7 +26,7 @@ from skyfence.operators.accounts import Operator, rules, user_name
 
 pytestmark = pytest.mark.integration
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 CHANNEL = Channel(Environment.EXERCISE, Audience.OPERATORS, "AA")
 PATTERN = golden("romania-2024-09-08.jsonl")[0]
 OPERATOR = Operator(name="anna", channels=(CHANNEL.place,), created=PATTERN.time)

@@ -22,6 +22,7 @@ from proc import Processes
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
+from repository import ROOT
 from talk import entry
 
 from consumers.channels.functions import install, library
@@ -57,7 +58,7 @@ from skyfence.policy.policy import Policy
 
 pytestmark = pytest.mark.integration
 
-USERS = (Path(__file__).parents[2] / "ops" / "valkey" / "users.acl").read_text()
+USERS = (ROOT / "ops" / "valkey" / "users.acl").read_text()
 each_environment = pytest.mark.parametrize("environment", list(Environment))
 A_CHANNEL = Channel(Environment.ACTUAL, Audience.OPERATORS, "AA")
 A_STATUS = status_key(Environment.ACTUAL)

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from proc import Processes
+from repository import ZONES
 from talk import LONGEST_S, Subscriber, entry, golden
 
 from skyfence.adapters.files import default_file
@@ -191,7 +192,7 @@ def test_an_incident_survives_being_framed_one_by_one(tmp_path: Path) -> None:
     lines = "".join(json.dumps(one) + "\n" for one in entry("T1"))
     path = tmp_path / "one.jsonl"
     path.write_text(lines)
-    zones = str(Path(__file__).parent / "zones.geojson")
+    zones = str(ZONES)
     piped = subprocess.run(
         [*SKYFENCE, "scan", "-", "--zones", zones],
         input=lines.encode(),

@@ -16,12 +16,13 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from proc import Processes
+from repository import ROOT
 
 from skyfence.adapters.settings import Settings
 from skyfence.cli.local.embedded import HOST, free_port
 from skyfence.naming import Environment
 
-JARS = Path(__file__).parents[2] / ".cache" / "kafka"
+JARS = ROOT / ".cache" / "kafka"
 _CLUSTER_ID = "c2t5ZmVuY2UtdGVzdHMtMQ"
 # Quick to start and small: these nodes hold some MB for some minutes.
 _JAVA = ("java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")

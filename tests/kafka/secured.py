@@ -14,8 +14,9 @@ from typing import Any
 
 from apache import JARS, Cluster
 from proc import Processes
+from repository import ROOT
 
-_OPS = Path(__file__).parents[2] / "ops"
+_OPS = ROOT / "ops"
 WORLDS = ("actual", "exercise")
 ROLES = ("producer", "worker", "relay", "monitor", "desk", "sink")
 _TOOL = """\

@@ -1,10 +1,10 @@
 """The contracts' JSON Schemas: as published, and without what must not be in them."""
 
 import json
-from pathlib import Path
 
 import pytest
 from builders import report, track_event
+from repository import DOCS
 
 from skyfence.cli.schema_catalog import CONTRACTS, schema_of
 from skyfence.contracts.alert import AlertMessage, PublicAlert, Timeline
@@ -12,7 +12,7 @@ from skyfence.contracts.base import Contract
 from skyfence.incidents.manager import IncidentBook
 from skyfence.naming import Environment
 
-FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
+FOLDER = DOCS / "schemas"
 
 
 def test_every_contract_is_published() -> None:

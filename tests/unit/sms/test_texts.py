@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from builders import T0_MS
 from receiving import story
+from repository import ROOT
 from sms_desk import NAMES, TEXTS, changed
 
 from consumers.sms.files import load_languages
@@ -16,7 +17,7 @@ from skyfence.contracts.alert import PlaceKind
 from skyfence.errors import InputError, UnavailableError
 from skyfence.naming import Environment
 
-FOLDER = Path(__file__).parents[1] / "consumers" / "sms" / "texts"
+FOLDER = ROOT / "consumers" / "sms" / "texts"
 ENGLISH = (FOLDER / "en.toml").read_text()
 # Letters of each language; a text without one would be another language's, or written without them.
 LETTERS = {"ro": "ăâîșțĂÂÎȘȚ", "lv": "āčēģīķļņšūžĀČĒĢĪĶĻŅŠŪŽ"}

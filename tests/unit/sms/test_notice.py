@@ -2,11 +2,11 @@
 
 import json
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from builders import T0, T0_MS
 from receiving import story
+from repository import GOLDEN
 from sms_desk import changed
 
 from consumers.sms.rules.notice import as_of_ms, expires_ms, kind_of, notice_of, priority
@@ -14,7 +14,6 @@ from skyfence.contracts.alert import Alert, FeedAlarm, parse_alert
 from skyfence.monitoring.feed_alarm import Silence, untold
 from skyfence.naming import Environment
 
-GOLDEN = Path(__file__).parent / "golden"
 HOUR_MS = 3_600_000
 
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 from faust.types.auth import AuthProtocol
+from repository import ZONES
 
 from skyfence.adapters.credentials import kafka_options, redis_options
 from skyfence.adapters.files import load_policy, load_zones
@@ -245,7 +246,7 @@ def test_an_unusable_file_is_named(
 async def test_producers_are_idempotent() -> None:
     """The edges' producer and Faust's wait for all copies and repeat nothing."""
     settings = Settings()
-    zones = load_zones(Path(__file__).parent / "integration" / "zones.geojson")
+    zones = load_zones(ZONES)
     app = build(settings, zones, load_policy(None))
     for made in (producer(settings), app.producer._new_producer()):
         assert made._sender._acks == -1

@@ -4,10 +4,10 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from repository import GOLDEN
 
 from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.kafka import Progress
@@ -35,7 +35,7 @@ def entry(track_id: str, seconds: float = 0.0) -> list[dict]:
 
 def golden(recording: str) -> list[Alert]:
     """Return the alerts that a recording must lead to (replayed as a run of its name)."""
-    path = Path(__file__).parent / "golden" / recording
+    path = GOLDEN / recording
     return [Alert.model_validate_json(line) for line in path.read_text().splitlines()]
 
 

@@ -2,18 +2,17 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import npm
 import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
+from repository import DOCS
 
 from skyfence.contracts.channel_message import Heartbeat, parse_message
 from skyfence.naming import Audience, Channel, Environment, heartbeat_channel
 
-DOCS = Path(__file__).parents[1] / "docs"
 DOCUMENT: dict[str, Any] = yaml.safe_load((DOCS / "asyncapi.yaml").read_text())
 MESSAGES: dict[str, dict[str, Any]] = DOCUMENT["components"]["messages"]
 EXAMPLES = [(name, one["payload"]) for name, of in MESSAGES.items() for one in of["examples"]]

@@ -20,14 +20,14 @@ from skyfence.tracks.tracker import Tracker
 from streams.partition_state import Held
 from streams.sends import Outbox
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 SEED = 20240907
 EXAMPLES = 10
 MESSAGES = 60
 # A child whose target is the one named here.
 CHILD = """
 import os, signal, sys
-sys.path[:0] = [sys.argv[2]]
+sys.path[:0] = [sys.argv[2], sys.argv[2] + "/support"]
 from pathlib import Path
 from fuzz import run
 from fuzz.samples import Mail

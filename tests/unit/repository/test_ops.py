@@ -2,19 +2,18 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import prometheus_client
 import pytest
 import yaml
 from builders import T0
+from repository import ROOT
 
 from skyfence.adapters import metrics
 from skyfence.monitoring.status import LastAlert, PartitionLag, SourceStatus, Status
 from skyfence.naming import Environment
 
-ROOT = Path(__file__).parents[1]
 OPS = ROOT / "ops"
 DASHBOARD: dict[str, Any] = json.loads((OPS / "grafana/dashboards/skyfence.json").read_text())
 RULES = [

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import shapely
+from repository import ROOT
 
 from skyfence.zones.zone_file import ZoneSet, parse_zones, zone_set
 
-GEODATA = Path(__file__).parents[1] / "geodata"
+GEODATA = ROOT / "geodata"
 FILES = ("countries.geojson", "regions.geojson")
 MEMBERS = {"BG", "EE", "FI", "HU", "LT", "LV", "NO", "PL", "RO", "SK", "TR"}
 OTHERS = {"BY", "MD", "RU", "UA"}

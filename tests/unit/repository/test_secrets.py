@@ -9,8 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from repository import ROOT
 
-OPS = Path(__file__).parents[1] / "ops"
+OPS = ROOT / "ops"
 WORLDS = ("actual", "exercise")
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
 

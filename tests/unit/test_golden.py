@@ -7,17 +7,16 @@ be warned otherwise:
 """
 
 import json
-from pathlib import Path
 
 import pytest
+from repository import DOCS, GOLDEN
 
 from skyfence.adapters.files import default_file, load_zones, read_recording
 from skyfence.contracts.alert import Alert
 from skyfence.engine import Engine
 from skyfence.frames.packing import Packer, play
 
-GOLDEN = Path(__file__).parent / "golden"
-STORIES = Path(__file__).parents[1] / "docs" / "stories.md"
+STORIES = DOCS / "stories.md"
 NAMES = ("latvia-2024-09-07", "romania-2024-09-08")
 
 

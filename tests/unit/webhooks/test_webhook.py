@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 from receiving import HandClock, Listener, listening, story, until
+from repository import DOCS
 from structlog.testing import capture_logs
 
 from consumers.outbox.items import State
@@ -34,7 +35,7 @@ EXERCISE = Environment.EXERCISE
 NEW, OLD = "whsec_" + "bmV3bmV3" * 4, "whsec_" + "b2xkb2xk" * 4
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
-DOCS = Path(__file__).parents[1] / "docs" / "webhooks.md"
+DOCS = DOCS / "webhooks.md"
 
 
 def accept() -> Callable[..., Any]:

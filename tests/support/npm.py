@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from repository import ROOT
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "javascript"
+EXAMPLE = ROOT / "examples" / "javascript"
 
 
 def modules() -> Path:

@@ -2,16 +2,16 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
+from repository import DOCS
 
 from consumers.sms.gateways.http_options import HttpOptions
 from consumers.sms.gateways.kannel import KannelOptions
 from consumers.sms.gateways.options import parse
 from consumers.sms.gateways.smpp_messages import SmppOptions
 
-PAGE = (Path(__file__).parents[1] / "docs" / "sms-gateways.md").read_text()
+PAGE = (DOCS / "sms-gateways.md").read_text()
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 MODELS = {"kannel": KannelOptions, "smpp": SmppOptions, "http": HttpOptions}
 

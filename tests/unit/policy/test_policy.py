@@ -8,6 +8,7 @@ import pytest
 from builders import T0_MS
 from hypothesis import given
 from hypothesis import strategies as st
+from repository import DOCS
 
 from skyfence.adapters.files import load_policy, policy_text
 from skyfence.contracts.crossing import Known
@@ -87,7 +88,7 @@ def test_the_default_file_s_examples_are_good() -> None:
 
 def test_the_example_of_the_docs_is_good() -> None:
     """The example in docs/policy.md is a policy without fault."""
-    page = (Path(__file__).parents[1] / "docs" / "policy.md").read_text(encoding="utf-8")
+    page = (DOCS / "policy.md").read_text(encoding="utf-8")
     example = page.split("```toml\n")[1].split("```")[0]
     assert check_policy(example, WHERE) == []
     assert parse_policy(example, WHERE).file.permit

@@ -4,9 +4,9 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from repository import ROOT
+
 PACKAGES = ("skyfence", "streams", "producers", "consumers")
 SPEAK = """
 import logging, structlog

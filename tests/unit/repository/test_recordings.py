@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import shapely
+from repository import ROOT
 from shapely.geometry.base import BaseGeometry
 
 from skyfence.airspace.airspace import protected_outline
@@ -17,7 +18,6 @@ from skyfence.contracts.report import Report
 from skyfence.geometry.geodesy import distance_m
 from skyfence.zones.zone_file import ZoneSet, parse_zones, zone_set
 
-ROOT = Path(__file__).parents[1]
 RECORDINGS = ROOT / "recordings"
 LATVIA, ROMANIA = NAMES = ("latvia-2024-09-07", "romania-2024-09-08")
 DRONES = {LATVIA: "T0417", ROMANIA: "T0423"}
