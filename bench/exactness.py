@@ -273,7 +273,7 @@ def check_plain(case: Case, segments: Floats, count: Count) -> None:
     for start in range(0, len(segments), CHUNK):
         some = segments[start : start + CHUNK]
         lines = shapely.linestrings(some.reshape(-1, 2, 2))
-        found = case.airspace.plain_cuts(some)
+        found = case.airspace.proper_intersections(some)
         plain = np.array([cuts is not None for cuts in found])
         wrong: list[str] = []
         for area, border in enumerate(case.borders):

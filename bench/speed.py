@@ -32,8 +32,8 @@ from skyfence.airspace.airspace import Airspace
 from skyfence.airspace.grid import BOUNDARY, Grid
 from skyfence.frames.frame import ARROW_SCHEMA, Frame
 from skyfence.naming import Environment
-from skyfence.tracks.coarse_filter import Quiet
-from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.coarse_filter import CoarseFilter
+from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.tracker import Tracker
 from skyfence.zones.zone_file import Zone, ZoneProperties, ZoneSet
 
@@ -45,14 +45,14 @@ UNKNOWN_SHARE = 0.001
 MESH = 100  # fields along each side
 # The steps of ``Tracker.take``; none is called by another.
 STAGES: dict[str, tuple[type, str]] = {
-    "tracks' slots by name": (Quiet, "_slots_of"),
-    "sift: in order, no jump": (Quiet, "_passing"),
-    "sift: cells, plain cuts": (Quiet, "_stays"),
-    "sift: civil, or far off": (Quiet, "_means_nothing"),
-    "sift: noted": (Quiet, "_note"),
+    "tracks' slots by name": (CoarseFilter, "_slots_of"),
+    "sift: in order, no jump": (CoarseFilter, "_passing"),
+    "sift: cells, plain cuts": (CoarseFilter, "_stays"),
+    "sift: civil, or far off": (CoarseFilter, "_means_nothing"),
+    "sift: noted": (CoarseFilter, "_note"),
     "borders asked at once": (Tracker, "_foresee"),
     "judged, row by row": (Tracker, "_observe"),
-    "crossings measured": (Facts, "survey"),
+    "crossings measured": (FrameResult, "survey"),
 }
 
 

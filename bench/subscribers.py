@@ -187,7 +187,7 @@ def main(given: argparse.Namespace) -> None:
         print(f"{name:>24}: {one}")
 
 
-async def answering(server: embedded.Server) -> None:
+async def answering(server: embedded.EmbeddedServer) -> None:
     """Return when a server answers."""
     async with asyncio.timeout(20):
         while True:

@@ -22,19 +22,19 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from skyfence.adapters import health_file as health
+from skyfence.adapters import health_file
 from skyfence.adapters.credentials import kafka_options
-from skyfence.adapters.kafka import Progress, producer
+from skyfence.adapters.kafka import GroupProgress, producer
 from skyfence.adapters.metrics import FEED_ALARMS, StatusCollector
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.status_store import StatusStore
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, parse_alert
 from skyfence.contracts.rejected import Rejected
-from skyfence.contracts.track_event import SourceClock, parse_event
+from skyfence.contracts.track_event import SourceWatermark, parse_event
 from skyfence.errors import UnavailableError
-from skyfence.monitoring.lag import Backlog
-from skyfence.monitoring.sources import Feeds
-from skyfence.monitoring.status import Memory, PartitionLag, Status, Tally
+from skyfence.monitoring.lag import TimeLag
+from skyfence.monitoring.sources import SourceMonitor
+from skyfence.monitoring.status import MonitorState, PartitionLag, SystemStatus, Tally
 from skyfence.policy.policy import Policy
 from skyfence.times import from_ms, header_number, to_ms
 
@@ -70,9 +70,9 @@ class Monitor:
             topics.alerts: self._take_alert,
         }
         self._backlogs = {
-            (topics.worker_group, topics.tracks): Backlog(),
-            (topics.worker_group, topics.track_events): Backlog(),
-            (topics.relay_group, topics.alerts): Backlog(),
+            (topics.worker_group, topics.tracks): TimeLag(),
+            (topics.worker_group, topics.track_events): TimeLag(),
+            (topics.relay_group, topics.alerts): TimeLag(),
         }
         self._metrics = StatusCollector()
         self._consumer = AIOKafkaConsumer(
@@ -81,10 +81,12 @@ class Monitor:
             **kafka_options(settings),
         )
         self._producer = producer(settings)
-        self._begin(Memory(), 0)
+        self._begin(MonitorState(), 0)
 
-    def _begin(self, memory: Memory, now_ms: int) -> None:
-        self._feeds = Feeds(self._settings.environment, self._policy, self._kinds, memory.feeds)
+    def _begin(self, memory: MonitorState, now_ms: int) -> None:
+        self._feeds = SourceMonitor(
+            self._settings.environment, self._policy, self._kinds, memory.feeds
+        )
         self._tally = Tally(memory)
         self._watching_since_ms = now_ms
 
@@ -93,11 +95,11 @@ class Monitor:
         try:
             await self._consumer.start()
             await self._producer.start()
-            async with Progress(self._settings) as progress:
+            async with GroupProgress(self._settings) as progress:
                 await self._lead()
                 while True:
                     await self._look(progress)
-                    health.refresh(self._settings.health_file)
+                    health_file.refresh(self._settings.health_file)
                     await asyncio.sleep(self._look_every_s)
         except KafkaError as error:
             where = self._settings.kafka_bootstrap
@@ -111,7 +113,7 @@ class Monitor:
         leading = asyncio.ensure_future(self._store.lead())
         try:
             while not leading.done():
-                health.refresh(self._settings.health_file)
+                health_file.refresh(self._settings.health_file)
                 await asyncio.wait({leading}, timeout=LOOK_EVERY_S)
         finally:
             leading.cancel()
@@ -130,7 +132,7 @@ class Monitor:
                 self._consumer.seek(partition, offset)
         log.info("monitor.leads", sources=len(memory.feeds))
 
-    async def _look(self, progress: Progress) -> None:
+    async def _look(self, progress: GroupProgress) -> None:
         """Take in what has come, judge, store what was found, and tell."""
         now_ms = self._now_ms()
         await self._read_to_the_end()
@@ -156,7 +158,7 @@ class Monitor:
             event = parse_event(record.value or b"")
         except ValidationError:
             return  # the incident agent rejects it
-        if isinstance(event, SourceClock):
+        if isinstance(event, SourceWatermark):
             headers = dict(record.headers)
             published_ms = header_number(headers.get("published"))
             partition = header_number(headers.get("partition"))
@@ -178,7 +180,7 @@ class Monitor:
         decided_ms = header_number(dict(record.headers).get("decided"))
         self._tally.take_alert(alert, record.timestamp if decided_ms is None else decided_ms)
 
-    async def _lags(self, progress: Progress, now_ms: int) -> tuple[PartitionLag, ...]:
+    async def _lags(self, progress: GroupProgress, now_ms: int) -> tuple[PartitionLag, ...]:
         found: list[PartitionLag] = []
         for (group, topic), backlog in self._backlogs.items():
             ends, lags = await progress.lags(group, topic)
@@ -196,14 +198,14 @@ class Monitor:
                 )
         return tuple(found)
 
-    async def _save(self, status: Status) -> None:
+    async def _save(self, status: SystemStatus) -> None:
         offsets: dict[str, dict[int, int]] = {}
         for partition in self._consumer.assignment():
             position = await self._consumer.position(partition)
             offsets.setdefault(partition.topic, {})[partition.partition] = position
         await self._store.write(self._tally.memory(self._feeds, offsets), status)
 
-    async def _tell(self, status: Status) -> None:
+    async def _tell(self, status: SystemStatus) -> None:
         alarms = self._feeds.untold()
         if not alarms:
             return

@@ -16,13 +16,12 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from consumers.sink import Sink
-from skyfence.adapters import health_file as health
-from skyfence.adapters import metrics
+from skyfence.adapters import health_file, metrics
 from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.kafka import producer
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.alert import AlertMessage, Timeline, parse_alert
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.rejected import Rejected
 from skyfence.errors import UnavailableError
 from skyfence.times import from_ms, header_number
@@ -79,7 +78,7 @@ class Relay:
             while True:
                 await self._carry()
                 await self._show_life()
-                health.refresh(self._settings.health_file)
+                health_file.refresh(self._settings.health_file)
         except KafkaError as error:
             raise UnavailableError(
                 f"kafka at {self._settings.kafka_bootstrap} failed: {error}"
@@ -121,7 +120,7 @@ class Relay:
         try:
             alert = parse_alert(record.value or b"")
         except ValidationError as error:
-            await self._reject(record, why_invalid(error))
+            await self._reject(record, describe_validation_error(error))
             return
         message = AlertMessage(alert=alert, timeline=_timeline(record))
         receivers = await self._deliver(message)

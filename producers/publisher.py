@@ -18,7 +18,7 @@ from skyfence.adapters.settings import Settings
 from skyfence.errors import UnavailableError
 from skyfence.frames.codec import encode_frame
 from skyfence.frames.frame import Frame
-from skyfence.frames.packing import Item, Packer
+from skyfence.frames.packing import Packer, SourceItem
 
 # The most a report may wait for others: a person does not notice, and at 25,000 reports/s it fills
 # a frame.
@@ -52,7 +52,7 @@ class Publisher:
         await self._producer.stop()
 
     async def publish(
-        self, source: Source, sent: Callable[[Sequence[Item]], None] = lambda _: None
+        self, source: Source, sent: Callable[[Sequence[SourceItem]], None] = lambda _: None
     ) -> None:
         """Publish a source to its end; ``sent`` hears of each batch that was taken over."""
         loop = asyncio.get_running_loop()
@@ -100,5 +100,5 @@ class Publisher:
         return future
 
 
-async def _next(batches: AsyncIterator[Sequence[Item]]) -> Sequence[Item] | None:
+async def _next(batches: AsyncIterator[Sequence[SourceItem]]) -> Sequence[SourceItem] | None:
     return await anext(batches, None)

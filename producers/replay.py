@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
 
-from skyfence.frames.packing import HEARTBEAT_MS, Item, time_of
+from skyfence.frames.packing import HEARTBEAT_MS, SourceItem, time_of
 
 # A silence longer than this is skipped; heartbeats tell the tracker that time has passed.
 _LONGEST_SILENCE_MS: Final = 2 * HEARTBEAT_MS
@@ -22,15 +22,15 @@ _SHORTEST_SLEEP_S: Final = 0.005  # below this, timers cost more than they give
 class Replay:
     """Items in order of time, ``speed`` times as fast as life (``inf``: as fast as it goes)."""
 
-    def __init__(self, items: Iterable[Item], speed: float) -> None:
+    def __init__(self, items: Iterable[SourceItem], speed: float) -> None:
         self._items = items
         self._speed = speed
 
-    async def batches(self) -> AsyncIterator[Sequence[Item]]:
+    async def batches(self) -> AsyncIterator[Sequence[SourceItem]]:
         """Yield what is due, sleeping until more is."""
         loop = asyncio.get_running_loop()
         start_s, played_ms, last_ms = loop.time(), 0, None
-        batch: list[Item] = []
+        batch: list[SourceItem] = []
         for item in self._items:
             at_ms = time_of(item)
             if last_ms is not None and at_ms > last_ms:

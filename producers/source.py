@@ -8,12 +8,12 @@ it is finite and done.
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from skyfence.frames.packing import Item
+from skyfence.frames.packing import SourceItem
 
 
 class Source(Protocol):
     """Where reports come from."""
 
-    def batches(self) -> AsyncIterator[Sequence[Item]]:
+    def batches(self) -> AsyncIterator[Sequence[SourceItem]]:
         """Yield items as they come, those together that arrived together."""
         ...

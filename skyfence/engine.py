@@ -11,16 +11,16 @@ from skyfence.contracts.alert import Alert
 from skyfence.contracts.crossing import Crossing
 from skyfence.frames.frame import Frame
 from skyfence.incidents.incident import Incident
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
-from skyfence.policy.parameters import Rules
+from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
 from skyfence.tracks.tracker import Tracker
 from skyfence.zones.zone_file import ZoneSet
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EngineResult:
     """What followed from one frame."""
 
     crossings: list[Crossing]
@@ -36,20 +36,20 @@ class Engine:
         zones: ZoneSet,
         environment: Environment = Environment.EXERCISE,
         policy: Policy | None = None,
-        rules: Rules | None = None,
+        rules: DetectionParameters | None = None,
     ) -> None:
         airspace = Airspace(zones)
         self.protects = bool(airspace.protected_areas)
         self._tracker = Tracker(airspace, environment, policy, rules)
-        self._book = IncidentBook(environment, zones.names)
+        self._book = IncidentManager(environment, zones.names)
 
     @property
     def open_incidents(self) -> list[Incident]:
         """Return the incidents that are not closed."""
         return self._book.open
 
-    def take(self, frame: Frame) -> Outcome:
+    def take(self, frame: Frame) -> EngineResult:
         """Judge one frame."""
         facts = self._tracker.take(frame)
         alerts = [alert for event in facts.events for alert in self._book.take(event)]
-        return Outcome(facts.crossings, alerts, facts.late)
+        return EngineResult(facts.crossings, alerts, facts.late)

@@ -14,7 +14,7 @@ from typing import Any
 import faust
 from mode import CrashingSupervisor
 
-from skyfence.adapters import health_file as health
+from skyfence.adapters import health_file
 from skyfence.adapters.files import load_policy, load_zones
 from skyfence.adapters.settings import Settings, load
 from skyfence.airspace.airspace import Airspace
@@ -23,11 +23,10 @@ from skyfence.zones.zone_file import ZoneSet
 from streams.checkpoint import CheckpointStore
 from streams.driver.consumer import CheckpointingApp
 from streams.driver.producer import credentials
-from streams.idle_partitions import EVERY_S as TELL_EVERY_S
-from streams.idle_partitions import Idle
+from streams.idle_partitions import REPORT_EVERY_S, IdlePartitionReporter
 from streams.incident_agent import IncidentAgent
-from streams.partition_state import EVERY_S, Held
-from streams.sends import Outbox, raw_topic
+from streams.partition_state import SNAPSHOT_EVERY_S, PartitionStates
+from streams.sends import PendingSends, raw_topic
 from streams.track_agent import TrackAgent
 
 # Static members are waited for this long before others get their partitions.
@@ -46,16 +45,16 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
         airspace,
         policy,
         settings.environment,
-        Outbox(app, topics),
+        PendingSends(app, topics),
         CheckpointStore(app, settings, topics.tracks),
     )
     incidents = IncidentAgent(
         zones.names,
         settings.environment,
-        Outbox(app, topics),
+        PendingSends(app, topics),
         CheckpointStore(app, settings, topics.track_events),
     )
-    idle = Idle(app, topics, tracks.held, Outbox(app, topics))
+    idle = IdlePartitionReporter(app, topics, tracks.held, PendingSends(app, topics))
     _keep(app, {topics.tracks: tracks.held, topics.track_events: incidents.held}, tracks.settle)
 
     async def judge_tracks(stream: Any) -> None:
@@ -74,12 +73,12 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
 
     async def show_health() -> None:
         while not app.should_stop:
-            health.refresh(settings.health_file)
-            await asyncio.sleep(health.REFRESH_S)
+            health_file.refresh(settings.health_file)
+            await asyncio.sleep(health_file.REFRESH_S)
 
     async def tell_what_is_idle() -> None:
         while not app.should_stop:
-            await asyncio.sleep(TELL_EVERY_S)
+            await asyncio.sleep(REPORT_EVERY_S)
             await idle.tell()
 
     app.task(show_health)
@@ -88,7 +87,9 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
 
 
 def _keep(
-    app: CheckpointingApp, held: dict[str, Held[Any]], settle: Callable[[], Awaitable[None]]
+    app: CheckpointingApp,
+    held: dict[str, PartitionStates[Any]],
+    settle: Callable[[], Awaitable[None]],
 ) -> None:
     """Have the agents' states loaded and saved, by topic, as partitions come and go.
 
@@ -113,7 +114,7 @@ def _keep(
             await settle()
             for one in held.values():
                 one.tick()
-            await asyncio.sleep(EVERY_S / 2)
+            await asyncio.sleep(SNAPSHOT_EVERY_S / 2)
 
     # Faust keeps a weak reference only: without this the handler is gone at once.
     app.on_partitions_assigned.connect(note_assigned, weak=False)

@@ -14,23 +14,25 @@ from aiokafka.errors import KafkaError
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
-from skyfence.contracts.track_event import PartitionClock
+from skyfence.contracts.track_event import PartitionWatermark
 from skyfence.naming import Topics
 from skyfence.times import from_ms
-from streams.partition_state import Held
-from streams.sends import Outbox
+from streams.partition_state import PartitionStates
+from streams.sends import PendingSends
 
 log = structlog.get_logger()
 
-EVERY_S: Final = 10.0
+REPORT_EVERY_S: Final = 10.0
 # Brokers' clocks, which date what reaches them, and ours may differ by less than this.
 _CLOCKS_DIFFER_MS: Final = 2_000
 
 
-class Idle:
+class IdlePartitionReporter:
     """Watches the partitions of ``tracks`` that a worker has."""
 
-    def __init__(self, app: faust.App, topics: Topics, held: Held[Any], outbox: Outbox) -> None:
+    def __init__(
+        self, app: faust.App, topics: Topics, held: PartitionStates[Any], outbox: PendingSends
+    ) -> None:
         self._app = app
         self._topics = topics
         self._held = held
@@ -58,6 +60,6 @@ class Idle:
         return int(await self._app.consumer.position(tp) or 0) if held is None else held
 
     async def _send(self, partition: int, time_ms: int) -> None:
-        clock = PartitionClock(partition=partition, time=from_ms(time_ms))
+        clock = PartitionWatermark(partition=partition, time=from_ms(time_ms))
         key = f"partition/{partition}"
         await self._outbox.send(self._topics.track_events, key, clock.to_json(), {})

@@ -1,7 +1,7 @@
 """The incident agent: track events in, alerts out, keyed by incident.
 
-Thin around ``IncidentBook``. ``track.events`` has one partition, so that one agent sees everything.
-An event is acknowledged only when its alerts are stored.
+Thin around ``IncidentManager``. ``track.events`` has one partition, so that one agent sees
+everything. An event is acknowledged only when its alerts are stored.
 """
 
 import time
@@ -14,14 +14,14 @@ from pydantic import ValidationError
 
 from skyfence.adapters import metrics
 from skyfence.contracts.alert import Alert
-from skyfence.contracts.base import why_invalid
-from skyfence.contracts.track_event import Event, parse_event
-from skyfence.incidents import snapshot as ledger
-from skyfence.incidents.manager import IncidentBook
+from skyfence.contracts.base import describe_validation_error
+from skyfence.contracts.track_event import TrackTopicEvent, parse_event
+from skyfence.incidents import snapshot
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment, Topics
 from streams.checkpoint import CheckpointStore
-from streams.partition_state import Held, Kind
-from streams.sends import Outbox, decided_headers, origin_of
+from streams.partition_state import PartitionStates, StateCodec
+from streams.sends import PendingSends, decided_headers, origin_of
 
 log = structlog.get_logger()
 
@@ -33,13 +33,13 @@ class IncidentAgent:
         self,
         names: Mapping[str, str],
         environment: Environment,
-        outbox: Outbox,
+        outbox: PendingSends,
         store: CheckpointStore,
     ) -> None:
         self._topics = Topics(environment)
         self._outbox = outbox
-        begin = partial(IncidentBook, environment, names)
-        self.held = Held("incident", Kind(begin, _pack, _restore), store)
+        begin = partial(IncidentManager, environment, names)
+        self.held = PartitionStates("incident", StateCodec(begin, _pack, _restore), store)
 
     async def take(self, message: Any) -> None:
         """Judge one message; return when its alerts are stored."""
@@ -49,14 +49,14 @@ class IncidentAgent:
         try:
             event = parse_event(message.value or b"")
         except ValidationError as error:
-            await self._outbox.reject(message, why_invalid(error))
+            await self._outbox.reject(message, describe_validation_error(error))
         else:
             await self._tell(message, book, event)
         self.held.judged(message.partition, message.offset)
         await self._outbox.stored()
         self.held.all_stored()
 
-    async def _tell(self, message: Any, book: IncidentBook, event: Event) -> None:
+    async def _tell(self, message: Any, book: IncidentManager, event: TrackTopicEvent) -> None:
         headers = decided_headers(message, round(time.time() * 1000))
         for alert in await self._alerts(message, book, event):
             key = str(alert.incident_id)
@@ -64,7 +64,9 @@ class IncidentAgent:
             metrics.decided(alert, headers)
             log.info("alert.decided", channel=alert.channel, step=alert.step, incident=key)
 
-    async def _alerts(self, message: Any, book: IncidentBook, event: Event) -> list[Alert]:
+    async def _alerts(
+        self, message: Any, book: IncidentManager, event: TrackTopicEvent
+    ) -> list[Alert]:
         try:
             return book.take(event, origin_of(message))
         except Exception:  # noqa: BLE001 - kept and logged
@@ -72,9 +74,9 @@ class IncidentAgent:
             return []
 
 
-def _pack(book: IncidentBook) -> bytes:
-    return ledger.pack(book.ledger)
+def _pack(book: IncidentManager) -> bytes:
+    return snapshot.take_snapshot(book.ledger)
 
 
-def _restore(book: IncidentBook, state: bytes) -> None:
-    book.ledger = ledger.unpack(state)
+def _restore(book: IncidentManager, state: bytes) -> None:
+    book.ledger = snapshot.restore_snapshot(state)

@@ -28,25 +28,25 @@ from streams.checkpoint import CheckpointStore
 log = structlog.get_logger()
 
 # What a crash makes Kafka hand out again: little enough to be judged anew in no time.
-EVERY_S: Final = 0.5
+SNAPSHOT_EVERY_S: Final = 0.5
 # A large state takes a while to write, in which nothing is judged: 5 % of the time at most.
 _PAUSES: Final = 20.0
 
-State = TypeVar("State")
+StateT = TypeVar("StateT")
 
 
 @dataclass(frozen=True)
-class Kind(Generic[State]):
+class StateCodec(Generic[StateT]):
     """How one agent's state is begun, written and read."""
 
-    begin: Callable[[], State]
-    pack: Callable[[State], bytes]
-    restore: Callable[[State, bytes], None]
+    begin: Callable[[], StateT]
+    pack: Callable[[StateT], bytes]
+    restore: Callable[[StateT, bytes], None]
 
 
 @dataclass
-class _Entry(Generic[State]):
-    state: State
+class _Entry(Generic[StateT]):
+    state: StateT
     next_offset: int
     saved: str  # the checkpoint that was loaded, or written last
     saved_offset: int
@@ -68,16 +68,16 @@ class _Entry(Generic[State]):
         return self.next_offset > self.saved_offset and not self.lost
 
 
-class Held(Generic[State]):
+class PartitionStates(Generic[StateT]):
     """The states of one agent, by partition."""
 
-    def __init__(self, agent: str, kind: Kind[State], store: CheckpointStore) -> None:
+    def __init__(self, agent: str, kind: StateCodec[StateT], store: CheckpointStore) -> None:
         self._agent = agent
         self._kind = kind
         self._store = store
-        self._entries: dict[int, _Entry[State]] = {}
+        self._entries: dict[int, _Entry[StateT]] = {}
 
-    async def state_for(self, partition: int, offset: int) -> State | None:
+    async def state_for(self, partition: int, offset: int) -> StateT | None:
         """Return the state to judge a message with, or None if it covers the message already."""
         entry = self._entries.get(partition)
         if entry is None or entry.returned:
@@ -141,8 +141,8 @@ class Held(Generic[State]):
                 await self._save(partition, entry, entry.next_offset, self._pack(entry))
 
     async def _current(
-        self, partition: int, entry: _Entry[State] | None, offset: int
-    ) -> _Entry[State]:
+        self, partition: int, entry: _Entry[StateT] | None, offset: int
+    ) -> _Entry[StateT]:
         """Return the state of a partition that was assigned: ours, the checkpoint's, or none."""
         name = await self._store.named(partition)
         if entry is not None and not entry.lost and name == entry.saved:
@@ -167,21 +167,21 @@ class Held(Generic[State]):
         log.info("checkpoint.loaded", **where, size=len(found.state), seconds=taken_s)
         return _Entry(state, found.next_offset, found.name, found.next_offset)
 
-    def _save_if_due(self, partition: int, entry: _Entry[State]) -> None:
+    def _save_if_due(self, partition: int, entry: _Entry[StateT]) -> None:
         if entry.is_new and entry.saving is None and time.monotonic() >= entry.due_s:
             packed = self._pack(entry)
             saving = self._save(partition, entry, entry.next_offset, packed)
             entry.saving = asyncio.create_task(saving)
 
-    def _pack(self, entry: _Entry[State]) -> bytes:
+    def _pack(self, entry: _Entry[StateT]) -> bytes:
         start_s = time.monotonic()
         with _undisturbed():
             packed = self._kind.pack(entry.state)
         now_s = time.monotonic()
-        entry.due_s = now_s + max(EVERY_S, _PAUSES * (now_s - start_s))
+        entry.due_s = now_s + max(SNAPSHOT_EVERY_S, _PAUSES * (now_s - start_s))
         return packed
 
-    async def _save(self, partition: int, entry: _Entry[State], covers: int, state: bytes) -> None:
+    async def _save(self, partition: int, entry: _Entry[StateT], covers: int, state: bytes) -> None:
         name = await self._store.save(partition, covers, state)
         if name is not None:
             entry.saved, entry.saved_offset = name, covers

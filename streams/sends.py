@@ -23,7 +23,7 @@ log = structlog.get_logger()
 Headers = Mapping[str, bytes]
 
 
-class Outbox:
+class PendingSends:
     """Sends to an environment's topics through one Faust app."""
 
     def __init__(self, app: faust.App, topics: Topics) -> None:

@@ -14,18 +14,18 @@ import structlog
 
 from skyfence.adapters import metrics
 from skyfence.airspace.airspace import Airspace
-from skyfence.contracts.track_event import SourceClock
+from skyfence.contracts.track_event import SourceWatermark
 from skyfence.errors import InputError
-from skyfence.frames.codec import Decoded, Message, decode_message
+from skyfence.frames.codec import Decoded, RawMessage, decode_message
 from skyfence.frames.frame import Frame
 from skyfence.naming import Environment, Topics
 from skyfence.policy.policy import Policy
-from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.snapshot import restore_snapshot, take_snapshot
 from skyfence.tracks.tracker import Tracker
 from streams.checkpoint import CheckpointStore
-from streams.partition_state import Held, Kind
-from streams.sends import Outbox, headers_of, observed_headers, timestamp_ms
+from streams.partition_state import PartitionStates, StateCodec
+from streams.sends import PendingSends, headers_of, observed_headers, timestamp_ms
 
 log = structlog.get_logger()
 
@@ -41,7 +41,7 @@ class TrackAgent:
         airspace: Airspace,
         policy: Policy,
         environment: Environment,
-        outbox: Outbox,
+        outbox: PendingSends,
         store: CheckpointStore,
     ) -> None:
         self._environment = environment
@@ -50,7 +50,9 @@ class TrackAgent:
         self._turn = asyncio.Lock()
         self._outstanding = 0
         begin = partial(Tracker, airspace, environment, policy)
-        self.held = Held("track", Kind(begin, take_snapshot, restore_snapshot), store)
+        self.held = PartitionStates(
+            "track", StateCodec(begin, take_snapshot, restore_snapshot), store
+        )
 
     async def take(self, message: Any, *, more: bool = False) -> None:
         """Judge one message; return when all that follows is stored, or before if ``more`` wait."""
@@ -85,7 +87,7 @@ class TrackAgent:
         await self._send(message, facts)
 
     async def _decode(self, message: Any) -> Decoded | None:
-        given = Message(message.key, message.value, headers_of(message), timestamp_ms(message))
+        given = RawMessage(message.key, message.value, headers_of(message), timestamp_ms(message))
         try:
             return decode_message(given, self._environment)
         except InputError as error:
@@ -94,19 +96,19 @@ class TrackAgent:
             await self._outbox.failed("decode.failed", message)
         return None
 
-    async def _judge(self, message: Any, tracker: Tracker, frame: Frame) -> Facts:
+    async def _judge(self, message: Any, tracker: Tracker, frame: Frame) -> FrameResult:
         try:
             return tracker.take(frame)
         except Exception:  # noqa: BLE001 - kept and logged
             await self._outbox.failed("judge.failed", message)
             return tracker.nothing()
 
-    async def _send(self, message: Any, facts: Facts) -> None:
+    async def _send(self, message: Any, facts: FrameResult) -> None:
         for crossing in facts.crossings:
             key = f"{crossing.source}/{crossing.track_id}"
             await self._outbox.send(self._topics.crossings, key, crossing.to_json(), {})
         for event in facts.events:
-            if isinstance(event, SourceClock):
+            if isinstance(event, SourceWatermark):
                 headers = observed_headers(message, event.time)
                 await self._outbox.send(
                     self._topics.track_events, event.key, event.to_json(), headers

@@ -15,7 +15,7 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from skyfence.contracts.alert import Alert, FeedAlarm, PublicAlert
 from skyfence.contracts.base import Contract
-from skyfence.contracts.channel_message import Acknowledged, Note, gravity, is_over
+from skyfence.contracts.channel_message import Acknowledged, OperatorNote, gravity, is_over
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import Channel, Environment, heartbeat_channel
 from skyfence.times import format_time, from_ms
@@ -71,7 +71,7 @@ async def _version(redis: Redis) -> str | None:
     return found.decode()
 
 
-class Library:
+class ChannelFunctions:
     """The functions, as calls. Every method raises ``UnavailableError`` where Redis fails."""
 
     def __init__(self, redis: Redis) -> None:
@@ -102,7 +102,7 @@ class Library:
         alert: Alert | FeedAlarm,
         judged: bytes,
         acknowledged: Acknowledged,
-        note: Note,
+        note: OperatorNote,
     ) -> bool:
         """Note who has acknowledged an incident; return False if there is news of it meanwhile.
 
@@ -120,7 +120,7 @@ class Library:
         ]
         return bool(await self._call("acknowledge", keys, given))
 
-    async def note(self, channel: Channel, note: Note) -> int:
+    async def note(self, channel: Channel, note: OperatorNote) -> int:
         """Publish something beside the alerts; return how many received it."""
         given = [channel.name, STREAM_LENGTH, _noted(note)]
         return int(await self._call("note", [channel.stream], given))
@@ -145,5 +145,5 @@ class Library:
             raise UnavailableError(f"redis did not {name}: {error}") from None
 
 
-def _noted(note: Note) -> bytes:
+def _noted(note: OperatorNote) -> bytes:
     return b'{"note":' + note.to_json() + b"}"

@@ -10,7 +10,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from consumers.channels.functions import Library, install
+from consumers.channels.functions import ChannelFunctions, install
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.alert import AlertMessage
@@ -42,7 +42,7 @@ class RedisChannels:
 
     def __init__(self, redis: Redis, environment: Environment) -> None:
         self._redis = redis
-        self._library = Library(redis)
+        self._library = ChannelFunctions(redis)
         self._environment = environment
 
     @classmethod
@@ -76,7 +76,7 @@ class RedisChannels:
 
 async def _check_rights(redis: Redis, settings: Settings) -> None:
     """Refuse a user who may not do all that ``deliver`` does; raise ``UsageError``."""
-    library, user = Library(redis), settings.redis_user or "default"
+    library, user = ChannelFunctions(redis), settings.redis_user or "default"
     channel = Channel(settings.environment, Audience.OPERATORS, ALLIANCE)
     keys = {
         "steps": channel.steps("0"),

@@ -22,22 +22,22 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from consumers.channels.functions import Library
-from consumers.desk.release import PublicDesk
+from consumers.channels.functions import ChannelFunctions
+from consumers.desk.release import ReleaseService
 from skyfence.adapters.operator_store import parse_operators
 from skyfence.contracts.alert import Alert, FeedAlarm
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.channel_message import (
     Acknowledged,
     Acknowledgement,
     OperatorsMessage,
-    parse_message,
+    parse_channel_message,
 )
 from skyfence.contracts.operator_command import (
     Acknowledge,
     Close,
-    Command,
-    Outcome,
+    CommandOutcome,
+    OperatorCommand,
     Release,
     parse_command,
 )
@@ -70,21 +70,21 @@ _AFTER_FAILURE_S: Final = 1.0
 Closes = Callable[[OperatorClosed], Awaitable[None]]
 
 
-class Desk:
+class CommandService:
     """Serves the operators of one environment; ``name`` is this process's own among desks."""
 
     def __init__(
         self,
         redis: Redis,
         environment: Environment,
-        public: PublicDesk,
+        public: ReleaseService,
         close: Closes,
         *,
         name: str,
         now: Callable[[], datetime],
     ) -> None:
         self._redis = redis
-        self._library = Library(redis)
+        self._library = ChannelFunctions(redis)
         self._environment = environment
         self._public = public
         self._close = close
@@ -155,10 +155,10 @@ class Desk:
             what = await self._carry_out(operator, command, command_id)
             done = True
         except ValidationError as error:
-            what, done = f"not a command: {why_invalid(error)}", False
+            what, done = f"not a command: {describe_validation_error(error)}", False
         except _RefusedError as error:
             what, done = str(error), False
-        outcome = Outcome(
+        outcome = CommandOutcome(
             command_id=command_id,
             outcome="done" if done else "refused",
             what=what,
@@ -171,7 +171,9 @@ class Desk:
         await self._redis.xtrim(key, maxlen=_COMMANDS_KEPT)
         log.info("command.answered", outcome=outcome.outcome, what=what, **told)
 
-    async def _carry_out(self, operator: Operator, command: Command, command_id: str) -> str:
+    async def _carry_out(
+        self, operator: Operator, command: OperatorCommand, command_id: str
+    ) -> str:
         """Do it; return what was done, or raise ``_RefusedError``."""
         if isinstance(command, Acknowledge):
             return await self._acknowledge(operator, command, command_id)
@@ -263,8 +265,8 @@ class _RefusedError(Exception):
 
 def _alert_of(value: bytes) -> Alert | FeedAlarm | None:
     try:
-        message = parse_message(Audience.OPERATORS, value)
+        message = parse_channel_message(Audience.OPERATORS, value)
     except ValidationError as error:
-        log.warning("message.unreadable", reason=why_invalid(error))
+        log.warning("message.unreadable", reason=describe_validation_error(error))
         return None
     return message.alert if isinstance(message, OperatorsMessage) else None

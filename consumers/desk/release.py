@@ -21,20 +21,20 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from consumers.channels.functions import Library
+from consumers.channels.functions import ChannelFunctions
 from skyfence.contracts.alert import Alert, AlertMessage, PublicAlert
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.channel_message import (
     Decision,
     PublicAlertMessage,
     PublicMessage,
     is_over,
-    parse_message,
+    parse_channel_message,
 )
 from skyfence.errors import UnavailableError
 from skyfence.identity import derive
 from skyfence.naming import Audience, Channel, Environment, decisions_key, held_key
-from skyfence.operators.public_release import Held, HeldState, at_deadline, hold, is_stale
+from skyfence.operators.public_release import HeldState, PendingRelease, at_deadline, hold, is_stale
 from skyfence.operators.public_text import public_alert
 from skyfence.policy.policy import Policy
 
@@ -46,7 +46,7 @@ _STALE: Final = "it had expired"
 _Said = Literal["held", "released", "withdrawn"]
 
 
-class PublicDesk:
+class ReleaseService:
     """Decides on the public messages of one environment. ``names`` are the regions'."""
 
     def __init__(
@@ -58,7 +58,7 @@ class PublicDesk:
         now: Callable[[], datetime],
     ) -> None:
         self._redis = redis
-        self._library = Library(redis)
+        self._library = ChannelFunctions(redis)
         self._environment = environment
         self._policy = policy
         self._names = names
@@ -115,7 +115,7 @@ class PublicDesk:
             elif held.state == "held" and held.deadline <= self._now():
                 await self._carry_out(field, raw, self._overdue(held))
 
-    def _overdue(self, held: Held) -> Held:
+    def _overdue(self, held: PendingRelease) -> PendingRelease:
         state = at_deadline(held, self._policy.public_rules(held.message.alert.region))
         reason = _LATE
         if is_stale(held.message.alert, self._now()):
@@ -140,14 +140,14 @@ class PublicDesk:
             return None if done else "there was news meanwhile: look again"
         return "no such message waits"
 
-    async def _carry_out(self, field: str, raw: bytes, decided: Held) -> bool:
+    async def _carry_out(self, field: str, raw: bytes, decided: PendingRelease) -> bool:
         """Store a decision, then do it; return False if another was faster."""
         if not await self._library.swap(self._held, field, raw, decided.to_json()):
             return False
         await self._finish(field, decided.to_json(), decided)
         return True
 
-    async def _finish(self, field: str, raw: bytes, held: Held) -> None:
+    async def _finish(self, field: str, raw: bytes, held: PendingRelease) -> None:
         """Do what was decided; again, where a crash left it undone."""
         if held.state == "releasing":
             await self._publish(held.message, held.by, held.reason)
@@ -169,7 +169,7 @@ class PublicDesk:
         """Return a message that goes on from what the public was told, not from what was held."""
         channel = self._channel(alert.region)
         raw = await self._ask(self._redis.hget(channel.active, str(alert.incident_id)))
-        before = None if raw is None else parse_message(Audience.PUBLIC, raw)
+        before = None if raw is None else parse_channel_message(Audience.PUBLIC, raw)
         if not isinstance(before, PublicMessage):
             return alert.model_copy(update={"message_type": "Alert", "references": ()})
         known = (*before.alert.references, before.alert.alert_id)
@@ -188,7 +188,9 @@ class PublicDesk:
             await self._forget(alert, raw)
         return receivers
 
-    async def _put(self, ready: PublicAlertMessage, before: Held | None, raw: bytes | None) -> bool:
+    async def _put(
+        self, ready: PublicAlertMessage, before: PendingRelease | None, raw: bytes | None
+    ) -> bool:
         """Hold a step, or end what is held; return False if somebody decided in between."""
         public = ready.alert
         if is_over(public):
@@ -214,7 +216,9 @@ class PublicDesk:
     def _channel(self, region: str) -> Channel:
         return Channel(self._environment, Audience.PUBLIC, region)
 
-    async def _say(self, held: Held, said: _Said, by: str | None, reason: str | None) -> None:
+    async def _say(
+        self, held: PendingRelease, said: _Said, by: str | None, reason: str | None
+    ) -> None:
         deadline = held.deadline if said == "held" else None
         await self._record(held.message.alert, said, by, reason, deadline)
 
@@ -250,7 +254,7 @@ class PublicDesk:
         channel = self._channel(public.region)
         return int(await self._ask(self._redis.get(channel.steps(str(public.incident_id)))) or 0)
 
-    async def _find(self, field: str) -> tuple[Held | None, bytes | None]:
+    async def _find(self, field: str) -> tuple[PendingRelease | None, bytes | None]:
         raw = (await self._all()).get(field)
         return (None, None) if raw is None else (_parsed(field, raw), raw)
 
@@ -269,9 +273,9 @@ def _field(alert: PublicAlert) -> str:
     return f"{alert.region}:{alert.incident_id}"
 
 
-def _parsed(field: str, raw: bytes) -> Held | None:
+def _parsed(field: str, raw: bytes) -> PendingRelease | None:
     try:
-        return Held.model_validate_json(raw)
+        return PendingRelease.model_validate_json(raw)
     except ValidationError as error:
-        log.warning("held.unreadable", field=field, reason=why_invalid(error))
+        log.warning("held.unreadable", field=field, reason=describe_validation_error(error))
         return None

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class State(StrEnum):
+class ItemState(StrEnum):
     """Where an item stands."""
 
     PENDING = "pending"
@@ -19,7 +19,7 @@ class State(StrEnum):
     MERGED = "merged"  # a later one of its chain says it too
 
 
-OPEN: Final = (State.PENDING, State.SUBMITTING)
+OPEN: Final = (ItemState.PENDING, ItemState.SUBMITTING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Entry(Item):
     Of its ``attempts``, ``doubts`` may have been taken though nobody knows.
     """
 
-    state: State
+    state: ItemState
     put_ms: int
     attempts: int
     doubts: int
@@ -64,7 +64,7 @@ class Change:
     """
 
     key: str
-    state: State
+    state: ItemState
     due_ms: int | None = None
     reference: str | None = None
     reason: str | None = None
@@ -80,7 +80,7 @@ def entry_of(row: sqlite3.Row) -> Entry:
         body=row["body"],
         priority=row["priority"],
         expires_ms=row["expires_ms"],
-        state=State(row["state"]),
+        state=ItemState(row["state"]),
         put_ms=row["put_ms"],
         attempts=row["attempts"],
         doubts=row["doubts"],

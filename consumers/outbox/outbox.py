@@ -22,7 +22,7 @@ from typing import Any, Final, Self
 import aiosqlite
 
 from consumers.outbox.database import locked, opened
-from consumers.outbox.items import Change, Entry, Item, State, entry_of
+from consumers.outbox.items import Change, Entry, Item, ItemState, entry_of
 from skyfence.errors import UnavailableError, UsageError
 
 # How items stand in the queue, as an index has it; where that is asked for, a plus before due_ms
@@ -151,11 +151,11 @@ class Outbox:
                         one.doubt,
                     ),
                 )
-                if one.state is State.SUBMITTED and one.reference is not None:
+                if one.state is ItemState.SUBMITTED and one.reference is not None:
                     await self._bring_in(one.reference)
 
     async def receipt(
-        self, reference: str, state: State, now_ms: int, reason: str | None = None
+        self, reference: str, state: ItemState, now_ms: int, reason: str | None = None
     ) -> bool:
         """Note a receipt; return whether its item is known. One that is not is kept for later.
 
@@ -196,10 +196,10 @@ class Outbox:
         )
         return {str(row[0]): int(row[1]) for row in rows}
 
-    async def counts(self) -> dict[State, int]:
+    async def counts(self) -> dict[ItemState, int]:
         """Return how many items stand in each state."""
         found = await self._fetch("SELECT state, count(*) FROM items GROUP BY state")
-        return dict.fromkeys(State, 0) | {State(row[0]): int(row[1]) for row in found}
+        return dict.fromkeys(ItemState, 0) | {ItemState(row[0]): int(row[1]) for row in found}
 
     async def next_due_ms(
         self, recipient: str | None = None, *, in_order: bool = False

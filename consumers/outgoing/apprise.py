@@ -23,11 +23,11 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from consumers.outbox.items import Entry
-from consumers.outgoing.courier import TAKEN, Letter, Outcome
+from consumers.outgoing.courier import TAKEN, DeliveryOutcome, Payload
 from consumers.outgoing.receivers import (
     FileName,
+    ReceiverOptions,
     ReceiversFile,
-    Wanted,
     once,
     read,
     read_secret,
@@ -46,7 +46,7 @@ _TYPES: Final[Mapping[str, "NotifyType"]] = {"Extreme": "failure", "Severe": "wa
 NotifyType = Literal["info", "success", "warning", "failure"]
 
 
-class TargetOptions(Wanted):
+class TargetOptions(ReceiverOptions):
     """A target as the file writes it."""
 
     url_file: FileName
@@ -63,7 +63,7 @@ class AppriseFile(ReceiversFile):
         return self
 
 
-class Note(Contract):
+class AppriseNote(Contract):
     """What people read of an alert."""
 
     title: str
@@ -71,11 +71,11 @@ class Note(Contract):
     notify_type: NotifyType
 
 
-def note_of(alert: AnyAlert, environment: Environment) -> Note:
+def note_of(alert: AnyAlert, environment: Environment) -> AppriseNote:
     """Return an alert in words; an exercise's title says so before all else."""
     headline = alert.headline
     over = alert.message_type == "Cancel"
-    return Note(
+    return AppriseNote(
         title=headline if headline.startswith(EXERCISE_MARK) else marked(headline, environment),
         body=f"{alert.description}\n\n{alert.instruction}",
         notify_type="success" if over else _TYPES.get(alert.severity, "info"),
@@ -93,7 +93,7 @@ def expires_ms(alert: AnyAlert, environment: Environment, now_ms: int) -> int:
     return now_ms + to_ms(alert.expires) - to_ms(alert.time)
 
 
-class Target:
+class AppriseReceiver:
     """One Apprise URL; implements ``courier.Target``."""
 
     def __init__(self, wanted: TargetOptions, service: Any, environment: Environment) -> None:
@@ -103,30 +103,32 @@ class Target:
         # Not asyncio's own few threads: a service that hangs would take those from all others.
         self._threads = ThreadPoolExecutor(wanted.window, f"apprise-{wanted.name}")
 
-    def letter(self, message: AlertMessage, now_ms: int) -> Letter:
+    def letter(self, message: AlertMessage, now_ms: int) -> Payload:
         """Return the words, and until when they hold."""
         note = note_of(message.alert, self._environment)
-        return Letter(note.to_json().decode(), expires_ms(message.alert, self._environment, now_ms))
+        return Payload(
+            note.to_json().decode(), expires_ms(message.alert, self._environment, now_ms)
+        )
 
-    async def send(self, entry: Entry, now_ms: int) -> Outcome:
+    async def send(self, entry: Entry, now_ms: int) -> DeliveryOutcome:
         """Have Apprise send it, in a thread; a thread that hangs is left behind."""
         if entry.expires_ms is not None and entry.expires_ms <= now_ms:
-            return Outcome("never", "expired")
-        note = Note.model_validate_json(entry.body)
+            return DeliveryOutcome("never", "expired")
+        note = AppriseNote.model_validate_json(entry.body)
         exercise = self._environment is Environment.EXERCISE
         if note.title.startswith(EXERCISE_MARK) is not exercise:
-            return Outcome("never", f"its title is not one of {self._environment}")
+            return DeliveryOutcome("never", f"its title is not one of {self._environment}")
         work = asyncio.get_running_loop().run_in_executor(self._threads, self._notify, note)
         try:
             async with asyncio.timeout(self.wanted.timeout_s):
                 took = await work
         except TimeoutError:
-            return Outcome("away", f"no answer in time ({self.wanted.timeout_s:g} s)")
+            return DeliveryOutcome("away", f"no answer in time ({self.wanted.timeout_s:g} s)")
         except Exception as error:  # noqa: BLE001 - 175 plugins; their words may hold the URL
-            return Outcome("away", f"apprise failed: {type(error).__name__}")
-        return TAKEN if took else Outcome("away", "the service did not take it")
+            return DeliveryOutcome("away", f"apprise failed: {type(error).__name__}")
+        return TAKEN if took else DeliveryOutcome("away", "the service did not take it")
 
-    def _notify(self, note: Note) -> bool:
+    def _notify(self, note: AppriseNote) -> bool:
         return bool(
             self._service.notify(
                 body=note.body, title=note.title, notify_type=note.notify_type, body_format="text"
@@ -144,7 +146,8 @@ def _load(path: Path, environment: Environment) -> Receivers:
     folder = path.parent
     urls = [folder / one.url_file for one in file.target]
     targets = [
-        Target(one, _service(url), environment) for one, url in zip(file.target, urls, strict=True)
+        AppriseReceiver(one, _service(url), environment)
+        for one, url in zip(file.target, urls, strict=True)
     ]
     return Receivers(folder / file.outbox, tuple(targets), (path, *urls))
 

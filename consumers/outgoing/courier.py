@@ -9,7 +9,7 @@ said so, and what was on its way when the process died is sent again. A chain's 
 until the earlier one is delivered, failed or expired. A receiver that is slow, away or gone holds
 up nobody but itself: it has its own task, window and pauses.
 
-Knows nothing of HTTP or of any service: a ``Target`` does (``webhook``, ``apprise_sink``).
+Knows nothing of HTTP or of any service: a ``Receiver`` does (``webhook``, ``apprise_sink``).
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from typing import Final, Literal, Protocol
 
 import structlog
 
-from consumers.outbox.items import Change, Entry, State
+from consumers.outbox.items import Change, Entry, ItemState
 from consumers.outbox.outbox import Outbox
-from consumers.outgoing.receivers import Wanted
+from consumers.outgoing.receivers import ReceiverOptions
 from skyfence.adapters import metrics
 from skyfence.adapters.backoff import pause_s
 from skyfence.adapters.clock import Clock
-from skyfence.adapters.tasks import together
+from skyfence.adapters.tasks import run_until_first_exit
 from skyfence.contracts.alert import AlertMessage
 from skyfence.naming import Environment, recipient
 from skyfence.times import MS_PER_S
@@ -46,7 +46,7 @@ _GRACE_S: Final = 5.0
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DeliveryOutcome:
     """What became of one attempt; ``reason`` never holds a secret.
 
     taken: it has it. later: try again. away: likewise, and the receiver will take nothing else for
@@ -59,38 +59,38 @@ class Outcome:
     pause_s: float | None = None
 
 
-TAKEN: Final = Outcome("taken")
+TAKEN: Final = DeliveryOutcome("taken")
 
 
 @dataclass(frozen=True)
-class Letter:
+class Payload:
     """What is sent of an alert, and until when that makes sense."""
 
     body: str
     expires_ms: int | None = None
 
 
-class Target(Protocol):
+class Receiver(Protocol):
     """A receiver, and how to reach it."""
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> ReceiverOptions:
         """Who it is and what it wants."""
         ...
 
-    def letter(self, message: AlertMessage, now_ms: int) -> Letter:
+    def letter(self, message: AlertMessage, now_ms: int) -> Payload:
         """Put an alert in this receiver's form."""
         ...
 
-    async def send(self, entry: Entry, now_ms: int) -> Outcome:
+    async def send(self, entry: Entry, now_ms: int) -> DeliveryOutcome:
         """Try once; what goes wrong is an outcome, not an error."""
         ...
 
 
-class _Receiver:
+class _ReceiverQueue:
     """One target as the courier knows it."""
 
-    def __init__(self, target: Target, recipient: str) -> None:
+    def __init__(self, target: Receiver, recipient: str) -> None:
         self.target = target
         self.recipient = recipient
         self.name = target.wanted.name
@@ -101,7 +101,7 @@ class _Receiver:
         self.sending: set[asyncio.Task[None]] = set()
 
 
-class Courier:
+class Dispatcher:
     """Carries one sink's outbox; ``sink`` is its name in logs and metrics."""
 
     def __init__(
@@ -112,18 +112,18 @@ class Courier:
         self._environment = environment
         self._clock = clock
         self._rng = rng
-        self._receivers: dict[str, _Receiver] = {}
+        self._receivers: dict[str, _ReceiverQueue] = {}
         self._never = asyncio.Event()
 
     @property
-    def targets(self) -> list[Target]:
+    def targets(self) -> list[Receiver]:
         """Return those whom alerts are put for."""
         return [one.target for one in self._receivers.values()]
 
-    def serve(self, targets: Sequence[Target]) -> None:
+    def serve(self, targets: Sequence[Receiver]) -> None:
         """Take these receivers from now on; whatever was known of the old ones is forgotten."""
         named = {recipient(self._environment, one.wanted.name): one for one in targets}
-        self._receivers = {whose: _Receiver(one, whose) for whose, one in named.items()}
+        self._receivers = {whose: _ReceiverQueue(one, whose) for whose, one in named.items()}
 
     def wake(self) -> None:
         """Say that something was put."""
@@ -134,7 +134,7 @@ class Courier:
         """Carry until cancelled; what is on its way then has some seconds to arrive."""
         await self._take_up()
         await self._tidy()
-        await together(self._keep_tidy(), *map(self._attend, self._receivers.values()))
+        await run_until_first_exit(self._keep_tidy(), *map(self._attend, self._receivers.values()))
 
     async def bury(self, now_ms: int) -> None:
         """Give up what was decided more than a day ago."""
@@ -148,7 +148,7 @@ class Courier:
         doubtful = await self._outbox.in_doubt()
         now_ms = self._clock.now_ms()
         changes = [
-            Change(key=one.key, state=State.PENDING, due_ms=now_ms, reason="interrupted")
+            Change(key=one.key, state=ItemState.PENDING, due_ms=now_ms, reason="interrupted")
             for one in doubtful
         ]
         await self._outbox.record(changes, now_ms)
@@ -179,7 +179,7 @@ class Courier:
             log.warning("delivery.expired", sink=self._sink, alerts=expired)
         await self.bury(now_ms)
 
-    async def _attend(self, one: _Receiver) -> None:
+    async def _attend(self, one: _ReceiverQueue) -> None:
         try:
             while True:
                 one.news.clear()
@@ -190,7 +190,7 @@ class Courier:
         finally:
             await _see_off(one.sending)
 
-    async def _start_what_is_due(self, one: _Receiver) -> int:
+    async def _start_what_is_due(self, one: _ReceiverQueue) -> int:
         """Start as many attempts as may be; return until when there is nothing else to do."""
         now_ms = self._clock.now_ms()
         look_ms = now_ms + _LOOK_EVERY_MS
@@ -209,30 +209,32 @@ class Courier:
         due_ms = await self._outbox.next_due_ms(one.recipient, in_order=True)
         return look_ms if due_ms is None else min(look_ms, due_ms)
 
-    async def _try(self, one: _Receiver, entry: Entry) -> None:
+    async def _try(self, one: _ReceiverQueue, entry: Entry) -> None:
         began_ms = self._clock.now_ms()
         try:
             outcome = await one.target.send(entry, began_ms)
         except Exception:  # a defect of one target is not to stop the others
             log.exception("delivery.defect", sink=self._sink, receiver=one.name)
-            outcome = Outcome("later", "a defect, see the log")
+            outcome = DeliveryOutcome("later", "a defect, see the log")
         now_ms = self._clock.now_ms()
         metrics.DELIVERY_ATTEMPT.labels(self._sink, one.name).observe(
             max(0, now_ms - began_ms) / MS_PER_S
         )
         if outcome.kind == "taken":
             one.failures = 0
-            await self._outbox.record([Change(key=entry.key, state=State.DELIVERED)], now_ms)
+            await self._outbox.record([Change(key=entry.key, state=ItemState.DELIVERED)], now_ms)
             metrics.DELIVERY.labels(self._sink).observe(max(0, now_ms - entry.put_ms) / MS_PER_S)
             self._note_end(entry, "delivered", None)
         elif outcome.kind == "never":
-            failed = Change(key=entry.key, state=State.FAILED, reason=outcome.reason)
+            failed = Change(key=entry.key, state=ItemState.FAILED, reason=outcome.reason)
             await self._outbox.record([failed], now_ms)
             self._note_end(entry, "failed", outcome.reason)
         else:
             await self._put_off(one, entry, outcome, now_ms)
 
-    async def _put_off(self, one: _Receiver, entry: Entry, outcome: Outcome, now_ms: int) -> None:
+    async def _put_off(
+        self, one: _ReceiverQueue, entry: Entry, outcome: DeliveryOutcome, now_ms: int
+    ) -> None:
         asked_s = min(outcome.pause_s or 0.0, _LONGEST_ASKED_PAUSE_S)
         wait_s = max(asked_s, pause_s(entry.attempts, self._rng))
         if outcome.kind == "away":
@@ -243,7 +245,7 @@ class Courier:
             one.gone = True
             log.error("receiver.gone", sink=self._sink, receiver=one.name, reason=outcome.reason)
         due_ms = now_ms + round(wait_s * MS_PER_S)
-        later = Change(key=entry.key, state=State.PENDING, due_ms=due_ms, reason=outcome.reason)
+        later = Change(key=entry.key, state=ItemState.PENDING, due_ms=due_ms, reason=outcome.reason)
         await self._outbox.record([later], now_ms)
         metrics.DELIVERIES.labels(self._sink, one.name, "put_off").inc()
         log.warning(

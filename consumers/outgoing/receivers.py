@@ -20,7 +20,7 @@ from skyfence.errors import InputError, UnavailableError, UsageError
 from skyfence.naming import Environment
 
 # Labels of metrics and keys of logs; capitals would make two names of one.
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+ReceiverName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 # A place's identifier in which * and ? stand for anything.
 Places = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*?._-]{1,64}$")]
 _EVENTS: Final = (*get_args(EventName), *get_args(FeedEventName))
@@ -29,13 +29,13 @@ _GOT_LENGTH: Final = 80  # a longer value fills the line
 FileName = Annotated[str, StringConstraints(min_length=1)]
 
 
-class Wanted(Contract):
+class ReceiverOptions(Contract):
     """Who a receiver is, and what it wants: alerts of these events for any of these places.
 
     A chain is one event for one place, so whoever hears of its beginning hears of its end.
     """
 
-    name: Name
+    name: ReceiverName
     places: Annotated[tuple[Places, ...], Field(min_length=1)] = ("*",)
     events: Annotated[tuple[EventName | FeedEventName, ...], Field(min_length=1)] = _EVENTS
     window: Annotated[int, Field(strict=True, ge=1, le=64)] = 1

@@ -16,10 +16,10 @@ from typing import Final
 
 import structlog
 
-from consumers.outgoing.courier import Courier, Target
+from consumers.outgoing.courier import Dispatcher, Receiver
 from skyfence.adapters.clock import Clock
-from skyfence.adapters.file_change import Stamp, stamp
-from skyfence.adapters.tasks import together
+from skyfence.adapters.file_change import Fingerprint, fingerprint
+from skyfence.adapters.tasks import run_until_first_exit
 from skyfence.errors import SkyfenceError
 
 log = structlog.get_logger()
@@ -32,17 +32,17 @@ class Receivers:
     """What a file says, made ready: ``files`` are all that were read for it."""
 
     outbox: Path
-    targets: tuple[Target, ...]
+    targets: tuple[Receiver, ...]
     files: tuple[Path, ...]
 
 
 Load = Callable[[], Awaitable[Receivers]]
 
 
-class Serving:
+class ReloadingSink:
     """One sink's receivers, kept up to date."""
 
-    def __init__(self, courier: Courier, load: Load, receivers: Receivers, clock: Clock) -> None:
+    def __init__(self, courier: Dispatcher, load: Load, receivers: Receivers, clock: Clock) -> None:
         self._courier = courier
         self._load = load
         self._receivers = receivers
@@ -54,7 +54,7 @@ class Serving:
     async def run(self) -> None:
         """Carry until cancelled."""
         while True:
-            await together(self._courier.run(), self._changed())
+            await run_until_first_exit(self._courier.run(), self._changed())
             targets = self._receivers.targets
             self._courier.serve(targets)
             log.info("receivers.changed", receivers=[one.wanted.name for one in targets])
@@ -81,5 +81,5 @@ class Serving:
             return
 
 
-def _stamps(files: Iterable[Path]) -> tuple[Stamp | None, ...]:
-    return tuple(map(stamp, files))
+def _stamps(files: Iterable[Path]) -> tuple[Fingerprint | None, ...]:
+    return tuple(map(fingerprint, files))

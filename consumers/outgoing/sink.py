@@ -11,7 +11,7 @@ import structlog
 
 from consumers.outbox.items import Item
 from consumers.outbox.outbox import Outbox
-from consumers.outgoing.courier import GIVE_UP_AFTER_MS, Courier, Target
+from consumers.outgoing.courier import GIVE_UP_AFTER_MS, Dispatcher, Receiver
 from skyfence.adapters.clock import Clock
 from skyfence.contracts.alert import AlertMessage, Severity, gravest_first, status_of
 from skyfence.naming import Environment, recipient
@@ -24,7 +24,7 @@ class OutboxSink:
     """The sink that puts each alert into the outbox, once for everybody who wants it."""
 
     def __init__(
-        self, outbox: Outbox, courier: Courier, environment: Environment, clock: Clock
+        self, outbox: Outbox, courier: Dispatcher, environment: Environment, clock: Clock
     ) -> None:
         self._outbox = outbox
         self._courier = courier
@@ -51,7 +51,7 @@ class OutboxSink:
         self._courier.wake()
         return put if put or not items else None
 
-    def _item(self, target: Target, message: AlertMessage, now_ms: int) -> Item:
+    def _item(self, target: Receiver, message: AlertMessage, now_ms: int) -> Item:
         alert = message.alert
         whose = recipient(self._environment, target.wanted.name)
         letter = target.letter(message, now_ms)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import structlog
 from pydantic import ValidationError
 
-from consumers.outbox.items import Change, Entry, State
+from consumers.outbox.items import Change, Entry, ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.sms.gateways.protocol import Receipt
 from consumers.sms.rate_limit import Backoff
@@ -57,18 +57,18 @@ class Outcomes:
             metrics.SMS_DECISION_TO_SUBMISSION.labels(self._gateway).observe(seconds)
         known = {"kind": notice.kind, "place": notice.place, "step": notice.step}
         log.info("sms.submitted", **self._about(entry), **known)
-        return Change(key=entry.key, state=State.SUBMITTED, reference=reference)
+        return Change(key=entry.key, state=ItemState.SUBMITTED, reference=reference)
 
     def failed(self, entry: Entry, reason: str) -> Change:
         """Return what becomes of a message that will never be taken, or must not be."""
         log.warning("sms.failed", **self._about(entry), reason=reason)
-        return Change(key=entry.key, state=State.FAILED, reason=reason)
+        return Change(key=entry.key, state=ItemState.FAILED, reason=reason)
 
     def later(self, entry: Entry, reason: str, pause_s: float | None = None) -> Change:
         """Return what becomes of a message that was not taken; hold the gateway."""
         due_ms = self._hold(pause_s)
         log.warning("sms.later", **self._about(entry), reason=reason)
-        return Change(key=entry.key, state=State.PENDING, due_ms=due_ms, reason=reason)
+        return Change(key=entry.key, state=ItemState.PENDING, due_ms=due_ms, reason=reason)
 
     def in_doubt(self, entry: Entry, reason: str) -> Change:
         """Return what becomes of a message that may have been taken; hold the gateway."""
@@ -88,7 +88,7 @@ class Outcomes:
         log.warning("sms.in_doubt", **self._about(entry), outcome=outcome, reason=reason)
         return Change(
             key=entry.key,
-            state=State.PENDING if again else State.UNCERTAIN,
+            state=ItemState.PENDING if again else ItemState.UNCERTAIN,
             due_ms=due_ms if again else None,
             reason=reason,
             doubt=True,

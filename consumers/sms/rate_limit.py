@@ -11,7 +11,7 @@ from skyfence.times import MS_PER_S
 _BURST_S: Final = 0.1
 
 
-class Pace:
+class TokenBucket:
     """Lets so many a second go, and a tenth of a second's worth (one at least) at once."""
 
     def __init__(self, rate_per_s: float) -> None:

@@ -19,8 +19,14 @@ from redis.exceptions import RedisError
 
 from consumers.sms.files import read
 from consumers.sms.rules.gateway_file import IN_REDIS, GatewayFile
-from consumers.sms.rules.recipients import Known, People, read_csv, read_hash, read_opt_outs
-from skyfence.adapters.file_change import Stamp, stamp
+from consumers.sms.rules.recipients import (
+    KnownPlaces,
+    RecipientList,
+    read_csv,
+    read_hash,
+    read_opt_outs,
+)
+from skyfence.adapters.file_change import Fingerprint, fingerprint
 from skyfence.adapters.metrics import SMS_LIST_FAILURES
 from skyfence.errors import InputError, SkyfenceError, UnavailableError
 from skyfence.naming import Environment, sms_opt_outs_key, sms_recipients_key
@@ -39,16 +45,16 @@ class WrongListError(InputError):
         self.reasons = reasons
 
 
-class Followed(Generic[T]):
+class ReloadedList(Generic[T]):
     """A list as it was when it was last in order."""
 
     def __init__(
-        self, name: str, read_it: Callable[[], Awaitable[T]], sign: Callable[[], Stamp | None]
+        self, name: str, read_it: Callable[[], Awaitable[T]], sign: Callable[[], Fingerprint | None]
     ) -> None:
         self._name = name
         self._read = read_it
         self._sign = sign
-        self._seen: Stamp | None = None
+        self._seen: Fingerprint | None = None
         self._current: T | None = None
         self._failing: str | None = None
 
@@ -79,29 +85,29 @@ class Followed(Generic[T]):
 
 
 def recipients(
-    file: GatewayFile, environment: Environment, known: Known, redis: Redis | None
-) -> Followed[People]:
+    file: GatewayFile, environment: Environment, known: KnownPlaces, redis: Redis | None
+) -> ReloadedList[RecipientList]:
     """Follow a gateway's recipients."""
     where = file.recipients
     if redis is not None and where == IN_REDIS:
         key = sms_recipients_key(environment, file.name)
 
-        async def read_redis() -> People:
+        async def read_redis() -> RecipientList:
             fields = await _answer(redis.hgetall(key), key)
             found = {_text(name): _text(value) for name, value in fields.items()}
             return _in_order(read_hash(found, f"redis {key}", known))
 
-        return Followed("recipients", read_redis, _always)
+        return ReloadedList("recipients", read_redis, _always)
 
-    async def read_file() -> People:
+    async def read_file() -> RecipientList:
         return _in_order(read_csv(read(Path(where)), where, known))
 
-    return Followed("recipients", read_file, _sign_of(where))
+    return ReloadedList("recipients", read_file, _sign_of(where))
 
 
 def opt_outs(
     file: GatewayFile, environment: Environment, redis: Redis | None
-) -> Followed[frozenset[str]]:
+) -> ReloadedList[frozenset[str]]:
     """Follow the numbers that want no SMS of a gateway."""
     where = file.opt_outs
     if redis is not None and where == IN_REDIS:
@@ -111,15 +117,15 @@ def opt_outs(
             members = await _answer(redis.smembers(key), key)
             return _opt_outs([_text(one) for one in members], f"redis {key}")
 
-        return Followed("opt_outs", read_redis, _always)
+        return ReloadedList("opt_outs", read_redis, _always)
 
     async def read_file() -> frozenset[str]:
         return _opt_outs(read(Path(where)).splitlines(), where)
 
-    return Followed("opt_outs", read_file, _sign_of(where))
+    return ReloadedList("opt_outs", read_file, _sign_of(where))
 
 
-def _in_order(people: People) -> People:
+def _in_order(people: RecipientList) -> RecipientList:
     if people.wrong:
         raise WrongListError(people.wrong)
     return people
@@ -147,5 +153,5 @@ def _always() -> None:
     """Tell nothing of a list's state: it has to be read each time."""
 
 
-def _sign_of(where: str) -> Callable[[], Stamp | None]:
-    return partial(stamp, Path(where))  # without one, reading it says why
+def _sign_of(where: str) -> Callable[[], Fingerprint | None]:
+    return partial(fingerprint, Path(where))  # without one, reading it says why

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from consumers.outbox.items import Change, Entry, State
+from consumers.outbox.items import Change, Entry, ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.sms.gateways.protocol import (
     Gateway,
@@ -31,7 +31,7 @@ from consumers.sms.gateways.protocol import (
     UncertainError,
 )
 from consumers.sms.outcome import Outcomes, read_notice
-from consumers.sms.rate_limit import Pace
+from consumers.sms.rate_limit import TokenBucket
 from consumers.sms.rules.exercise_guard import check_agreement, refusal
 from consumers.sms.rules.gateway_file import GatewayFile
 from consumers.sms.rules.merging import is_overtaken
@@ -80,7 +80,7 @@ class Sender:
         self._environment = environment
         self._opt_outs = opt_outs
         self._clock = clock
-        self._pace = Pace(file.rate_per_s)
+        self._pace = TokenBucket(file.rate_per_s)
         self._outcomes = Outcomes(file.name, clock, rng)
         self._tidy_at_ms = 0
         self._forget_at_ms = 0
@@ -137,11 +137,11 @@ class Sender:
     async def _tidy(self, now_ms: int) -> None:
         self._tidy_at_ms = now_ms + _TIDY_EVERY_MS
         expired = await self._outbox.expire(now_ms)
-        metrics.SMS.labels(self._file.name, State.EXPIRED).inc(expired)
+        metrics.SMS.labels(self._file.name, ItemState.EXPIRED).inc(expired)
         if expired:
             log.warning("sms.expired", gateway=self._file.name, messages=expired)
         counts = await self._outbox.counts()
-        waiting = counts[State.PENDING] + counts[State.SUBMITTING]
+        waiting = counts[ItemState.PENDING] + counts[ItemState.SUBMITTING]
         metrics.SMS_WAITING.labels(self._file.name).set(waiting)
         if now_ms >= self._forget_at_ms:
             self._forget_at_ms = now_ms + _FORGET_EVERY_MS
@@ -175,11 +175,11 @@ class Sender:
         if notice is None or entry.expires_ms is None:
             return self._outcomes.failed(entry, "unreadable")
         if now_ms >= entry.expires_ms:
-            return Change(key=entry.key, state=State.EXPIRED)
+            return Change(key=entry.key, state=ItemState.EXPIRED)
         if entry.recipient in opted_out:
             return self._outcomes.failed(entry, "opted out")
         if entry.attempts > 1 and await self._is_overtaken(entry, notice):
-            return Change(key=entry.key, state=State.MERGED, reason="overtaken")
+            return Change(key=entry.key, state=ItemState.MERGED, reason="overtaken")
         text = self._texts.render(notice, now_ms)
         if (reason := self._refusal(notice, text)) is not None:
             metrics.SMS_FOREIGN.inc()

@@ -15,13 +15,13 @@ from typing import Final
 
 import structlog
 
-from consumers.outbox.items import Entry, Item, State
+from consumers.outbox.items import Entry, Item, ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.sms.rules.exercise_guard import is_foreign
 from consumers.sms.rules.gateway_file import GatewayFile
-from consumers.sms.rules.merging import Past, judge
+from consumers.sms.rules.merging import Past, decide
 from consumers.sms.rules.notice import Notice, as_of_ms, expires_ms, notice_of, priority
-from consumers.sms.rules.recipients import People, Recipient
+from consumers.sms.rules.recipients import Recipient, RecipientList
 from skyfence.adapters import metrics
 from skyfence.adapters.clock import Clock
 from skyfence.contracts.alert import Alert, AlertMessage, FeedAlarm
@@ -35,11 +35,11 @@ log = structlog.get_logger()
 _BATCH: Final = 200
 # What waits, is on its way, or may have reached the phone.
 TOLD: Final = (
-    State.PENDING,
-    State.SUBMITTING,
-    State.SUBMITTED,
-    State.DELIVERED,
-    State.UNCERTAIN,
+    ItemState.PENDING,
+    ItemState.SUBMITTING,
+    ItemState.SUBMITTED,
+    ItemState.DELIVERED,
+    ItemState.UNCERTAIN,
 )
 
 
@@ -61,7 +61,7 @@ class SmsSink:
         *,
         file: GatewayFile,
         environment: Environment,
-        people: Callable[[], Awaitable[People]],
+        people: Callable[[], Awaitable[RecipientList]],
         opt_outs: Callable[[], Awaitable[frozenset[str]]],
         wake: Callable[[], None],
         clock: Clock,
@@ -119,14 +119,14 @@ class SmsSink:
             before = past.get(one.number, [])
             if any(entry.key == key for entry in before):
                 continue  # handed over again
-            verdict = judge(notice, list(_pasts(before)), self._file.most_per_incident)
+            verdict = decide(notice, list(_pasts(before)), self._file.most_per_incident)
             instead_of = next(iter(verdict.replaces), None)
             items.append(self._item(order, notice, key, one.number, instead_of))
             sent += verdict.sent
             merged += verdict.replaces if verdict.sent else (*verdict.replaces, key)
         await self._outbox.put(items, self._clock.now_ms(), merged=merged)
-        metrics.SMS.labels(self._file.name, State.PENDING).inc(len(items))
-        metrics.SMS.labels(self._file.name, State.MERGED).inc(len(merged))
+        metrics.SMS.labels(self._file.name, ItemState.PENDING).inc(len(items))
+        metrics.SMS.labels(self._file.name, ItemState.MERGED).inc(len(merged))
         return len(items), sent
 
     def _item(
@@ -148,7 +148,7 @@ def _pasts(entries: Iterable[Entry]) -> Iterator[Past]:
         yield Past(
             key=entry.key,
             notice=Notice.model_validate_json(entry.body),
-            waits=entry.state is State.PENDING,
+            waits=entry.state is ItemState.PENDING,
             told=entry.state in TOLD,
         )
 

@@ -22,11 +22,11 @@ import aiohttp
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from consumers.outbox.items import Entry
-from consumers.outgoing.courier import Letter, Outcome
+from consumers.outgoing.courier import DeliveryOutcome, Payload
 from consumers.outgoing.receivers import (
     FileName,
+    ReceiverOptions,
     ReceiversFile,
-    Wanted,
     once,
     read,
     read_secret,
@@ -65,7 +65,7 @@ def _safe(url: str) -> str:
     return url
 
 
-class EndpointOptions(Wanted):
+class EndpointOptions(ReceiverOptions):
     """An endpoint as the file writes it; the newer of two secrets stands first."""
 
     url: Annotated[str, StringConstraints(max_length=2_048), AfterValidator(_safe)]
@@ -97,12 +97,12 @@ class Endpoint:
     tls: ssl.SSLContext | bool
     session: aiohttp.ClientSession
 
-    def letter(self, message: AlertMessage, now_ms: int) -> Letter:
+    def letter(self, message: AlertMessage, now_ms: int) -> Payload:
         """Return the event: the same bytes at each attempt, because they are stored."""
         del now_ms  # a machine may judge for itself what an old alert is worth
-        return Letter(cloud_event(message, self.source).to_json().decode())
+        return Payload(cloud_event(message, self.source).to_json().decode())
 
-    async def send(self, entry: Entry, now_ms: int) -> Outcome:
+    async def send(self, entry: Entry, now_ms: int) -> DeliveryOutcome:
         """Sign as of now, and post."""
         body = entry.body.encode()
         _, _, alert_id = entry.key.rpartition("/")

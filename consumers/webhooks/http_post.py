@@ -22,7 +22,7 @@ from typing import Final
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from consumers.outgoing.courier import TAKEN, Outcome
+from consumers.outgoing.courier import TAKEN, DeliveryOutcome
 from skyfence import __version__
 
 # Where clouds tell a machine's secrets to whoever asks; the usual 169.254.169.254 is link-local.
@@ -51,7 +51,7 @@ async def post(
     *,
     tls: ssl.SSLContext | bool,
     timeout_s: float,
-) -> Outcome:
+) -> DeliveryOutcome:
     """Post once; what goes wrong is an outcome."""
     limit = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(_CONNECT_S, timeout_s))
     try:
@@ -62,23 +62,23 @@ async def post(
                 answer.status, answer.headers.get("Retry-After"), answer.headers.get("Date")
             )
     except TimeoutError:
-        return Outcome("away", f"no answer in time ({timeout_s:g} s)")
+        return DeliveryOutcome("away", f"no answer in time ({timeout_s:g} s)")
     except (aiohttp.ClientError, OSError) as error:
-        return Outcome("away", _why(error))
+        return DeliveryOutcome("away", _why(error))
 
 
-def judge(status: int, retry_after: str | None = None, date: str | None = None) -> Outcome:
+def judge(status: int, retry_after: str | None = None, date: str | None = None) -> DeliveryOutcome:
     """Return what an answer means."""
     if 200 <= status < 300:
         return TAKEN
     if status == _GONE:
-        return Outcome("gone", "answered 410 Gone")
+        return DeliveryOutcome("gone", "answered 410 Gone")
     reason = f"answered {status}"
     if 300 <= status < 400:
         reason += ", and redirects are not followed"
     pause_s = None if retry_after is None else _seconds(retry_after, date)
     about_all = status == _TOO_MANY or status >= _AWAY
-    return Outcome("away" if about_all or pause_s is not None else "later", reason, pause_s)
+    return DeliveryOutcome("away" if about_all or pause_s is not None else "later", reason, pause_s)
 
 
 def _seconds(retry_after: str, date: str | None) -> float | None:

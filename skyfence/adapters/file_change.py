@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-Stamp = tuple[int, ...]
+Fingerprint = tuple[int, ...]
 
 
-def stamp(path: Path) -> Stamp | None:
+def fingerprint(path: Path) -> Fingerprint | None:
     """Return what changes when a file is written anew or replaced; None if it is not there."""
     try:
         found = path.stat()

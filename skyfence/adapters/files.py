@@ -20,7 +20,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 import skyfence
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.report import Report
 from skyfence.errors import InputError, UnavailableError
 from skyfence.policy.policy import Policy, parse_policy
@@ -139,7 +139,7 @@ def _line(number: int, raw: bytes) -> Line:
     try:
         return Line(number, Report.model_validate_json(raw.rstrip()))
     except ValidationError as error:
-        return Line(number, None, why_invalid(error))
+        return Line(number, None, describe_validation_error(error))
 
 
 def _why(error: OSError) -> str:

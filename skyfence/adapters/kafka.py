@@ -240,7 +240,7 @@ def pace_fetches(settings: Settings) -> None:
     Fetcher._proc_fetch_request = paced
 
 
-class Progress:
+class GroupProgress:
     """Tells how far consumer groups have come; connect with ``async with``."""
 
     def __init__(self, settings: Settings) -> None:

@@ -29,9 +29,9 @@ from skyfence.contracts.alert import AnyAlert, Timeline
 from skyfence.contracts.rejected import ReasonClass, reason_class
 from skyfence.errors import UsageError
 from skyfence.frames.frame import LIVE_RUN, Frame
-from skyfence.monitoring.status import Status
+from skyfence.monitoring.status import SystemStatus
 from skyfence.times import MS_PER_S, to_ms
-from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.frame_result import FrameResult
 
 log = structlog.get_logger()
 
@@ -162,7 +162,7 @@ def serve(settings: Settings, process: str) -> None:
     log.info("metrics.served", host=host, port=server.server_port)
 
 
-def judged(frame: Frame, facts: Facts, published_ms: int) -> None:
+def judged(frame: Frame, facts: FrameResult, published_ms: int) -> None:
     """Count a frame that the track agent judged."""
     FRAMES.inc()
     REPORTS.inc(len(frame))
@@ -222,9 +222,9 @@ class StatusCollector(Collector):
     """Shows the last status that a monitor found, live sources only: replays come and go."""
 
     def __init__(self) -> None:
-        self._status: Status | None = None
+        self._status: SystemStatus | None = None
 
-    def show(self, status: Status) -> None:
+    def show(self, status: SystemStatus) -> None:
         """Show this status from now on."""
         if self._status is None:
             REGISTRY.register(self)
@@ -252,7 +252,7 @@ class StatusCollector(Collector):
             )
 
 
-def _sources(status: Status) -> Iterator[Metric]:
+def _sources(status: SystemStatus) -> Iterator[Metric]:
     heard = GaugeMetricFamily(
         "skyfence_source_heard_timestamp_seconds",
         "When a live source was heard.",
@@ -268,7 +268,7 @@ def _sources(status: Status) -> Iterator[Metric]:
     yield from (heard, silent)
 
 
-def _lags(status: Status) -> Iterator[Metric]:
+def _lags(status: SystemStatus) -> Iterator[Metric]:
     names = ["group", "topic", "partition"]
     messages = GaugeMetricFamily(
         "skyfence_lag_messages", "Messages that a group has not dealt with.", labels=names

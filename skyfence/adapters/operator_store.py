@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import Environment, commands_key, operators_key, outcomes_key
 from skyfence.operators.accounts import Operator, rules, user_name
@@ -109,7 +109,9 @@ def parse_operators(records: Mapping[bytes, bytes]) -> dict[str, Operator]:
         try:
             found[name.decode()] = Operator.model_validate_json(raw)
         except ValidationError as error:
-            log.warning("operator.unreadable", name=name.decode(), reason=why_invalid(error))
+            log.warning(
+                "operator.unreadable", name=name.decode(), reason=describe_validation_error(error)
+            )
     return found
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from skyfence.adapters.hosts import is_loopback
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.errors import UsageError
 from skyfence.naming import Environment, Topics
 
@@ -140,7 +140,7 @@ def load() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        field, _, reason = why_invalid(error).partition(": ")
+        field, _, reason = describe_validation_error(error).partition(": ")
         if field.endswith(("url", "password")):  # what was given may hold a password
             reason = reason.partition(", got ")[0]
         raise UsageError(f"{PREFIX}{field.upper()}: {reason}") from None

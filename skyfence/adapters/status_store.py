@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.errors import UnavailableError
-from skyfence.monitoring.status import Memory, Status, from_hash, to_hash
+from skyfence.monitoring.status import MonitorState, SystemStatus, from_hash, to_hash
 from skyfence.naming import Environment, status_key, status_memory_key, status_writer_key
 
 # Several looks of the monitor; after this long without one, another takes over.
@@ -59,17 +59,19 @@ class StatusStore:
         except (RedisError, OSError) as error:
             raise UnavailableError(f"redis gave no lease: {error}") from None
 
-    async def memory(self) -> Memory:
+    async def memory(self) -> MonitorState:
         """Return what the last writer left; raise ``UnavailableError`` if it cannot be read."""
         try:
             found = await self._redis.get(self._memory)
-            return Memory() if found is None else Memory.model_validate_json(found)
+            return MonitorState() if found is None else MonitorState.model_validate_json(found)
         except (RedisError, OSError) as error:
             raise UnavailableError(f"redis gave no memory: {error}") from None
         except ValidationError as error:
-            raise UnavailableError(f"{self._memory} in redis: {why_invalid(error)}") from None
+            raise UnavailableError(
+                f"{self._memory} in redis: {describe_validation_error(error)}"
+            ) from None
 
-    async def write(self, memory: Memory, status: Status) -> None:
+    async def write(self, memory: MonitorState, status: SystemStatus) -> None:
         """Store both; raise ``UnavailableError`` if that failed or another may write now."""
         fields = [part for pair in to_hash(status).items() for part in pair]
         given: list[Any] = [self._name, LEASE_MS, memory.to_json(), *fields]
@@ -90,7 +92,7 @@ class StatusStore:
             await self._redis.aclose()
 
 
-async def read_status(redis: Redis, environment: Environment) -> Status | None:
+async def read_status(redis: Redis, environment: Environment) -> SystemStatus | None:
     """Return the status as it was written last, or None if nobody has yet."""
     key = status_key(environment)
     try:

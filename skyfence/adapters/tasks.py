@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 
-async def together(*coroutines: Coroutine[Any, Any, None]) -> None:
+async def run_until_first_exit(*coroutines: Coroutine[Any, Any, None]) -> None:
     """Run until one ends or fails, then end the others; raise that one's own error.
 
     A task group would wrap the error, and who prints it for people would not know it again.

@@ -27,11 +27,11 @@ from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from skyfence.airspace.protected import TOUCH_DEG, nearest_accuracies, protected_outline
-from skyfence.geometry.border_distance import Border, Floats
-from skyfence.geometry.border_index import Pieces, segments_of
+from skyfence.geometry.border_distance import BorderDistanceIndex, Floats
+from skyfence.geometry.border_index import BorderSegmentIndex, segments_of
 from skyfence.geometry.geodesy import Leg, metres_per_degree
-from skyfence.geometry.proper_intersections import Cuts, plain_cuts
-from skyfence.geometry.ray_casting import Rays
+from skyfence.geometry.proper_intersections import Cuts, proper_intersections
+from skyfence.geometry.ray_casting import RayCaster
 from skyfence.zones.limits import Limits, Side, limits_of
 from skyfence.zones.zone_file import VerticalRef, Zone, ZoneSet
 
@@ -72,7 +72,7 @@ class Airspace:
         self._areas = np.array(areas, dtype=object)
         shapely.prepare(self._areas)
         self._boxes = STRtree(list(map(shapely.box, *shapely.bounds(self._areas).T)))
-        self._pieces = Pieces(areas)
+        self._pieces = BorderSegmentIndex(areas)
 
     def outline(self, area: int) -> BaseGeometry:
         """Return the outline of an area."""
@@ -131,9 +131,9 @@ class Airspace:
             met[leg][int(self._pieces.owners[piece])].append(piece)
         return met
 
-    def plain_cuts(self, legs: Floats) -> list[Cuts | None]:
+    def proper_intersections(self, legs: Floats) -> list[Cuts | None]:
         """Return what each of many legs (n, 4) cuts: ``()`` for nothing, None if not plain."""
-        return plain_cuts(self._pieces, legs)
+        return proper_intersections(self._pieces, legs)
 
     def borders_in(self, west: float, south: float, east: float, north: float) -> Floats:
         """Return the border segments near a box: all that meet it, (lon0, lat0, lon1, lat1)."""
@@ -163,9 +163,9 @@ class Airspace:
         return sorted(set(met.tolist() + passed.tolist()))
 
     @cached_property
-    def rays(self) -> Rays:
+    def rays(self) -> RayCaster:
         """Return what tells where rays first meet the borders."""
-        return Rays(self._pieces)
+        return RayCaster(self._pieces)
 
     def is_at_border(self, area: int, lon: float, lat: float) -> bool:
         """Tell whether a point lies on an area's border, as far as computed points can."""
@@ -240,15 +240,15 @@ class Airspace:
         ]
 
     @cached_property
-    def _each(self) -> Border:
+    def _each(self) -> BorderDistanceIndex:
         """The border of each area by itself, save the one whose border ``_outer`` is."""
         asked = np.arange(len(self._areas)) != (-1 if self.outer_area is None else self.outer_area)
         kept = asked[self._pieces.segment_owners]
         owners = self._pieces.segment_owners[kept]
-        return Border(self._pieces.segments[kept], np.zeros(len(owners)), owners)
+        return BorderDistanceIndex(self._pieces.segments[kept], np.zeros(len(owners)), owners)
 
     @cached_property
-    def _outer(self) -> Border:
+    def _outer(self) -> BorderDistanceIndex:
         """The border of all that is ever protected, each part with its member's accuracy."""
         segments, accuracies_m = [np.empty((0, 4))], [np.empty(0)]
         accuracy_m = np.array([zone.properties.accuracy_m for zone in self.zones])
@@ -267,7 +267,7 @@ class Airspace:
                 pieces = shapely.get_parts(shapely.difference(pieces, self._areas[self.protected]))
             segments.append(segments_of(pieces))
             accuracies_m.append(np.full(len(segments[-1]), accuracy_m[area]))
-        return Border(np.vstack(segments), np.concatenate(accuracies_m))
+        return BorderDistanceIndex(np.vstack(segments), np.concatenate(accuracies_m))
 
 
 def _lines(ends: Floats) -> npt.NDArray[Any]:

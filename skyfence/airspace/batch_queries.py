@@ -14,36 +14,36 @@ from skyfence.airspace.airspace import Airspace
 from skyfence.geometry.geodesy import SHORT_LAT_DEG, SHORT_LON_DEG
 from skyfence.geometry.proper_intersections import Cuts
 
-Place = tuple[float, float]  # longitude, latitude
-Way = tuple[float, float, float, float]  # of both ends
+QueryPoint = tuple[float, float]  # longitude, latitude
+Segment = tuple[float, float, float, float]  # of both ends
 
 
-class Scout:
+class BatchedBorderQueries:
     """Answers of an airspace, kept while one frame is judged."""
 
     def __init__(self, airspace: Airspace) -> None:
         self._airspace = airspace
-        self._cuts: dict[Way, Cuts | None] = {}
-        self._borders: dict[Place, tuple[float, float]] = {}
+        self._cuts: dict[Segment, Cuts | None] = {}
+        self._borders: dict[QueryPoint, tuple[float, float]] = {}
 
     def forget(self) -> None:
         """Begin a frame."""
         self._cuts.clear()
         self._borders.clear()
 
-    def note(self, way: Way, cuts: Cuts) -> None:
+    def note(self, way: Segment, cuts: Cuts) -> None:
         """Keep what a way cuts plainly, where somebody has found that out already."""
         self._cuts[way] = cuts
 
-    def look(self, ways: Iterable[Way], places: Sequence[Place]) -> None:
+    def look(self, ways: Iterable[Segment], places: Sequence[QueryPoint]) -> None:
         """Find out what ways cut, and how far the protected border is from places."""
         short = [way for way in ways if _is_short(way)]  # longer ones are more than one leg
         if short:
-            cuts = self._airspace.plain_cuts(np.array(short))
+            cuts = self._airspace.proper_intersections(np.array(short))
             self._cuts.update(zip(short, cuts, strict=True))
         self._borders.update(zip(places, self._airspace.protected_borders(places), strict=True))
 
-    def cuts(self, way: Way) -> Cuts | None:
+    def cuts(self, way: Segment) -> Cuts | None:
         """Return what a way cuts, or None where it is not plain or nobody has asked."""
         return self._cuts.get(way)
 
@@ -63,5 +63,5 @@ class Scout:
         return [found[area] for area in areas]
 
 
-def _is_short(way: Way) -> bool:
+def _is_short(way: Segment) -> bool:
     return abs(way[2] - way[0]) < SHORT_LON_DEG and abs(way[3] - way[1]) < SHORT_LAT_DEG

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from skyfence.airspace.airspace import Airspace
 from skyfence.geometry.border_distance import longest_m
-from skyfence.geometry.paged_table import PAGE_BLOCKS, Cells, PageTable, Store
+from skyfence.geometry.paged_table import PAGE_BLOCKS, Cells, PageTable, RowStore
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,7 +39,7 @@ class Clearance:
         self._airspace = airspace
         self._block_deg = block_deg
         self._pages = PageTable(columns, rows, self._make)
-        self._metres = Store(PAGE_BLOCKS**2, np.float32)
+        self._metres = RowStore(PAGE_BLOCKS**2, np.float32)
         self._far: dict[int, int] = {}
 
     def ready(self, x: Cells, y: Cells, most: int) -> npt.NDArray[np.bool_]:

@@ -26,8 +26,8 @@ from skyfence.airspace.airspace import Airspace
 from skyfence.airspace.clearance import Clearance
 from skyfence.airspace.protected import TOUCH_DEG
 from skyfence.geometry.geodesy import SHORT_LAT_DEG, SHORT_LON_DEG
-from skyfence.geometry.paged_table import PAGE_BLOCKS, Cells, PageTable, Store
-from skyfence.geometry.rasterize import met_cells, regions_of
+from skyfence.geometry.paged_table import PAGE_BLOCKS, Cells, PageTable, RowStore
+from skyfence.geometry.rasterize import regions_of, supercover
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,10 +65,10 @@ class Grid:
         columns, rows = (-(-(self._last + 1) // _BLOCK)).tolist()
         self._blocks = PageTable(columns, rows, self._make)
         # A block's set; where its cells differ, -1 less the number of its row of cells.
-        self._codes = Store(PAGE_BLOCKS**2, np.int32)
-        self._gaps = Store(PAGE_BLOCKS**2, np.uint8)
-        self._cell_codes = Store(_BLOCK**2, np.int32)
-        self._cell_gaps = Store(_BLOCK**2, np.uint8)
+        self._codes = RowStore(PAGE_BLOCKS**2, np.int32)
+        self._gaps = RowStore(PAGE_BLOCKS**2, np.uint8)
+        self._cell_codes = RowStore(_BLOCK**2, np.int32)
+        self._cell_gaps = RowStore(_BLOCK**2, np.uint8)
         self._plain: dict[int, int] = {}  # rows of pages that are one set, by set
         self._clearance = Clearance(airspace, columns, rows, cell_deg * _BLOCK)
 
@@ -229,7 +229,7 @@ class Grid:
         segments = self._airspace.borders_in(west, south, west + width, south + width)
         # In cells as ``cells`` counts them, so that both round alike.
         placed = (segments - np.tile(_SOUTH_WEST, 2)) * self._per_deg
-        return met_cells(placed - np.tile(corner, 2), side, _WIDEN_DEG * self._per_deg)
+        return supercover(placed - np.tile(corner, 2), side, _WIDEN_DEG * self._per_deg)
 
     def _sets_of(self, cells: npt.NDArray[np.int64]) -> Cells:
         """Return the sets of areas that hold the middles of cells, shape (n, 2)."""

@@ -6,7 +6,7 @@ Borders are only as exact as their files, so "in" and "across" allow for each zo
 from collections.abc import Iterable, Sequence
 
 from skyfence.airspace.airspace import Airspace
-from skyfence.policy.parameters import Rules
+from skyfence.policy.parameters import DetectionParameters
 from skyfence.zones.zone_file import Zone
 
 
@@ -35,7 +35,9 @@ def regions_at(
     return tuple(sorted(found))
 
 
-def nearest_nation(airspace: Airspace, lon: float, lat: float, rules: Rules) -> tuple[str, ...]:
+def nearest_nation(
+    airspace: Airspace, lon: float, lat: float, rules: DetectionParameters
+) -> tuple[str, ...]:
     """Return the member nation whose border is nearest to a place on the outer border."""
     for _, area in airspace.near(lon, lat, rules.across_m):
         if airspace.zones[area].is_protected:
@@ -44,7 +46,7 @@ def nearest_nation(airspace: Airspace, lon: float, lat: float, rules: Rules) -> 
 
 
 def nearest_region(
-    airspace: Airspace, lon: float, lat: float, nations: tuple[str, ...], rules: Rules
+    airspace: Airspace, lon: float, lat: float, nations: tuple[str, ...], rules: DetectionParameters
 ) -> tuple[str, ...]:
     """Return the nations' region nearest to a place that lies in none, if one is near."""
     for _, area in airspace.near(lon, lat, rules.nearest_region_m):
@@ -54,7 +56,9 @@ def nearest_region(
     return ()
 
 
-def across(airspace: Airspace, area: int, lon: float, lat: float, rules: Rules) -> tuple[str, ...]:
+def across(
+    airspace: Airspace, area: int, lon: float, lat: float, rules: DetectionParameters
+) -> tuple[str, ...]:
     """Return the zones on the other side of an area's border at a place.
 
     Zones of the same kind count; where a region has no such neighbour (another country's regions
@@ -64,7 +68,10 @@ def across(airspace: Airspace, area: int, lon: float, lat: float, rules: Rules) 
 
 
 def across_many(
-    airspace: Airspace, areas: Sequence[int], places: Sequence[tuple[float, float]], rules: Rules
+    airspace: Airspace,
+    areas: Sequence[int],
+    places: Sequence[tuple[float, float]],
+    rules: DetectionParameters,
 ) -> list[tuple[str, ...]]:
     """Return for each area and place (lon, lat) what ``across`` does."""
     zones = [None if area == airspace.protected else airspace.zones[area] for area in areas]

@@ -70,7 +70,7 @@ def _meets_limits(airspace: Airspace, leg: Leg, cuts: Cuts) -> bool:
 def _cuts_of(airspace: Airspace, legs: Sequence[Leg]) -> list[Cuts | None]:
     """Return what is cut plainly on each leg, None where one must be looked at closer."""
     ends = np.array([(leg.lon0, leg.lat0, leg.lon1, leg.lat1) for leg in legs])
-    cuts = airspace.plain_cuts(ends.reshape(-1, 4))
+    cuts = airspace.proper_intersections(ends.reshape(-1, 4))
     return [None if leg.wraps else one for leg, one in zip(legs, cuts, strict=True)]
 
 

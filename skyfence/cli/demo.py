@@ -22,11 +22,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from producers.publisher import Publisher
 from producers.replay import Replay
 from skyfence.adapters.files import default_file
-from skyfence.adapters.kafka import Progress as GroupProgress
-from skyfence.adapters.kafka import ensure_topics
+from skyfence.adapters.kafka import GroupProgress, ensure_topics
 from skyfence.adapters.settings import Settings
 from skyfence.cli import view
-from skyfence.cli.local import signals as asynchronous
+from skyfence.cli.local import signals
 from skyfence.cli.local.stack import edges, servers
 from skyfence.cli.places import ALL, channels_of
 from skyfence.cli.recording import Recording, counted
@@ -35,7 +34,7 @@ from skyfence.contracts.alert import Alert
 from skyfence.contracts.channel_message import OperatorsMessage
 from skyfence.contracts.report import Report
 from skyfence.errors import UnavailableError
-from skyfence.frames.packing import Item, play, time_of
+from skyfence.frames.packing import SourceItem, play, time_of
 from skyfence.naming import Environment
 
 RECORDINGS: Final = ("latvia-2024-09-07.jsonl", "romania-2024-09-08.jsonl")
@@ -70,7 +69,7 @@ def demo(as_json: bool, speed: float) -> None:
         raise click.BadParameter("must be more than 0", param_hint="--speed")
     console = Console(stderr=as_json, highlight=False)
     seen = _Seen()
-    asynchronous.run(_demo(console, seen, speed))
+    signals.run(_demo(console, seen, speed))
     _summarize(console, seen)
     if as_json:
         click.echo(json.dumps(_counts(seen)))
@@ -126,7 +125,7 @@ async def _publish(console: Console, settings: Settings, seen: _Seen, speed: flo
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("replaying", total=len(items))
 
-        def sent(batch: Sequence[Item]) -> None:
+        def sent(batch: Sequence[SourceItem]) -> None:
             seen.reports += sum(isinstance(item, Report) for item in batch)
             bar.update(task, advance=len(batch))
 

@@ -9,15 +9,15 @@ import click
 from aiokafka.errors import KafkaError
 
 from consumers.channels.functions import install
-from consumers.desk.commands import Desk
-from consumers.desk.release import PublicDesk
+from consumers.desk.commands import CommandService
+from consumers.desk.release import ReleaseService
 from consumers.relay import Relay
 from skyfence.adapters import logs, metrics
 from skyfence.adapters.files import load_policy, load_zones
 from skyfence.adapters.kafka import ensure_topics, pace_fetches, producer
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, load
-from skyfence.adapters.tasks import together
+from skyfence.adapters.tasks import run_until_first_exit
 from skyfence.cli.local.signals import until_told_to_stop
 from skyfence.contracts.track_event import OperatorClosed
 from skyfence.errors import UnavailableError
@@ -49,12 +49,12 @@ async def _run(settings: Settings) -> None:
         await sender.start()
         logs.configure("desk", settings.environment)
         metrics.serve(settings, "desk")
-        public = PublicDesk(redis, settings.environment, policy, names, _now)
-        commands = Desk(
+        public = ReleaseService(redis, settings.environment, policy, names, _now)
+        commands = CommandService(
             redis, settings.environment, public, close, name=f"desk-{uuid4()}", now=_now
         )
         relay = Relay(settings, public, group=topics.sink_group("desk"))
-        await until_told_to_stop(together(commands.run(), relay.run()))
+        await until_told_to_stop(run_until_first_exit(commands.run(), relay.run()))
     finally:
         await sender.stop()
         await redis.aclose()

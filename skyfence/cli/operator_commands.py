@@ -16,14 +16,14 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
-from skyfence.cli.local import runtime_file as runtime
+from skyfence.cli.local import runtime_file
 from skyfence.cli.operators import exercise_option
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.operator_command import (
     Acknowledge,
     Close,
-    Command,
-    Outcome,
+    CommandOutcome,
+    OperatorCommand,
     Release,
     Withdraw,
 )
@@ -79,8 +79,10 @@ def withdraw(alert: UUID, reason: str, operator: str | None, exercise: bool) -> 
     _command(exercise, operator, Withdraw, alert_id=alert, reason=reason)
 
 
-def _command(exercise: bool, operator: str | None, kind: type[Command], **given: Any) -> None:
-    settings = runtime.reach(Environment.EXERCISE if exercise else Environment.ACTUAL)
+def _command(
+    exercise: bool, operator: str | None, kind: type[OperatorCommand], **given: Any
+) -> None:
+    settings = runtime_file.reach(Environment.EXERCISE if exercise else Environment.ACTUAL)
     name = operator or name_of(settings.environment, settings.redis_user)
     if name is None:
         raise UsageError(
@@ -89,14 +91,14 @@ def _command(exercise: bool, operator: str | None, kind: type[Command], **given:
     try:
         command = kind(**given)
     except ValidationError as error:
-        raise UsageError(why_invalid(error)) from None
+        raise UsageError(describe_validation_error(error)) from None
     outcome = asyncio.run(_send(settings, name, command))
     if outcome.outcome == "refused":
         raise InputError(outcome.what)
     click.echo(outcome.what)
 
 
-async def _send(settings: Settings, name: str, command: Command) -> Outcome:
+async def _send(settings: Settings, name: str, command: OperatorCommand) -> CommandOutcome:
     redis = await connect(settings)
     key = commands_key(settings.environment, name)
     answers = outcomes_key(settings.environment, name)
@@ -113,7 +115,7 @@ async def _send(settings: Settings, name: str, command: Command) -> Outcome:
         await redis.aclose()
 
 
-async def _answer(redis: Redis, answers: str, newest: Any, command_id: str) -> Outcome:
+async def _answer(redis: Redis, answers: str, newest: Any, command_id: str) -> CommandOutcome:
     until_s, last = time.monotonic() + _ANSWER_S, newest
     while (left_s := until_s - time.monotonic()) > 0:
         block_ms = max(1, round(1000 * min(left_s, _BLOCK_S)))
@@ -121,7 +123,7 @@ async def _answer(redis: Redis, answers: str, newest: Any, command_id: str) -> O
         for _, entries in read or []:
             last = entries[-1][0]
             for _, fields in entries:
-                outcome = Outcome.model_validate_json(fields[b"outcome"])
+                outcome = CommandOutcome.model_validate_json(fields[b"outcome"])
                 if outcome.command_id == command_id:
                     return outcome
     raise UnavailableError(

@@ -13,9 +13,9 @@ from rich.table import Table
 from skyfence.adapters.operator_store import OperatorStore
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
-from skyfence.cli.local import runtime_file as runtime
+from skyfence.cli.local import runtime_file
 from skyfence.cli.places import check_places, member_places
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.errors import UsageError
 from skyfence.naming import ALLIANCE, Environment
 from skyfence.operators.accounts import Operator, Right, user_name
@@ -51,7 +51,7 @@ def add(name: str, channels: str, may: tuple[Right, ...], exercise: bool) -> Non
     try:
         operator = Operator(name=name, channels=tuple(places), may=may, created=created)
     except ValidationError as error:
-        raise UsageError(f"operator {name!r}: {why_invalid(error)}") from None
+        raise UsageError(f"operator {name!r}: {describe_validation_error(error)}") from None
     secret = _with_store(settings, lambda store: store.add(operator))
     _tell_secret(settings, name, secret)
 
@@ -93,7 +93,7 @@ def rotate(name: str, exercise: bool) -> None:
 
 
 def _settings(exercise: bool) -> Settings:
-    return runtime.reach(Environment.EXERCISE if exercise else Environment.ACTUAL)
+    return runtime_file.reach(Environment.EXERCISE if exercise else Environment.ACTUAL)
 
 
 def _with_store(settings: Settings, use: Callable[[OperatorStore], Awaitable[T]]) -> T:

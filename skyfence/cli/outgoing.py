@@ -11,15 +11,15 @@ import click
 
 from consumers.outbox.items import Entry
 from consumers.outbox.outbox import Outbox
-from consumers.outgoing.courier import Courier
-from consumers.outgoing.reloading import Receivers, Serving
+from consumers.outgoing.courier import Dispatcher
+from consumers.outgoing.reloading import Receivers, ReloadingSink
 from consumers.outgoing.sink import OutboxSink
 from consumers.relay import Relay
 from skyfence.adapters import logs, metrics
 from skyfence.adapters.clock import WallClock
 from skyfence.adapters.kafka import ensure_topics, pace_fetches
 from skyfence.adapters.settings import PREFIX, Settings
-from skyfence.adapters.tasks import together
+from skyfence.adapters.tasks import run_until_first_exit
 from skyfence.cli.local.signals import until_told_to_stop
 from skyfence.cli.places import member_places
 from skyfence.errors import InputError, UsageError
@@ -50,11 +50,11 @@ async def run(settings: Settings, sink: str, path: Path, load: Load) -> None:
     metrics.serve(settings, sink)
     async with Outbox.alone(receivers.outbox) as outbox:
         spread = Random()  # noqa: S311 - of pauses
-        courier = Courier(outbox, sink, settings.environment, clock, spread)
-        serving = Serving(courier, load_again, receivers, clock)
+        courier = Dispatcher(outbox, sink, settings.environment, clock, spread)
+        serving = ReloadingSink(courier, load_again, receivers, clock)
         to_outbox = OutboxSink(outbox, courier, settings.environment, clock)
         relay = Relay(settings, to_outbox, group=settings.topics.sink_group(sink))
-        await until_told_to_stop(together(relay.run(), serving.run()))
+        await until_told_to_stop(run_until_first_exit(relay.run(), serving.run()))
 
 
 def show(receivers: Receivers, settings: Settings) -> None:

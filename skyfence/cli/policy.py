@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from skyfence.adapters.files import policy_text
 from skyfence.adapters.settings import load
-from skyfence.contracts.base import why_invalid
-from skyfence.contracts.crossing import Known
+from skyfence.contracts.base import describe_validation_error
+from skyfence.contracts.crossing import ObjectInfo
 from skyfence.contracts.report import Report
 from skyfence.errors import InputError
 from skyfence.policy.permit import EMERGENCY_CODES, Corridor, Permit
@@ -70,7 +70,7 @@ def _report(given: str) -> Report:
     try:
         return Report.model_validate_json(given)
     except ValidationError as error:
-        raise InputError(f"--report: {why_invalid(error)}") from None
+        raise InputError(f"--report: {describe_validation_error(error)}") from None
 
 
 def _says(policy: Policy, when: datetime | None) -> Iterator[str]:
@@ -160,7 +160,7 @@ def _warnings(policy: Policy, when: datetime | None) -> Iterator[str]:
 
 def _says_of(policy: Policy, report: Report) -> Iterator[str]:
     """Say what the policy would do with a report, and why."""
-    known = Known.model_validate(report.model_dump(include=set(Known.model_fields)))
+    known = ObjectInfo.model_validate(report.model_dump(include=set(ObjectInfo.model_fields)))
     seen = (known, to_ms(report.time), report.lon, report.lat)
     rule = policy.suppressed_by(*seen)
     if rule == CIVIL:

@@ -12,14 +12,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from producers.publisher import Publisher
 from producers.replay import Replay
 from skyfence.adapters import metrics
-from skyfence.adapters.kafka import Progress as GroupProgress
-from skyfence.adapters.kafka import ensure_topics
+from skyfence.adapters.kafka import GroupProgress, ensure_topics
 from skyfence.adapters.settings import Settings
-from skyfence.cli.local import runtime_file as runtime
-from skyfence.cli.local import signals as asynchronous
+from skyfence.cli.local import runtime_file, signals
 from skyfence.cli.recording import Recording, checked_run, counted
 from skyfence.errors import InputError
-from skyfence.frames.packing import Item, play, time_of
+from skyfence.frames.packing import SourceItem, play, time_of
 from skyfence.naming import Environment
 from skyfence.times import format_time, from_ms
 
@@ -63,9 +61,9 @@ def replay(recording: str, speed: float, run: str | None, actual: str | None, wa
     run = f"replay-{uuid4().hex[:12]}" if run is None else checked_run(run)
     environment = Environment.EXERCISE if actual is None else Environment.ACTUAL
     source = Recording(recording)
-    settings = runtime.reach(environment)
+    settings = runtime_file.reach(environment)
     console = Console(stderr=True, highlight=False)
-    asynchronous.run(_replay(console, settings, source, speed, run, wait=wait))
+    signals.run(_replay(console, settings, source, speed, run, wait=wait))
     if not source.read:
         raise InputError(f"{recording}: no line of it is a report")
     console.print(
@@ -83,7 +81,7 @@ async def _replay(
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("connecting")
 
-        def sent(batch: Sequence[Item]) -> None:
+        def sent(batch: Sequence[SourceItem]) -> None:
             at = format_time(from_ms(time_of(batch[-1])))
             bar.update(task, description=f"{source.read} reports, at {at}")
 

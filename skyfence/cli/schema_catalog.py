@@ -15,19 +15,30 @@ from skyfence.contracts.channel_message import (
     PublicMessage,
 )
 from skyfence.contracts.crossing import Crossing
-from skyfence.contracts.operator_command import Acknowledge, Close, Outcome, Release, Withdraw
+from skyfence.contracts.operator_command import (
+    Acknowledge,
+    Close,
+    CommandOutcome,
+    Release,
+    Withdraw,
+)
 from skyfence.contracts.rejected import Rejected
 from skyfence.contracts.report import Report
-from skyfence.contracts.track_event import OperatorClosed, PartitionClock, SourceClock, TrackEvent
+from skyfence.contracts.track_event import (
+    OperatorClosed,
+    PartitionWatermark,
+    SourceWatermark,
+    TrackEvent,
+)
 from skyfence.incidents.incident import Incident
-from skyfence.monitoring.status import Status
+from skyfence.monitoring.status import SystemStatus
 
 CONTRACTS: Final[dict[str, type[Contract]]] = {
     "report": Report,
     "crossing": Crossing,
     "track-event": TrackEvent,
-    "source-clock": SourceClock,
-    "partition-clock": PartitionClock,
+    "source-clock": SourceWatermark,
+    "partition-clock": PartitionWatermark,
     "operator-closed": OperatorClosed,
     "incident": Incident,
     "alert-message": AlertMessage,
@@ -40,10 +51,10 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
     "command-close": Close,
     "command-release": Release,
     "command-withdraw": Withdraw,
-    "outcome": Outcome,
+    "outcome": CommandOutcome,
     "webhook": CloudEvent,
     "rejected": Rejected,
-    "status": Status,
+    "status": SystemStatus,
 }
 
 

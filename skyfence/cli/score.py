@@ -19,7 +19,7 @@ from skyfence.errors import UnavailableError, UsageError
 from skyfence.score import plan
 from skyfence.score.figures import Score, score_of
 from skyfence.score.tables import tables
-from skyfence.score.traffic import Batch, Kind
+from skyfence.score.traffic import Batch, TrafficKind
 from skyfence.score.trial import Bench, Result
 from skyfence.score.world import COPIES, World
 
@@ -44,7 +44,7 @@ _TABLE_COLUMNS = 120  # where the output is no terminal
 @click.option(
     "--kind",
     "kinds",
-    type=click.Choice([kind.value for kind in Kind]),
+    type=click.Choice([kind.value for kind in TrafficKind]),
     multiple=True,
     help="Only this kind of flight (may be given again).",
 )
@@ -71,7 +71,9 @@ def score(
     jobs = jobs or (os.cpu_count() or 1 if is_long else 1)
     if chart is not None:
         _check_chart(chart)
-    batches = plan.batches(hours, tracks, [Kind(kind) for kind in kinds] or tuple(Kind))
+    batches = plan.batches(
+        hours, tracks, [TrafficKind(kind) for kind in kinds] or tuple(TrafficKind)
+    )
     results = _judge(seed, batches, jobs, tracks)
     found = score_of(seed, results)
     if as_json:

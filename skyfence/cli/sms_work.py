@@ -16,15 +16,15 @@ from redis.asyncio import Redis
 
 from consumers.outbox.outbox import Outbox
 from consumers.relay import Relay
-from consumers.sms import recipient_lists as lists
+from consumers.sms import recipient_lists
 from consumers.sms.files import load_gateway, load_languages, read
-from consumers.sms.gateways import registry as adapters
+from consumers.sms.gateways import registry
 from consumers.sms.gateways.protocol import Receipt
 from consumers.sms.outcome import Receipts
 from consumers.sms.rules.exercise_guard import check_agreement
 from consumers.sms.rules.gateway_file import IN_REDIS, GatewayFile, findings
-from consumers.sms.rules.notice import Kind
-from consumers.sms.rules.recipients import Known, masked, why_no_number
+from consumers.sms.rules.notice import NoticeKind
+from consumers.sms.rules.recipients import KnownPlaces, masked, why_no_number
 from consumers.sms.rules.texts import Texts, samples, too_long
 from consumers.sms.sender import Sender
 from consumers.sms.sink import SmsSink
@@ -34,7 +34,7 @@ from skyfence.adapters.files import load_zones
 from skyfence.adapters.kafka import ensure_topics, pace_fetches
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
-from skyfence.adapters.tasks import together
+from skyfence.adapters.tasks import run_until_first_exit
 from skyfence.cli.local.signals import until_told_to_stop
 from skyfence.cli.places import member_places
 from skyfence.contracts.alert import PlaceKind
@@ -52,13 +52,13 @@ async def run(settings: Settings, path: Path) -> None:
     environment, clock = settings.environment, WallClock()
     pace_fetches(settings)
     async with Outbox.alone(Path(file.outbox)) as outbox, _redis(settings, file) as redis:
-        known = Known(texts.languages, places)
-        people = lists.recipients(file, environment, known, redis)
-        opt_outs = lists.opt_outs(file, environment, redis)
+        known = KnownPlaces(texts.languages, places)
+        people = recipient_lists.recipients(file, environment, known, redis)
+        opt_outs = recipient_lists.opt_outs(file, environment, redis)
         recipients = len((await people.get()).recipients)  # whole, or nothing begins
         await opt_outs.get()
         receipts = Receipts(outbox, file.name, clock)
-        made = adapters.gateway(file.adapter, file.options, receipts.take)
+        made = registry.gateway(file.adapter, file.options, receipts.take)
         await ensure_topics(settings)
         logs.configure("sms", environment)
         metrics.serve(settings, "sms")
@@ -87,7 +87,7 @@ async def run(settings: Settings, path: Path) -> None:
             group = settings.topics.sink_group(f"sms-{file.name}")
             log.info("sms.begun", gateway=file.name, recipients=recipients, group=group)
             relay = Relay(settings, sink, group=group)
-            await until_told_to_stop(together(relay.run(), sender.run()))
+            await until_told_to_stop(run_until_first_exit(relay.run(), sender.run()))
 
 
 async def check(settings: Settings, path: Path) -> int:
@@ -110,15 +110,15 @@ async def _wrong(settings: Settings, file: GatewayFile, path: Path) -> AsyncIter
     click.echo(f"gateway {file.name}: {file.adapter}, for {meant}")
     click.echo(f"languages: {', '.join(texts.languages)}")
     async with _redis(settings, file) as redis:
-        known = Known(texts.languages, places)
+        known = KnownPlaces(texts.languages, places)
         reading: Mapping[str, Callable[[], Awaitable[Any]]] = {
-            "recipients": lists.recipients(file, environment, known, redis).get,
-            "opt-outs": lists.opt_outs(file, environment, redis).get,
+            "recipients": recipient_lists.recipients(file, environment, known, redis).get,
+            "opt-outs": recipient_lists.opt_outs(file, environment, redis).get,
         }
         for name, get in reading.items():
             try:
                 found = await get()
-            except lists.WrongListError as error:
+            except recipient_lists.WrongListError as error:
                 for reason in error.reasons:
                     yield reason
             except SkyfenceError as error:
@@ -127,7 +127,7 @@ async def _wrong(settings: Settings, file: GatewayFile, path: Path) -> AsyncIter
                 click.echo(f"{name}: {len(getattr(found, 'recipients', found))}")
     beginning: Sequence[Callable[[], object]] = (
         lambda: check_agreement(settings.environment, exercises=file.exercises, where=str(path)),
-        lambda: adapters.gateway(file.adapter, file.options, _drop),
+        lambda: registry.gateway(file.adapter, file.options, _drop),
     )
     for begin in beginning:
         try:
@@ -158,7 +158,7 @@ def _shown(
 ) -> Iterator[str]:
     """Yield a line for each text, as it is at its longest for regions, nations and alliance."""
     for place_kind in ("region", "nation", "alliance"):
-        longest: dict[Kind, tuple[int, int, str]] = {}
+        longest: dict[NoticeKind, tuple[int, int, str]] = {}
         for place in [one for one, kind in places.items() if kind == place_kind]:
             for kind, counted in samples(texts, language, place, places[place], environment):
                 found = (counted.parts, counted.characters, counted.text)

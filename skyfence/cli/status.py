@@ -14,10 +14,10 @@ from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.status_store import LEASE_MS, read_status
 from skyfence.cli import view
-from skyfence.cli.local import runtime_file as runtime
+from skyfence.cli.local import runtime_file
 from skyfence.cli.recording import counted
 from skyfence.errors import UnavailableError
-from skyfence.monitoring.status import PartitionLag, Status
+from skyfence.monitoring.status import PartitionLag, SystemStatus
 from skyfence.naming import Environment
 from skyfence.times import format_time, to_ms
 
@@ -35,7 +35,7 @@ def status(exercise: bool, as_json: bool) -> None:
     Exits 3 if no monitor keeps the status up to date.
     """
     environment = Environment.EXERCISE if exercise else Environment.ACTUAL
-    found = asyncio.run(_read(runtime.reach(environment)))
+    found = asyncio.run(_read(runtime_file.reach(environment)))
     if as_json:
         click.echo(found.to_json())
     else:
@@ -45,7 +45,7 @@ def status(exercise: bool, as_json: bool) -> None:
         raise UnavailableError(f"the status is {age_s:.0f} s old: is `skyfence monitor` running?")
 
 
-async def _read(settings: Settings) -> Status:
+async def _read(settings: Settings) -> SystemStatus:
     redis = await connect(settings)
     try:
         found = await read_status(redis, settings.environment)
@@ -58,7 +58,7 @@ async def _read(settings: Settings) -> Status:
     return found
 
 
-def _show(console: Console, found: Status) -> None:
+def _show(console: Console, found: SystemStatus) -> None:
     if found.environment is Environment.EXERCISE:
         view.banner(console)
     console.print(f"{found.environment}, as of {format_time(found.as_of)}")
@@ -78,7 +78,7 @@ def _show(console: Console, found: Status) -> None:
         console.print(f"last alert: {decided}, {last.message_type} to {last.place}, {last.event}")
 
 
-def _sources(found: Status) -> Table:
+def _sources(found: SystemStatus) -> Table:
     table = Table("source", "run", "state", "heard", "silent after", title="Sources")
     for source in found.sources:
         state = Text(source.state, style=_STYLES[source.state])

@@ -13,9 +13,7 @@ from skyfence.adapters.files import load_policy, load_zones
 from skyfence.adapters.kafka import admin_client
 from skyfence.adapters.redis import connect, redis_address
 from skyfence.adapters.settings import Settings, load
-from skyfence.cli.local import embedded
-from skyfence.cli.local import runtime_file as runtime
-from skyfence.cli.local import signals as asynchronous
+from skyfence.cli.local import embedded, runtime_file, signals
 from skyfence.cli.local.stack import edges, servers
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import Environment
@@ -32,7 +30,7 @@ def up(kafka_port: int | None, redis_port: int | None, data: Path | None) -> Non
     SKYFENCE_REDIS_URL name others.
     """
     settings = load()
-    if (pid := runtime.running_pid(settings)) is not None:
+    if (pid := runtime_file.running_pid(settings)) is not None:
         raise UsageError(f"skyfence up runs already, as process {pid}")
     for port in (kafka_port, redis_port):
         if port is not None:
@@ -43,7 +41,7 @@ def up(kafka_port: int | None, redis_port: int | None, data: Path | None) -> Non
     console = Console(stderr=True, highlight=False)
     folder = data or settings.data_dir
     folder.mkdir(parents=True, exist_ok=True)
-    asynchronous.run(_up(console, settings, folder, kafka_port, redis_port))
+    signals.run(_up(console, settings, folder, kafka_port, redis_port))
 
 
 @asynccontextmanager
@@ -65,7 +63,7 @@ async def _up(
         _answering(settings),
         edges(settings, list(Environment), None) as edge_tasks,
     ):
-        path = runtime.write(settings)
+        path = runtime_file.write(settings)
         try:
             redis = redis_address(settings.redis_url)
             console.print(f"kafka at {settings.kafka_bootstrap}, redis at {redis}")
@@ -75,6 +73,6 @@ async def _up(
             tasks = [*server_tasks, *edge_tasks]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            runtime.remove(settings)
+            runtime_file.remove(settings)
     # Processes are started again for ever, save those that cannot be.
     raise UnavailableError(f"{next(iter(done)).get_name()} cannot be run: see its error above")

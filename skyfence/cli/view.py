@@ -10,9 +10,9 @@ from rich.text import Text
 from skyfence.contracts.alert import EXERCISE_MARK, Alert, AnyAlert, PublicAlert
 from skyfence.contracts.channel_message import (
     Acknowledgement,
-    Message,
-    Note,
+    ChannelMessage,
     NoteMessage,
+    OperatorNote,
     OperatorsMessage,
 )
 from skyfence.times import format_time
@@ -33,7 +33,7 @@ def header() -> Table:
     return _row("event time (UTC)", "channel", "message", "state", "what", style="bold")
 
 
-def line(message: Message, place: str) -> Table:
+def line(message: ChannelMessage, place: str) -> Table:
     """Return a message of a place's channel as a line."""
     if isinstance(message, NoteMessage):
         return _note(message.note, place)
@@ -61,7 +61,7 @@ def notice(time: datetime, words: str, style: str) -> Table:
     return row
 
 
-def _note(note: Note, place: str) -> Table:
+def _note(note: OperatorNote, place: str) -> Table:
     """Return as a line what operators should know beside the alerts."""
     if isinstance(note, Acknowledgement):
         what = f"by {note.by}: incident {note.incident_id}"

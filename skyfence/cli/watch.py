@@ -13,15 +13,14 @@ from rich.console import Console
 
 from skyfence.adapters.settings import Settings
 from skyfence.cli import view
-from skyfence.cli.local import runtime_file as runtime
-from skyfence.cli.local import signals as asynchronous
+from skyfence.cli.local import runtime_file, signals
 from skyfence.cli.places import channels_of
 from skyfence.client.feed import (
     AlertFeed,
     Alive,
     Connected,
     Disconnected,
-    Event,
+    FeedEvent,
     Missed,
     Received,
     Silent,
@@ -36,10 +35,10 @@ from skyfence.naming import Channel, Environment
 def watch(places: tuple[str, ...], exercise: bool, as_json: bool) -> None:
     """Show the alerts of PLACES: regions (RO-TL), nations (RO), NATO, or `all`."""
     environment = Environment.EXERCISE if exercise else Environment.ACTUAL
-    settings = runtime.reach(environment)
+    settings = runtime_file.reach(environment)
     channels = channels_of(settings, places)
     shows = _AsJson() if as_json else _OnScreen(environment, places)
-    asynchronous.run(_watch(settings, channels, shows))
+    signals.run(_watch(settings, channels, shows))
 
 
 async def _watch(
@@ -47,7 +46,7 @@ async def _watch(
 ) -> None:
     # Asked each time: a skyfence that was started anew listens elsewhere.
     async with AlertFeed(
-        settings, channels, reach=lambda: runtime.reach(settings.environment)
+        settings, channels, reach=lambda: runtime_file.reach(settings.environment)
     ) as feed:
         shows.begin()
         async for event in feed:
@@ -60,7 +59,7 @@ class _AsJson:
     def begin(self) -> None:
         """Show nothing: the first line is an event's."""
 
-    def show(self, event: Event) -> None:
+    def show(self, event: FeedEvent) -> None:
         """Write one line."""
         if isinstance(event, Received):
             click.echo(event.message.to_json())
@@ -103,7 +102,7 @@ class _OnScreen:
         self._notices.print(f"watching {places} ({self._environment}); Ctrl-C ends", style="dim")
         self._notices.print(view.header())
 
-    def show(self, event: Event) -> None:
+    def show(self, event: FeedEvent) -> None:
         """Show one event; that a connection is still away is no news."""
         if isinstance(event, Received):
             self._standing += not self._begun
@@ -114,7 +113,7 @@ class _OnScreen:
             self._notices.print(view.notice(self._now(), *self._words(event)))
         self._begun = True
 
-    def _words(self, event: Event) -> tuple[str, str]:
+    def _words(self, event: FeedEvent) -> tuple[str, str]:
         match event:
             case Connected() if not self._begun:
                 active = f"{self._standing} active above" if self._standing else "nothing is active"

@@ -14,12 +14,12 @@ import click
 from pydantic import ValidationError
 
 from skyfence.cli.recording import counted
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.errors import InputError
 from skyfence.geometry.polygons import area_m2
 from skyfence.times import parse_time
-from skyfence.zone_import.lint import repeated, survey
-from skyfence.zone_import.normalize import Wanted, bring, written
+from skyfence.zone_import.lint import lint_zones, repeated
+from skyfence.zone_import.normalize import ImportOptions, normalize, written
 from skyfence.zone_import.readers import (
     GEOJSON,
     known_extents,
@@ -28,7 +28,7 @@ from skyfence.zone_import.readers import (
     read_raw,
     write_text,
 )
-from skyfence.zones.zone_file import Finding, Placed, ZoneProperties, read_document
+from skyfence.zones.zone_file import Finding, LocatedZone, ZoneProperties, read_document
 
 _FILE = click.Path(path_type=Path)
 
@@ -39,7 +39,7 @@ class _Checked:
 
     path: Path
     version: str
-    placed: list[Placed]
+    placed: list[LocatedZone]
     found: list[Finding]
 
 
@@ -69,7 +69,7 @@ def check(files: Sequence[Path], at: str | None) -> int:
             errors += 1
             continue
         extents = known_extents() if any(_country(placed) for placed in one.placed) else {}
-        one.found.extend(survey(one.placed, str(path), at=moment, extents=extents))
+        one.found.extend(lint_zones(one.placed, str(path), at=moment, extents=extents))
         one.found.extend(_in_several(checked, one))
         checked.append(one)
         for finding in one.found:
@@ -113,7 +113,7 @@ def import_(
     if not version.strip():
         raise click.BadParameter("alerts could not name it", param_hint="--version")
     read = read_raw(file, layer=layer, crs=crs)
-    placed, found = bring(read.raws, _wanted(version, options), str(file))
+    placed, found = normalize(read.raws, _wanted(version, options), str(file))
     found = [*read.found, *found, *repeated(placed)]
     for finding in found:
         click.echo(str(finding), err=True)
@@ -143,7 +143,7 @@ def _read(path: Path) -> _Checked:
     where = str(path)
     if path.suffix.lower() not in GEOJSON:
         read = read_raw(path)
-        placed, found = bring(read.raws, Wanted(lenient=True), where)
+        placed, found = normalize(read.raws, ImportOptions(lenient=True), where)
         return _Checked(path, "", placed, [*read.found, *found])
     document = read_json(path)
     placed, found = read_document(document, where)
@@ -157,15 +157,15 @@ def _read(path: Path) -> _Checked:
     return _Checked(path, str(header.get("version") or ""), placed, found)
 
 
-def _wanted(version: str, options: dict[str, Any]) -> Wanted:
+def _wanted(version: str, options: dict[str, Any]) -> ImportOptions:
     names = ("kind", "country", "nato", "accuracy_m")
     given = {name: value for name in names if (value := options[name]) is not None}
     any_zone = {"id": "X", "name": "X", "kind": "x", "country": None, "nato": False}
     try:
         ZoneProperties.model_validate(any_zone | {"accuracy_m": 0.0} | given)
     except ValidationError as error:
-        raise click.BadParameter(why_invalid(error)) from None
-    return Wanted(
+        raise click.BadParameter(describe_validation_error(error)) from None
+    return ImportOptions(
         version=version,
         given=given,
         id_field=options["id_field"],
@@ -185,7 +185,7 @@ def _in_several(before: Iterable[_Checked], one: _Checked) -> list[Finding]:
     ]
 
 
-def _country(placed: Placed) -> str | None:
+def _country(placed: LocatedZone) -> str | None:
     return placed.zone.properties.country
 
 

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
-from skyfence.contracts.base import why_invalid
-from skyfence.contracts.channel_message import Message, parse_message
+from skyfence.contracts.base import describe_validation_error
+from skyfence.contracts.channel_message import ChannelMessage, parse_channel_message
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import Channel
 
@@ -34,7 +34,7 @@ class Received:
     """A message; ``live`` is False for what was caught up on."""
 
     channel: Channel
-    message: Message
+    message: ChannelMessage
     live: bool
 
 
@@ -48,7 +48,7 @@ class Missed:
 
 
 @dataclass
-class Followed:
+class ChannelCursor:
     """A channel, and how far it has been read; without a ``sequence`` it is new.
 
     ``epoch`` is that of the last message; ``joined`` where the sequence stood when we came: what is
@@ -61,20 +61,20 @@ class Followed:
     joined: int = 0
     seen: OrderedDict[UUID, None] = field(default_factory=OrderedDict)
 
-    def read(self, value: bytes) -> Message | None:
+    def read(self, value: bytes) -> ChannelMessage | None:
         """Read a message; what is none is logged, and passed over."""
         try:
-            return parse_message(self.channel.audience, value)
+            return parse_channel_message(self.channel.audience, value)
         except ValidationError as error:
-            name, reason = self.channel.name, why_invalid(error)
+            name, reason = self.channel.name, describe_validation_error(error)
             log.warning("message.unreadable", channel=name, reason=reason)
             return None
 
-    def read_all(self, values: Iterable[bytes]) -> list[Message]:
+    def read_all(self, values: Iterable[bytes]) -> list[ChannelMessage]:
         """Read messages, without what is none."""
         return [message for value in values if (message := self.read(value)) is not None]
 
-    def since_we_came(self, messages: Sequence[Message]) -> list[Message]:
+    def since_we_came(self, messages: Sequence[ChannelMessage]) -> list[ChannelMessage]:
         """Return those messages that were published since we came: all of this epoch were.
 
         Where counting began anew with it, what follows in later epochs is no history either.
@@ -83,12 +83,12 @@ class Followed:
         self.joined = min([self.joined, *begun])
         return [one for one in messages if one.sequence > self.joined]
 
-    def told(self, messages: Sequence[Message], *, live: bool = False) -> list[Received]:
+    def told(self, messages: Sequence[ChannelMessage], *, live: bool = False) -> list[Received]:
         """Return those messages that had not been told, in order."""
         ordered = sorted(messages, key=lambda message: message.sequence)
         return [Received(self.channel, one, live) for one in ordered if self._is_new(one)]
 
-    def _is_new(self, message: Message) -> bool:
+    def _is_new(self, message: ChannelMessage) -> bool:
         known = message.id in self.seen
         self.seen[message.id] = None
         if len(self.seen) > _REMEMBERED:
@@ -97,7 +97,7 @@ class Followed:
 
 
 async def read_on(
-    redis: Redis, channels: Sequence[Followed], *, again: bool = False
+    redis: Redis, channels: Sequence[ChannelCursor], *, again: bool = False
 ) -> list[Received | Missed]:
     """Read what is active of new channels, and of others what came since.
 
@@ -119,15 +119,15 @@ async def read_on(
 
 
 async def _standing(
-    redis: Redis, channels: Sequence[Followed]
-) -> list[tuple[Followed, Message | None, list[Message]]]:
+    redis: Redis, channels: Sequence[ChannelCursor]
+) -> list[tuple[ChannelCursor, ChannelMessage | None, list[ChannelMessage]]]:
     """Return the newest message of each channel, and what is active there."""
     async with redis.pipeline(transaction=False) as pipe:
         for one in channels:
             pipe.xrevrange(one.channel.stream, count=1)
             pipe.hgetall(one.channel.active)
         answers = await pipe.execute()
-    found: list[tuple[Followed, Message | None, list[Message]]] = []
+    found: list[tuple[ChannelCursor, ChannelMessage | None, list[ChannelMessage]]] = []
     for one, newest, kept in zip(channels, answers[::2], answers[1::2], strict=True):
         last = one.read(newest[0][1][b"message"]) if newest else None
         found.append((one, last, one.read_all(kept.values())))
@@ -135,7 +135,12 @@ async def _standing(
 
 
 async def _read_one(
-    redis: Redis, one: Followed, newest: Message | None, active: list[Message], *, again: bool
+    redis: Redis,
+    one: ChannelCursor,
+    newest: ChannelMessage | None,
+    active: list[ChannelMessage],
+    *,
+    again: bool,
 ) -> list[Received | Missed]:
     last = newest.sequence if newest else 0
     before, one.epoch = one.epoch, newest.epoch if newest else one.epoch
@@ -149,7 +154,7 @@ async def _read_one(
 
 
 async def _read_stream(
-    redis: Redis, one: Followed, active: list[Message] | None
+    redis: Redis, one: ChannelCursor, active: list[ChannelMessage] | None
 ) -> list[Received | Missed]:
     """Read a stream on; what is ``active`` is told where it does not go back far enough."""
     found: list[Received | Missed] = []

@@ -22,7 +22,7 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
-from skyfence.client.catch_up import Followed, Missed, Received, read_on
+from skyfence.client.catch_up import ChannelCursor, Missed, Received, read_on
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import Channel, heartbeat_channel
 
@@ -31,7 +31,7 @@ __all__ = [
     "Alive",
     "Connected",
     "Disconnected",
-    "Event",
+    "FeedEvent",
     "Missed",
     "Received",
     "Silent",
@@ -74,7 +74,7 @@ class Alive:
     """Signs of life have come back after ``Silent``."""
 
 
-Event = Received | Missed | Connected | Disconnected | Silent | Alive
+FeedEvent = Received | Missed | Connected | Disconnected | Silent | Alive
 
 
 class AlertFeed:
@@ -93,7 +93,7 @@ class AlertFeed:
     ) -> None:
         self._settings = settings
         self._reach = reach or (lambda: settings)
-        self._followed = {channel.name: Followed(channel) for channel in channels}
+        self._followed = {channel.name: ChannelCursor(channel) for channel in channels}
         self._heartbeats = heartbeat_channel(settings.environment)
         self._redis: Redis | None = None
         self._pubsub: PubSub | None = None
@@ -112,7 +112,7 @@ class AlertFeed:
         """Unsubscribe and disconnect."""
         await self._drop()
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
+    async def __aiter__(self) -> AsyncIterator[FeedEvent]:
         """Yield what happens; does not end."""
         pause_s = 0.0
         while True:
@@ -174,7 +174,7 @@ class AlertFeed:
         if redis is not None:
             await redis.aclose()
 
-    async def _live(self) -> AsyncIterator[Event]:
+    async def _live(self) -> AsyncIterator[FeedEvent]:
         """Yield what comes; raise ``UnavailableError`` when the connection is cut or dead."""
         waited_s = SILENT_AFTER_S - _NEXT_BEAT_S
         self._beaten_s = max(self._beaten_s, time.monotonic() - waited_s)
@@ -221,7 +221,7 @@ class AlertFeed:
         except (RedisError, OSError, TimeoutError) as error:
             raise UnavailableError(f"redis does not answer: {error or 'timeout'}") from None
 
-    async def _take(self, followed: Followed, data: bytes) -> list[Received | Missed]:
+    async def _take(self, followed: ChannelCursor, data: bytes) -> list[Received | Missed]:
         """Return what follows from something published: itself, or all that was missed."""
         message, last = followed.read(data), followed.sequence or 0
         if message is None:
@@ -239,7 +239,7 @@ class AlertFeed:
         return [*followed.told([message], live=True)]
 
     async def _catch_up(
-        self, followed: Sequence[Followed], *, again: bool = False
+        self, followed: Sequence[ChannelCursor], *, again: bool = False
     ) -> list[Received | Missed]:
         assert self._redis is not None  # noqa: S101 - subscribed
         return await read_on(self._redis, followed, again=again)

@@ -22,14 +22,14 @@ from skyfence.contracts.base import (
     TrackName,
     UtcTime,
 )
-from skyfence.contracts.crossing import Evidence, Known
+from skyfence.contracts.crossing import Evidence, ObjectInfo
 from skyfence.contracts.track_event import Ahead
 from skyfence.identity import derive
 from skyfence.naming import Environment, ZoneName
 
 EXERCISE_MARK: Final = "EXERCISE: "
 
-Status = Literal["Actual", "Exercise", "Test"]
+AlertStatus = Literal["Actual", "Exercise", "Test"]
 MessageType = Literal["Alert", "Update", "Cancel"]
 ResponseType = Literal["Shelter", "Prepare", "Monitor", "AllClear"]
 EventName = Literal["airspace violation", "repeated airspace violations"]
@@ -58,7 +58,7 @@ class _Message(Contract):
     channel: str
     step: Step
     references: tuple[UUID, ...] = ()
-    status: Status
+    status: AlertStatus
     message_type: MessageType
     category: Literal["Security"] = "Security"
     event: str
@@ -108,7 +108,7 @@ class Alert(_Message):
     run: RunName
     source: SourceName
     track_id: TrackName
-    object: Known = Known()
+    object: ObjectInfo = ObjectInfo()
 
 
 class PublicAlert(_Message):
@@ -173,7 +173,7 @@ def gravest_first(word: str, words: object) -> int:
     return get_args(words).index(word)
 
 
-def status_of(environment: Environment) -> Status:
+def status_of(environment: Environment) -> AlertStatus:
     """Return CAP's status of what is said in an environment."""
     return "Exercise" if environment is Environment.EXERCISE else "Actual"
 

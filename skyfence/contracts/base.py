@@ -47,7 +47,7 @@ def round_degrees(value: float) -> float:
     return round(value, 6) + 0.0
 
 
-def why_invalid(error: ValidationError) -> str:
+def describe_validation_error(error: ValidationError) -> str:
     """Say in one line which field is wrong, why, and what it held."""
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"]) or "report"

@@ -70,7 +70,7 @@ class Decision(Contract):
     headline: str
 
 
-Note = Annotated[Acknowledgement | Decision, Field(discriminator="kind")]
+OperatorNote = Annotated[Acknowledgement | Decision, Field(discriminator="kind")]
 
 
 class _Stamped(Contract):
@@ -106,7 +106,7 @@ class PublicMessage(_Stamped):
 class NoteMessage(_Stamped):
     """Something operators should know beside the alerts."""
 
-    note: Note
+    note: OperatorNote
 
     @property
     def id(self) -> UUID:
@@ -121,14 +121,14 @@ class Heartbeat(Contract):
     heartbeat: UtcTime
 
 
-Message = OperatorsMessage | PublicMessage | NoteMessage
-_MESSAGES: Final[dict[Audience, TypeAdapter[Message]]] = {
+ChannelMessage = OperatorsMessage | PublicMessage | NoteMessage
+_MESSAGES: Final[dict[Audience, TypeAdapter[ChannelMessage]]] = {
     Audience.OPERATORS: TypeAdapter(OperatorsMessage | NoteMessage),
     Audience.PUBLIC: TypeAdapter(PublicMessage),
 }
 
 
-def parse_message(audience: Audience, value: bytes) -> Message:
+def parse_channel_message(audience: Audience, value: bytes) -> ChannelMessage:
     """Read one message of a channel; raise pydantic's ``ValidationError``."""
     return _MESSAGES[audience].validate_json(value)
 

@@ -31,7 +31,7 @@ from skyfence.contracts.report import (
 CrossingKind = Literal["enter", "exit", "appear", "vanish"]
 
 
-class Known(Contract):
+class ObjectInfo(Contract):
     """What the last report before a fact said of the object; units and bounds as in ``Report``."""
 
     altitude_m: AltitudeM | None = None
@@ -47,7 +47,7 @@ class Known(Contract):
     simulated: bool = False
 
 
-class Seen(Contract):
+class PositionFix(Contract):
     """Where one report saw an object. ``accuracy_m`` is one sigma, horizontal."""
 
     time: UtcTime
@@ -64,8 +64,8 @@ class Evidence(Contract):
     inside by the last report alone, and by all reports weighed together.
     """
 
-    before: Seen | None = None
-    after: Seen
+    before: PositionFix | None = None
+    after: PositionFix
     time: UtcTime
     lat: Latitude
     lon: Longitude
@@ -100,4 +100,4 @@ class Crossing(Contract):
     probability: Annotated[float, Field(ge=0, le=1)] = 1.0
     cut: bool = False
     suppressed_by: str | None = None
-    object: Known = Known()
+    object: ObjectInfo = ObjectInfo()

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter
 from skyfence.contracts.base import Contract, UtcTime
 from skyfence.naming import ZoneName
 
-Reason = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+CommandReason = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class Acknowledge(Contract):
@@ -28,7 +28,7 @@ class Close(Contract):
 
     command: Literal["close"] = "close"
     incident_id: UUID
-    reason: Reason
+    reason: CommandReason
 
 
 class Release(Contract):
@@ -43,19 +43,21 @@ class Withdraw(Contract):
 
     command: Literal["withdraw"] = "withdraw"
     alert_id: UUID
-    reason: Reason
+    reason: CommandReason
 
 
-Command = Acknowledge | Close | Release | Withdraw
-_COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
+OperatorCommand = Acknowledge | Close | Release | Withdraw
+_COMMAND: TypeAdapter[OperatorCommand] = TypeAdapter(
+    Annotated[OperatorCommand, Field(discriminator="command")]
+)
 
 
-def parse_command(value: bytes) -> Command:
+def parse_command(value: bytes) -> OperatorCommand:
     """Read a command; raise pydantic's ``ValidationError``."""
     return _COMMAND.validate_json(value)
 
 
-class Outcome(Contract):
+class CommandOutcome(Contract):
     """What became of a command; ``command_id`` is its entry in the operator's stream."""
 
     command_id: str

@@ -37,7 +37,7 @@ _CLASSES: Final[tuple[tuple[ReasonClass, re.Pattern[str]], ...]] = (
 )
 
 
-class Message(Protocol):
+class RejectableMessage(Protocol):
     """What Faust's and aiokafka's messages have in common."""
 
     topic: str
@@ -61,7 +61,9 @@ class Rejected(Contract):
     excerpt_base64: str
 
     @classmethod
-    def of(cls, message: Message, received_ms: int, reason: str, row: int | None = None) -> Self:
+    def of(
+        cls, message: RejectableMessage, received_ms: int, reason: str, row: int | None = None
+    ) -> Self:
         """Record why a message of Kafka, or one row of it, was not used."""
         value, key = message.value or b"", message.key
         return cls(

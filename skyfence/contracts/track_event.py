@@ -25,7 +25,7 @@ from skyfence.contracts.base import (
     TrackName,
     UtcTime,
 )
-from skyfence.contracts.crossing import Evidence, Known, Seen
+from skyfence.contracts.crossing import Evidence, ObjectInfo, PositionFix
 from skyfence.naming import ZoneName
 
 TrackEventKind = Literal[
@@ -90,9 +90,9 @@ class TrackEvent(Contract):
     changes: tuple[Literal["place", "ahead", "deeper", "faster"], ...] = ()
     identified_as: str | None = None
     evidence: Evidence | None = None
-    first: Seen | None = None
+    first: PositionFix | None = None
     zones_version: str
-    object: Known = Known()
+    object: ObjectInfo = ObjectInfo()
 
 
 def minute_mark(minutes_left: int) -> int:
@@ -100,7 +100,7 @@ def minute_mark(minutes_left: int) -> int:
     return min((mark for mark in MINUTE_MARKS if minutes_left < mark), default=MINUTE_MARKS[-1] + 1)
 
 
-class SourceClock(Contract):
+class SourceWatermark(Contract):
     """How far a source's event time has come; ``key`` is the source or source/shard."""
 
     kind: Literal["clock"] = "clock"
@@ -124,7 +124,7 @@ class OperatorClosed(Contract):
     time: UtcTime
 
 
-class PartitionClock(Contract):
+class PartitionWatermark(Contract):
     """All that reached a partition of ``tracks`` before a time has been judged.
 
     The wall clock's, said now and then of partitions that have nothing left, so that a source that
@@ -136,11 +136,13 @@ class PartitionClock(Contract):
     time: UtcTime
 
 
-TrackFact = TrackEvent | SourceClock
-Event = TrackFact | OperatorClosed | PartitionClock
-_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+TrackFact = TrackEvent | SourceWatermark
+TrackTopicEvent = TrackFact | OperatorClosed | PartitionWatermark
+_EVENT: TypeAdapter[TrackTopicEvent] = TypeAdapter(
+    Annotated[TrackTopicEvent, Field(discriminator="kind")]
+)
 
 
-def parse_event(value: bytes) -> Event:
+def parse_event(value: bytes) -> TrackTopicEvent:
     """Read one message of ``track.events``; raise pydantic's ``ValidationError``."""
     return _EVENT.validate_json(value)

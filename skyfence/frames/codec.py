@@ -19,11 +19,10 @@ import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from skyfence.contracts.base import RunName, SourceName, why_invalid
+from skyfence.contracts.base import RunName, SourceName, describe_validation_error
 from skyfence.contracts.report import REPORTS, Report
 from skyfence.errors import InputError
-from skyfence.frames import arrow_stream as arrow
-from skyfence.frames import column_checks as columns
+from skyfence.frames import arrow_stream, column_checks
 from skyfence.frames.frame import LIVE_RUN, Frame, batch_of, source_of
 from skyfence.naming import Environment
 from skyfence.times import LATEST_MS, format_time, from_ms
@@ -38,7 +37,7 @@ _RUN: TypeAdapter[str] = TypeAdapter(RunName)
 
 
 @dataclass(frozen=True)
-class Message:
+class RawMessage:
     """A message of ``tracks`` as the broker hands it out."""
 
     key: bytes | None
@@ -72,15 +71,15 @@ class _Envelope:
     latest_ms: int  # nothing in this message may be later
 
 
-def decode_message(message: Message, environment: Environment) -> Decoded:
+def decode_message(message: RawMessage, environment: Environment) -> Decoded:
     """Turn a message into a frame; raise ``InputError`` where nothing of it can be used."""
     envelope = _envelope(message)
     value = message.value or b""
-    if len(value) > arrow.MAX_BYTES:
-        raise InputError(f"message of {len(value)} bytes is over {arrow.MAX_BYTES}")
-    if _content_type(message) == arrow.CONTENT_TYPE:
-        batch = columns.canonical(arrow.decode(value))
-        bad = columns.bad_rows(batch, source_of(envelope.key))
+    if len(value) > arrow_stream.MAX_BYTES:
+        raise InputError(f"message of {len(value)} bytes is over {arrow_stream.MAX_BYTES}")
+    if _content_type(message) == arrow_stream.CONTENT_TYPE:
+        batch = column_checks.canonical(arrow_stream.decode(value))
+        bad = column_checks.bad_rows(batch, source_of(envelope.key))
     else:
         batch, bad = _from_json(value, envelope)
     # Before the scan time is taken: what is refused moves no clock. The first reason stands.
@@ -96,16 +95,16 @@ def decode_message(message: Message, environment: Environment) -> Decoded:
 def encode_frame(frame: Frame) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
     """Return key, value and headers of the message that carries a frame."""
     headers = [
-        ("content-type", arrow.CONTENT_TYPE.encode()),
+        ("content-type", arrow_stream.CONTENT_TYPE.encode()),
         ("run", frame.run.encode()),
         ("scan-time", str(frame.scan_time_ms).encode()),
     ]
     if frame.last:
         headers.append(("last", b"1"))
-    return frame.key.encode(), arrow.encode(frame.batch), headers
+    return frame.key.encode(), arrow_stream.encode(frame.batch), headers
 
 
-def _envelope(message: Message) -> _Envelope:
+def _envelope(message: RawMessage) -> _Envelope:
     if not 0 <= message.timestamp_ms <= LATEST_MS:
         raise InputError(
             f"the message's timestamp must be milliseconds since 1970, got {message.timestamp_ms}"
@@ -128,7 +127,7 @@ def _envelope(message: Message) -> _Envelope:
     return _Envelope(_key(message), run, scan_time_ms, last == "1", latest_ms)
 
 
-def _key(message: Message) -> str:
+def _key(message: RawMessage) -> str:
     if not message.key:
         raise InputError(f"message has no key; send the source's name as key ({KEY_HINT})")
     try:
@@ -143,7 +142,7 @@ def _key(message: Message) -> str:
     return key
 
 
-def _header(message: Message, name: str) -> str | None:
+def _header(message: RawMessage, name: str) -> str | None:
     value = message.headers.get(name)
     if value is None:
         return None
@@ -153,7 +152,7 @@ def _header(message: Message, name: str) -> str | None:
         raise InputError(f"header {name} is not ascii: {value[:80]!r}") from None
 
 
-def _header_int(message: Message, name: str) -> int | None:
+def _header_int(message: RawMessage, name: str) -> int | None:
     text = _header(message, name)
     if text is None:
         return None
@@ -162,11 +161,11 @@ def _header_int(message: Message, name: str) -> int | None:
     return int(text)
 
 
-def _content_type(message: Message) -> str:
+def _content_type(message: RawMessage) -> str:
     content_type = _header(message, "content-type") or JSON_CONTENT_TYPE
-    if content_type not in (JSON_CONTENT_TYPE, arrow.CONTENT_TYPE):
+    if content_type not in (JSON_CONTENT_TYPE, arrow_stream.CONTENT_TYPE):
         raise InputError(
-            f"content-type must be {JSON_CONTENT_TYPE} or {arrow.CONTENT_TYPE}, "
+            f"content-type must be {JSON_CONTENT_TYPE} or {arrow_stream.CONTENT_TYPE}, "
             f"got {content_type[:80]!r}"
         )
     return content_type
@@ -182,8 +181,8 @@ def _from_json(value: bytes, envelope: _Envelope) -> tuple[pa.RecordBatch, dict[
         items = [items]
     if not isinstance(items, list):
         raise InputError(f"json must be a report or a list of reports, got {str(items)[:80]!r}")
-    if len(items) > arrow.MAX_ROWS:
-        raise InputError(f"list of {len(items)} reports is over {arrow.MAX_ROWS}")
+    if len(items) > arrow_stream.MAX_ROWS:
+        raise InputError(f"list of {len(items)} reports is over {arrow_stream.MAX_ROWS}")
     reports, bad = _validate_all(items)
     source = source_of(envelope.key)
     for row, report in enumerate(reports):
@@ -203,7 +202,7 @@ def _validate_all(items: list[Any]) -> tuple[Sequence[Report], dict[int, str]]:
         try:
             reports.append(Report.model_validate(item))
         except ValidationError as error:
-            bad[row] = why_invalid(error)
+            bad[row] = describe_validation_error(error)
             reports.append(_PLACEHOLDER)
     return reports, bad
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import ValidationError
 
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.report import REPORTS, Report
 from skyfence.frames.frame import ARROW_SCHEMA, all_fields, row_fields
 from skyfence.times import LATEST_MS
@@ -54,7 +54,7 @@ def bad_rows(batch: pa.RecordBatch, source: str) -> dict[int, str]:
         try:
             Report.model_validate(_as_given(row_fields(batch, row), source))
         except ValidationError as error:
-            bad[row] = why_invalid(error)
+            bad[row] = describe_validation_error(error)
         except (ValueError, OverflowError) as error:  # an instant that Python's calendar lacks
             bad[row] = f"time: {error}"
     return bad

@@ -20,7 +20,7 @@ FRAME_REPORTS: Final = 500
 
 
 @dataclass(frozen=True)
-class Heartbeat:
+class SourceHeartbeat:
     """A source watches, and had nothing to report up to this time."""
 
     source: str
@@ -35,15 +35,15 @@ class End:
     time_ms: int
 
 
-Item = Report | Heartbeat | End
+SourceItem = Report | SourceHeartbeat | End
 
 
-def time_of(item: Item) -> int:
+def time_of(item: SourceItem) -> int:
     """Return an item's event time, milliseconds."""
     return to_ms(item.time) if isinstance(item, Report) else item.time_ms
 
 
-def play(reports: Iterable[Report]) -> Iterator[Item]:
+def play(reports: Iterable[Report]) -> Iterator[SourceItem]:
     """Yield reports in the order given, with each source's heartbeats between and ends after."""
     heard_ms: dict[str, int] = {}
     for report in reports:
@@ -51,7 +51,7 @@ def play(reports: Iterable[Report]) -> Iterator[Item]:
         for source, at_ms in heard_ms.items():
             if now_ms - at_ms >= HEARTBEAT_MS:
                 heard_ms[source] = now_ms
-                yield Heartbeat(source, now_ms)
+                yield SourceHeartbeat(source, now_ms)
         heard_ms[report.source] = max(now_ms, heard_ms.get(report.source, now_ms))
         yield report
     for source, at_ms in heard_ms.items():
@@ -71,7 +71,7 @@ class Packer:
         self._pending: dict[str, list[Report]] = {}
         self._oldest_ms: int | None = None
 
-    def add(self, item: Item) -> list[Frame]:
+    def add(self, item: SourceItem) -> list[Frame]:
         """Take an item; return the frames that are complete with it."""
         now_ms = time_of(item)
         if self._oldest_ms is None:

@@ -42,7 +42,7 @@ _LOOSE: Final = 0.03
 _SLACK_M: Final = 0.1
 
 
-class Border:
+class BorderDistanceIndex:
     """One border, or several as one, with the accuracy of each part."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Border:
         self._accuracies_m = np.insert(
             accuracies_m[chord_of], last, accuracies_m[chord_of[last - 1]]
         )
-        lengths2 = _dot(self._along, self._along)
+        lengths2 = _row_dot(self._along, self._along)
         self._per_length2 = np.zeros(len(lengths2))
         np.divide(1.0, lengths2, out=self._per_length2, where=lengths2 > 0.0)
         # A perpendicular from a point meets a chord at most half its length from one end of it.
@@ -115,10 +115,10 @@ class Border:
         ends = np.minimum(ends, len(self._ends) - 1)
         chords = np.concatenate((ends, ends - 1), axis=1)
         along, offset = self._along[chords], points[:, None] - self._ends[chords]
-        share = _dot(offset[..., :3], along) * self._per_length2[chords]
+        share = _row_dot(offset[..., :3], along) * self._per_length2[chords]
         share = np.minimum(np.maximum(share, 0.0), 1.0)
         offset[..., :3] -= share[..., None] * along
-        distances2 = _dot(offset, offset)
+        distances2 = _row_dot(offset, offset)
         rows = np.arange(len(points))
         best = distances2.argmin(axis=1)
         return distances2[rows, best], chords[rows, best]
@@ -181,7 +181,7 @@ def _chords(segments: Floats) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
     return geocentric(*start.T), geocentric(*end.T), owners
 
 
-def _dot(one: Floats, other: Floats) -> Floats:
+def _row_dot(one: Floats, other: Floats) -> Floats:
     """Return the products of vectors, summed in one order however many there are."""
     found: Floats = one[..., 0] * other[..., 0]
     for axis in range(1, one.shape[-1]):

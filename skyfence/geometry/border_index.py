@@ -24,7 +24,7 @@ Indices = npt.NDArray[np.int64]
 _PIECE_SEGMENTS: Final = 16
 
 
-class Pieces:
+class BorderSegmentIndex:
     """Border pieces as lines, whose each is (``owners``), and where its segments stand."""
 
     def __init__(self, areas: Sequence[Any]) -> None:

@@ -21,7 +21,7 @@ _MASK: Final = PAGE_BLOCKS - 1
 Cells = npt.NDArray[np.int32]
 
 
-class Store:
+class RowStore:
     """Rows of equal length, one after the other in one array that grows."""
 
     def __init__(self, length: int, dtype: Any) -> None:

@@ -29,7 +29,7 @@ _LONGEST_EDGE_DEG: Final = 90.0
 _POLYGON: Final = shapely.GeometryType.POLYGON.value
 _LINE: Final = shapely.GeometryType.LINESTRING.value
 
-Place = tuple[float, float]  # longitude, latitude
+LonLat = tuple[float, float]  # longitude, latitude
 
 
 class OutlineError(ValueError):
@@ -59,13 +59,13 @@ def width_m(polygon: Polygon) -> float:
     return 2 * covered / around if around else 0.0
 
 
-def inner_place(area: BaseGeometry) -> Place:
+def inner_place(area: BaseGeometry) -> LonLat:
     """Return a place inside an area, to find it on a map."""
     point = shapely.point_on_surface(area)
     return (float(point.x), float(point.y))
 
 
-def self_crossings(area: BaseGeometry) -> list[Place]:
+def self_crossings(area: BaseGeometry) -> list[LonLat]:
     """Return the places where the borders of an area cross, or run along themselves."""
     segments, ring, number, count = _segments(area)
     if not len(segments):
@@ -137,7 +137,7 @@ def mended(area: BaseGeometry) -> BaseGeometry:
     return parts[0] if len(parts) == 1 else MultiPolygon(parts)
 
 
-def on_map(place: Place) -> Place:
+def on_map(place: LonLat) -> LonLat:
     """Return a place of an unrolled area with its longitude in -180..180."""
     lon, lat = place
     return (lon if -180 <= lon <= 180 else (lon + 180) % 360 - 180, lat)

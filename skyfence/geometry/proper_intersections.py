@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skyfence.geometry.border_distance import Floats
-from skyfence.geometry.border_index import Indices, Pieces
+from skyfence.geometry.border_index import BorderSegmentIndex, Indices
 
 Mask = npt.NDArray[np.bool_]
 # Where a leg meets whose border: a fraction 0..1 of the leg, and the area.
@@ -27,7 +27,7 @@ Cuts = tuple[tuple[float, int], ...]
 _CLEAR_DEG: Final = 1e-8
 
 
-def plain_cuts(pieces: Pieces, ends: Floats) -> list[Cuts | None]:
+def proper_intersections(pieces: BorderSegmentIndex, ends: Floats) -> list[Cuts | None]:
     """Return what each leg (lon0, lat0, lon1, lat1) cuts, or None where it is not plain."""
     found: list[Cuts | None] = [()] * len(ends)
     low = np.minimum(ends[:, :2], ends[:, 2:]) - _CLEAR_DEG
@@ -49,7 +49,7 @@ def plain_cuts(pieces: Pieces, ends: Floats) -> list[Cuts | None]:
 
 
 def _in_boxes(
-    pieces: Pieces, low: Floats, high: Floats, leg: Indices, segment: Indices
+    pieces: BorderSegmentIndex, low: Floats, high: Floats, leg: Indices, segment: Indices
 ) -> tuple[Indices, Indices]:
     """Keep the segments whose boxes meet their legs' boxes: the others are beside."""
     x0, y0, x1, y1 = pieces.segments[segment].T

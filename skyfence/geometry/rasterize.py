@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def met_cells(segments: Floats, side: int, touch: float) -> npt.NDArray[np.bool_]:
+def supercover(segments: Floats, side: int, touch: float) -> npt.NDArray[np.bool_]:
     """Return, shape (side, side), which cells any segment comes within a touch of.
 
     Segments are (x0, y0, x1, y1), shape (n, 4); ``touch`` must be well above rounding (1e-10).

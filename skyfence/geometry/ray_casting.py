@@ -14,7 +14,7 @@ import numpy.typing as npt
 import shapely
 
 from skyfence.geometry.border_distance import Floats
-from skyfence.geometry.border_index import Pieces
+from skyfence.geometry.border_index import BorderSegmentIndex
 
 Ray = tuple[float, float, float, float]
 
@@ -23,10 +23,10 @@ Ray = tuple[float, float, float, float]
 _STEP_DEG: Final = 0.1
 
 
-class Rays:
+class RayCaster:
     """The border pieces of an airspace, to be met by rays."""
 
-    def __init__(self, pieces: Pieces) -> None:
+    def __init__(self, pieces: BorderSegmentIndex) -> None:
         self._pieces = pieces
         self._masks: dict[frozenset[int], npt.NDArray[np.bool_]] = {}
 

@@ -8,10 +8,10 @@ Does not keep incidents or decide when to judge (``book``).
 from math import inf, sqrt
 from typing import Final
 
-from skyfence.contracts.crossing import Seen
+from skyfence.contracts.crossing import PositionFix
 from skyfence.geometry.geodesy import WGS84, distance_m
-from skyfence.incidents.incident import Position, Strand
-from skyfence.policy.parameters import DRONE_MPS, Rules
+from skyfence.incidents.incident import MemberTrack, Position
+from skyfence.policy.parameters import DRONE_MPS, DetectionParameters
 from skyfence.times import to_ms
 from skyfence.tracks.motion import Motion, reported
 
@@ -19,7 +19,7 @@ from skyfence.tracks.motion import Motion, reported
 _TOGETHER_S: Final = 30.0
 # A course flown for some seconds leads this share of the way beside where it aimed.
 _DRIFT_SHARE: Final = 0.1
-_UNKNOWN_ACCURACY_M: Final = Rules.unknown_accuracy_m
+_UNKNOWN_ACCURACY_M: Final = DetectionParameters.unknown_accuracy_m
 _SIGMAS: Final = 3.0
 # Velocities of one object from two sensors, which smooth a turn each in its own way.
 _VELOCITY_SHARE: Final = 0.3
@@ -30,7 +30,7 @@ _LOST_S: Final = 30 * 60.0
 _FASTER: Final = 1.3
 
 
-def same_object(one: Strand, other: Strand) -> bool:
+def associates(one: MemberTrack, other: MemberTrack) -> bool:
     """Tell whether two tracks of different sources are one object."""
     if one.key.source == other.key.source:
         return False  # a sensor that shows two tracks at once means two objects
@@ -42,7 +42,7 @@ def same_object(one: Strand, other: Strand) -> bool:
     return _are_together(one.position, other.position)
 
 
-def may_be_lost_one(lost: Strand, found: Strand) -> bool:
+def may_stitch(lost: MemberTrack, found: MemberTrack) -> bool:
     """Tell whether a track that begins can be one that was lost, seen from where it was."""
     first, last = found.last.first, lost.position
     if first is None or last is None or found.key.run != lost.key.run:
@@ -57,7 +57,7 @@ def may_be_lost_one(lost: Strand, found: Strand) -> bool:
     return 0 < seconds <= _LOST_S and _apart_m(last.seen, first) <= reach_m + error_m
 
 
-def apart_m(lost: Strand, found: Strand) -> float:
+def apart_m(lost: MemberTrack, found: MemberTrack) -> float:
     """Return the distance between where a track was lost and where another began, metres."""
     first = found.last.first
     return _apart_m(lost.position.seen, first) if lost.position and first else inf
@@ -91,15 +91,15 @@ def _motion(position: Position) -> Motion | None:
     return reported(position.speed_mps, position.course_deg)
 
 
-def _seconds(earlier: Seen, later: Seen) -> float:
+def _seconds(earlier: PositionFix, later: PositionFix) -> float:
     return (to_ms(later.time) - to_ms(earlier.time)) / 1000
 
 
-def _apart_m(one: Seen, other: Seen) -> float:
+def _apart_m(one: PositionFix, other: PositionFix) -> float:
     return distance_m(one.lon, one.lat, other.lon, other.lat)
 
 
-def _combined_m(one: Seen, other: Seen) -> float:
+def _combined_m(one: PositionFix, other: PositionFix) -> float:
     first = one.accuracy_m or _UNKNOWN_ACCURACY_M
     second = other.accuracy_m or _UNKNOWN_ACCURACY_M
     return sqrt(first * first + second * second)

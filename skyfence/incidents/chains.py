@@ -12,9 +12,9 @@ from uuid import UUID
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import TrackEvent
 from skyfence.identity import derive
-from skyfence.incidents.incident import Incident, Strand, incident_id
-from skyfence.incidents.routing import Told, compose, marks_after, recipients
-from skyfence.incidents.snapshot import Ledger, Run
+from skyfence.incidents.incident import Incident, MemberTrack, incident_id
+from skyfence.incidents.routing import IncidentUpdate, compose, marks_after, recipients
+from skyfence.incidents.snapshot import IncidentState, Run
 from skyfence.naming import ALLIANCE, Environment
 from skyfence.times import to_ms
 
@@ -25,19 +25,19 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Teller:
+class AlertChains:
     """Keeps the ledger's incidents, and words their news. ``names`` gives zones their names."""
 
     def __init__(self, environment: Environment, names: Mapping[str, str]) -> None:
         self._environment = environment
         self.names = {ALLIANCE: "the alliance", **names}
-        self.ledger = Ledger()
+        self.ledger = IncidentState()
 
-    def incident_of(self, strand: Strand) -> Incident | None:
+    def incident_of(self, strand: MemberTrack) -> Incident | None:
         """Return the open incident that a track tells of, or is part of."""
         return None if strand.incident_id is None else self.ledger.open.get(strand.incident_id)
 
-    def open_for(self, strand: Strand) -> Strand:
+    def open_for(self, strand: MemberTrack) -> MemberTrack:
         """Open the incident that a track tells of; return the track with its identifier."""
         own_id, event = incident_id(self._environment, strand.key), strand.last
         if own_id in self.ledger.stood_down:  # whose chains have ended
@@ -53,7 +53,7 @@ class Teller:
         )
         return strand.model_copy(update={"incident_id": own_id})
 
-    def tell(self, incident: Incident, told: Told, *also: str) -> Iterator[Alert]:
+    def tell(self, incident: Incident, told: IncidentUpdate, *also: str) -> Iterator[Alert]:
         """Tell news to those it is for, and bring the incident up to date."""
         if told.event.confidence == "fact":  # joined to what has crossed, it is no mere fact
             known = told.event.model_copy(update={"confidence": incident.confidence})
@@ -82,7 +82,7 @@ class Teller:
             del self.ledger.open[incident.incident_id]
         yield from alerts
 
-    def drop(self, run: Run, strand: Strand) -> None:
+    def drop(self, run: Run, strand: MemberTrack) -> None:
         """Forget a story that is over, and its incident with it if this track told it."""
         del run.strands[strand.key]
         closed = (strand.last.number, strand.incident_id)
@@ -100,7 +100,7 @@ class Teller:
             if strand.incident_id == closed_id:
                 run.strands[key] = strand.model_copy(update={"incident_id": None})
 
-    def stand_down(self, run: Run, incident: Incident, told: Told) -> Iterator[Alert]:
+    def stand_down(self, run: Run, incident: Incident, told: IncidentUpdate) -> Iterator[Alert]:
         """Close an incident though its track may come back: what is seen again opens another."""
         yield from self.tell(incident, told)
         _remember(self.ledger.stood_down, incident.incident_id, None)
@@ -114,7 +114,7 @@ def _remember(known: dict[K, V], key: K, value: V) -> None:
         del known[next(iter(known))]
 
 
-def _confirmed(told: Told) -> datetime | None:
+def _confirmed(told: IncidentUpdate) -> datetime | None:
     sure = told.state == "violation" and told.event.confidence == "confirmed"
     return told.event.time if sure else None
 

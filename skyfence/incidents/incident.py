@@ -12,15 +12,15 @@ from pydantic import Field
 
 from skyfence.contracts.alert import IncidentState
 from skyfence.contracts.base import Contract, RunName, SourceName, TrackName, UtcTime
-from skyfence.contracts.crossing import Seen
+from skyfence.contracts.crossing import PositionFix
 from skyfence.contracts.track_event import Ahead, Confidence, TrackEvent
 from skyfence.identity import derive
 from skyfence.naming import ALLIANCE, Environment
 from skyfence.times import to_ms
 
-StrandState = Literal["threat", "violation", "exited", "lost", "closed"]
+MemberState = Literal["threat", "violation", "exited", "lost", "closed"]
 # What a track's event makes of it; None: as it was.
-STATES: dict[str, StrandState | None] = {
+STATES: dict[str, MemberState | None] = {
     "threatened": "threat",
     "receded": "closed",
     "identified": "closed",
@@ -39,7 +39,7 @@ STATES: dict[str, StrandState | None] = {
 _KNOWS: Final[Mapping[str, int]] = {"threat": 1, "violation": 2}
 
 
-class StrandKey(Contract):
+class EpisodeKey(Contract):
     """One track's one story: what its events have in common."""
 
     run: RunName
@@ -48,7 +48,7 @@ class StrandKey(Contract):
     opened: UtcTime
 
     @classmethod
-    def of(cls, event: TrackEvent) -> "StrandKey":
+    def of(cls, event: TrackEvent) -> "EpisodeKey":
         """Return the key of an event's strand."""
         return cls(run=event.run, source=event.source, track_id=event.track_id, opened=event.opened)
 
@@ -66,16 +66,16 @@ class StrandKey(Contract):
 class Position(Contract):
     """Where a strand was: degrees, and metres per second and degrees where they are known."""
 
-    seen: Seen
+    seen: PositionFix
     speed_mps: float | None = None
     course_deg: float | None = None
 
 
-class Strand(Contract):
+class MemberTrack(Contract):
     """What the incident agent remembers of one track's story."""
 
-    key: StrandKey
-    state: StrandState = "violation"
+    key: EpisodeKey
+    state: MemberState = "violation"
     confidence: Confidence = "fact"
     last: TrackEvent
     position: Position | None = None
@@ -93,8 +93,8 @@ class Incident(Contract):
     alliance: str = ALLIANCE
     state: IncidentState
     confidence: Confidence
-    teller: StrandKey
-    strands: tuple[StrandKey, ...]
+    teller: EpisodeKey
+    strands: tuple[EpisodeKey, ...]
     opened: UtcTime
     updated: UtcTime
     confirmed: UtcTime | None = None
@@ -107,7 +107,7 @@ class Incident(Contract):
     steps: dict[str, int] = Field(default_factory=dict)
 
 
-def incident_id(environment: Environment, key: StrandKey) -> UUID:
+def incident_id(environment: Environment, key: EpisodeKey) -> UUID:
     """Return the identifier of the incident that a track's story opens."""
     return derive(
         "incident", environment, key.run, key.source, key.track_id, ALLIANCE, to_ms(key.opened)
@@ -124,11 +124,11 @@ def position_of(event: TrackEvent) -> Position | None:
     )
 
 
-def strand_after(before: Strand | None, event: TrackEvent) -> Strand:
+def member_after(before: MemberTrack | None, event: TrackEvent) -> MemberTrack:
     """Return a strand as it stands with one more event."""
     state = STATES[event.kind] or (before.state if before else "violation")
-    return Strand(
-        key=StrandKey.of(event),
+    return MemberTrack(
+        key=EpisodeKey.of(event),
         state=state,
         confidence=event.confidence,
         last=event,
@@ -137,7 +137,7 @@ def strand_after(before: Strand | None, event: TrackEvent) -> Strand:
     )
 
 
-def may_tell(incident: Incident, strand: Strand) -> bool:
+def may_tell(incident: Incident, strand: MemberTrack) -> bool:
     """Tell whether a track sees an incident's object.
 
     One that only heads for the border does not tell of what was lost inside: if it turned away,
@@ -147,7 +147,7 @@ def may_tell(incident: Incident, strand: Strand) -> bool:
     return strand.state == "violation" or (strand.state == "threat" and not lost_inside)
 
 
-def knows(strand: Strand) -> int:
+def knowledge_rank(strand: MemberTrack) -> int:
     """Return how much a strand knows of its incident: 0 when it does not see the object."""
     sure = strand.state == "violation" and strand.confidence == "confirmed"
     return _KNOWS.get(strand.state, 0) + sure

@@ -16,31 +16,30 @@ from typing import Final
 
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import (
-    Event,
     OperatorClosed,
-    PartitionClock,
-    SourceClock,
+    PartitionWatermark,
+    SourceWatermark,
     TrackEvent,
+    TrackTopicEvent,
 )
 from skyfence.frames.frame import LIVE_RUN
-from skyfence.incidents import association as joining
-from skyfence.incidents import repeated_violations as situation
-from skyfence.incidents.chains import Teller
+from skyfence.incidents import association, repeated_violations
+from skyfence.incidents.chains import AlertChains
 from skyfence.incidents.incident import (
     STATES,
+    EpisodeKey,
     Incident,
-    Strand,
-    StrandKey,
+    MemberTrack,
     incident_id,
-    knows,
+    knowledge_rank,
     may_tell,
-    strand_after,
+    member_after,
 )
 from skyfence.incidents.repeated_violations import Violation
-from skyfence.incidents.routing import Told
-from skyfence.incidents.snapshot import Ledger, Run
+from skyfence.incidents.routing import IncidentUpdate
+from skyfence.incidents.snapshot import IncidentState, Run
 from skyfence.incidents.watermark import Origin
-from skyfence.incidents.wording import News
+from skyfence.incidents.wording import UpdateKind
 from skyfence.naming import Environment
 from skyfence.times import LATEST_MS, to_ms
 
@@ -50,20 +49,20 @@ _SITUATION_WAITS_MS: Final = 60_000
 _SITUATION: Final = 1  # rank of its question
 
 
-class IncidentBook:
+class IncidentManager:
     """The open incidents of one environment. ``names`` gives zones their names in texts."""
 
     def __init__(self, environment: Environment, names: Mapping[str, str]) -> None:
         self._environment = environment
-        self._teller = Teller(environment, names)
+        self._teller = AlertChains(environment, names)
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> IncidentState:
         """Return all that is remembered, for a checkpoint."""
         return self._teller.ledger
 
     @ledger.setter
-    def ledger(self, ledger: Ledger) -> None:
+    def ledger(self, ledger: IncidentState) -> None:
         self._teller.ledger = ledger
 
     @property
@@ -71,7 +70,7 @@ class IncidentBook:
         """Return the incidents that are not closed, in order of opening."""
         return list(self.ledger.open.values())
 
-    def take(self, event: Event, origin: Origin | None = None) -> list[Alert]:
+    def take(self, event: TrackTopicEvent, origin: Origin | None = None) -> list[Alert]:
         """Take in an event, a clock, or an operator's word; return the alerts that follow.
 
         An event that was taken before gives none. ``origin`` is where a track's or source's comes
@@ -79,14 +78,14 @@ class IncidentBook:
         """
         if isinstance(event, OperatorClosed):
             return list(self._stand_down(event))
-        if isinstance(event, PartitionClock):
+        if isinstance(event, PartitionWatermark):
             self._note_progress(event.partition, to_ms(event.time))
             return [alert for run in self.ledger.runs.values() for alert in self._decide(run)]
         if origin is not None:
             self._note_progress(origin.partition, origin.published_ms)
         run = self.ledger.runs.setdefault(event.run, Run())
-        alerts = [] if isinstance(event, SourceClock) else list(self._own(run, event))
-        if isinstance(event, SourceClock):
+        alerts = [] if isinstance(event, SourceWatermark) else list(self._own(run, event))
+        if isinstance(event, SourceWatermark):
             run.questions.set_clock(event, origin)
             if event.last:
                 self.ledger.drop_ended()
@@ -107,26 +106,26 @@ class IncidentBook:
         event = strand.last
         if word.run == LIVE_RUN:  # a replay has its own time
             event = event.model_copy(update={"time": max(event.time, word.time)})
-        told = Told("stood_down", event, "closed", closed=word)
+        told = IncidentUpdate("stood_down", event, "closed", closed=word)
         yield from self._teller.stand_down(run, incident, told)
 
     def _own(self, run: Run, event: TrackEvent) -> Iterator[Alert]:
         """Tell what a track's own event means for its own chain."""
-        key = StrandKey.of(event)
+        key = EpisodeKey.of(event)
         before = run.strands.get(key)
         taken = before.last.number if before else self.ledger.closed.get(key, (0, None))[0]
         if event.number <= taken:
             return
-        strand = strand_after(before, event)
-        news: News = event.kind
-        if strand.incident_id is None and strand.confidence != "fact" and knows(strand):
+        strand = member_after(before, event)
+        news: UpdateKind = event.kind
+        if strand.incident_id is None and strand.confidence != "fact" and knowledge_rank(strand):
             strand = self._teller.open_for(strand)
             if STATES[event.kind] is None:
                 news = "continued"  # another track told of it until now
         run.strands[key] = strand
         incident = self._teller.incident_of(strand)
         if incident is not None and incident.teller == key:
-            yield from self._teller.tell(incident, Told(news, event, strand.state))
+            yield from self._teller.tell(incident, IncidentUpdate(news, event, strand.state))
         if strand.state == "closed":
             self._teller.drop(run, strand)
         run.questions.ask(strand)
@@ -148,14 +147,14 @@ class IncidentBook:
             yield from self._let_pass(run, int(lowest_ms) - _SITUATION_WAITS_MS)
 
     def _let_pass(self, run: Run, now_ms: int) -> Iterator[Alert]:
-        run.situation, alerts = situation.advance(
+        run.situation, alerts = repeated_violations.advance(
             run.situation, now_ms, self._environment, self._teller.names
         )
         yield from alerts
 
-    def _join(self, run: Run, strand: Strand) -> Iterator[Alert]:
+    def _join(self, run: Run, strand: MemberTrack) -> Iterator[Alert]:
         """Find another track of the same object, or a lost one that this may be."""
-        if not knows(strand):
+        if not knowledge_rank(strand):
             return
         others = [
             other
@@ -163,20 +162,20 @@ class IncidentBook:
             if _may_join(run.strands.get(strand.key), run.strands.get(key))
         ]
         for other in others:  # in the order in which they were settled first
-            if joining.same_object(strand, other):
+            if association.associates(strand, other):
                 yield from self._merge(run, strand.key, other.key)
                 return
         lost = [
-            (round(joining.apart_m(other, strand)), other.key.order, other.key)
+            (round(association.apart_m(other, strand)), other.key.order, other.key)
             for other in others
             if other.state == "lost"
             and self._may_go_on(run.strands[other.key], strand)
-            and joining.may_be_lost_one(other, strand)
+            and association.may_stitch(other, strand)
         ]
         if lost:
             yield from self._reacquire(run, min(lost)[2], strand.key)
 
-    def _merge(self, run: Run, one: StrandKey, other: StrandKey) -> Iterator[Alert]:
+    def _merge(self, run: Run, one: EpisodeKey, other: EpisodeKey) -> Iterator[Alert]:
         """Make one incident of two tracks': the one that was opened first goes on."""
         mine, theirs = (self._teller.incident_of(run.strands[key]) for key in (one, other))
         if mine is None or (theirs is not None and _opened(theirs) < _opened(mine)):
@@ -187,10 +186,10 @@ class IncidentBook:
         mine = self.ledger.open[mine.incident_id]
         if theirs is not None:
             told = run.strands[mine.teller].last
-            news = Told("joined", told, mine.state, (theirs.incident_id,))
+            news = IncidentUpdate("joined", told, mine.state, (theirs.incident_id,))
             yield from self._teller.tell(mine, news, *theirs.steps)
 
-    def _reacquire(self, run: Run, lost: StrandKey, found: StrandKey) -> Iterator[Alert]:
+    def _reacquire(self, run: Run, lost: EpisodeKey, found: EpisodeKey) -> Iterator[Alert]:
         """Let a track that begins go on with the story of one that was lost."""
         mine, theirs = (self._teller.incident_of(run.strands[key]) for key in (lost, found))
         assert mine is not None  # noqa: S101 - it tells one
@@ -199,16 +198,20 @@ class IncidentBook:
         joined = () if theirs is None else (theirs.incident_id,)
         also = () if theirs is None else tuple(theirs.steps)
         told = run.strands[found]
-        yield from self._teller.tell(mine, Told("reacquired", told.last, told.state, joined), *also)
+        yield from self._teller.tell(
+            mine, IncidentUpdate("reacquired", told.last, told.state, joined), *also
+        )
 
     def _take_over(
-        self, run: Run, mine: Incident, key: StrandKey, theirs: Incident | None
+        self, run: Run, mine: Incident, key: EpisodeKey, theirs: Incident | None
     ) -> Iterator[Alert]:
         """Make a track a strand of an incident; close the one it told, if it told any."""
         keys = (key,) if theirs is None else theirs.strands
         nations_left, been_in = set(mine.nations_left), set(mine.been_in)
         if theirs is not None:
-            closing = Told("merged", run.strands[theirs.teller].last, "closed", (mine.incident_id,))
+            closing = IncidentUpdate(
+                "merged", run.strands[theirs.teller].last, "closed", (mine.incident_id,)
+            )
             yield from self._teller.tell(theirs, closing)
             nations_left |= {*theirs.nations, *theirs.nations_left} - set(mine.nations)
             been_in |= set(theirs.been_in)
@@ -224,45 +227,45 @@ class IncidentBook:
             }
         )
 
-    def _hand_over(self, run: Run, key: StrandKey) -> Iterator[Alert]:
+    def _hand_over(self, run: Run, key: EpisodeKey) -> Iterator[Alert]:
         """Let another track of the object go on when it knows more than the one that told it."""
         incident = self._teller.incident_of(run.strands[key])
         settled = run.questions.settled
         if incident is None or incident.teller not in settled or key not in settled:
             return
-        told = knows(settled[incident.teller])
+        told = knowledge_rank(settled[incident.teller])
         others = [
-            (-knows(settled[one]), one.order, one)
+            (-knowledge_rank(settled[one]), one.order, one)
             for one in incident.strands
             if one in settled and one in run.strands and may_tell(incident, run.strands[one])
         ]
         if not others or -min(others)[0] <= told:
             return
         found = run.strands[min(others)[2]]
-        news: News = "continued"
+        news: UpdateKind = "continued"
         if told:
             news = "confirmed" if found.confidence == "confirmed" else "entered"
         incident = incident.model_copy(update={"teller": found.key})
-        yield from self._teller.tell(incident, Told(news, found.last, found.state))
+        yield from self._teller.tell(incident, IncidentUpdate(news, found.last, found.state))
 
-    def _weigh_situation(self, run: Run, strand: Strand) -> Iterator[Alert]:
+    def _weigh_situation(self, run: Run, strand: MemberTrack) -> Iterator[Alert]:
         """Count a confirmed violation, unless its object is one that is counted already."""
         now = run.strands.get(strand.key)
         _, home = self.ledger.closed.get(strand.key, (0, None))
         own_id = (now.incident_id if now else home) or incident_id(self._environment, strand.key)
         violation = Violation(incident_id=own_id, confirmed=strand.last.time, event=strand.last)
-        run.situation, alerts = situation.add(
+        run.situation, alerts = repeated_violations.add(
             run.situation, violation, self._environment, self._teller.names
         )
         yield from alerts
 
-    def _may_go_on(self, lost: Strand, found: Strand) -> bool:
+    def _may_go_on(self, lost: MemberTrack, found: MemberTrack) -> bool:
         """Tell whether a lost track tells of an incident that another one can go on with."""
         incident = self._teller.incident_of(lost)
         return incident is not None and incident.teller == lost.key and may_tell(incident, found)
 
 
-def _may_join(strand: Strand | None, other: Strand | None) -> bool:
+def _may_join(strand: MemberTrack | None, other: MemberTrack | None) -> bool:
     """Tell whether two strands are not one incident yet, and one of them tells of one."""
     if strand is None or other is None or strand.key == other.key:
         return False

@@ -31,7 +31,7 @@ class Violation(Contract):
     event: TrackEvent
 
 
-class Situation(Contract):
+class RepeatedViolations(Contract):
     """What the alliance was told of repeated violations in one run."""
 
     number: int = 0  # how many there have been in this run
@@ -42,8 +42,11 @@ class Situation(Contract):
 
 
 def add(
-    situation: Situation, violation: Violation, environment: Environment, names: Mapping[str, str]
-) -> tuple[Situation, list[Alert]]:
+    situation: RepeatedViolations,
+    violation: Violation,
+    environment: Environment,
+    names: Mapping[str, str],
+) -> tuple[RepeatedViolations, list[Alert]]:
     """Take in a confirmed violation; return the situation and what the alliance hears of it."""
     since_ms = to_ms(violation.confirmed) - WITHIN_MS
     kept = [
@@ -69,8 +72,8 @@ def add(
 
 
 def advance(
-    situation: Situation, now_ms: int, environment: Environment, names: Mapping[str, str]
-) -> tuple[Situation, list[Alert]]:
+    situation: RepeatedViolations, now_ms: int, environment: Environment, names: Mapping[str, str]
+) -> tuple[RepeatedViolations, list[Alert]]:
     """Let time pass: a day without another violation ends the situation."""
     if situation.step == 0 or situation.latest is None:
         return situation, []
@@ -83,7 +86,7 @@ def advance(
 
 
 def _alert(
-    situation: Situation,
+    situation: RepeatedViolations,
     environment: Environment,
     names: Mapping[str, str],
     time_ms: int,

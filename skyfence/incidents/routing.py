@@ -40,7 +40,7 @@ from skyfence.contracts.alert import (
 from skyfence.contracts.track_event import OperatorClosed, TrackEvent, minute_mark
 from skyfence.incidents import wording
 from skyfence.incidents.incident import Incident
-from skyfence.incidents.wording import Nearness, News
+from skyfence.incidents.wording import Nearness, UpdateKind
 from skyfence.naming import ALLIANCE, Environment, operators_channel
 from skyfence.policy.parameters import DRONE_MPS
 
@@ -58,13 +58,13 @@ _CapWords = tuple[Urgency, Severity, Certainty]
 
 
 @dataclass(frozen=True)
-class Told:
+class IncidentUpdate:
     """Something to tell about an incident: the news, and the track event that it rests on.
 
     ``closed`` is the operator's word where that is the news.
     """
 
-    news: News
+    news: UpdateKind
     event: TrackEvent
     state: IncidentState
     joined: tuple[UUID, ...] = ()
@@ -72,7 +72,11 @@ class Told:
 
 
 def compose(
-    told: Told, incident: Incident, place: str, environment: Environment, names: Mapping[str, str]
+    told: IncidentUpdate,
+    incident: Incident,
+    place: str,
+    environment: Environment,
+    names: Mapping[str, str],
 ) -> Alert:
     """Return the next message of an incident's chain for a place."""
     event, state = told.event, told.state
@@ -83,7 +87,7 @@ def compose(
     urgency, severity, certainty = _cap_words(told, nearness)
     minutes_left = _minutes_left(event, state, place, kind)
     outside = _is_outside(told, incident)
-    saying = wording.Saying(
+    saying = wording.WordingContext(
         told.news,
         event,
         place,
@@ -126,7 +130,7 @@ def compose(
     )
 
 
-def recipients(incident: Incident, told: Told) -> list[str]:
+def recipients(incident: Incident, told: IncidentUpdate) -> list[str]:
     """Return the places to tell, each once: people first, then those who answer for them."""
     event, warned = told.event, list(incident.steps)
     if told.news == "updated":
@@ -144,7 +148,7 @@ def recipients(incident: Incident, told: Told) -> list[str]:
     return list(dict.fromkeys([*reached, *kept, *event.nations, ALLIANCE]))
 
 
-def marks_after(incident: Incident, told: Told) -> dict[str, int]:
+def marks_after(incident: Incident, told: IncidentUpdate) -> dict[str, int]:
     """Return the lowest mark of minutes that each place has been told, this event included.
 
     What went out counts its minutes anew when it turns back.
@@ -202,7 +206,7 @@ def _nearness(event: TrackEvent, incident: Incident, place: str, kind: PlaceKind
     return "left" if place in incident.been_in else "averted"
 
 
-def _cap_words(told: Told, nearness: Nearness) -> _CapWords:
+def _cap_words(told: IncidentUpdate, nearness: Nearness) -> _CapWords:
     possible = told.event.confidence == "possible"
     if told.state == "closed":
         if told.news == "merged":
@@ -219,7 +223,7 @@ def _cap_words(told: Told, nearness: Nearness) -> _CapWords:
     return ("Immediate", "Severe", "Possible" if possible else "Observed")
 
 
-def _response(told: Told, kind: PlaceKind, nearness: Nearness) -> ResponseType:
+def _response(told: IncidentUpdate, kind: PlaceKind, nearness: Nearness) -> ResponseType:
     if told.state == "closed":
         return "Monitor" if told.news == "merged" else "AllClear"
     if kind != "region" or told.state == "exited" or nearness in _PAST:
@@ -234,7 +238,7 @@ def _message_type(state: IncidentState, step: int) -> MessageType:
     return "Alert" if step == 1 else "Update"
 
 
-def _is_outside(told: Told, incident: Incident) -> bool:
+def _is_outside(told: IncidentUpdate, incident: Incident) -> bool:
     """Tell whether the object is, or was when it was lost, only on its way."""
     if told.state in ("violation", "exited"):
         return False

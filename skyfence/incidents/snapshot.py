@@ -10,11 +10,11 @@ from uuid import UUID
 
 from pydantic import Field, ValidationError
 
-from skyfence.contracts.base import Contract, RunName, why_invalid
+from skyfence.contracts.base import Contract, RunName, describe_validation_error
 from skyfence.errors import InputError
-from skyfence.incidents.incident import Incident, Strand, StrandKey
-from skyfence.incidents.repeated_violations import Situation
-from skyfence.incidents.watermark import Origin, Question, Questions
+from skyfence.incidents.incident import EpisodeKey, Incident, MemberTrack
+from skyfence.incidents.repeated_violations import RepeatedViolations
+from skyfence.incidents.watermark import DecisionQueue, Origin, PendingDecision
 
 # Counts up when a field changes its meaning.
 _FORMAT = 1
@@ -26,13 +26,13 @@ _ENDED_KEPT = 100
 class Run:
     """What is kept of one run: its strands as they are now, what is to be decided, and counted."""
 
-    strands: dict[StrandKey, Strand] = field(default_factory=dict)
-    questions: Questions = field(default_factory=Questions)
-    situation: Situation = field(default_factory=Situation)
+    strands: dict[EpisodeKey, MemberTrack] = field(default_factory=dict)
+    questions: DecisionQueue = field(default_factory=DecisionQueue)
+    situation: RepeatedViolations = field(default_factory=RepeatedViolations)
 
 
 @dataclass
-class Ledger:
+class IncidentState:
     """Open incidents, runs, and of what is closed the last event's number and its incident.
 
     ``stood_down`` are incidents that operators closed: what is seen again opens another.
@@ -41,7 +41,7 @@ class Ledger:
 
     open: dict[UUID, Incident] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
-    closed: dict[StrandKey, tuple[int, UUID | None]] = field(default_factory=dict)
+    closed: dict[EpisodeKey, tuple[int, UUID | None]] = field(default_factory=dict)
     stood_down: dict[UUID, None] = field(default_factory=dict)
     progress: dict[int, int] = field(default_factory=dict)
 
@@ -57,7 +57,7 @@ class Ledger:
 
 
 class _Closed(Contract):
-    key: StrandKey
+    key: EpisodeKey
     number: int
     incident_id: UUID | None = None  # left out where there is none, as all contracts do
 
@@ -65,17 +65,17 @@ class _Closed(Contract):
 class _Question(Contract):
     time_ms: int
     rank: int
-    strand: Strand
+    strand: MemberTrack
 
 
 class _Run(Contract):
     name: RunName
-    strands: tuple[Strand, ...]
+    strands: tuple[MemberTrack, ...]
     clocks: dict[str, int]
     ended: bool
     waiting: tuple[_Question, ...]
-    settled: tuple[Strand, ...]
-    situation: Situation
+    settled: tuple[MemberTrack, ...]
+    situation: RepeatedViolations
     origins: dict[str, tuple[int, int]] = Field(default_factory=dict)
     overtaken: dict[str, int] = Field(default_factory=dict)
 
@@ -89,7 +89,7 @@ class _Ledger(Contract):
     progress: dict[int, int] = Field(default_factory=dict)
 
 
-def pack(ledger: Ledger) -> bytes:
+def take_snapshot(ledger: IncidentState) -> bytes:
     """Return a ledger as bytes."""
     return _Ledger(
         format=_FORMAT,
@@ -104,15 +104,17 @@ def pack(ledger: Ledger) -> bytes:
     ).to_json()
 
 
-def unpack(data: bytes) -> Ledger:
+def restore_snapshot(data: bytes) -> IncidentState:
     """Return the ledger that was packed; raise ``InputError`` where the bytes are none."""
     try:
         found = _Ledger.model_validate_json(data)
     except ValidationError as error:
-        raise InputError(f"not a ledger of format {_FORMAT}: {why_invalid(error)}") from None
+        raise InputError(
+            f"not a ledger of format {_FORMAT}: {describe_validation_error(error)}"
+        ) from None
     if found.format != _FORMAT:
         raise InputError(f"a ledger of format {found.format}, not {_FORMAT}")
-    return Ledger(
+    return IncidentState(
         {one.incident_id: one for one in found.open},
         {one.name: _unpacked(one) for one in found.runs},
         {one.key: (one.number, one.incident_id) for one in found.closed},
@@ -143,12 +145,14 @@ def _packed(name: str, run: Run) -> _Run:
 
 def _unpacked(run: _Run) -> Run:
     waiting = [
-        Question(one.time_ms, one.rank, one.strand.key.order, one.strand.last.number, one.strand)
+        PendingDecision(
+            one.time_ms, one.rank, one.strand.key.order, one.strand.last.number, one.strand
+        )
         for one in run.waiting
     ]
     heapq.heapify(waiting)
     settled = {strand.key: strand for strand in run.settled}
-    questions = Questions(
+    questions = DecisionQueue(
         dict(run.clocks),
         run.ended,
         waiting,

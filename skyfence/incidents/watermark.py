@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from skyfence.contracts.track_event import SourceClock
-from skyfence.incidents.incident import Strand, StrandKey
+from skyfence.contracts.track_event import SourceWatermark
+from skyfence.incidents.incident import EpisodeKey, MemberTrack
 from skyfence.times import to_ms
 
 # A source that is this far behind another is silent, unless its reports only wait to be judged.
@@ -24,7 +24,7 @@ _NONE: Final[Mapping[int, int]] = {}
 
 
 @dataclass(frozen=True, order=True)
-class Question:
+class PendingDecision:
     """What an event raises: is its track another's object (0), is it one of several violations (1).
 
     ``strand`` is as it stood with that event.
@@ -34,7 +34,7 @@ class Question:
     rank: int
     name: tuple[str, str, int]
     number: int
-    strand: Strand = field(compare=False)
+    strand: MemberTrack = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Origin:
 
 
 # Up to when all that reached each partition has been judged, by its number; wall clock.
-Progress = Mapping[int, int]
+SourceProgress = Mapping[int, int]
 
 
 @dataclass
-class Questions:
+class DecisionQueue:
     """The sources' clocks of one run, what waits for them, and the strands as they are settled.
 
     ``origins`` says where each source's last clock comes from, and ``overtaken`` of each source
@@ -59,12 +59,12 @@ class Questions:
 
     clocks: dict[str, int] = field(default_factory=dict)
     ended: bool = False
-    waiting: list[Question] = field(default_factory=list)
-    settled: dict[StrandKey, Strand] = field(default_factory=dict)
+    waiting: list[PendingDecision] = field(default_factory=list)
+    settled: dict[EpisodeKey, MemberTrack] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     overtaken: dict[str, int] = field(default_factory=dict)
 
-    def set_clock(self, clock: SourceClock, origin: Origin | None = None) -> None:
+    def set_clock(self, clock: SourceWatermark, origin: Origin | None = None) -> None:
         """Note how far a source has come, or that it has ended."""
         self.overtaken.pop(clock.key, None)
         if clock.last:
@@ -89,7 +89,7 @@ class Questions:
                 known = [self.origins[one].published_ms for one in ahead if one in self.origins]
                 self.overtaken[key] = max(known, default=0)
 
-    def lowest_ms(self, progress: Progress = _NONE) -> float:
+    def lowest_ms(self, progress: SourceProgress = _NONE) -> float:
         """Return the event time up to which every healthy source has come.
 
         One that is far behind is silent if nothing of it waits: its partition has been judged past
@@ -104,19 +104,19 @@ class Questions:
         latest_ms = max(self.clocks.values())
         return [key for key, at in self.clocks.items() if at < latest_ms - _SILENT_MS]
 
-    def _has_nothing_left(self, key: str, progress: Progress) -> bool:
+    def _has_nothing_left(self, key: str, progress: SourceProgress) -> bool:
         origin, overtaken_ms = self.origins.get(key), self.overtaken.get(key)
         if origin is None or overtaken_ms is None:
             return origin is None
         return progress.get(origin.partition, 0) >= overtaken_ms
 
-    def ask(self, strand: Strand, rank: int = 0, later_ms: int = 0) -> None:
+    def ask(self, strand: MemberTrack, rank: int = 0, later_ms: int = 0) -> None:
         """Put a question about a strand's last event, for so long after it could be known."""
         time_ms = max(to_ms(strand.last.time), to_ms(strand.last.last_seen)) + later_ms
-        question = Question(time_ms, rank, strand.key.order, strand.last.number, strand)
+        question = PendingDecision(time_ms, rank, strand.key.order, strand.last.number, strand)
         heapq.heappush(self.waiting, question)
 
-    def due(self, progress: Progress = _NONE) -> Iterator[Question]:
+    def due(self, progress: SourceProgress = _NONE) -> Iterator[PendingDecision]:
         """Yield the questions that every healthy source has come up to, each once settled."""
         while self.waiting and self.waiting[0].time_ms <= self.lowest_ms(progress):
             question = heapq.heappop(self.waiting)

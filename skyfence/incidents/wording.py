@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skyfence.contracts.alert import IncidentState, PlaceKind, marked
-from skyfence.contracts.crossing import Known
+from skyfence.contracts.crossing import ObjectInfo
 from skyfence.contracts.track_event import OperatorClosed, TrackEvent, TrackEventKind
 from skyfence.naming import Environment
 from skyfence.times import format_time
 
 # What there is to tell: a track's own event, or what was found out by joining tracks.
-News = TrackEventKind | Literal["joined", "continued", "merged", "stood_down"]
+UpdateKind = TrackEventKind | Literal["joined", "continued", "merged", "stood_down"]
 _OBJECTS = {
     "unknown": "an unidentified object",
     "uav": "a drone",
@@ -33,7 +33,7 @@ Names = Mapping[str, str]
 Nearness = Literal["here", "ahead", "left", "averted"]
 
 
-_LINES: Mapping[News, str] = {
+_LINES: Mapping[UpdateKind, str] = {
     "threatened": "{thing} is heading for {nations}{soon}",
     "receded": "all clear: {thing} no longer heads for {nations}",
     "identified": "all clear: {thing} was identified ({rule})",
@@ -53,7 +53,7 @@ _LINES: Mapping[News, str] = {
     "merged": "{thing} in {nations} is followed in another incident, which goes on",
 }
 # What is only on its way, or was when it was lost.
-_OUTSIDE: Mapping[News, str] = {
+_OUTSIDE: Mapping[UpdateKind, str] = {
     "updated": "{thing} is heading for {nations}{soon}",
     "sighted": "{thing} is heading for {nations}{soon}",
     "lost": "{thing} heading for {nations} is lost",
@@ -65,7 +65,7 @@ _OUTSIDE: Mapping[News, str] = {
     "merged": "{thing} heading for {nations} is followed in another incident, which goes on",
 }
 # What is only possibly inside.
-_DOUBTFUL: Mapping[News, str] = {
+_DOUBTFUL: Mapping[UpdateKind, str] = {
     "entered": "{thing} may have entered {nations}{origin}{over}",
     "updated": "{thing} may now be in {nations}{over}{more}",
     "exited": "{thing} that may have entered {nations} is outside again",
@@ -77,10 +77,10 @@ _DOUBTFUL: Mapping[News, str] = {
 
 
 @dataclass(frozen=True)
-class Saying:
+class WordingContext:
     """One message to be put into words: the news, and whom it is for."""
 
-    news: News
+    news: UpdateKind
     event: TrackEvent
     place: str
     kind: PlaceKind
@@ -92,13 +92,13 @@ class Saying:
     closed: OperatorClosed | None = None
 
 
-def headline(saying: Saying) -> str:
+def headline(saying: WordingContext) -> str:
     """Return the line that a duty officer reads first."""
     line = _for_place(saying) or _by_news(saying)
     return marked(line[0].upper() + line[1:], saying.environment)
 
 
-def description(saying: Saying, radius_m: int | None, growth_mps: float | None) -> str:
+def description(saying: WordingContext, radius_m: int | None, growth_mps: float | None) -> str:
     """Return the facts behind the headline, one sentence each."""
     event = saying.event
     crossed = event.kind in ("entered", "exited")
@@ -125,7 +125,7 @@ def description(saying: Saying, radius_m: int | None, growth_mps: float | None) 
     return " ".join(sentences)
 
 
-def instruction(saying: Saying, state: IncidentState) -> str:
+def instruction(saying: WordingContext, state: IncidentState) -> str:
     """Return what the reader is to do."""
     if saying.news == "merged":
         return "Follow the incident that goes on: it is the same object."
@@ -152,7 +152,7 @@ def situation_headline(
     return marked(line, environment)
 
 
-def _for_place(saying: Saying) -> str | None:
+def _for_place(saying: WordingContext) -> str | None:
     """Return what a region hears that the object is not in, where that differs."""
     thing = _thing(saying.event)
     here = _name(saying.place, saying)
@@ -170,7 +170,7 @@ def _for_place(saying: Saying) -> str | None:
 _ENDS = ("receded", "identified", "cleared", "expired", "merged", "stood_down")
 
 
-def _whereabouts(saying: Saying) -> str:
+def _whereabouts(saying: WordingContext) -> str:
     """Return where an object is now, for a reader in a place that it moved on from."""
     event = saying.event
     nations = _list(event.nations, saying.names) or "protected airspace"
@@ -181,7 +181,7 @@ def _whereabouts(saying: Saying) -> str:
     return f"may now be {where}" if event.confidence == "possible" else f"is now {where}"
 
 
-def _by_news(saying: Saying) -> str:
+def _by_news(saying: WordingContext) -> str:
     event = saying.event
     special = _DOUBTFUL if event.confidence == "possible" else {}
     line = (_OUTSIDE if saying.outside else special).get(saying.news, _LINES[saying.news])
@@ -201,7 +201,7 @@ def _by_news(saying: Saying) -> str:
     )
 
 
-def _news_of(saying: Saying) -> str:
+def _news_of(saying: WordingContext) -> str:
     event = saying.event
     if "ahead" in event.changes and saying.kind == "nation":
         ahead = _list([one.place for one in event.ahead], saying.names)
@@ -222,7 +222,7 @@ def _position(event: TrackEvent) -> str:
     return f"{lat} {lon}"
 
 
-def _object(known: Known) -> list[str]:
+def _object(known: ObjectInfo) -> list[str]:
     facts: list[str] = []
     if known.altitude_m is not None:
         reference = f" {known.altitude_ref}" if known.altitude_ref else ""
@@ -251,7 +251,7 @@ def _minutes(minutes: int) -> str:
     return f"in about {minutes} minute" + ("" if minutes == 1 else "s")
 
 
-def _name(place: str, saying: Saying) -> str:
+def _name(place: str, saying: WordingContext) -> str:
     return saying.names.get(place, place)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 _KEPT: Final = 900
 
 
-class Backlog:
+class TimeLag:
     """Learns from ends and acknowledged offsets how far a group has come in time."""
 
     def __init__(self) -> None:

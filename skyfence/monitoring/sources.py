@@ -14,16 +14,16 @@ from typing import Final
 
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, SilenceCause
 from skyfence.contracts.base import Contract, RunName, UtcTime
-from skyfence.contracts.track_event import SourceClock
+from skyfence.contracts.track_event import SourceWatermark
 from skyfence.frames.frame import LIVE_RUN, source_of
 from skyfence.monitoring.feed_alarm import Silence, given_up_after, untold
 from skyfence.naming import ALLIANCE, Environment
-from skyfence.policy.parameters import Rules
+from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
 from skyfence.times import MS_PER_S, from_ms, to_ms
 
 # A clock strikes every so often, so a source may have spoken this much later than it was heard.
-_CLOCK_STEP_MS: Final = Rules().clock_every_ms
+_CLOCK_STEP_MS: Final = DetectionParameters().clock_every_ms
 # Workers that are well have judged what is older than this: ticks, commits and a restart.
 _JUDGED_WITHIN_MS: Final = 15_000
 # So long an ended source is shown, and then forgotten.
@@ -42,7 +42,7 @@ class Feed(Contract):
     silence: Silence | None = None
 
 
-class Feeds:
+class SourceMonitor:
     """Watches the sources of one environment. ``kinds`` are the places that may be told."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Feeds:
         """Return all sources that are known, live ones first."""
         return sorted(self._feeds.values(), key=lambda f: (f.run != LIVE_RUN, f.run, f.key))
 
-    def hear(self, clock: SourceClock, published_ms: int, partition: int | None) -> None:
+    def hear(self, clock: SourceWatermark, published_ms: int, partition: int | None) -> None:
         """Take in a source's clock, which a frame moved that reached Kafka at this time."""
         before = self._feeds.get((clock.run, clock.key))
         heard = from_ms(published_ms)

@@ -17,11 +17,11 @@ from skyfence.contracts.alert import Alert, AnyAlert, MessageType
 from skyfence.contracts.base import Contract, RunName, UtcTime
 from skyfence.contracts.rejected import ReasonClass, Rejected, reason_class
 from skyfence.frames.frame import LIVE_RUN
-from skyfence.monitoring.sources import Feed, Feeds
+from skyfence.monitoring.sources import Feed, SourceMonitor
 from skyfence.naming import Environment
 from skyfence.times import format_time, from_ms, to_ms
 
-SourceState = Literal["heard", "silent", "unjudged", "ended"]
+SourceCondition = Literal["heard", "silent", "unjudged", "ended"]
 Count = Annotated[int, Field(ge=0)]
 
 # An incident of which nothing was said for a day is one whose end was lost with a worker.
@@ -33,7 +33,7 @@ class SourceStatus(Contract):
 
     key: str
     run: RunName
-    state: SourceState
+    state: SourceCondition
     heard: UtcTime
     age_s: Annotated[float, Field(ge=0)]
     clock: UtcTime
@@ -64,7 +64,7 @@ class LastAlert(Contract):
     status: str
 
 
-class Status(Contract):
+class SystemStatus(Contract):
     """How one environment was at ``as_of``; ``rejected`` counts since the counting began."""
 
     environment: Environment
@@ -76,7 +76,7 @@ class Status(Contract):
     last_alert: LastAlert | None = None
 
 
-class Memory(Contract):
+class MonitorState(Contract):
     """What a watcher leaves to the one after it; ``offsets`` are the next to read, by topic."""
 
     offsets: dict[str, dict[int, int]] = Field(default_factory=dict)
@@ -89,7 +89,7 @@ class Memory(Contract):
 class Tally:
     """Counts what passes besides sources' clocks: rejected input, incidents, the last alert."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: MonitorState) -> None:
         self._rejected = dict(memory.rejected)
         self._incidents = dict(memory.incidents)
         self._last_alert = memory.last_alert
@@ -116,9 +116,11 @@ class Tally:
         else:
             self._incidents[str(alert.incident_id)] = decided
 
-    def memory(self, feeds: Feeds, offsets: Mapping[str, Mapping[int, int]]) -> Memory:
+    def memory(
+        self, feeds: SourceMonitor, offsets: Mapping[str, Mapping[int, int]]
+    ) -> MonitorState:
         """Return what is to be remembered, with the offsets that it covers."""
-        return Memory(
+        return MonitorState(
             offsets={topic: dict(own) for topic, own in offsets.items()},
             feeds=tuple(feeds.all),
             rejected=self._rejected,
@@ -127,14 +129,18 @@ class Tally:
         )
 
     def status(
-        self, environment: Environment, now_ms: int, feeds: Feeds, lags: tuple[PartitionLag, ...]
-    ) -> Status:
+        self,
+        environment: Environment,
+        now_ms: int,
+        feeds: SourceMonitor,
+        lags: tuple[PartitionLag, ...],
+    ) -> SystemStatus:
         """Return how things are now."""
         now = from_ms(now_ms)
         for name, updated in list(self._incidents.items()):
             if now - updated > _OPEN_KEPT:
                 del self._incidents[name]
-        return Status(
+        return SystemStatus(
             environment=environment,
             as_of=now,
             sources=tuple(_source(feed, feeds, now_ms) for feed in feeds.all),
@@ -145,7 +151,7 @@ class Tally:
         )
 
 
-def _source(feed: Feed, feeds: Feeds, now_ms: int) -> SourceStatus:
+def _source(feed: Feed, feeds: SourceMonitor, now_ms: int) -> SourceStatus:
     return SourceStatus(
         key=feed.key,
         run=feed.run,
@@ -158,7 +164,7 @@ def _source(feed: Feed, feeds: Feeds, now_ms: int) -> SourceStatus:
     )
 
 
-def _state(feed: Feed) -> SourceState:
+def _state(feed: Feed) -> SourceCondition:
     if feed.silence is not None and feed.silence.over is None:
         return feed.silence.cause
     return "ended" if feed.ended else "heard"
@@ -169,7 +175,7 @@ _LAG: Final = "lag:"
 _REJECTED: TypeAdapter[dict[ReasonClass, int]] = TypeAdapter(dict[ReasonClass, Count])
 
 
-def to_hash(status: Status) -> dict[str, bytes]:
+def to_hash(status: SystemStatus) -> dict[str, bytes]:
     """Return a status as the fields of a hash, each in JSON (the form is documented)."""
     fields = {
         "environment": str(status.environment).encode(),
@@ -186,7 +192,7 @@ def to_hash(status: Status) -> dict[str, bytes]:
     return fields
 
 
-def from_hash(fields: Mapping[str, bytes]) -> Status:
+def from_hash(fields: Mapping[str, bytes]) -> SystemStatus:
     """Read what ``to_hash`` wrote; raise pydantic's ``ValidationError``, ``KeyError`` if not it."""
     sources = [
         SourceStatus.model_validate_json(value)
@@ -199,7 +205,7 @@ def from_hash(fields: Mapping[str, bytes]) -> Status:
         if name.startswith(_LAG)
     ]
     last = fields.get("last_alert")
-    return Status.model_validate(
+    return SystemStatus.model_validate(
         {
             "environment": fields["environment"].decode(),
             "as_of": fields["as_of"].decode(),

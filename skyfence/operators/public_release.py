@@ -22,7 +22,7 @@ HeldState = Literal["held", "releasing", "released", "withdrawing", "withdrawn"]
 _DONE: Final[dict[HeldState, HeldState]] = {"releasing": "released", "withdrawing": "withdrawn"}
 
 
-class Held(Contract):
+class PendingRelease(Contract):
     """A region's public message of one incident, and where the decision on it stands."""
 
     state: HeldState
@@ -48,14 +48,14 @@ class Held(Contract):
 
 
 def hold(
-    message: PublicAlertMessage, before: Held | None, rules: PublicRules, now: UtcTime
-) -> Held | None:
+    message: PublicAlertMessage, before: PendingRelease | None, rules: PublicRules, now: UtcTime
+) -> PendingRelease | None:
     """Return a step as it is held, or None if that step has been dealt with already."""
     if before is not None and message.alert.step <= before.message.alert.step:
         return None
     waits = before is not None and before.state == "held"
     deadline = before.deadline if before and waits else now + timedelta(seconds=rules.deadline_s)
-    return Held(state="held", message=message, deadline=deadline)
+    return PendingRelease(state="held", message=message, deadline=deadline)
 
 
 def is_stale(alert: PublicAlert, now: UtcTime) -> bool:
@@ -66,7 +66,7 @@ def is_stale(alert: PublicAlert, now: UtcTime) -> bool:
     return alert.status == "Actual" and alert.expires <= now
 
 
-def at_deadline(held: Held, rules: PublicRules) -> HeldState:
+def at_deadline(held: PendingRelease, rules: PublicRules) -> HeldState:
     """Return what becomes of a message on which nobody has decided in time."""
     if rules.after_deadline == "release-shelter":
         shelter = held.message.alert.response_type == "Shelter"

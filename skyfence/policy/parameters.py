@@ -20,7 +20,7 @@ def _fastest_of() -> dict[str, float]:
 
 
 @dataclass(frozen=True)
-class Rules:
+class DetectionParameters:
     """How the engine judges; every process of one environment must use the same."""
 
     # Five scans of the slowest long-range radars (12 s): then nobody follows the object any more.

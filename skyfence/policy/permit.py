@@ -17,7 +17,7 @@ import shapely
 from pydantic import AfterValidator, Field, model_validator
 
 from skyfence.contracts.base import Contract, Latitude, Longitude, UtcTime, round_degrees
-from skyfence.contracts.crossing import Known
+from skyfence.contracts.crossing import ObjectInfo
 from skyfence.contracts.report import AltitudeM, AltitudeRef
 from skyfence.times import format_time, to_ms
 
@@ -79,8 +79,8 @@ def _codes(text: str) -> Iterator[str]:
         yield from (f"{code:04o}" for code in range(first, last + 1))
 
 
-Name = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_checked_text)]
-Reason = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_checked_text)]
+PermitName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_checked_text)]
+PermitReason = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_checked_text)]
 _Addresses = tuple[Annotated[str, AfterValidator(_checked_address)], ...]
 _Callsigns = tuple[Annotated[str, AfterValidator(_checked_callsign)], ...]
 _CodeList = tuple[Annotated[str, AfterValidator(_checked_codes)], ...]
@@ -133,7 +133,7 @@ class Corridor(Contract):
         west, south, east, north = self._area.bounds
         return west, south, east, north
 
-    def unmet(self, known: Known, lon: float, lat: float) -> str | None:
+    def unmet(self, known: ObjectInfo, lon: float, lat: float) -> str | None:
         """Say why an object is not in the corridor, or None if it is."""
         if known.altitude_m is None or known.altitude_ref is None:
             return "its altitude is not known"
@@ -157,8 +157,8 @@ class Permit(Contract):
     ``callsigns`` are exact, or beginnings that end with ``*``; ``mode_3a`` are codes and ranges.
     """
 
-    name: Name
-    reason: Reason
+    name: PermitName
+    reason: PermitReason
     begins: Annotated[UtcTime | None, Field(alias="from")] = None
     expires: UtcTime
     icao_addresses: Annotated[_Addresses, AfterValidator(_checked_list)] | None = None
@@ -188,7 +188,7 @@ class Permit(Contract):
             return self._exact.union(one[:AIRLINE_LETTERS] for one in self._beginnings)
         return self._codes
 
-    def unmet(self, known: Known, time_ms: int, lon: float, lat: float) -> str | None:
+    def unmet(self, known: ObjectInfo, time_ms: int, lon: float, lat: float) -> str | None:
         """Say the first reason why the permit does not cover an object, or None if it does."""
         begins_ms, expires_ms = self._period_ms
         if not begins_ms <= time_ms < expires_ms:

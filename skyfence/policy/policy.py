@@ -21,14 +21,14 @@ from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from skyfence.contracts.base import Contract, SourceName
-from skyfence.contracts.crossing import Known
+from skyfence.contracts.crossing import ObjectInfo
 from skyfence.errors import InputError
 from skyfence.policy.permit import (
     AIRLINE_LETTERS,
     EMERGENCY_CODES,
     NO_ADDRESSES,
-    Name,
     Permit,
+    PermitName,
     plain_callsign,
 )
 
@@ -117,7 +117,7 @@ class PolicyFile(Contract):
     A zone kind that ``look_ahead_s`` does not name has the ``default`` there, and that has 300.
     """
 
-    version: Name
+    version: PermitName
     look_ahead_s: dict[ZoneKind, LookAhead] = Field(
         default_factory=lambda: {"country": 300.0, "region": 1_800.0, _OTHER_KINDS: 300.0}
     )
@@ -138,7 +138,7 @@ class Policy:
 
     file: PolicyFile = DEFAULT
 
-    def suppressed_by(self, known: Known, time_ms: int, lon: float, lat: float) -> str | None:
+    def suppressed_by(self, known: ObjectInfo, time_ms: int, lon: float, lat: float) -> str | None:
         """Return the rule because of which nobody is told of an object, or None: alertable.
 
         Of several permits the one is named that knows the object by its address, before one by its
@@ -193,7 +193,7 @@ class Policy:
         given = {} if own is None else own.model_dump(exclude_unset=True)
         return rules.model_copy(update=given)
 
-    def _candidates(self, known: Known) -> Iterator[Permit]:
+    def _candidates(self, known: ObjectInfo) -> Iterator[Permit]:
         callsign = plain_callsign(known.callsign)
         airline = callsign[:AIRLINE_LETTERS]
         for sign in (known.icao_address, callsign, airline, known.mode_3a):
@@ -219,7 +219,7 @@ class Policy:
         return self.file.look_ahead_s.get(_OTHER_KINDS, 300.0)
 
 
-def not_civil(known: Known) -> str | None:
+def not_civil(known: ObjectInfo) -> str | None:
     """Say why an object does not count as an identified civil flight, or None if it does."""
     if known.category in NEVER_CIVIL:
         return "it is a uav or a missile"

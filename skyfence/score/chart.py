@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from skyfence.score.figures import LEAST_LEAD_S, MOST_NUISANCES, Figures, both
-from skyfence.score.measure import SIGMAS, Entry, Measured, measure_engine, measure_naive
-from skyfence.score.traffic import SIGMAS_M, Kind
+from skyfence.score.measure import SIGMAS, Measured, MeasuredEntry, measure_engine, measure_naive
+from skyfence.score.traffic import SIGMAS_M, TrafficKind
 from skyfence.score.trial import Result
 
 _ENGINE: Final = "#1b4f8a"
@@ -20,7 +20,7 @@ _NAIVE: Final = "#9a9a9a"
 _BAR: Final = 0.38
 _TICKS_S: Final = (-600, -300, -60, -10, 0, 10, 60)
 _ROWS: Final[
-    Sequence[tuple[str, str, Callable[[Result], Measured], Callable[[Entry], float | None]]]
+    Sequence[tuple[str, str, Callable[[Result], Measured], Callable[[MeasuredEntry], float | None]]]
 ] = (
     ("first warning", _WARNING, measure_engine, lambda one: _minus(one.lead_s)),
     ("violation", _ENGINE, measure_engine, lambda one: one.delay_s),
@@ -118,13 +118,15 @@ def _timing(axis: Any, results: Sequence[Result]) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _seconds(measured: Iterable[Measured], value: Callable[[Entry], float | None]) -> list[float]:
+def _seconds(
+    measured: Iterable[Measured], value: Callable[[MeasuredEntry], float | None]
+) -> list[float]:
     entries = [one.entry for one in measured if one.entry and one.entry.sigmas >= SIGMAS]
     return [found for found in map(value, entries) if found is not None]
 
 
 def _is_straight(result: Result) -> bool:
-    return result.batch.kind is Kind.CROSSER
+    return result.batch.kind is TrafficKind.CROSSER
 
 
 def _far_rate(figures: Figures) -> float:

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from skyfence.score.measure import SIGMAS, Entry, Measured, measure_engine, measure_naive
+from skyfence.score.measure import SIGMAS, Measured, MeasuredEntry, measure_engine, measure_naive
 from skyfence.score.noise import Noise
-from skyfence.score.traffic import SIGMAS_M, Kind
+from skyfence.score.traffic import SIGMAS_M, TrafficKind
 from skyfence.score.trial import Result
 
 # The aims, from the issue that asked for the score.
@@ -83,7 +83,7 @@ class Figures:
 class Cell:
     """Tracks of one kind, sigma and noise, as both detectors judged them."""
 
-    kind: Kind
+    kind: TrafficKind
     sigma_m: float
     noise: Noise
     engine: Figures
@@ -119,7 +119,7 @@ class Score:
 
 def score_of(seed: int, results: Sequence[Result]) -> Score:
     """Sum up the results of all trials."""
-    groups: dict[tuple[Kind, float, Noise], list[Result]] = defaultdict(list)
+    groups: dict[tuple[TrafficKind, float, Noise], list[Result]] = defaultdict(list)
     for result in results:
         batch = result.batch
         groups[batch.kind, batch.sigma_m, batch.noise].append(result)
@@ -172,7 +172,7 @@ def aims(results: Sequence[Result]) -> list[Aim]:
         found += [missed, deep]
     found += [aim for sigma_m in SIGMAS_M for aim in _nuisances(results, sigma_m)]
     found.append(_none("flaps", engine, naive, lambda one: one.flaps))
-    return found + _lead([one for one in results if one.batch.kind is Kind.CROSSER])
+    return found + _lead([one for one in results if one.batch.kind is TrafficKind.CROSSER])
 
 
 def _none(name: str, engine: Figures, naive: Figures, count: Callable[[Figures], int]) -> Aim:
@@ -248,7 +248,9 @@ def _rate(count: int, hours: float) -> float | None:
     return 1_000.0 * count / hours if hours else None
 
 
-def _known(entries: Sequence[Entry], value: Callable[[Entry], float | None]) -> list[float]:
+def _known(
+    entries: Sequence[MeasuredEntry], value: Callable[[MeasuredEntry], float | None]
+) -> list[float]:
     return [found for found in map(value, entries) if found is not None]
 
 

@@ -17,7 +17,7 @@ _HALF_SPAN_S: Final = 0.5
 
 
 @dataclass(frozen=True)
-class Path:
+class Flight:
     """Vertices (n, 2) in metres of the plane, and the second of each, ascending (n,)."""
 
     points: Floats
@@ -38,9 +38,9 @@ class Path:
         """Return when the path met the border."""
         return float(np.interp(met.at, np.arange(len(self.seconds)), self.seconds))
 
-    def delayed(self, seconds: float) -> "Path":
+    def delayed(self, seconds: float) -> "Flight":
         """Return the same path, flown so much later."""
-        return Path(self.points, self.seconds + seconds)
+        return Flight(self.points, self.seconds + seconds)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Truth:
         return Truth(entries, tuple(at + seconds for at in self.exits_s), self.closest_m)
 
 
-def truth_of(world: World, path: Path) -> Truth:
+def truth_of(world: World, path: Flight) -> Truth:
     """Work out what is true about a path that begins outside."""
     met = world.crossings(path.points)
     entries = tuple(path.second_of(one) for one in met if one.entered)
@@ -89,12 +89,12 @@ def arc(start: Floats, heading: Floats, radius_m: float, degrees: float) -> Floa
     return np.asarray(centre + np.stack([x * cos - y * sin, x * sin + y * cos], axis=1))
 
 
-def flown(parts: Sequence[Floats], speed_mps: float) -> Path:
+def flown(parts: Sequence[Floats], speed_mps: float) -> Flight:
     """Return the path through the vertices of some parts at an even speed (on the plane)."""
     points = np.vstack(parts)
     metres = lengths(points)
     moves = np.concatenate([[True], np.diff(metres) > 0])
-    return Path(points[moves], metres[moves] / speed_mps)
+    return Flight(points[moves], metres[moves] / speed_mps)
 
 
 def lengths(points: Floats) -> Floats:

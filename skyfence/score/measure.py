@@ -37,7 +37,7 @@ class Spell:
 
 
 @dataclass(frozen=True)
-class Entry:
+class MeasuredEntry:
     """How one true entry was told. ``None``: not at all. Times in seconds.
 
     ``delay_s`` is from the entry to the first message of a violation, ``confirm_s`` to the one that
@@ -69,7 +69,7 @@ class Measured:
     early: int
     threats: int
     baseless: int
-    entry: Entry | None = None
+    entry: MeasuredEntry | None = None
 
 
 def measure_engine(result: Result) -> Measured:
@@ -119,14 +119,14 @@ def _measure(result: Result, said: Sequence[Said]) -> Measured:
     )
 
 
-def _entry(result: Result, found: list[Spell], warnings: list[Spell]) -> Entry:
+def _entry(result: Result, found: list[Spell], warnings: list[Spell]) -> MeasuredEntry:
     at_ms = result.entries_ms[0]
     spell, warning = _about(found, at_ms), _about(warnings, at_ms)
     confirmed = spell.confirmed if spell else None
     plain = _about(spells(result.naive), at_ms)
     deep_m = SIGMAS * result.batch.sigma_m
     deep = plain is not None and plain.start.at_ms > at_ms and _is_deep(plain.start, deep_m)
-    return Entry(
+    return MeasuredEntry(
         sigmas=result.sigmas_inside,
         delay_s=(spell.start.at_ms - at_ms) / 1_000.0 if spell else None,
         confirm_s=(confirmed.at_ms - at_ms) / 1_000.0 if confirmed else None,

@@ -15,7 +15,7 @@ from skyfence.frames.frame import Frame
 
 
 @dataclass(frozen=True)
-class Seen:
+class NaiveSighting:
     """A track was seen on the other side; the place and time are the report's.
 
     ``known_ms`` is when that could be said: the time of the track's latest report until then, which
@@ -38,9 +38,9 @@ class Naive:
         shapely.prepare(area)
         self._last: dict[tuple[str, str], tuple[bool, int]] = {}  # inside, latest report
 
-    def take(self, frame: Frame) -> list[Seen]:
+    def take(self, frame: Frame) -> list[NaiveSighting]:
         """Judge one frame. A track that is first seen inside has entered."""
-        found: list[Seen] = []
+        found: list[NaiveSighting] = []
         held = shapely.contains_xy(self._area, frame.lons, frame.lats).tolist()
         for row, (track_id, inside) in enumerate(zip(frame.track_ids, held, strict=True)):
             key = (frame.run, track_id)
@@ -54,8 +54,8 @@ class Naive:
         return found
 
 
-def _seen(frame: Frame, row: int, known_ms: int, *, inside: bool) -> Seen:
-    return Seen(
+def _seen(frame: Frame, row: int, known_ms: int, *, inside: bool) -> NaiveSighting:
+    return NaiveSighting(
         "enter" if inside else "exit",
         frame.track_ids[row],
         int(frame.times_ms[row]),

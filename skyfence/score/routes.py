@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import shapely
 
-from skyfence.score.flight import Path, Truth, arc, flown, lengths, rotated, straight, truth_of
+from skyfence.score.flight import Flight, Truth, arc, flown, lengths, rotated, straight, truth_of
 from skyfence.score.world import (
     BORDER,
     SALIENT_HALF_ANGLE,
@@ -31,14 +31,14 @@ _TURN_DEG_S: Final = {SLOW_MPS: 6.0, FAST_MPS: 3.0}  # small aircraft turn tight
 _NORTH_OF_BORDER_M: Final = 100_000.0
 _DRAWS: Final = 1_000  # far more than any route needs
 
-Route = tuple[Path, Truth]
+Route = tuple[Flight, Truth]
 
 
 def along(world: World, rng: np.random.Generator, speed_mps: float) -> Route:
     """Fly to and fro along the border for an hour, 0.25 to 5 km outside."""
     radius_m = speed_mps / radians(_TURN_DEG_S[speed_mps])
 
-    def draw() -> Path:
+    def draw() -> Flight:
         distance_m = rng.uniform(250.0, 5_000.0)
         whole = speed_mps == SLOW_MPS or distance_m >= radius_m
         west, east = (BORDER[0, 0], BORDER[-1, 0]) if whole else rng.choice(STRETCHES)
@@ -54,7 +54,7 @@ def along(world: World, rng: np.random.Generator, speed_mps: float) -> Route:
 def across(world: World, rng: np.random.Generator, sigma_m: float) -> Route:
     """Fly straight over the border at any angle, from ten minutes outside to deep inside."""
 
-    def draw() -> Path:
+    def draw() -> Flight:
         speed_mps, degrees = rng.uniform(*_SPEEDS_MPS), rng.uniform(5.0, 90.0)
         where, side = _on_border(rng)
         heading = rotated(side, degrees if rng.random() < 0.5 else 180.0 - degrees)
@@ -72,7 +72,7 @@ def across(world: World, rng: np.random.Generator, sigma_m: float) -> Route:
 def clip(world: World, rng: np.random.Generator, sigma_m: float) -> Route:
     """Fly straight over the salient, at most 0.5 to 20 sigma deep."""
 
-    def draw() -> Path:
+    def draw() -> Flight:
         speed_mps = rng.uniform(*_SPEEDS_MPS)
         depth_m = sigma_m * rng.uniform(0.5, 20.0)
         # On the salient's axis both flanks are as far; no other point of the line is deeper.
@@ -87,7 +87,7 @@ def clip(world: World, rng: np.random.Generator, sigma_m: float) -> Route:
 def turn_back(world: World, rng: np.random.Generator, sigma_m: float) -> Route:
     """Fly at the border and turn away before it, 3 to 6 sigma outside at the closest."""
 
-    def draw() -> Path:
+    def draw() -> Flight:
         speed_mps, degrees = rng.uniform(*_SPEEDS_MPS), rng.uniform(20.0, 90.0)
         radius_m = speed_mps / radians(rng.uniform(2.0, 3.0))
         closest_m = sigma_m * rng.uniform(3.0, 6.0)
@@ -106,7 +106,9 @@ def turn_back(world: World, rng: np.random.Generator, sigma_m: float) -> Route:
     return _draw_until(world, draw, lambda truth: truth.closest_m >= 3.0 * sigma_m)
 
 
-def _draw_until(world: World, draw: Callable[[], Path], is_meant: Callable[[Truth], bool]) -> Route:
+def _draw_until(
+    world: World, draw: Callable[[], Flight], is_meant: Callable[[Truth], bool]
+) -> Route:
     for _ in range(_DRAWS):
         path = draw()
         truth = truth_of(world, path)
@@ -156,7 +158,7 @@ def _reversal(lane: Floats, radius_m: float, *, left: bool) -> list[Floats]:
     return [away, back]
 
 
-def _stretch_of(cycle: Floats, start_m: float, speed_mps: float) -> Path:
+def _stretch_of(cycle: Floats, start_m: float, speed_mps: float) -> Flight:
     """Return an hour's flight round a closed line from some way along it."""
     total_m, round_m = speed_mps * HOUR_S, lengths(cycle)[-1]
     rounds = int((start_m + total_m) // round_m) + 1

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skyfence.score import routes
-from skyfence.score.flight import Path, Truth
+from skyfence.score.flight import Flight, Truth
 from skyfence.score.noise import Noise, errors
 from skyfence.score.world import Floats, World, scale_at
 
@@ -44,7 +44,7 @@ _REPEATED_SHARE: Final = 0.03
 _REPEATED_S: Final = (0.0, 30.0)
 
 
-class Kind(StrEnum):
+class TrafficKind(StrEnum):
     """What sort of flight, and what befell its reports."""
 
     ALONG = "along"
@@ -61,7 +61,7 @@ class Kind(StrEnum):
 class Batch:
     """The name of one batch."""
 
-    kind: Kind
+    kind: TrafficKind
     sigma_m: float
     noise: Noise
     number: int
@@ -97,7 +97,7 @@ class Track:
 
     name: str
     batch: Batch
-    path: Path
+    path: Flight
     truth: Truth
     sent: Sent
 
@@ -115,12 +115,12 @@ def tracks_of(world: World, seed: int, batch: Batch) -> list[Track]:
 
 
 def _places(batch: Batch) -> list[tuple[type[StrEnum], StrEnum]]:
-    return [(Kind, batch.kind), (Noise, batch.noise)]
+    return [(TrafficKind, batch.kind), (Noise, batch.noise)]
 
 
 def _track(world: World, batch: Batch, number: int, rng: np.random.Generator) -> Track:
     speed_mps = routes.SLOW_MPS if number % 2 == 0 else routes.FAST_MPS
-    flight = _FLIGHTS[number % len(_FLIGHTS)] if batch.kind is Kind.LATE else batch.kind
+    flight = _FLIGHTS[number % len(_FLIGHTS)] if batch.kind is TrafficKind.LATE else batch.kind
     path, truth = _fly(flight, world, rng, batch.sigma_m, speed_mps)
     delay_s = rng.uniform(0.0, _START_WITHIN_S)
     path, truth = path.delayed(delay_s), truth.delayed(delay_s)
@@ -130,15 +130,17 @@ def _track(world: World, batch: Batch, number: int, rng: np.random.Generator) ->
 
 
 def _fly(
-    kind: Kind, world: World, rng: np.random.Generator, sigma_m: float, speed_mps: float
+    kind: TrafficKind, world: World, rng: np.random.Generator, sigma_m: float, speed_mps: float
 ) -> routes.Route:
-    if kind in (Kind.ALONG, Kind.ALONG_GAPS):
+    if kind in (TrafficKind.ALONG, TrafficKind.ALONG_GAPS):
         return routes.along(world, rng, speed_mps)
-    route = {Kind.CLIPPER: routes.clip, Kind.TURN_BACK: routes.turn_back}.get(kind, routes.across)
+    route = {TrafficKind.CLIPPER: routes.clip, TrafficKind.TURN_BACK: routes.turn_back}.get(
+        kind, routes.across
+    )
     return route(world, rng, sigma_m)
 
 
-def _report(batch: Batch, path: Path, rng: np.random.Generator, *, talks: bool) -> Sent:
+def _report(batch: Batch, path: Flight, rng: np.random.Generator, *, talks: bool) -> Sent:
     """Return what a sensor makes of a path, before anything befalls the reports."""
     span_s = path.seconds[-1] - path.seconds[0]
     speed_mps = float(np.hypot(*path.velocity(path.seconds[:1])[0]))
@@ -157,7 +159,7 @@ def _report(batch: Batch, path: Path, rng: np.random.Generator, *, talks: bool) 
     return Sent(times_ms, times_ms, noisy, speeds, courses)
 
 
-def _velocity(path: Path, seconds: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _velocity(path: Flight, seconds: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     east, north = path.velocity(seconds).T
     noise = rng.standard_normal((2, len(seconds)))
     speeds = np.maximum(np.hypot(east, north) + noise[0] * _SPEED_SIGMA_MPS, 0.0)
@@ -212,14 +214,20 @@ def _late(sent: Sent, truth: Truth, rng: np.random.Generator) -> Sent:
 
 
 # What is late is any flight, in turn.
-_FLIGHTS: Final = (Kind.ALONG, Kind.CROSSER, Kind.CROSSER, Kind.TURN_BACK, Kind.CLIPPER)
-_BEFALLS: Final[Mapping[Kind, Callable[[Sent, Truth, np.random.Generator], Sent]]] = {
-    Kind.ALONG: _nothing,
-    Kind.ALONG_GAPS: _gaps,
-    Kind.TURN_BACK: _nothing,
-    Kind.CROSSER: _nothing,
-    Kind.CROSSER_GAPS: _gaps,
-    Kind.CROSSER_JUMP: _jump,
-    Kind.CLIPPER: _nothing,
-    Kind.LATE: _late,
+_FLIGHTS: Final = (
+    TrafficKind.ALONG,
+    TrafficKind.CROSSER,
+    TrafficKind.CROSSER,
+    TrafficKind.TURN_BACK,
+    TrafficKind.CLIPPER,
+)
+_BEFALLS: Final[Mapping[TrafficKind, Callable[[Sent, Truth, np.random.Generator], Sent]]] = {
+    TrafficKind.ALONG: _nothing,
+    TrafficKind.ALONG_GAPS: _gaps,
+    TrafficKind.TURN_BACK: _nothing,
+    TrafficKind.CROSSER: _nothing,
+    TrafficKind.CROSSER_GAPS: _gaps,
+    TrafficKind.CROSSER_JUMP: _jump,
+    TrafficKind.CLIPPER: _nothing,
+    TrafficKind.LATE: _late,
 }

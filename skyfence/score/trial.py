@@ -15,7 +15,7 @@ import numpy as np
 from skyfence.contracts.alert import Alert
 from skyfence.engine import Engine
 from skyfence.score.feed import frames_of
-from skyfence.score.naive import Naive, Seen
+from skyfence.score.naive import Naive, NaiveSighting
 from skyfence.score.traffic import START_MS, Batch, Track, tracks_of
 from skyfence.score.world import World, to_plane
 from skyfence.times import to_ms
@@ -25,7 +25,7 @@ _LOOK_AHEAD_S: Final = 300.0
 _TAKEN_IN_S: Final = 15.0
 
 # A story's states, and "possible": a violation that is not confirmed yet.
-State = Literal["threat", "possible", "violation", "lost", "exited", "closed"]
+SaidState = Literal["threat", "possible", "violation", "lost", "exited", "closed"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Said:
     its true course led over the border within five minutes.
     """
 
-    state: State
+    state: SaidState
     at_ms: int
     true_depth_m: float
     seen_depth_m: float = 0.0
@@ -90,7 +90,7 @@ class Bench:
         tracks = tracks_of(self._world, seed, batch)
         run = f"{batch.kind}-{batch.sigma_m:.0f}-{batch.noise}-{batch.number}".replace("_", "-")
         alerts: dict[str, list[Alert]] = defaultdict(list)
-        seen: dict[str, list[Seen]] = defaultdict(list)
+        seen: dict[str, list[NaiveSighting]] = defaultdict(list)
         for frame in frames_of(self._world, tracks, run):
             for alert in self._engine.take(frame).alerts:
                 alerts[alert.track_id].append(alert)
@@ -98,7 +98,7 @@ class Bench:
                 seen[one.track_id].append(one)
         return [self._result(track, alerts[track.name], seen[track.name]) for track in tracks]
 
-    def _result(self, track: Track, alerts: list[Alert], seen: list[Seen]) -> Result:
+    def _result(self, track: Track, alerts: list[Alert], seen: list[NaiveSighting]) -> Result:
         times_ms = track.sent.times_ms
         return Result(
             batch=track.batch,
@@ -115,7 +115,7 @@ class Bench:
 
 def said_by_engine(world: World, track: Track, alerts: Iterable[Alert]) -> tuple[Said, ...]:
     """Return what was said of a track: each change once, whatever the number of channels."""
-    found: list[tuple[State, int]] = []
+    found: list[tuple[SaidState, int]] = []
     for alert in alerts:
         if alert.event != "airspace violation":
             continue  # a situation is about several objects
@@ -129,10 +129,10 @@ def said_by_engine(world: World, track: Track, alerts: Iterable[Alert]) -> tuple
     )
 
 
-def said_by_naive(world: World, track: Track, seen: Iterable[Seen]) -> tuple[Said, ...]:
+def said_by_naive(world: World, track: Track, seen: Iterable[NaiveSighting]) -> tuple[Said, ...]:
     """Return what the naive detector said, in the engine's words: it is always sure."""
     found = list(seen)
-    states: dict[str, State] = {"enter": "violation", "exit": "exited"}
+    states: dict[str, SaidState] = {"enter": "violation", "exit": "exited"}
     depths = track.true_depth_m(world, [one.time_ms for one in found])
     places = to_plane(np.array([(one.lon, one.lat) for one in found]).reshape(-1, 2))
     return tuple(
@@ -154,7 +154,7 @@ def headed_in(world: World, track: Track, at_ms: int) -> bool:
     )
 
 
-def _state_of(alert: Alert) -> State:
+def _state_of(alert: Alert) -> SaidState:
     if alert.incident_state == "violation" and alert.certainty == "Possible":
         return "possible"
     return alert.incident_state

@@ -24,10 +24,10 @@ from skyfence.airspace.grid import BOUNDARY, Grid
 from skyfence.frames.frame import Frame
 from skyfence.geometry.geodesy import SHORT_LAT_DEG, SHORT_LON_DEG
 from skyfence.geometry.proper_intersections import Cuts
-from skyfence.policy.parameters import SECOND_MS, Rules
+from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.policy.permit import EMERGENCY_CODES, NO_ADDRESSES
 from skyfence.policy.policy import CIVIL, NEVER_CIVIL
-from skyfence.tracks.state import Sight, TrackState
+from skyfence.tracks.state import Observation, TrackState
 
 Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
@@ -44,10 +44,12 @@ _LON_DEG_M: Final = 111_330.0
 _FIRST_SLOTS: Final = 64
 
 
-class Quiet:
+class CoarseFilter:
     """The tracks of one source, as columns; a slot is kept as long as its track is."""
 
-    def __init__(self, grid: Grid, airspace: Airspace, rules: Rules, look_ahead_s: float) -> None:
+    def __init__(
+        self, grid: Grid, airspace: Airspace, rules: DetectionParameters, look_ahead_s: float
+    ) -> None:
         self._grid = grid
         self._airspace = airspace
         self._rules = rules
@@ -95,7 +97,7 @@ class Quiet:
         if slot is None or self._columns["row"][slot] < 0:
             return
         row = int(self._columns["row"][slot])
-        track.sight = Sight.of(self._columns["frame"][slot], row)
+        track.sight = Observation.of(self._columns["frame"][slot], row)
         self._columns["row"][slot], self._columns["frame"][slot] = -1, None
 
     def save(self, track: TrackState) -> None:
@@ -184,7 +186,7 @@ class Quiet:
             slots, rows = slots[doubt], rows[doubt]
             places = (columns["lon"][slots], columns["lat"][slots])
             ends = np.stack((*places, frame.lons[rows], frame.lats[rows]), axis=1)
-            found_cuts = self._airspace.plain_cuts(ends)
+            found_cuts = self._airspace.proper_intersections(ends)
             cuts = dict(zip(rows.tolist(), found_cuts, strict=True))
             stays[doubt] = [one == () for one in found_cuts]
             # What a border does not cut off is still the same set, save where a limit may hold.

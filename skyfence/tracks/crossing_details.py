@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from skyfence.airspace.airspace import Airspace
 from skyfence.airspace.neighbours import across_many
 from skyfence.contracts.crossing import CrossingKind
-from skyfence.policy.parameters import Rules
+from skyfence.policy.parameters import DetectionParameters
 from skyfence.tracks.evidence import log_odds, probability, sigma_m
-from skyfence.tracks.state import Place, Sight
+from skyfence.tracks.state import CrossingPoint, Observation
 
 
 @dataclass(slots=True)
-class Found:
+class PendingCrossing:
     """A crossing as its track knew it, with the track's names, and then what the survey adds.
 
     ``held`` tells whether the last report was inside, ``came`` where the track had come in,
@@ -30,16 +30,16 @@ class Found:
 
     kind: CrossingKind
     area: int
-    place: Place
+    place: CrossingPoint
     cut: bool
     run: str
     source: str
     track_id: str
     first_ms: int
     number: int
-    sight: Sight
+    sight: Observation
     held: bool
-    came: Place
+    came: CrossingPoint
     deepest_m: float | None
     suppressed_by: str | None
     other_side: tuple[str, ...] = ()
@@ -47,7 +47,9 @@ class Found:
     probability: float = 1.0
 
 
-def survey(airspace: Airspace, rules: Rules, found: Sequence[Found]) -> None:
+def fill_details(
+    airspace: Airspace, rules: DetectionParameters, found: Sequence[PendingCrossing]
+) -> None:
     """Fill in what the places of crossings tell."""
     met = [one for one in found if one.kind in ("enter", "exit")]
     places = [(one.place.lon, one.place.lat) for one in met]
@@ -57,7 +59,9 @@ def survey(airspace: Airspace, rules: Rules, found: Sequence[Found]) -> None:
     _measure(airspace, rules, found)
 
 
-def _measure(airspace: Airspace, rules: Rules, found: Sequence[Found]) -> None:
+def _measure(
+    airspace: Airspace, rules: DetectionParameters, found: Sequence[PendingCrossing]
+) -> None:
     """Bring in the depths and the probabilities; what both need is measured in one go."""
     left = [one for one in found if one.kind in ("exit", "vanish")]
     deep = _deepest_inside(airspace, [one for one in left if one.deepest_m is None])
@@ -73,8 +77,8 @@ def _measure(airspace: Airspace, rules: Rules, found: Sequence[Found]) -> None:
 
 
 def _deepest_inside(
-    airspace: Airspace, found: Sequence[Found]
-) -> list[tuple[Found, tuple[float, float]]]:
+    airspace: Airspace, found: Sequence[PendingCrossing]
+) -> list[tuple[PendingCrossing, tuple[float, float]]]:
     """Return where to measure how deep tracks were that nobody measured on the way.
 
     Of those only the entry is remembered, so it is in the middle of the straight line from there,
@@ -90,7 +94,9 @@ def _deepest_inside(
     return [one for one, is_inside in zip(places, inside, strict=True) if is_inside]
 
 
-def _probability(airspace: Airspace, rules: Rules, one: Found, distance_m: float) -> float:
+def _probability(
+    airspace: Airspace, rules: DetectionParameters, one: PendingCrossing, distance_m: float
+) -> float:
     """Return how likely the last report alone makes the side that a crossing says."""
     border_m = airspace.zones[one.area].properties.accuracy_m
     depth_m = distance_m if one.held else -distance_m

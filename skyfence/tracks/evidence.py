@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import exp, sqrt
 from typing import Final
 
-from skyfence.policy.parameters import Rules
+from skyfence.policy.parameters import DetectionParameters
 
 # logit(Phi(z)) to within 1.4e-4 in Phi: Bowling et al., Journal of Industrial Engineering and
 # Management 2 (2009) 114-127.
@@ -31,7 +31,7 @@ def log_odds(depth_m: float, sigma_m: float) -> float:
     return round(z * (_LINEAR + _CUBIC * z * z), 3)
 
 
-def sigma_m(report_m: float | None, border_m: float, rules: Rules) -> float:
+def sigma_m(report_m: float | None, border_m: float, rules: DetectionParameters) -> float:
     """Return one sigma of a depth, metres: the report's accuracy and the border's together."""
     own_m = rules.unknown_accuracy_m if report_m is None else report_m
     return sqrt(own_m * own_m + border_m * border_m)
@@ -52,7 +52,7 @@ class Belief:
     time_ms: int | None = None
     left: bool = False  # it was told to be out again: one wild report does not bring it back
 
-    def weigh(self, time_ms: int, fresh: float, rules: Rules) -> None:
+    def update(self, time_ms: int, fresh: float, rules: DetectionParameters) -> None:
         """Take in a report's log odds; the first counts whole."""
         if self.time_ms is None:
             self.odds = fresh
@@ -64,7 +64,7 @@ class Belief:
             self.odds = max(-_MOST_ODDS, min(_MOST_ODDS, odds))
         self.before, self.fresh, self.time_ms = self.fresh, fresh, time_ms
 
-    def settle_inside(self) -> None:
+    def discard_outside_evidence(self) -> None:
         """Let go of what spoke for outside: it was about where the object came from."""
         self.odds = max(self.odds, self.fresh)
 
@@ -72,7 +72,7 @@ class Belief:
         """Tell whether the object is inside with these odds: at once if one report says so."""
         return max(self.odds, self.fresh) >= bound
 
-    def may_enter(self, rules: Rules) -> bool:
+    def may_enter(self, rules: DetectionParameters) -> bool:
         """Tell whether an entry is to be told: at once if one report says so, the first time.
 
         What has left must come back for sure, much as it left: an object that flies along the
@@ -83,7 +83,7 @@ class Belief:
         twice = min(self.fresh, self.before) >= rules.confirmed_odds
         return twice or self.fresh >= rules.far_in_odds or self.odds >= rules.confirmed_odds
 
-    def is_out(self, rules: Rules) -> bool:
+    def is_out(self, rules: DetectionParameters) -> bool:
         """Tell whether it is out: slower, because one stray report must not end an alert."""
         twice = max(self.fresh, self.before)
         far = twice <= rules.far_out_odds or self.fresh <= rules.gone_odds

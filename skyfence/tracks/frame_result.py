@@ -11,26 +11,32 @@ from skyfence.airspace.airspace import Airspace
 from skyfence.airspace.neighbours import across
 from skyfence.contracts.base import round_degrees
 from skyfence.contracts.crossing import Crossing, CrossingKind, Evidence
-from skyfence.contracts.track_event import Ahead, SourceClock, TrackEvent, TrackEventKind, TrackFact
+from skyfence.contracts.track_event import (
+    Ahead,
+    SourceWatermark,
+    TrackEvent,
+    TrackEventKind,
+    TrackFact,
+)
 from skyfence.identity import derive
 from skyfence.naming import Environment
-from skyfence.policy.parameters import Rules
+from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
 from skyfence.times import from_ms
-from skyfence.tracks.crossing_details import Found, survey
+from skyfence.tracks.crossing_details import PendingCrossing, fill_details
 from skyfence.tracks.evidence import probability
-from skyfence.tracks.state import Passage, Place, Story, TrackState
+from skyfence.tracks.state import CrossingPoint, Passage, TrackState, ViolationEpisode
 
 
 @dataclass
-class Facts:
+class FrameResult:
     """Collects what happened, in the order in which it was found."""
 
     environment: Environment
     airspace: Airspace
-    rules: Rules
+    rules: DetectionParameters
     policy: Policy
-    found: list[Found] = field(default_factory=list)
+    found: list[PendingCrossing] = field(default_factory=list)
     events: list[TrackFact] = field(default_factory=list)
     reports: int = 0
     judged: int = 0  # of the reports, those that were not quiet
@@ -41,20 +47,26 @@ class Facts:
         """Return the crossings as they are written, made anew each time."""
         return [_crossing(self.environment, self.airspace, one) for one in self.found]
 
-    def survey(self) -> None:
+    def fill_details(self) -> None:
         """Find out what the places of all crossings tell, when the last one is recorded."""
         if self.found:
-            survey(self.airspace, self.rules, self.found)
+            fill_details(self.airspace, self.rules, self.found)
 
     def crossing(
-        self, kind: CrossingKind, track: TrackState, area: int, place: Place, *, cut: bool = False
+        self,
+        kind: CrossingKind,
+        track: TrackState,
+        area: int,
+        place: CrossingPoint,
+        *,
+        cut: bool = False,
     ) -> None:
         """Record that a track's path met the border of an area; the union's own is no zone."""
         if area == self.airspace.protected:
             return
         measured = track.depths.get(area)
         self.found.append(
-            Found(
+            PendingCrossing(
                 kind,
                 area,
                 place,
@@ -73,7 +85,9 @@ class Facts:
         )
         track.facts += 1
 
-    def event(self, kind: TrackEventKind, track: TrackState, place: Place, **more: Any) -> None:
+    def event(
+        self, kind: TrackEventKind, track: TrackState, place: CrossingPoint, **more: Any
+    ) -> None:
         """Record a step of a track's story with the protected airspace."""
         story = track.story
         assert story is not None  # noqa: S101 - events are steps of a story
@@ -107,16 +121,16 @@ class Facts:
 
     def clock(self, run: str, key: str, time_ms: int, *, last: bool = False) -> None:
         """Record how far a source's event time has come."""
-        self.events.append(SourceClock(run=run, key=key, time=from_ms(time_ms), last=last))
+        self.events.append(SourceWatermark(run=run, key=key, time=from_ms(time_ms), last=last))
 
-    def _beyond(self, place: Place) -> tuple[str, ...]:
+    def _beyond(self, place: CrossingPoint) -> tuple[str, ...]:
         protected = self.airspace.protected
         if protected is None:
             return ()
         return across(self.airspace, protected, place.lon, place.lat, self.rules)
 
 
-def _crossing(environment: Environment, airspace: Airspace, found: Found) -> Crossing:
+def _crossing(environment: Environment, airspace: Airspace, found: PendingCrossing) -> Crossing:
     zone = airspace.zones[found.area]
     return Crossing(
         crossing_id=derive("crossing", *_names(environment, found), found.number),
@@ -155,7 +169,7 @@ def evidence_of(track: TrackState, passage: Passage | None) -> Evidence:
     )
 
 
-def _situation(story: Story) -> dict[str, Any]:
+def _situation(story: ViolationEpisode) -> dict[str, Any]:
     ahead = sorted(story.ahead.items(), key=lambda one: (one[1], one[0]))
     return {
         "nations": story.nations,
@@ -166,6 +180,6 @@ def _situation(story: Story) -> dict[str, Any]:
     }
 
 
-def _names(environment: Environment, track: TrackState | Found) -> tuple[str | int, ...]:
+def _names(environment: Environment, track: TrackState | PendingCrossing) -> tuple[str | int, ...]:
     """Return what identifies a track's life: its names and when it was first seen."""
     return (environment, track.run, track.source, track.track_id, track.first_ms)

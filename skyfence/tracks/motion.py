@@ -10,7 +10,7 @@ from math import atan, cos, degrees, radians, sin, sqrt
 from typing import Final
 
 from skyfence.geometry.geodesy import WGS84
-from skyfence.policy.parameters import Rules
+from skyfence.policy.parameters import DetectionParameters
 
 # Below walking pace a course means nothing.
 SLOWEST_MPS: Final = 5.0
@@ -49,7 +49,7 @@ class Motion:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class ReferenceFix:
     """A place where a track was, kept to tell its velocity by."""
 
     time_ms: int
@@ -58,22 +58,27 @@ class Anchor:
 
 
 @dataclass(slots=True)
-class Anchors:
+class ReferenceFixes:
     """The last two anchors of a track."""
 
-    older: Anchor | None = None
-    newer: Anchor | None = None
+    older: ReferenceFix | None = None
+    newer: ReferenceFix | None = None
 
     def drop(self, time_ms: int, lat: float, lon: float) -> None:
         """Note where the track is, if the newer anchor is old enough."""
-        here = Anchor(time_ms, lat, lon)
+        here = ReferenceFix(time_ms, lat, lon)
         if self.newer is None or time_ms - self.newer.time_ms > _OLDEST_MS:
             self.older, self.newer = None, here
         elif time_ms - self.newer.time_ms >= _ANCHOR_MS:
             self.older, self.newer = self.newer, here
 
     def motion(
-        self, time_ms: int, lat: float, lon: float, accuracy_m: float | None, rules: Rules
+        self,
+        time_ms: int,
+        lat: float,
+        lon: float,
+        accuracy_m: float | None,
+        rules: DetectionParameters,
     ) -> Motion | None:
         """Return the velocity since the older anchor, if there is one and it says something."""
         anchor = self.older or self.newer

@@ -19,20 +19,20 @@ import pyarrow as pa
 
 from skyfence.airspace.airspace import Airspace
 from skyfence.errors import InputError
-from skyfence.frames import arrow_stream as arrow
+from skyfence.frames import arrow_stream
 from skyfence.frames.frame import ARROW_SCHEMA, Frame, batch_of
 from skyfence.tracks.evidence import Belief
-from skyfence.tracks.motion import Anchors
+from skyfence.tracks.motion import ReferenceFixes
 from skyfence.tracks.state import (
+    CrossingPoint,
     Depth,
     Fix,
-    Outlook,
+    ForecastState,
+    Observation,
     Passage,
-    Place,
-    Sight,
-    SourceState,
-    Story,
+    SourceTracks,
     TrackState,
+    ViolationEpisode,
 )
 from skyfence.tracks.tracker import Tracker
 
@@ -53,8 +53,8 @@ class _Weighed(msgspec.Struct, array_like=True):
     """What was weighed and foreseen of a track that was near enough to be judged."""
 
     belief: Belief
-    anchors: Anchors
-    outlook: Outlook
+    anchors: ReferenceFixes
+    outlook: ForecastState
 
 
 class _Track(msgspec.Struct, array_like=True):
@@ -65,7 +65,7 @@ class _Track(msgspec.Struct, array_like=True):
     sight: int
     began: Fix
     inside: list[int]
-    came: dict[int, Place]
+    came: dict[int, CrossingPoint]
     depths: dict[int, Depth]
     flown_m: float
     live: bool
@@ -78,7 +78,7 @@ class _Track(msgspec.Struct, array_like=True):
     entry: Passage | None
     exit: Passage | None
     weighed: _Weighed | None
-    story: Story | None
+    story: ViolationEpisode | None
 
 
 class _Source(msgspec.Struct, array_like=True):
@@ -121,7 +121,7 @@ def restore_snapshot(tracker: Tracker, data: bytes) -> None:
         raise InputError(f"not a snapshot of format {FORMAT}: {error}") from None
 
 
-def _sources(data: bytes, airspace: Airspace) -> list[SourceState]:
+def _sources(data: bytes, airspace: Airspace) -> list[SourceTracks]:
     found = msgspec.msgpack.decode(data, type=_Snapshot)
     if found.format != FORMAT:
         raise InputError(f"a snapshot of format {found.format}, not {FORMAT}")
@@ -145,7 +145,7 @@ class _Reports:
         self._frames: dict[int, Frame] = {}
         self._places: list[tuple[int, int]] = []
 
-    def add(self, sight: Sight) -> int:
+    def add(self, sight: Observation) -> int:
         """Take in a report; return its number."""
         frame = id(sight.frame)
         self._frames[frame] = sight.frame
@@ -161,10 +161,10 @@ class _Reports:
             length += len(rows)
             batches.append(self._frames[frame].batch.take(rows))
         order = [starts[frame] + number for frame, number in self._places]
-        return arrow.encode(pa.concat_batches(batches).take(pa.array(order, pa.int64())))
+        return arrow_stream.encode(pa.concat_batches(batches).take(pa.array(order, pa.int64())))
 
 
-def _source(source: SourceState) -> _Source:
+def _source(source: SourceTracks) -> _Source:
     reports = _Reports()
     tracks = [_track(track, reports) for track in source.tracks.values()]
     waiting = [(at, name, number, reports.add(one)) for at, name, number, one in source.waiting]
@@ -207,7 +207,7 @@ def _track(track: TrackState, reports: _Reports) -> _Track:
     )
 
 
-def _restored(packed: _Source) -> SourceState:
+def _restored(packed: _Source) -> SourceTracks:
     table = pa.ipc.open_stream(packed.reports).read_all()
     table.validate(full=True)
     if table.schema != ARROW_SCHEMA:
@@ -215,8 +215,8 @@ def _restored(packed: _Source) -> SourceState:
     batch = pa.concat_batches([batch_of([]), *table.to_batches()])
     frame = Frame(packed.key, packed.run, packed.watermark_ms, last=False, batch=batch)
     places = zip(frame.times_ms.tolist(), frame.lats.tolist(), frame.lons.tolist(), strict=True)
-    sights = [Sight(frame, row, *place) for row, place in enumerate(places)]
-    source = SourceState(packed.run, packed.key, packed.watermark_ms, packed.clock_ms)
+    sights = [Observation(frame, row, *place) for row, place in enumerate(places)]
+    source = SourceTracks(packed.run, packed.key, packed.watermark_ms, packed.clock_ms)
     source.arrivals = packed.arrivals
     for one in packed.tracks:
         source.tracks[one.track_id] = _track_of(frame, one, sights)
@@ -224,7 +224,7 @@ def _restored(packed: _Source) -> SourceState:
     return source
 
 
-def _track_of(frame: Frame, packed: _Track, sights: Sequence[Sight]) -> TrackState:
+def _track_of(frame: Frame, packed: _Track, sights: Sequence[Observation]) -> TrackState:
     track = TrackState(
         frame.run,
         frame.source,
@@ -264,4 +264,4 @@ def _move_to(airspace: Airspace, tracks: Iterable[TrackState], before: Sequence[
         height = (sight.altitude_m, sight.altitude_ref)
         track.inside = set(airspace.within_limits(covering, sight.time_ms, *height))
         track.came = {area: came.get(area, sight.place) for area in sorted(track.inside)}
-        track.depths, track.outlook = {}, Outlook()
+        track.depths, track.outlook = {}, ForecastState()

@@ -12,19 +12,19 @@ from functools import cached_property
 from typing import cast
 
 from skyfence.contracts.base import round_degrees
-from skyfence.contracts.crossing import Known, Seen
+from skyfence.contracts.crossing import ObjectInfo, PositionFix
 from skyfence.contracts.track_event import Confidence
 from skyfence.frames.frame import Frame
-from skyfence.policy.parameters import Rules
+from skyfence.policy.parameters import DetectionParameters
 from skyfence.times import from_ms
 from skyfence.tracks.evidence import Belief
 from skyfence.tracks.forecast import Forecast
-from skyfence.tracks.motion import Anchors, Motion, reported
+from skyfence.tracks.motion import Motion, ReferenceFixes, reported
 from skyfence.zones.limits import Profile
 from skyfence.zones.zone_file import VerticalRef
 
 
-class Status(StrEnum):
+class ViolationStatus(StrEnum):
     """Where a track's story with the protected airspace stands."""
 
     THREAT = "threat"
@@ -34,7 +34,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CrossingPoint:
     """Where and when a fact stands."""
 
     time_ms: int
@@ -52,9 +52,9 @@ class Fix:
     accuracy_m: float | None = None
 
     @property
-    def seen(self) -> Seen:
+    def seen(self) -> PositionFix:
         """Return the fix as it is published."""
-        return Seen(
+        return PositionFix(
             time=from_ms(self.time_ms),
             lat=round_degrees(self.lat),
             lon=round_degrees(self.lon),
@@ -63,7 +63,7 @@ class Fix:
 
 
 @dataclass(frozen=True)
-class Sight:
+class Observation:
     """One row of a frame: a track seen at a place."""
 
     frame: Frame
@@ -73,15 +73,15 @@ class Sight:
     lon: float
 
     @classmethod
-    def of(cls, frame: Frame, row: int) -> "Sight":
+    def of(cls, frame: Frame, row: int) -> "Observation":
         """Take one row of a frame."""
         time_ms, lat, lon = frame.times_ms[row], frame.lats[row], frame.lons[row]
         return cls(frame, row, int(time_ms), float(lat), float(lon))
 
-    def alone(self) -> "Sight":
+    def alone(self) -> "Observation":
         """Return the same sight on a frame of its own, so that the large one can be let go."""
         frame = replace(self.frame, batch=self.frame.batch.take([self.row]))
-        return Sight(frame, 0, self.time_ms, self.lat, self.lon)
+        return Observation(frame, 0, self.time_ms, self.lat, self.lon)
 
     @property
     def ended(self) -> bool:
@@ -89,9 +89,9 @@ class Sight:
         return self.frame.text("phase", self.row) == "ended"
 
     @cached_property
-    def known(self) -> Known:
+    def known(self) -> ObjectInfo:
         """Return what the report says of the object."""
-        return Known.model_validate(self.frame.known(self.row))
+        return ObjectInfo.model_validate(self.frame.known(self.row))
 
     @property
     def accuracy_m(self) -> float | None:
@@ -115,9 +115,9 @@ class Sight:
         return reported(speed_mps, self.frame.number("course_deg", self.row))
 
     @property
-    def place(self) -> Place:
+    def place(self) -> CrossingPoint:
         """Return where and when it was, as the place of a fact."""
-        return Place(self.time_ms, self.lat, self.lon)
+        return CrossingPoint(self.time_ms, self.lat, self.lon)
 
     @property
     def fix(self) -> Fix:
@@ -125,7 +125,7 @@ class Sight:
         return Fix(self.time_ms, self.lat, self.lon, self.accuracy_m)
 
 
-def profile_of(before: Sight, after: Sight) -> Profile:
+def profile_of(before: Observation, after: Observation) -> Profile:
     """Return when and how high a track was at both ends of a segment."""
     return Profile(
         before.time_ms,
@@ -141,13 +141,13 @@ def profile_of(before: Sight, after: Sight) -> Profile:
 class Passage:
     """Where a track crossed the border of the protected airspace, and the fixes about it."""
 
-    place: Place
+    place: CrossingPoint
     before: Fix
     after: Fix
 
 
 @dataclass(slots=True)
-class Story:
+class ViolationEpisode:
     """One incident as its track tells it: from the first threat or entry to the end.
 
     ``ahead`` holds the whole minutes left to each region ahead, ``ahead_ms`` when it was ahead
@@ -155,7 +155,7 @@ class Story:
     """
 
     opened_ms: int  # with the track's names, what identifies it: known again after a lost state
-    status: Status
+    status: ViolationStatus
     confidence: Confidence
     since_ms: int  # when the status was reached
     number: int = 0  # of the last event
@@ -172,11 +172,11 @@ class Story:
     told_speed_mps: float = 0.0
     told_ms: int = 0  # when an event said last where the track is
 
-    def deadline_ms(self, rules: Rules) -> int | None:
+    def deadline_ms(self, rules: DetectionParameters) -> int | None:
         """Return when the story ends by itself, or None while the object is followed."""
-        if self.status is Status.EXITED:
+        if self.status is ViolationStatus.EXITED:
             return self.since_ms + rules.clear_after_ms
-        if self.status is Status.LOST:
+        if self.status is ViolationStatus.LOST:
             waits_ms = rules.threat_expires_after_ms if self.was_threat else rules.expire_after_ms
             return self.since_ms + waits_ms
         return None
@@ -191,7 +191,7 @@ class Depth:
 
 
 @dataclass(slots=True)
-class Outlook:
+class ForecastState:
     """The last forecast of a track, and since when it has said the same about the border."""
 
     forecast: Forecast = field(default_factory=Forecast)
@@ -208,33 +208,35 @@ class TrackState:
     source: str
     track_id: str
     first_ms: int  # with its names, what identifies its life
-    sight: Sight
+    sight: Observation
     began: Fix  # where its path was first known, which is later after a cut or a long silence
     inside: set[int] = field(default_factory=set)
-    came: dict[int, Place] = field(default_factory=dict)  # where it entered, or appeared
+    came: dict[int, CrossingPoint] = field(default_factory=dict)  # where it entered, or appeared
     depths: dict[int, Depth] = field(default_factory=dict)
     flown_m: float = 0.0  # since the report before the last; infinite if nobody knows
     live: bool = True  # False once lost or ended, until it is seen again
     settled_ms: int = -1  # timers have been decided up to here: an earlier report is late
     due_ms: int | None = None  # when its entry among the source's timers comes up
     facts: int = 0  # crossings so far; numbers their identifiers
-    stray: Sight | None = None  # a report that nothing can have flown to; the next one decides
+    stray: Observation | None = (
+        None  # a report that nothing can have flown to; the next one decides
+    )
     suppressed_by: str | None = None
     judged_ms: int | None = None  # the last report that was near enough to be judged
     crossed: bool = True  # False while it is inside and was never seen outside
     entry: Passage | None = None
     exit: Passage | None = None
     belief: Belief = field(default_factory=Belief)
-    anchors: Anchors = field(default_factory=Anchors)
-    outlook: Outlook = field(default_factory=Outlook)
-    story: Story | None = None
+    anchors: ReferenceFixes = field(default_factory=ReferenceFixes)
+    outlook: ForecastState = field(default_factory=ForecastState)
+    story: ViolationEpisode | None = None
 
     def forget(self) -> None:
         """Drop what was weighed and foreseen: it was about another place or another object."""
-        self.belief, self.anchors, self.outlook = Belief(), Anchors(), Outlook()
+        self.belief, self.anchors, self.outlook = Belief(), ReferenceFixes(), ForecastState()
         self.depths = {}
 
-    def motion(self, rules: Rules) -> Motion | None:
+    def motion(self, rules: DetectionParameters) -> Motion | None:
         """Return the track's velocity, reported or measured."""
         sight = self.sight
         return sight.motion or self.anchors.motion(
@@ -246,7 +248,7 @@ class TrackState:
         last_ms = self.sight.time_ms if self.stray is None else self.stray.time_ms
         return time_ms <= max(last_ms, self.settled_ms)
 
-    def deadline_ms(self, rules: Rules) -> int:
+    def deadline_ms(self, rules: DetectionParameters) -> int:
         """Return when the next timer of this track runs out."""
         own_ms = self.sight.time_ms + rules.lost_after_ms
         end_ms = self.story.deadline_ms(rules) if self.story else None
@@ -260,7 +262,7 @@ class TrackState:
 
 
 @dataclass
-class SourceState:
+class SourceTracks:
     """What is remembered of one source (or shard of it, as ``key`` says) in one run."""
 
     run: str
@@ -270,22 +272,22 @@ class SourceState:
     tracks: dict[str, TrackState] = field(default_factory=dict)
     timers: list[tuple[int, str]] = field(default_factory=list)  # a heap of (due, track)
     # Reports of a source that may be late: a heap of (time, track, arrival, report).
-    waiting: list[tuple[int, str, int, Sight]] = field(default_factory=list)
+    waiting: list[tuple[int, str, int, Observation]] = field(default_factory=list)
     arrivals: int = 0
 
     def keep(self, frame: Frame, row: int) -> None:
         """Keep a report of a source that may be late, until no earlier one can come."""
         self.arrivals += 1
-        sight = Sight.of(frame, row)
+        sight = Observation.of(frame, row)
         heapq.heappush(self.waiting, (sight.time_ms, frame.track_ids[row], self.arrivals, sight))
 
-    def kept_until(self, until_ms: int) -> Iterator[tuple[str, Sight]]:
+    def kept_until(self, until_ms: int) -> Iterator[tuple[str, Observation]]:
         """Hand out the reports that were kept, up to a time, in order, with their tracks' names."""
         while self.waiting and self.waiting[0][0] <= until_ms:
             _, name, _, sight = heapq.heappop(self.waiting)
             yield name, sight
 
-    def schedule(self, track: TrackState, rules: Rules) -> None:
+    def schedule(self, track: TrackState, rules: DetectionParameters) -> None:
         """Have a track looked at when its next timer runs out.
 
         A deadline nearly always moves later, with every report; the entry that is there already

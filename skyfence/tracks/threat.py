@@ -11,11 +11,11 @@ from skyfence.airspace.neighbours import nearest_nation, nearest_region
 from skyfence.contracts.track_event import minute_mark
 from skyfence.geometry.geodesy import WGS84
 from skyfence.tracks.forecast import Arrival, Forecast, forecast
-from skyfence.tracks.frame_result import Facts
-from skyfence.tracks.state import Outlook, Status, Story, TrackState
+from skyfence.tracks.frame_result import FrameResult
+from skyfence.tracks.state import ForecastState, TrackState, ViolationEpisode, ViolationStatus
 
 
-def look(facts: Facts, track: TrackState) -> None:
+def update_forecast(facts: FrameResult, track: TrackState) -> None:
     """Look ahead, if the last look is old."""
     outlook, now_ms, rules = track.outlook, track.sight.time_ms, facts.rules
     if outlook.time_ms is not None and now_ms - outlook.time_ms < rules.forecast_every_ms:
@@ -37,7 +37,7 @@ def look(facts: Facts, track: TrackState) -> None:
     _remember(facts, outlook, now_ms)
 
 
-def is_threat(facts: Facts, track: TrackState) -> bool:
+def is_threat(facts: FrameResult, track: TrackState) -> bool:
     """Tell whether the track has headed for the protected airspace for long enough."""
     outlook, border = track.outlook, track.outlook.forecast.border
     if outlook.heads_for_since_ms is None or border is None:
@@ -47,14 +47,14 @@ def is_threat(facts: Facts, track: TrackState) -> bool:
     return at_once or held_ms >= facts.rules.threat_holds_ms
 
 
-def has_receded(facts: Facts, track: TrackState) -> bool:
+def has_receded(facts: FrameResult, track: TrackState) -> bool:
     """Tell whether the track has headed elsewhere for long enough."""
     since_ms = track.outlook.heads_away_since_ms
     held_ms = 0 if since_ms is None else track.sight.time_ms - since_ms
     return held_ms >= facts.rules.recede_holds_ms
 
 
-def bring_up(facts: Facts, track: TrackState, story: Story) -> bool:
+def refresh_ahead(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> bool:
     """Bring a story's regions ahead and minutes up to date; return whether people should hear.
 
     They should when a region joins or is dropped, or when minutes left pass a mark.
@@ -62,7 +62,7 @@ def bring_up(facts: Facts, track: TrackState, story: Story) -> bool:
     found = track.outlook.forecast
     before = set(story.ahead)
     story.ahead = _ahead(facts, track, story)
-    if story.status is Status.THREAT:
+    if story.status is ViolationStatus.THREAT:
         _aim(facts, track, story)
     story.minutes_left = None if found.border is None else found.border.seconds // 60
     passed = _passes_mark(story, "", found.border)
@@ -72,7 +72,7 @@ def bring_up(facts: Facts, track: TrackState, story: Story) -> bool:
     return passed or set(story.ahead) != before
 
 
-def _aim(facts: Facts, track: TrackState, story: Story) -> None:
+def _aim(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> None:
     """Set whose border a threat will reach: the nation, and a region if none is clearly ahead."""
     found, sight = track.outlook.forecast, track.sight
     motion = track.motion(facts.rules)
@@ -92,7 +92,7 @@ def _aim(facts: Facts, track: TrackState, story: Story) -> None:
             story.ahead_ms[place] = sight.time_ms
 
 
-def _remember(facts: Facts, outlook: Outlook, now_ms: int) -> None:
+def _remember(facts: FrameResult, outlook: ForecastState, now_ms: int) -> None:
     border = outlook.forecast.border
     share = 0.0 if border is None else border.share
     if share < facts.rules.threat_share:
@@ -105,7 +105,7 @@ def _remember(facts: Facts, outlook: Outlook, now_ms: int) -> None:
         outlook.heads_away_since_ms = now_ms
 
 
-def _ahead(facts: Facts, track: TrackState, story: Story) -> dict[str, int]:
+def _ahead(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> dict[str, int]:
     """Return the minutes left to each region ahead, the last known ones where it turned away."""
     rules, now_ms = facts.rules, track.sight.time_ms
     found: dict[str, int] = {}
@@ -121,7 +121,7 @@ def _ahead(facts: Facts, track: TrackState, story: Story) -> dict[str, int]:
     return {place: left for place, left in found.items() if place not in story.regions}
 
 
-def _clearly(facts: Facts, arrivals: Mapping[int, Arrival]) -> list[int]:
+def _clearly(facts: FrameResult, arrivals: Mapping[int, Arrival]) -> list[int]:
     """Return the first region to be reached, among those that most of the fan reaches."""
     likely = [
         (arrival.seconds, area)
@@ -131,7 +131,7 @@ def _clearly(facts: Facts, arrivals: Mapping[int, Arrival]) -> list[int]:
     return [min(likely)[1]] if likely else []
 
 
-def _passes_mark(story: Story, place: str, arrival: Arrival | None) -> bool:
+def _passes_mark(story: ViolationEpisode, place: str, arrival: Arrival | None) -> bool:
     """Note the lowest mark that the time left is within; return whether it fell."""
     if arrival is None:
         return False
@@ -141,5 +141,5 @@ def _passes_mark(story: Story, place: str, arrival: Arrival | None) -> bool:
     return fell
 
 
-def _zone(facts: Facts, area: int) -> str:
+def _zone(facts: FrameResult, area: int) -> str:
     return facts.airspace.zones[area].id

@@ -15,22 +15,22 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from skyfence.airspace.airspace import Airspace
-from skyfence.airspace.batch_queries import Place, Way
+from skyfence.airspace.batch_queries import QueryPoint, Segment
 from skyfence.airspace.grid import Grid
 from skyfence.frames.frame import Frame
 from skyfence.geometry.proper_intersections import Cuts
 from skyfence.naming import Environment
-from skyfence.policy.parameters import Rules
+from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
-from skyfence.tracks.coarse_filter import FEWEST_ROWS, Quiet
-from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.coarse_filter import FEWEST_ROWS, CoarseFilter
+from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.state import (
-    Sight,
-    SourceState,
-    Status,
+    Observation,
+    SourceTracks,
     TrackState,
+    ViolationStatus,
 )
-from skyfence.tracks.updater import Follower
+from skyfence.tracks.updater import TrackUpdater
 
 
 class Tracker:
@@ -41,7 +41,7 @@ class Tracker:
         airspace: Airspace,
         environment: Environment,
         policy: Policy | None = None,
-        rules: Rules | None = None,
+        rules: DetectionParameters | None = None,
         *,
         sift: bool = True,
     ) -> None:
@@ -49,22 +49,22 @@ class Tracker:
         self.airspace = airspace
         self._environment = environment
         self._policy = policy or Policy()
-        self._rules = rules or Rules()
-        self._follower = Follower(airspace, self._policy, self._rules)
+        self._rules = rules or DetectionParameters()
+        self._follower = TrackUpdater(airspace, self._policy, self._rules)
         self.grid = Grid(airspace)
         self._sift = sift
-        self._sources: dict[tuple[str, str], SourceState] = {}
-        self._quiet: dict[tuple[str, str], Quiet] = {}
+        self._sources: dict[tuple[str, str], SourceTracks] = {}
+        self._quiet: dict[tuple[str, str], CoarseFilter] = {}
 
     @property
-    def sources(self) -> Mapping[tuple[str, str], SourceState]:
+    def sources(self) -> Mapping[tuple[str, str], SourceTracks]:
         """Return the state of each (run, key), for a checkpoint."""
         for name, source in self._sources.items():
             for track in source.tracks.values():
                 self._quiet[name].load(track)
         return self._sources
 
-    def adopt(self, sources: Iterable[SourceState]) -> None:
+    def adopt(self, sources: Iterable[SourceTracks]) -> None:
         """Go on from the state of a checkpoint; timers run out as they would have."""
         for found in sources:
             name = (found.run, found.key)
@@ -74,11 +74,11 @@ class Tracker:
             quiet.save_all(found.tracks.values())
             self._sources[name] = found
 
-    def nothing(self) -> Facts:
+    def nothing(self) -> FrameResult:
         """Return what happens where nothing is judged."""
-        return Facts(self._environment, self.airspace, self._rules, self._policy)
+        return FrameResult(self._environment, self.airspace, self._rules, self._policy)
 
-    def take(self, frame: Frame) -> Facts:
+    def take(self, frame: Frame) -> FrameResult:
         """Judge one frame and return what happened in it."""
         facts = self.nothing()
         name = (frame.run, frame.key)
@@ -100,24 +100,28 @@ class Tracker:
             self._finish(facts, source, quiet)
             del self._sources[name], self._quiet[name]
             facts.clock(*name, source.watermark_ms, last=True)
-        facts.survey()
+        facts.fill_details()
         return facts
 
-    def _source(self, name: tuple[str, str]) -> tuple[SourceState, Quiet]:
+    def _source(self, name: tuple[str, str]) -> tuple[SourceTracks, CoarseFilter]:
         if name not in self._sources:
-            self._sources[name] = SourceState(*name)
+            self._sources[name] = SourceTracks(*name)
             look_ahead_s = self._follower.look_ahead_s
-            self._quiet[name] = Quiet(self.grid, self.airspace, self._rules, look_ahead_s)
+            self._quiet[name] = CoarseFilter(self.grid, self.airspace, self._rules, look_ahead_s)
         return self._sources[name], self._quiet[name]
 
-    def _release(self, facts: Facts, source: SourceState, quiet: Quiet, until_ms: int) -> None:
+    def _release(
+        self, facts: FrameResult, source: SourceTracks, quiet: CoarseFilter, until_ms: int
+    ) -> None:
         """Judge the reports that were kept, up to a time, and move the source's clock there."""
         for track_id, sight in source.kept_until(until_ms):
             self._advance(facts, source, quiet, sight.time_ms)
             self._observe(facts, source, quiet, track_id, sight)
         self._advance(facts, source, quiet, until_ms)
 
-    def _take_rows(self, facts: Facts, source: SourceState, quiet: Quiet, frame: Frame) -> None:
+    def _take_rows(
+        self, facts: FrameResult, source: SourceTracks, quiet: CoarseFilter, frame: Frame
+    ) -> None:
         """Judge the rows of a frame that need it, each when the source's clock has come to it."""
         rows: Sequence[tuple[int, Cuts | None]] = [(row, None) for row in range(len(frame))]
         latest_ms = np.maximum.accumulate(frame.times_ms)
@@ -126,18 +130,18 @@ class Tracker:
         self._foresee(source, quiet, frame, rows)
         for row, _ in rows:
             self._advance(facts, source, quiet, int(latest_ms[row]))
-            self._observe(facts, source, quiet, frame.track_ids[row], Sight.of(frame, row))
+            self._observe(facts, source, quiet, frame.track_ids[row], Observation.of(frame, row))
 
     def _foresee(
         self,
-        source: SourceState,
-        quiet: Quiet,
+        source: SourceTracks,
+        quiet: CoarseFilter,
         frame: Frame,
         rows: Iterable[tuple[int, Cuts | None]],
     ) -> None:
         """Ask the airspace at once what judging these rows will ask one by one."""
-        scout, last = self._follower.scout, dict[str, Place]()
-        ways, places = list[Way](), list[Place]()
+        scout, last = self._follower.scout, dict[str, QueryPoint]()
+        ways, places = list[Segment](), list[QueryPoint]()
         scout.forget()
         for row, cuts in rows:
             name, place = frame.track_ids[row], (float(frame.lons[row]), float(frame.lats[row]))
@@ -156,7 +160,7 @@ class Tracker:
             last[name] = place
         scout.look(ways, places)
 
-    def _due(self, source: SourceState, quiet: Quiet, until_ms: int) -> list[str]:
+    def _due(self, source: SourceTracks, quiet: CoarseFilter, until_ms: int) -> list[str]:
         """Return the tracks whose timers are really due, and put the others' entries right."""
         due: list[str] = []
         while (found := source.next_due(until_ms)) is not None:
@@ -170,7 +174,7 @@ class Tracker:
             source.schedule(source.tracks[track_id], self._rules)
         return due
 
-    def _tell_clock(self, facts: Facts, source: SourceState, reached_ms: int) -> None:
+    def _tell_clock(self, facts: FrameResult, source: SourceTracks, reached_ms: int) -> None:
         """Say how far the source has come, after everything that happened until then.
 
         In whole steps, so that the clock strikes between the same events in frames of any size.
@@ -180,7 +184,9 @@ class Tracker:
             source.clock_ms = reached_ms - reached_ms % every_ms
             facts.clock(source.run, source.key, source.clock_ms)
 
-    def _advance(self, facts: Facts, source: SourceState, quiet: Quiet, time_ms: int) -> None:
+    def _advance(
+        self, facts: FrameResult, source: SourceTracks, quiet: CoarseFilter, time_ms: int
+    ) -> None:
         """Move the source's clock on and run out the timers before it.
 
         Rows are never later than their frame's scan, so moving with each of them only makes one
@@ -203,11 +209,11 @@ class Tracker:
 
     def _observe(
         self,
-        facts: Facts,
-        source: SourceState,
-        quiet: Quiet,
+        facts: FrameResult,
+        source: SourceTracks,
+        quiet: CoarseFilter,
         track_id: str,
-        sight: Sight,
+        sight: Observation,
     ) -> None:
         facts.judged += 1
         track = source.tracks.get(track_id)
@@ -227,7 +233,7 @@ class Tracker:
         source.schedule(track, self._rules)
         quiet.save(track)
 
-    def _finish(self, facts: Facts, source: SourceState, quiet: Quiet) -> None:
+    def _finish(self, facts: FrameResult, source: SourceTracks, quiet: CoarseFilter) -> None:
         """End a finite source: lose what it still saw, clear what had left or never came.
 
         What is lost inside stays lost: nobody has watched for it since, so no time heals it.
@@ -236,5 +242,5 @@ class Tracker:
             quiet.load(track)
             self._follower.settle(facts, track, track.sight.time_ms + self._rules.lost_after_ms)
             told = track.story
-            if told is not None and (told.status is Status.EXITED or told.was_threat):
+            if told is not None and (told.status is ViolationStatus.EXITED or told.was_threat):
                 self._follower.settle(facts, track, track.deadline_ms(self._rules))

@@ -11,40 +11,40 @@ from math import hypot, inf
 from typing import Final
 
 from skyfence.airspace.airspace import Airspace
-from skyfence.airspace.batch_queries import Scout
+from skyfence.airspace.batch_queries import BatchedBorderQueries
 from skyfence.airspace.transitions import Transition, path_transitions
 from skyfence.geometry.geodesy import distance_m, legs
-from skyfence.policy.parameters import SECOND_MS, Rules
+from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.policy.policy import Policy
-from skyfence.tracks import violation as story
+from skyfence.tracks import violation
 from skyfence.tracks.evidence import log_odds, sigma_m
-from skyfence.tracks.frame_result import Facts
-from skyfence.tracks.state import Depth, Passage, Place, Sight, TrackState, profile_of
+from skyfence.tracks.frame_result import FrameResult
+from skyfence.tracks.state import CrossingPoint, Depth, Observation, Passage, TrackState, profile_of
 
 # Depth is measured anew when it may have grown by this share; near the border, always.
 _DEPTH_SHARE: Final = 0.01
 _DEPTH_EXACT_M: Final = 5_000.0
 
 
-class Follower:
+class TrackUpdater:
     """Follows tracks through an airspace, by a policy and rules."""
 
-    def __init__(self, airspace: Airspace, policy: Policy, rules: Rules) -> None:
+    def __init__(self, airspace: Airspace, policy: Policy, rules: DetectionParameters) -> None:
         self.airspace = airspace
-        self.scout = Scout(airspace)
+        self.scout = BatchedBorderQueries(airspace)
         self._policy = policy
         self._rules = rules
         kinds = [airspace.zones[area].properties.kind for area in airspace.limited_areas]
         kinds += airspace.protected_kinds
         self.look_ahead_s = max(map(policy.look_ahead_s, kinds), default=0.0)
 
-    def begin(self, facts: Facts, track: TrackState) -> None:
+    def begin(self, facts: FrameResult, track: TrackState) -> None:
         """Take in a track that was not known."""
         self._identify(track)
         self._appear(facts, track, cut=False)
         self._seen_now(facts, track, None)
 
-    def follow(self, facts: Facts, track: TrackState, sight: Sight) -> None:
+    def follow(self, facts: FrameResult, track: TrackState, sight: Observation) -> None:
         """Take in a track's next report."""
         if track.live and self._leaves(track, sight):
             self._jump(facts, track, sight)
@@ -52,14 +52,14 @@ class Follower:
             self._tell_stray(facts, track)
             self._move(facts, track, sight)
 
-    def _seen_now(self, facts: Facts, track: TrackState, before_ms: int | None) -> None:
+    def _seen_now(self, facts: FrameResult, track: TrackState, before_ms: int | None) -> None:
         """Judge a track where it is now, and end it if its source says so."""
         self._judge(facts, track, before_ms)
         track.live = True
         if track.sight.ended:
             self._lose(facts, track, track.sight.time_ms)
 
-    def _leaves(self, track: TrackState, sight: Sight) -> bool:
+    def _leaves(self, track: TrackState, sight: Observation) -> bool:
         """Tell whether a report does not go on from the track's last one."""
         if self._is_jump(track.sight, sight):
             return True
@@ -68,13 +68,13 @@ class Follower:
             return False
         return _mean_mps(stray, sight) < _mean_mps(track.sight, sight)
 
-    def _is_jump(self, before: Sight, after: Sight) -> bool:
+    def _is_jump(self, before: Observation, after: Observation) -> bool:
         """Tell whether nothing can have flown from one report to the other."""
         seconds = (after.time_ms - before.time_ms) / SECOND_MS
         most_m = self._rules.fastest(after.known.category) * seconds + self._rules.scatter_m
         return distance_m(before.lon, before.lat, after.lon, after.lat) > most_m
 
-    def _jump(self, facts: Facts, track: TrackState, sight: Sight) -> None:
+    def _jump(self, facts: FrameResult, track: TrackState, sight: Observation) -> None:
         """Hold back a report that nothing can have flown to, until the next one decides.
 
         One that goes on from there cuts the track: its identity was spoofed or swapped. One that
@@ -95,7 +95,7 @@ class Follower:
         track.live = True
         self._move(facts, track, sight)
 
-    def _tell_stray(self, facts: Facts, track: TrackState) -> None:
+    def _tell_stray(self, facts: FrameResult, track: TrackState) -> None:
         """Record a report that belonged to no path: for the audit, where it seemed to be inside."""
         stray, track.stray = track.stray, None
         if stray is None:
@@ -109,7 +109,7 @@ class Follower:
             sight.known, sight.time_ms, sight.lon, sight.lat
         )
 
-    def _move(self, facts: Facts, track: TrackState, sight: Sight) -> None:
+    def _move(self, facts: FrameResult, track: TrackState, sight: Observation) -> None:
         """Follow a track to its next report, or let it begin anew where its path is not known."""
         before = track.sight
         silent = sight.time_ms - before.time_ms > self._rules.longest_gap_ms
@@ -129,7 +129,9 @@ class Follower:
             self._fly(facts, track, before, metres)
         self._seen_now(facts, track, before.time_ms)
 
-    def _fly(self, facts: Facts, track: TrackState, before: Sight, metres: float) -> None:
+    def _fly(
+        self, facts: FrameResult, track: TrackState, before: Observation, metres: float
+    ) -> None:
         """Follow the path from the last report to this one, and record what it meets."""
         held = frozenset(track.inside)
         transitions = self._transitions(track, before)
@@ -149,7 +151,7 @@ class Follower:
             del track.came[area]
             track.depths.pop(area, None)
 
-    def _pass(self, facts: Facts, track: TrackState, flight: "_Flight") -> None:
+    def _pass(self, facts: FrameResult, track: TrackState, flight: "_Flight") -> None:
         """Note where the path passed the border of the protected airspace, clips included."""
         inside, areas = self.airspace.is_protected_at(flight.held), set(flight.held)
         before, entry = flight.before, None
@@ -167,7 +169,7 @@ class Follower:
             if entry is not None:
                 self._clip(facts, track, entry, passage)
 
-    def _clip(self, facts: Facts, track: TrackState, entry: Passage, leave: Passage) -> None:
+    def _clip(self, facts: FrameResult, track: TrackState, entry: Passage, leave: Passage) -> None:
         lon = (entry.place.lon + leave.place.lon) / 2
         lat = (entry.place.lat + leave.place.lat) / 2
         depth_m, border_m = self.airspace.protected_border(lon, lat)
@@ -176,9 +178,9 @@ class Follower:
         path_m = self._rules.path_sigma_m(length_m, (after.time_ms - before.time_ms) / SECOND_MS)
         border_m = hypot(border_m, path_m)
         sigmas = [sigma_m(one.accuracy_m, border_m, self._rules) for one in (before, after)]
-        story.clip(facts, track, entry, log_odds(depth_m, max(sigmas)), round(depth_m))
+        violation.clip(facts, track, entry, log_odds(depth_m, max(sigmas)), round(depth_m))
 
-    def _judge(self, facts: Facts, track: TrackState, before_ms: int | None) -> None:
+    def _judge(self, facts: FrameResult, track: TrackState, before_ms: int | None) -> None:
         """Weigh the report as evidence, and tell what it means.
 
         What is suppressed, or farther away than it can come within the look-ahead, is not judged,
@@ -201,17 +203,17 @@ class Follower:
         track.anchors.drop(sight.time_ms, sight.lat, sight.lon)
         sigma = sigma_m(sight.accuracy_m, accuracy_m, self._rules)
         depth_m = distance_m if inside else -distance_m
-        track.belief.weigh(sight.time_ms, log_odds(depth_m, sigma), self._rules)
-        story.follow(facts, track)
+        track.belief.update(sight.time_ms, log_odds(depth_m, sigma), self._rules)
+        violation.follow(facts, track)
 
-    def _reach_m(self, sight: Sight) -> float:
+    def _reach_m(self, sight: Observation) -> float:
         """Return the distance from the border past which a track means nothing yet."""
         motion = sight.motion
         return self._rules.reach_m(
             motion.speed_mps if motion else None, sight.accuracy_m, self.look_ahead_s
         )
 
-    def _transitions(self, track: TrackState, before: Sight) -> list[Transition]:
+    def _transitions(self, track: TrackState, before: Observation) -> list[Transition]:
         way = (before.lon, before.lat, track.sight.lon, track.sight.lat)
         profile = profile_of(before, track.sight) if self.airspace.limits else None
         known = self.scout.cuts(way)
@@ -234,7 +236,7 @@ class Follower:
             depth = track.depths[area]
             depth.bound_m, depth.deepest_m = metres, max(depth.deepest_m, metres)
 
-    def _appear(self, facts: Facts, track: TrackState, *, cut: bool) -> None:
+    def _appear(self, facts: FrameResult, track: TrackState, *, cut: bool) -> None:
         """Begin a path where the track is seen, knowing nothing of how it came there."""
         sight = track.sight
         covering = self.airspace.covering(sight.lon, sight.lat)
@@ -251,14 +253,16 @@ class Follower:
         for area in sorted(track.inside):
             facts.crossing("appear", track, area, sight.place, cut=cut)
 
-    def _lose(self, facts: Facts, track: TrackState, time_ms: int, *, cut: bool = False) -> None:
+    def _lose(
+        self, facts: FrameResult, track: TrackState, time_ms: int, *, cut: bool = False
+    ) -> None:
         """Note that a track is no longer seen, as of an event time."""
         for area in sorted(track.inside):
             facts.crossing("vanish", track, area, track.sight.place, cut=cut)
         track.live, track.sight = False, track.sight.alone()
-        story.lose(facts, track, time_ms)
+        violation.lose(facts, track, time_ms)
 
-    def settle(self, facts: Facts, track: TrackState, until_ms: int) -> None:
+    def settle(self, facts: FrameResult, track: TrackState, until_ms: int) -> None:
         """Run out one track's timers that are due, each as of its own deadline."""
         while (due_ms := track.deadline_ms(self._rules)) <= until_ms:
             if self.is_forgotten(track, until_ms):
@@ -268,14 +272,14 @@ class Follower:
                 self._tell_stray(facts, track)
                 self._lose(facts, track, due_ms)
             else:
-                story.end(facts, track, due_ms)
+                violation.end(facts, track, due_ms)
 
     def is_forgotten(self, track: TrackState, at_ms: int) -> bool:
         """Tell whether nothing of a track is waited for any more."""
         return not track.live and not track.story and track.deadline_ms(self._rules) <= at_ms
 
 
-def _mean_mps(before: Sight, after: Sight) -> float:
+def _mean_mps(before: Observation, after: Observation) -> float:
     metres = distance_m(before.lon, before.lat, after.lon, after.lat)
     return metres / max(after.time_ms - before.time_ms, 1) * SECOND_MS
 
@@ -284,12 +288,12 @@ def _mean_mps(before: Sight, after: Sight) -> float:
 class _Flight:
     """A track's way between two reports: where it began, in which areas, and what it met."""
 
-    before: Sight
+    before: Observation
     held: frozenset[int]
     transitions: list[Transition]
 
 
-def _place(transition: Transition, before: Sight, after: Sight) -> Place:
+def _place(transition: Transition, before: Observation, after: Observation) -> CrossingPoint:
     span_ms = after.time_ms - before.time_ms
     time_ms = before.time_ms + round(transition.fraction * span_ms)
-    return Place(time_ms, transition.lat, transition.lon)
+    return CrossingPoint(time_ms, transition.lat, transition.lon)

@@ -13,9 +13,15 @@ the outer border, and a fact that nobody is told deeper in. What the policy supp
 
 from skyfence.airspace.neighbours import nations_of, nearest_nation, nearest_region, regions_at
 from skyfence.contracts.track_event import Confidence
-from skyfence.tracks import threat as outlook
-from skyfence.tracks.frame_result import Facts
-from skyfence.tracks.state import Passage, Place, Status, Story, TrackState
+from skyfence.tracks import threat
+from skyfence.tracks.frame_result import FrameResult
+from skyfence.tracks.state import (
+    CrossingPoint,
+    Passage,
+    TrackState,
+    ViolationEpisode,
+    ViolationStatus,
+)
 
 # A duty officer wants to hear when it is this deep, and half as fast again as told.
 _DEPTH_MARKS_M = (10_000, 25_000, 50_000, 100_000, 200_000, 400_000)
@@ -23,27 +29,29 @@ _FASTER_SHARE = 1.5
 _FASTER_MPS = 50.0
 
 
-def follow(facts: Facts, track: TrackState) -> None:
+def follow(facts: FrameResult, track: TrackState) -> None:
     """Tell what the last report means."""
     story = track.story
     if track.suppressed_by is not None and not _stands(story):
         _identified(facts, track)
         return
-    outlook.look(facts, track)
+    threat.update_forecast(facts, track)
     inside = facts.airspace.is_protected_at(track.inside)
     likely = inside and track.belief.may_enter(facts.rules)
-    if story is None or story.status in (Status.THREAT, Status.EXITED):
+    if story is None or story.status in (ViolationStatus.THREAT, ViolationStatus.EXITED):
         _from_outside(facts, track, likely=likely)
-    elif story.status is Status.VIOLATION:
+    elif story.status is ViolationStatus.VIOLATION:
         _from_inside(facts, track, inside=inside)
     else:
         _from_lost(facts, track, likely=likely, inside=inside)
 
 
-def clip(facts: Facts, track: TrackState, passage: Passage, odds: float, depth_m: int) -> None:
+def clip(
+    facts: FrameResult, track: TrackState, passage: Passage, odds: float, depth_m: int
+) -> None:
     """Tell of a corner that was cut between two reports, if it was cut deep enough."""
     story = track.story
-    known = story is not None and story.status in (Status.VIOLATION, Status.LOST)
+    known = story is not None and story.status in (ViolationStatus.VIOLATION, ViolationStatus.LOST)
     needed = facts.rules.far_in_odds if track.belief.left else facts.rules.possible_odds
     if odds < needed or known or track.suppressed_by is not None:
         return
@@ -51,59 +59,65 @@ def clip(facts: Facts, track: TrackState, passage: Passage, odds: float, depth_m
     _enter(facts, track, _confidence(facts, track, odds), depth_m)
 
 
-def lose(facts: Facts, track: TrackState, time_ms: int) -> None:
+def lose(facts: FrameResult, track: TrackState, time_ms: int) -> None:
     """Tell that a track is no longer seen, if it was inside or on its way."""
     story = track.story
-    if story is None or story.status not in (Status.VIOLATION, Status.THREAT):
+    if story is None or story.status not in (ViolationStatus.VIOLATION, ViolationStatus.THREAT):
         return
-    story.was_threat = story.status is Status.THREAT
-    _reach(story, Status.LOST, time_ms)
-    facts.event("lost", track, Place(time_ms, track.sight.lat, track.sight.lon))
+    story.was_threat = story.status is ViolationStatus.THREAT
+    _reach(story, ViolationStatus.LOST, time_ms)
+    facts.event("lost", track, CrossingPoint(time_ms, track.sight.lat, track.sight.lon))
 
 
-def end(facts: Facts, track: TrackState, time_ms: int) -> None:
+def end(facts: FrameResult, track: TrackState, time_ms: int) -> None:
     """Tell that the story is over: out for long enough, or lost for too long."""
     story = track.story
     if story is None:
         return
-    place = Place(time_ms, track.sight.lat, track.sight.lon)
-    facts.event("cleared" if story.status is Status.EXITED else "expired", track, place)
+    place = CrossingPoint(time_ms, track.sight.lat, track.sight.lon)
+    facts.event("cleared" if story.status is ViolationStatus.EXITED else "expired", track, place)
     track.story = None
 
 
-def _stands(story: Story | None) -> bool:
+def _stands(story: ViolationEpisode | None) -> bool:
     """Tell whether a story goes on though the object is identified: a confirmed violation does."""
-    return story is not None and story.confidence == "confirmed" and story.status != Status.THREAT
+    return (
+        story is not None
+        and story.confidence == "confirmed"
+        and story.status != ViolationStatus.THREAT
+    )
 
 
-def _identified(facts: Facts, track: TrackState) -> None:
+def _identified(facts: FrameResult, track: TrackState) -> None:
     if track.story is not None:
         facts.event("identified", track, track.sight.place, identified_as=track.suppressed_by)
         track.story = None
 
 
-def _from_outside(facts: Facts, track: TrackState, *, likely: bool) -> None:
+def _from_outside(facts: FrameResult, track: TrackState, *, likely: bool) -> None:
     story = track.story
     if likely and track.crossed:
         _enter(facts, track, _confidence(facts, track, track.belief.fresh))
     elif likely and story is None:
         _appear(facts, track)
-    elif (story is None or story.status is Status.EXITED) and outlook.is_threat(facts, track):
+    elif (story is None or story.status is ViolationStatus.EXITED) and threat.is_threat(
+        facts, track
+    ):
         if track.suppressed_by is None:
             _threaten(facts, track)
-    elif story is not None and story.status is Status.THREAT:
+    elif story is not None and story.status is ViolationStatus.THREAT:
         if facts.airspace.is_protected_at(track.inside):
             return  # at the border: in a moment it is in, or out again
-        if outlook.has_receded(facts, track):
+        if threat.has_receded(facts, track):
             facts.event("receded", track, track.sight.place)
             track.story = None
-        elif outlook.bring_up(facts, track, story):
+        elif threat.refresh_ahead(facts, track, story):
             facts.event("updated", track, track.sight.place, changes=("ahead",))
         else:
             _sight(facts, track, story)
 
 
-def _from_inside(facts: Facts, track: TrackState, *, inside: bool) -> None:
+def _from_inside(facts: FrameResult, track: TrackState, *, inside: bool) -> None:
     story = track.story
     assert story is not None  # noqa: S101 - called with one only
     if not inside and track.belief.is_out(facts.rules):
@@ -116,7 +130,7 @@ def _from_inside(facts: Facts, track: TrackState, *, inside: bool) -> None:
         _update(facts, track, story)
 
 
-def _from_lost(facts: Facts, track: TrackState, *, likely: bool, inside: bool) -> None:
+def _from_lost(facts: FrameResult, track: TrackState, *, likely: bool, inside: bool) -> None:
     story = track.story
     assert story is not None  # noqa: S101 - called with one only
     if story.away and not inside:
@@ -129,73 +143,75 @@ def _from_lost(facts: Facts, track: TrackState, *, likely: bool, inside: bool) -
     elif story.was_threat:
         _appear(facts, track)
     elif inside:
-        _reach(story, Status.VIOLATION, track.sight.time_ms)
+        _reach(story, ViolationStatus.VIOLATION, track.sight.time_ms)
         _locate(facts, track, story)
-        outlook.bring_up(facts, track, story)
+        threat.refresh_ahead(facts, track, story)
         _note_depth(facts, track, story)
         facts.event("reacquired", track, track.sight.place)
     elif track.belief.is_out(facts.rules):
         _exit(facts, track)
 
 
-def _open(track: TrackState, status: Status, confidence: Confidence) -> Story:
+def _open(track: TrackState, status: ViolationStatus, confidence: Confidence) -> ViolationEpisode:
     now_ms = track.sight.time_ms
-    track.story = Story(now_ms, status, confidence, now_ms)
+    track.story = ViolationEpisode(now_ms, status, confidence, now_ms)
     return track.story
 
 
-def _threaten(facts: Facts, track: TrackState) -> None:
-    story = track.story or _open(track, Status.THREAT, "possible")
-    _reach(story, Status.THREAT, track.sight.time_ms)
+def _threaten(facts: FrameResult, track: TrackState) -> None:
+    story = track.story or _open(track, ViolationStatus.THREAT, "possible")
+    _reach(story, ViolationStatus.THREAT, track.sight.time_ms)
     story.confidence, story.regions = "possible", ()
-    outlook.bring_up(facts, track, story)
+    threat.refresh_ahead(facts, track, story)
     _note_speed(facts, track, story)
     facts.event("threatened", track, track.sight.place)
 
 
-def _enter(facts: Facts, track: TrackState, confidence: Confidence, deepest_m: int = 0) -> None:
-    story = track.story or _open(track, Status.VIOLATION, confidence)
+def _enter(
+    facts: FrameResult, track: TrackState, confidence: Confidence, deepest_m: int = 0
+) -> None:
+    story = track.story or _open(track, ViolationStatus.VIOLATION, confidence)
     story.confidence = confidence
     place = _at(track.entry, track)
-    track.belief.settle_inside()
-    _reach(story, Status.VIOLATION, place.time_ms)
+    track.belief.discard_outside_evidence()
+    _reach(story, ViolationStatus.VIOLATION, place.time_ms)
     _locate(facts, track, story, place)
-    outlook.bring_up(facts, track, story)
+    threat.refresh_ahead(facts, track, story)
     story.deepest_m = max(story.deepest_m, deepest_m)
     _note_depth(facts, track, story)
     _note_speed(facts, track, story)
     facts.event("entered", track, place)
 
 
-def _appear(facts: Facts, track: TrackState) -> None:
+def _appear(facts: FrameResult, track: TrackState) -> None:
     """Tell of what was first seen inside; of a threat that was lost, people wait to hear."""
     distance_m, _ = facts.airspace.protected_border(track.began.lon, track.began.lat)
     near = round(distance_m) <= facts.policy.near_border_m
-    story = track.story or _open(track, Status.VIOLATION, "possible" if near else "fact")
-    _reach(story, Status.VIOLATION, track.sight.time_ms)
+    story = track.story or _open(track, ViolationStatus.VIOLATION, "possible" if near else "fact")
+    _reach(story, ViolationStatus.VIOLATION, track.sight.time_ms)
     _locate(facts, track, story)
-    outlook.bring_up(facts, track, story)
+    threat.refresh_ahead(facts, track, story)
     _note_depth(facts, track, story)
     _note_speed(facts, track, story)
     facts.event("appeared", track, track.sight.place)
 
 
-def _exit(facts: Facts, track: TrackState) -> None:
+def _exit(facts: FrameResult, track: TrackState) -> None:
     story = track.story
     assert story is not None  # noqa: S101 - called with one only
     place = _at(track.exit, track)
-    _reach(story, Status.EXITED, place.time_ms)
+    _reach(story, ViolationStatus.EXITED, place.time_ms)
     story.ahead, story.ahead_ms, story.minutes_left, story.marks = {}, {}, None, {}
     track.crossed = track.belief.left = True  # what comes back from here will have crossed
     facts.event("exited", track, place)
 
 
-def _update(facts: Facts, track: TrackState, story: Story) -> None:
+def _update(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> None:
     before = (story.nations, story.regions)
     _locate(facts, track, story)
     news = {
         "place": (story.nations, story.regions) != before,
-        "ahead": outlook.bring_up(facts, track, story),
+        "ahead": threat.refresh_ahead(facts, track, story),
         "deeper": _note_depth(facts, track, story),
         "faster": _note_speed(facts, track, story),
     }
@@ -206,12 +222,12 @@ def _update(facts: Facts, track: TrackState, story: Story) -> None:
         _sight(facts, track, story)
 
 
-def _sight(facts: Facts, track: TrackState, story: Story) -> None:
+def _sight(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> None:
     if track.sight.time_ms - story.told_ms >= facts.rules.sighted_every_ms:
         facts.event("sighted", track, track.sight.place)
 
 
-def _note_depth(facts: Facts, track: TrackState, story: Story) -> bool:
+def _note_depth(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> bool:
     """Bring the depth up to date; return whether it passed a mark."""
     deepest_m = max(
         (depth.deepest_m for area, depth in track.depths.items() if _counts(facts, area)),
@@ -223,11 +239,11 @@ def _note_depth(facts: Facts, track: TrackState, story: Story) -> bool:
     return bool(passed)
 
 
-def _counts(facts: Facts, area: int) -> bool:
+def _counts(facts: FrameResult, area: int) -> bool:
     return area in facts.airspace.protected_areas
 
 
-def _note_speed(facts: Facts, track: TrackState, story: Story) -> bool:
+def _note_speed(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> bool:
     motion = track.motion(facts.rules)
     if motion is None:
         return False
@@ -238,7 +254,12 @@ def _note_speed(facts: Facts, track: TrackState, story: Story) -> bool:
     return faster and bool(told)
 
 
-def _locate(facts: Facts, track: TrackState, story: Story, border: Place | None = None) -> None:
+def _locate(
+    facts: FrameResult,
+    track: TrackState,
+    story: ViolationEpisode,
+    border: CrossingPoint | None = None,
+) -> None:
     """Bring nations and regions up to date; where the files know none, the last known stay."""
     airspace = facts.airspace
     inside = airspace.is_protected_at(track.inside)
@@ -250,19 +271,19 @@ def _locate(facts: Facts, track: TrackState, story: Story, border: Place | None 
     story.regions = regions or nearest_region(airspace, at.lon, at.lat, nations, facts.rules)
 
 
-def _is_sure(facts: Facts, track: TrackState) -> bool:
+def _is_sure(facts: FrameResult, track: TrackState) -> bool:
     return track.belief.is_in(facts.rules.confirmed_odds)
 
 
-def _confidence(facts: Facts, track: TrackState, odds: float) -> Confidence:
+def _confidence(facts: FrameResult, track: TrackState, odds: float) -> Confidence:
     sure = odds >= facts.rules.confirmed_odds or _is_sure(facts, track)
     return "confirmed" if sure else "possible"
 
 
-def _reach(story: Story, status: Status, time_ms: int) -> None:
+def _reach(story: ViolationEpisode, status: ViolationStatus, time_ms: int) -> None:
     story.status = status
     story.since_ms = time_ms
 
 
-def _at(passage: Passage | None, track: TrackState) -> Place:
+def _at(passage: Passage | None, track: TrackState) -> CrossingPoint:
     return track.sight.place if passage is None else passage.place

@@ -18,7 +18,7 @@ from shapely.geometry import Polygon
 
 from skyfence.airspace.protected import protected_outline
 from skyfence.geometry.polygons import area_m2, inner_place, polygons, width_m
-from skyfence.zones.zone_file import Finding, Placed, Zone
+from skyfence.zones.zone_file import Finding, LocatedZone, Zone
 
 # Borders of real files differ by as much where they mean the same line.
 _SAME_LINE_M: Final = 100.0
@@ -28,8 +28,8 @@ Box = tuple[float, float, float, float]  # west, south, east, north
 
 @dataclass(frozen=True)
 class _Overlap:
-    one: Placed
-    other: Placed
+    one: LocatedZone
+    other: LocatedZone
     parts: list[Polygon]
 
     @property
@@ -38,8 +38,8 @@ class _Overlap:
         return max(((width_m(part), part) for part in self.parts), key=lambda found: found[0])
 
 
-def survey(
-    placed: Sequence[Placed], where: str, *, at: datetime | None, extents: Mapping[str, Box]
+def lint_zones(
+    placed: Sequence[LocatedZone], where: str, *, at: datetime | None, extents: Mapping[str, Box]
 ) -> list[Finding]:
     """Return warnings and remarks about the zones of one file.
 
@@ -50,7 +50,7 @@ def survey(
     return found + ([] if at is None else _not_valid(placed, at))
 
 
-def repeated(placed: Sequence[Placed]) -> list[Finding]:
+def repeated(placed: Sequence[LocatedZone]) -> list[Finding]:
     """Return an error for each zone whose identifier stood before: a channel has one meaning."""
     first: dict[str, str] = {}
     found: list[Finding] = []
@@ -61,7 +61,7 @@ def repeated(placed: Sequence[Placed]) -> list[Finding]:
     return found
 
 
-def _narrow(placed: Sequence[Placed]) -> list[Finding]:
+def _narrow(placed: Sequence[LocatedZone]) -> list[Finding]:
     """Warn of zones that a track cannot be said to be in, because their border is too vague."""
     found: list[Finding] = []
     for one in placed:
@@ -75,7 +75,7 @@ def _narrow(placed: Sequence[Placed]) -> list[Finding]:
     return found
 
 
-def _swapped(placed: Sequence[Placed], extents: Mapping[str, Box]) -> list[Finding]:
+def _swapped(placed: Sequence[LocatedZone], extents: Mapping[str, Box]) -> list[Finding]:
     """Warn of zones that lie where they should only with longitude and latitude exchanged."""
     boxes = [_box(one.zone) for one in placed]
     found: list[Finding] = []
@@ -90,7 +90,7 @@ def _swapped(placed: Sequence[Placed], extents: Mapping[str, Box]) -> list[Findi
     return found
 
 
-def _overlaps(placed: Sequence[Placed], where: str) -> list[Finding]:
+def _overlaps(placed: Sequence[LocatedZone], where: str) -> list[Finding]:
     """Warn of zones of one kind that overlap by more than a border that is drawn twice."""
     found: list[Finding] = []
     narrow: list[tuple[float, Polygon]] = []
@@ -110,7 +110,7 @@ def _overlaps(placed: Sequence[Placed], where: str) -> list[Finding]:
     return found
 
 
-def _overlapping(placed: Sequence[Placed]) -> list[_Overlap]:
+def _overlapping(placed: Sequence[LocatedZone]) -> list[_Overlap]:
     found: list[_Overlap] = []
     ordered = sorted(placed, key=lambda one: one.zone.properties.kind)
     for _, group in groupby(ordered, key=lambda one: one.zone.properties.kind):
@@ -143,7 +143,7 @@ def _apart(one: tuple[Any, Any], other: tuple[Any, Any]) -> bool:
     )
 
 
-def _between_members(placed: Sequence[Placed], where: str) -> list[Finding]:
+def _between_members(placed: Sequence[LocatedZone], where: str) -> list[Finding]:
     """Count what lies between the members' zones: what is closed, and what stays open."""
     members = [one.zone for one in placed if one.zone.is_protected]
     outline = protected_outline([one.zone for one in placed]) if len(members) > 1 else None
@@ -160,7 +160,7 @@ def _between_members(placed: Sequence[Placed], where: str) -> list[Finding]:
     return found
 
 
-def _not_valid(placed: Sequence[Placed], at: datetime) -> list[Finding]:
+def _not_valid(placed: Sequence[LocatedZone], at: datetime) -> list[Finding]:
     found: list[Finding] = []
     for one in placed:
         start, end = one.zone.properties.valid_from, one.zone.properties.valid_until

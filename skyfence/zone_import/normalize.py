@@ -21,9 +21,9 @@ from typing import Any, Final
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
-from skyfence.zone_import.repair import settled
+from skyfence.zone_import.repair import repair_outline
 from skyfence.zones.slug import slug
-from skyfence.zones.zone_file import Finding, Placed, Zone, ZoneProperties, read_feature
+from skyfence.zones.zone_file import Finding, LocatedZone, Zone, ZoneProperties, read_feature
 
 _REQUIRED: Final = ("kind", "accuracy_m", "nato")
 _TRUTHS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -43,7 +43,7 @@ class RawZone:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ImportOptions:
     """What the importer says of all zones, and what may be done to them."""
 
     version: str = "unversioned"
@@ -55,20 +55,20 @@ class Wanted:
     areas_only: bool = False
 
 
-def bring(
-    raws: Sequence[RawZone], wanted: Wanted, where: str
-) -> tuple[list[Placed], list[Finding]]:
+def normalize(
+    raws: Sequence[RawZone], wanted: ImportOptions, where: str
+) -> tuple[list[LocatedZone], list[Finding]]:
     """Return raw zones in the project's form, and all there is to say about them."""
     named, found = _identified(raws, wanted)
     found += [] if wanted.lenient else _not_said(raws, wanted, where)
     found += _not_read(raws, wanted, where)
-    placed: list[Placed] = []
+    placed: list[LocatedZone] = []
     for raw, identifier, name in named:
         full = f"{raw.where} ({identifier})"
         found += [replace(note, where=full) for note in raw.found]
         if any(note.severity == "error" for note in raw.found):
             continue
-        area, notes = settled(raw.area, repair=wanted.repair, areas_only=wanted.areas_only)
+        area, notes = repair_outline(raw.area, repair=wanted.repair, areas_only=wanted.areas_only)
         found += [replace(note, where=full) for note in notes]
         if area is None:
             continue
@@ -99,7 +99,7 @@ def written(zones: Iterable[Zone], header: Mapping[str, str]) -> str:
 
 
 def _identified(
-    raws: Sequence[RawZone], wanted: Wanted
+    raws: Sequence[RawZone], wanted: ImportOptions
 ) -> tuple[list[tuple[RawZone, str, str]], list[Finding]]:
     """Return each raw zone with its identifier and its name.
 
@@ -125,7 +125,7 @@ def _identified(
     return named, found
 
 
-def _own_identifier(raw: RawZone, wanted: Wanted) -> str:
+def _own_identifier(raw: RawZone, wanted: ImportOptions) -> str:
     if wanted.id_field:
         return _text(_own(raw.fields, wanted.id_field))
     given = _own(raw.fields, "id")
@@ -142,7 +142,7 @@ def _free(identifier: str, taken: set[str]) -> str:
     return numbered
 
 
-def _not_said(raws: Sequence[RawZone], wanted: Wanted, where: str) -> list[Finding]:
+def _not_said(raws: Sequence[RawZone], wanted: ImportOptions, where: str) -> list[Finding]:
     found: list[Finding] = []
     readable = [raw for raw in raws if not any(one.severity == "error" for one in raw.found)]
     for name in _REQUIRED:
@@ -154,7 +154,7 @@ def _not_said(raws: Sequence[RawZone], wanted: Wanted, where: str) -> list[Findi
     return found
 
 
-def _not_read(raws: Sequence[RawZone], wanted: Wanted, where: str) -> list[Finding]:
+def _not_read(raws: Sequence[RawZone], wanted: ImportOptions, where: str) -> list[Finding]:
     """Name the fields that say something and are left behind; limits may be among them."""
     ours = list(ZoneProperties.model_fields)
     known = {*ours, *(name[:_DBF_LETTERS] for name in ours)}
@@ -170,7 +170,7 @@ def _not_read(raws: Sequence[RawZone], wanted: Wanted, where: str) -> list[Findi
     return [Finding(where, f"fields not read: {', '.join(sorted(left))}", severity="remark")]
 
 
-def _properties(fields: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
+def _properties(fields: Mapping[str, Any], wanted: ImportOptions) -> dict[str, Any]:
     made: dict[str, Any] = {"country": None}
     for name in ZoneProperties.model_fields:
         value = wanted.given.get(name)

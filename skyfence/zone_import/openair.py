@@ -22,7 +22,7 @@ import openair
 from shapely.geometry import Polygon
 
 from skyfence.geometry.geodesy import WGS84, distance_m
-from skyfence.geometry.polygons import Place
+from skyfence.geometry.polygons import LonLat
 from skyfence.zone_import.normalize import RawZone
 from skyfence.zones.zone_file import Finding
 
@@ -199,7 +199,7 @@ def _area(geometry: Any) -> tuple[Polygon, list[Finding]]:
     if geometry["type"] == "Circle":
         points = _circle(geometry)
         return Polygon(points), []
-    points, notes = list[Place](), list[Finding]()
+    points, notes = list[LonLat](), list[Finding]()
     for segment in geometry["segments"]:
         corners, found = _corners(segment)
         points += corners
@@ -210,12 +210,12 @@ def _area(geometry: Any) -> tuple[Polygon, list[Finding]]:
     return Polygon(_densified(points)), notes
 
 
-def _circle(circle: Any) -> list[Place]:
+def _circle(circle: Any) -> list[LonLat]:
     radius_m = _radius_m(circle["radius"])
     return _arc(circle["centerpoint"], (radius_m, radius_m), 0.0, 360.0)[:-1]
 
 
-def _corners(segment: Any) -> tuple[list[Place], list[Finding]]:
+def _corners(segment: Any) -> tuple[list[LonLat], list[Finding]]:
     if segment["type"] == "Point":
         return [(segment["lng"], segment["lat"])], []
     centre, clockwise = segment["centerpoint"], segment["direction"] == "cw"
@@ -251,7 +251,7 @@ def _sweep(start: float, end: float, clockwise: bool) -> float:
     return turn or (360.0 if clockwise else -360.0)
 
 
-def _arc(centre: Any, radii_m: tuple[float, float], start: float, sweep: float) -> list[Place]:
+def _arc(centre: Any, radii_m: tuple[float, float], start: float, sweep: float) -> list[LonLat]:
     """Return the corners of an arc from an azimuth on, its ends included."""
     widest_m = max(radii_m)
     step = 2 * acos(1 - min(_SAGITTA_M / widest_m, 0.1))
@@ -264,9 +264,9 @@ def _arc(centre: Any, radii_m: tuple[float, float], start: float, sweep: float) 
     return list(zip(lons.tolist(), lats.tolist(), strict=True))
 
 
-def _densified(points: Sequence[Place]) -> list[Place]:
+def _densified(points: Sequence[LonLat]) -> list[LonLat]:
     """Return a ring's corners with those between, so that its straight lines are geodesics."""
-    made: list[Place] = []
+    made: list[LonLat] = []
     for one, other in zip(points, [*points[1:], points[0]], strict=True):
         made.append(one)
         between = int(distance_m(*one, *other) // _LONGEST_EDGE_M)
@@ -274,5 +274,5 @@ def _densified(points: Sequence[Place]) -> list[Place]:
     return made
 
 
-def _warning(reason: str, place: Place | None = None) -> Finding:
+def _warning(reason: str, place: LonLat | None = None) -> Finding:
     return Finding("", reason, place, "warning")

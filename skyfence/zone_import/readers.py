@@ -56,7 +56,7 @@ _EXACT_M: Final = 1.0
 
 
 @dataclass(frozen=True)
-class Read:
+class ReadResult:
     """What a file holds: raw zones, what is to be said of it, and what it says of itself."""
 
     raws: list[RawZone]
@@ -64,7 +64,7 @@ class Read:
     header: dict[str, str]
 
 
-def read_raw(path: Path, *, layer: str | None = None, crs: str | None = None) -> Read:
+def read_raw(path: Path, *, layer: str | None = None, crs: str | None = None) -> ReadResult:
     """Read a file of any form that is known; ``crs`` is for one that does not say its own.
 
     Raises ``UnavailableError`` where it cannot be opened, ``InputError`` where it is not what its
@@ -117,7 +117,7 @@ def _bytes(path: Path) -> bytes:
         raise UnavailableError(f"{path}: {_why(error)}") from None
 
 
-def _geojson(document: Any, where: str, crs: str | None) -> Read:
+def _geojson(document: Any, where: str, crs: str | None) -> ReadResult:
     features = _features(document)
     if features is None:
         raise InputError(f"{where}: not a GeoJSON FeatureCollection, Feature or geometry")
@@ -131,7 +131,7 @@ def _geojson(document: Any, where: str, crs: str | None) -> Read:
         for name in ("version", "source", "license", "attribution")
         if isinstance(document.get(name), str)
     }
-    return Read(raws, _moved(own, where), header)
+    return ReadResult(raws, _moved(own, where), header)
 
 
 def _features(document: Any) -> list[Any] | None:
@@ -175,7 +175,7 @@ def _geojson_feature(feature: Any, where: str, own: System) -> RawZone:
     return RawZone(where, fields, own.to_wgs84(area))
 
 
-def _open_air(content: bytes, where: str) -> Read:
+def _open_air(content: bytes, where: str) -> ReadResult:
     found: list[Finding] = []
     try:
         text = content.decode("utf-8-sig")
@@ -190,10 +190,10 @@ def _open_air(content: bytes, where: str) -> Read:
     raws, outside = read_open_air(text, where)
     if not raws and not outside:
         raise InputError(f"{where}: no airspace in it (an OpenAir file has AC records)")
-    return Read(raws, [*found, *outside], {})
+    return ReadResult(raws, [*found, *outside], {})
 
 
-def _layers(path: Path, layer: str | None, crs: str | None) -> Read:
+def _layers(path: Path, layer: str | None, crs: str | None) -> ReadResult:
     _check_begin(path)
     try:
         import pyogrio  # noqa: PLC0415 - it brings 100 MB of GDAL and is an extra
@@ -220,10 +220,10 @@ def _layers(path: Path, layer: str | None, crs: str | None) -> Read:
     raws = [raw for one in read for raw in one.raws]
     if not raws:
         raise InputError(f"{path}: no feature in it")
-    return Read(raws, [*found, *(note for one in read for note in one.found)], {})
+    return ReadResult(raws, [*found, *(note for one in read for note in one.found)], {})
 
 
-def _layer(pyogrio: Any, path: Path, name: str, crs: str | None, *, several: bool) -> Read:
+def _layer(pyogrio: Any, path: Path, name: str, crs: str | None, *, several: bool) -> ReadResult:
     where = f"{path}: layer {name!r}" if several else str(path)
     meta, _, geometries, columns = pyogrio.raw.read(
         path, layer=name, force_2d=True, datetime_as_string=True
@@ -239,7 +239,7 @@ def _layer(pyogrio: Any, path: Path, name: str, crs: str | None, *, several: boo
         }
         place = f"{where}, feature {number}" if several else f"{where}: feature {number}"
         raws.append(_from_wkb(wkb, place, _spoken(fields, path), own))
-    return Read(raws, _moved(own, where), {})
+    return ReadResult(raws, _moved(own, where), {})
 
 
 def _from_wkb(wkb: bytes | None, where: str, fields: dict[str, Any], own: System) -> RawZone:

@@ -25,7 +25,7 @@ from skyfence.geometry.polygons import (
 from skyfence.zones.zone_file import Finding, outline_findings
 
 
-def settled(
+def repair_outline(
     area: BaseGeometry | None, *, repair: bool, areas_only: bool
 ) -> tuple[BaseGeometry | None, list[Finding]]:
     """Return an outline as a zone has it, or None, and what was found or done.

@@ -20,13 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from skyfence.contracts.base import UtcTime, round_degrees, why_invalid
+from skyfence.contracts.base import UtcTime, describe_validation_error, round_degrees
 from skyfence.errors import InputError
-from skyfence.geometry.polygons import Place, self_crossings
+from skyfence.geometry.polygons import LonLat, self_crossings
 from skyfence.naming import ALLIANCE, is_zone_id
 
 VerticalRef = Literal["pressure", "amsl", "wgs84", "agl"]
-Severity = Literal["error", "warning", "remark"]
+FindingSeverity = Literal["error", "warning", "remark"]
 REGION_KIND = "region"
 # Channels and commands of these names are for the whole alliance, and for all there are.
 _RESERVED = frozenset({ALLIANCE, "all"})
@@ -111,8 +111,8 @@ class Finding:
 
     where: str  # the file, and the feature in it
     reason: str
-    place: Place | None = None
-    severity: Severity = "error"
+    place: LonLat | None = None
+    severity: FindingSeverity = "error"
 
     def __str__(self) -> str:
         """Write it as a line for people."""
@@ -122,7 +122,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Placed:
+class LocatedZone:
     """A zone, and the file and feature that it stands in."""
 
     where: str
@@ -141,7 +141,7 @@ def parse_zones(document: object, where: str) -> list[Zone]:
     return [one.zone for one in placed]
 
 
-def read_document(document: object, where: str) -> tuple[list[Placed], list[Finding]]:
+def read_document(document: object, where: str) -> tuple[list[LocatedZone], list[Finding]]:
     """Read a decoded GeoJSON document; return its good zones and all that is wrong with it."""
     if not isinstance(document, dict) or document.get("type") != "FeatureCollection":
         return [], [Finding(where, "not a GeoJSON FeatureCollection")]
@@ -152,7 +152,7 @@ def read_document(document: object, where: str) -> tuple[list[Placed], list[Find
     features = document.get("features")
     if not isinstance(features, list) or not features:
         return [], [*wrong, Finding(where, "the collection has no features")]
-    placed: list[Placed] = []
+    placed: list[LocatedZone] = []
     for number, feature in enumerate(features):
         one, found = read_feature(feature, f"{where}: feature {number}", str(version))
         placed += [one] if one is not None else []
@@ -182,7 +182,9 @@ def zone_set(groups: Iterable[Sequence[Zone]]) -> ZoneSet:
     return ZoneSet(tuple(zones), "+".join(versions))
 
 
-def read_feature(feature: object, where: str, version: str) -> tuple[Placed | None, list[Finding]]:
+def read_feature(
+    feature: object, where: str, version: str
+) -> tuple[LocatedZone | None, list[Finding]]:
     """Read one feature; return its zone, or all that is wrong with it."""
     if not isinstance(feature, dict) or feature.get("type") != "Feature":
         return None, [Finding(where, "not a GeoJSON Feature")]
@@ -201,7 +203,7 @@ def read_feature(feature: object, where: str, version: str) -> tuple[Placed | No
         wrong += [Finding(where, reason) for reason in _contradictions(properties)]
     if wrong or properties is None or area is None:
         return None, wrong
-    return Placed(where, Zone(properties, area, version)), []
+    return LocatedZone(where, Zone(properties, area, version)), []
 
 
 def ring_findings(geometry: Any, where: str, *, anywhere: bool = False) -> Iterator[Finding]:
@@ -245,7 +247,10 @@ def _reasons(error: ValidationError) -> list[str]:
     """Return what is wrong with each property."""
     # pydantic takes back what it gave out, though its types say otherwise
     details: list[Any] = error.errors(include_url=False)
-    return [why_invalid(ValidationError.from_exception_data(error.title, [one])) for one in details]
+    return [
+        describe_validation_error(ValidationError.from_exception_data(error.title, [one]))
+        for one in details
+    ]
 
 
 def _contradictions(properties: ZoneProperties) -> Iterator[str]:

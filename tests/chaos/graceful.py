@@ -21,9 +21,9 @@ from stage import Running, Stage, drained
 from talk import LONGEST_S
 
 from producers.publisher import Publisher
-from skyfence.adapters.kafka import Progress
+from skyfence.adapters.kafka import GroupProgress
 from skyfence.contracts.report import Report
-from skyfence.frames.packing import Item, time_of
+from skyfence.frames.packing import SourceItem, time_of
 
 Lags = dict[int, int]  # messages that are left, by partition
 # Every source has been heard of after this: until then nobody waits for it.
@@ -76,7 +76,7 @@ class Restarts:
 class InParts:
     """A source that yields its items as fast as it can, one part each time it is asked."""
 
-    def __init__(self, items: Iterable[Item], part_s: int) -> None:
+    def __init__(self, items: Iterable[SourceItem], part_s: int) -> None:
         self._items = items
         self._part_s = part_s
         self._asked, self._stands = asyncio.Event(), asyncio.Event()
@@ -90,10 +90,10 @@ class InParts:
         async with asyncio.timeout(_PART_WITHIN_S):
             await self._stands.wait()
 
-    async def batches(self) -> AsyncIterator[Sequence[Item]]:
+    async def batches(self) -> AsyncIterator[Sequence[SourceItem]]:
         """Yield what belongs to the part that was asked for."""
         await self._asked.wait()
-        batch: list[Item] = []
+        batch: list[SourceItem] = []
         ends_ms: int | None = None
         for item in self._items:
             ends_ms = ends_ms or time_of(item) + 1_000 * _FIRST_PART_S
@@ -114,14 +114,17 @@ class InParts:
 
 
 async def play_in_parts(
-    stage: Stage, items: Iterable[Item], run: str, draw: Random, *, restarts: int, part_s: int
+    stage: Stage, items: Iterable[SourceItem], run: str, draw: Random, *, restarts: int, part_s: int
 ) -> Restarts:
     """Play a recording; restart workers so many times amid the backlog of each part.
 
     A part is ``part_s`` of event time long.
     """
     record, source = Restarts(), InParts(items, part_s)
-    async with Publisher(stage.settings, run) as publisher, Progress(stage.settings) as progress:
+    async with (
+        Publisher(stage.settings, run) as publisher,
+        GroupProgress(stage.settings) as progress,
+    ):
         await until_shared(stage.settings, len(stage.workers))
         publishing = asyncio.create_task(publisher.publish(source))
         await source.next_part()
@@ -141,7 +144,7 @@ async def play_in_parts(
 
 
 async def _restart_amid(
-    stage: Stage, progress: Progress, record: Restarts, draw: Random, count: int
+    stage: Stage, progress: GroupProgress, record: Restarts, draw: Random, count: int
 ) -> None:
     """Restart workers so many times while a backlog shrinks."""
     backlog = sum((await _left(stage, progress)).values())
@@ -170,13 +173,13 @@ async def _stop(record: Restarts, chosen: list[Running]) -> None:
     record.stops.update(one.name for one in chosen)
 
 
-async def _left(stage: Stage, progress: Progress) -> Lags:
+async def _left(stage: Stage, progress: GroupProgress) -> Lags:
     """Return how many messages each partition's worker has not acknowledged."""
     topics = stage.settings.topics
     return (await progress.lags(topics.worker_group, topics.tracks))[1]
 
 
-async def _until(stage: Stage, progress: Progress, holds: Callable[[Lags], bool]) -> None:
+async def _until(stage: Stage, progress: GroupProgress, holds: Callable[[Lags], bool]) -> None:
     """Return when something holds of what is left; raise if a worker has ended."""
     async with asyncio.timeout(LONGEST_S):
         while not holds(await _left(stage, progress)):

@@ -36,7 +36,7 @@ from proc import Processes
 from stage import Running
 
 from skyfence.adapters.credentials import kafka_options
-from skyfence.adapters.kafka import Progress, ensure_topics, producer
+from skyfence.adapters.kafka import GroupProgress, ensure_topics, producer
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.crossing import Crossing
 from skyfence.frames.codec import encode_frame
@@ -157,7 +157,7 @@ async def reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
 async def judged_all(settings: Settings) -> None:
     """Return when the worker has judged all that was sent, and a checkpoint covers it."""
     topics = settings.topics
-    async with asyncio.timeout(_FILL_S), Progress(settings) as progress:
+    async with asyncio.timeout(_FILL_S), GroupProgress(settings) as progress:
         while await progress.left(topics.worker_group, topics.tracks):  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_AGAIN_S)
 

@@ -35,7 +35,7 @@ from stage import Stage, drained, staged
 from verdict import Verdict, judge
 
 from skyfence.adapters.files import load_zones, read_recording
-from skyfence.adapters.kafka import Progress, producer
+from skyfence.adapters.kafka import GroupProgress, producer
 from skyfence.adapters.settings import Settings
 from skyfence.errors import SkyfenceError
 from skyfence.frames.packing import play
@@ -94,7 +94,7 @@ async def run_graceful(
         )
         await drained(stage.settings)
         seconds = time.monotonic() - start_s
-        async with Progress(stage.settings) as progress:
+        async with GroupProgress(stage.settings) as progress:
             stored = await progress.stored(stage.settings.topics.alerts)
     verdict = judge(hearing.heard, undisturbed(path, _RUN))
     record.judged_twice = stored - verdict.expected

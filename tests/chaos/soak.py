@@ -27,10 +27,10 @@ from stage import Running, Stage, drained, staged
 from producers.publisher import Publisher
 from producers.replay import Replay
 from skyfence.adapters.files import default_file, read_recording
-from skyfence.adapters.kafka import Progress
+from skyfence.adapters.kafka import GroupProgress
 from skyfence.cli.demo import RECORDINGS, SPEED
 from skyfence.contracts.report import Report
-from skyfence.frames.packing import Item, play, time_of
+from skyfence.frames.packing import SourceItem, play, time_of
 
 _EVERY_S = 10.0
 # The first third fills caches; after it a process may grow by this share until the end.
@@ -58,7 +58,7 @@ def grown(samples: Sequence[float]) -> float:
     return last[len(last) // 2] / warm[len(warm) // 2] - 1.0
 
 
-def as_demonstrated(beside: int) -> list[Item]:
+def as_demonstrated(beside: int) -> list[SourceItem]:
     """Return what the demonstration plays, under sources of this one's own."""
     played = []
     for name in RECORDINGS:
@@ -86,14 +86,14 @@ async def play_over_and_over(stage: Stage, beside: int, until_s: float, sent: Se
         sent.runs += 1
 
 
-def _count(sent: Sent, batch: Sequence[Item]) -> None:
+def _count(sent: Sent, batch: Sequence[SourceItem]) -> None:
     sent.reports += sum(isinstance(item, Report) for item in batch)
 
 
 async def watch(stage: Stage, sent: Sent, samples: dict[str, list[float]]) -> None:
     """Note each process's memory every ten seconds, and print it with what is not judged yet."""
     start_s, topics = time.monotonic(), stage.settings.topics
-    async with Progress(stage.settings) as progress:
+    async with GroupProgress(stage.settings) as progress:
         while True:
             await asyncio.sleep(_EVERY_S)
             for one in stage.edges:

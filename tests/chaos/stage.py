@@ -15,7 +15,7 @@ from proc import Processes
 from redis.exceptions import RedisError
 from scenario import ZONES
 
-from skyfence.adapters.kafka import Progress, ensure_topics
+from skyfence.adapters.kafka import GroupProgress, ensure_topics
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
 from skyfence.cli.local import embedded
@@ -114,7 +114,7 @@ async def drained(settings: Settings) -> None:
     """Return when all that was published has come out at the end."""
 
     async def once() -> None:
-        async with Progress(settings) as progress:
+        async with GroupProgress(settings) as progress:
             await progress.drained()
 
     async with asyncio.timeout(_DRAIN_S):

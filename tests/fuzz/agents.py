@@ -24,18 +24,18 @@ from fuzz.samples import EXERCISE, Mail
 from pydantic import ValidationError
 
 from skyfence.contracts.alert import parse_alert
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.crossing import Crossing
 from skyfence.contracts.rejected import Rejected, reason_class
 from skyfence.contracts.track_event import parse_event
 from skyfence.errors import InputError
 from skyfence.frames.codec import decode_message
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Topics
 from skyfence.tracks.tracker import Tracker
 from streams.checkpoint import Saved
 from streams.incident_agent import IncidentAgent
-from streams.sends import Outbox
+from streams.sends import PendingSends
 from streams.track_agent import TrackAgent
 
 TOPICS: Final = Topics(EXERCISE)
@@ -228,7 +228,7 @@ class Tracks(Agent):
 
     def new_agent(self) -> TrackAgent:
         """Return an agent that goes on from the last checkpoint."""
-        outbox, store = Outbox(self._app, TOPICS), self._store
+        outbox, store = PendingSends(self._app, TOPICS), self._store
         return TrackAgent(samples.airspace(), samples.policy(), EXERCISE, outbox, store)  # type: ignore[arg-type]
 
     def _hand_over(self, message: Message) -> None:
@@ -270,12 +270,12 @@ class Incidents(Agent):
 
     def new_agent(self) -> IncidentAgent:
         """Return an agent that goes on from the last checkpoint."""
-        outbox, store = Outbox(self._app, TOPICS), self._store
+        outbox, store = PendingSends(self._app, TOPICS), self._store
         return IncidentAgent(self._names, EXERCISE, outbox, store)  # type: ignore[arg-type]
 
     def begin_engine(self) -> None:
         """Forget what the engine beside it remembers."""
-        self._engine = IncidentBook(EXERCISE, self._names)
+        self._engine = IncidentManager(EXERCISE, self._names)
 
     def damaged(self, draw: Random, number: int) -> Mail:
         """Return the n-th message; each time the raid is flown is another run."""
@@ -287,7 +287,7 @@ class Incidents(Agent):
         try:
             event = parse_event(mail.value or b"")
         except ValidationError as error:
-            return why_invalid(error), [], []
+            return describe_validation_error(error), [], []
         alerts = [(TOPICS.alerts, one.to_json()) for one in self._engine.take(event)]
         return None, alerts, []
 

@@ -18,13 +18,13 @@ from pydantic import ValidationError
 
 from skyfence.adapters.status_store import StatusStore, read_status
 from skyfence.contracts.alert import Alert, AlertMessage, Timeline
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.rejected import Rejected
 from skyfence.contracts.track_event import parse_event
 from skyfence.errors import InputError, UnavailableError
-from skyfence.frames.codec import Message, decode_message
-from skyfence.monitoring.sources import Feeds
-from skyfence.monitoring.status import Memory, PartitionLag, Tally, to_hash
+from skyfence.frames.codec import RawMessage, decode_message
+from skyfence.monitoring.sources import SourceMonitor
+from skyfence.monitoring.status import MonitorState, PartitionLag, Tally, to_hash
 from skyfence.naming import Topics
 from skyfence.operators.public_text import public_alert
 from skyfence.policy.policy import Policy
@@ -66,7 +66,11 @@ class Decoder:
         try:
             self.read(mail)
         except _REJECTIONS as error:
-            return why_invalid(error) if isinstance(error, ValidationError) else str(error)
+            return (
+                describe_validation_error(error)
+                if isinstance(error, ValidationError)
+                else str(error)
+            )
         return None
 
     def begin(self) -> None:
@@ -121,9 +125,9 @@ def _envelope(mail: Mail, draw: Random) -> Mail:
     return replace(mail, headers=(*mail.headers[:at], *other, *mail.headers[at + 1 :]))
 
 
-def message_of(mail: Mail) -> Message:
+def message_of(mail: Mail) -> RawMessage:
     """Return a message of ``tracks`` as the decoder takes it."""
-    return Message(mail.key, mail.value, dict(mail.headers), mail.timestamp_ms)
+    return RawMessage(mail.key, mail.value, dict(mail.headers), mail.timestamp_ms)
 
 
 def _read_tracks(mail: Mail) -> None:
@@ -182,9 +186,9 @@ class FakeRedis:
     def register_script(self, _: str) -> None: ...
 
 
-def _watched() -> tuple[Memory, dict[str, bytes]]:
+def _watched() -> tuple[MonitorState, dict[str, bytes]]:
     """Return what the monitor remembers of the raid, and what it shows."""
-    feeds, tally = Feeds(EXERCISE, Policy(), {}), Tally(Memory())
+    feeds, tally = SourceMonitor(EXERCISE, Policy(), {}), Tally(MonitorState())
     now_ms = Mail(None).timestamp_ms
     for event in samples.told().events:
         if event.kind == "clock":

@@ -26,11 +26,11 @@ from skyfence.adapters.files import load_policy, read_recording, read_zones
 from skyfence.adapters.settings import Settings
 from skyfence.airspace.airspace import Airspace
 from skyfence.errors import InputError
-from skyfence.incidents import snapshot as ledger
+from skyfence.incidents import snapshot as incident_snapshot
 from skyfence.naming import Topics
 from skyfence.tracks.snapshot import restore_snapshot
 from skyfence.tracks.tracker import Tracker
-from skyfence.zone_import.normalize import Wanted, bring
+from skyfence.zone_import.normalize import ImportOptions, normalize
 from skyfence.zone_import.readers import read_raw
 from skyfence.zones.zone_file import zone_set
 from streams import checkpoint
@@ -81,7 +81,7 @@ def _read_lines(path: Path) -> None:
 
 def _import_zones(path: Path) -> None:
     """Bring a foreign file's zones into our form; refused is what gives none."""
-    placed, found = bring(read_raw(path).raws, Wanted(lenient=True), str(path))
+    placed, found = normalize(read_raw(path).raws, ImportOptions(lenient=True), str(path))
     if not placed:
         wrong = [one for one in found if one.severity == "error"]
         raise InputError(str(wrong[0]) if wrong else f"{path}: no zones")
@@ -200,7 +200,7 @@ KEPT: Final[dict[str, Callable[[], Target]]] = {
         samples.told().snapshot, mutate.packed_message, _restore
     ),
     "incident checkpoints": lambda: _Checkpoints(
-        samples.told().pages, _ledger_message, ledger.unpack
+        samples.told().pages, _ledger_message, incident_snapshot.restore_snapshot
     ),
     "policies": lambda: _files(partial(_text_mail, samples.POLICY), "p.toml", load_policy),
     "zone files": lambda: _files(_zones_mail, "z.geojson", _load_zones),

@@ -121,7 +121,11 @@ class Trial:
             deadline=None,
             suppress_health_check=list(HealthCheck),
         )
-        @given(st.randoms(use_true_random=False), st.integers(0, 500), st.integers(1, 5))
+        @given(
+            st.randoms(use_true_random=False),
+            st.integers(0, 500),
+            st.integers(1, 5),
+        )
         def check(draw: Random, first: int, count: int) -> None:
             self._target.begin()
             for number in range(first, first + count):

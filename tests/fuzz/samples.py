@@ -18,11 +18,11 @@ from builders import T0, T0_MS, flight, on_from, world, zone
 from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.alert import Alert, FeedAlarm
 from skyfence.contracts.report import Report
-from skyfence.contracts.track_event import Event
+from skyfence.contracts.track_event import TrackTopicEvent
 from skyfence.frames.codec import JSON_CONTENT_TYPE, encode_frame
 from skyfence.frames.frame import Frame, frame_of
-from skyfence.incidents import snapshot as ledger
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents import snapshot as incident_snapshot
+from skyfence.incidents.manager import IncidentManager
 from skyfence.monitoring.feed_alarm import Silence, untold
 from skyfence.naming import Environment
 from skyfence.policy.policy import Policy, parse_policy
@@ -133,7 +133,7 @@ def reports_of(frame_number: int) -> list[dict[str, Any]]:
 class Told:
     """What follows from the raid: events, alerts, and the states half way through it."""
 
-    events: tuple[Event, ...]
+    events: tuple[TrackTopicEvent, ...]
     alerts: tuple[Alert | FeedAlarm, ...]
     snapshot: bytes
     pages: bytes  # the ledger's
@@ -142,8 +142,8 @@ class Told:
 @cache
 def told() -> Told:
     """Judge the raid as the pipeline would."""
-    tracker, book = Tracker(airspace(), EXERCISE, policy()), IncidentBook(EXERCISE, names())
-    events: list[Event] = []
+    tracker, book = Tracker(airspace(), EXERCISE, policy()), IncidentManager(EXERCISE, names())
+    events: list[TrackTopicEvent] = []
     alerts: list[Alert | FeedAlarm] = []
     snapshot = pages = b""
     for number, frame in enumerate(frames()):
@@ -151,7 +151,7 @@ def told() -> Told:
         events += found
         alerts += [alert for event in found for alert in book.take(event)]
         if number == SCANS:
-            snapshot, pages = take_snapshot(tracker), ledger.pack(book.ledger)
+            snapshot, pages = take_snapshot(tracker), incident_snapshot.take_snapshot(book.ledger)
     return Told(tuple(events), (*alerts, *_alarms()), snapshot, pages)
 
 

@@ -15,10 +15,10 @@ from fuzz.agents import AGENTS, Agent
 from fuzz.run import TARGETS, End
 from pydantic_core import to_json
 
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.manager import IncidentManager
 from skyfence.tracks.tracker import Tracker
-from streams.partition_state import Held
-from streams.sends import Outbox
+from streams.partition_state import PartitionStates
+from streams.sends import PendingSends
 
 TESTS = Path(__file__).parents[1]
 SEED = 20240907
@@ -107,7 +107,7 @@ def test_what_is_not_kept_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch)
 
     async def reject(*_: object) -> None: ...
 
-    monkeypatch.setattr(Outbox, "reject", reject)
+    monkeypatch.setattr(PendingSends, "reject", reject)
     with pytest.raises(AssertionError):
         judged(name)
 
@@ -115,13 +115,13 @@ def test_what_is_not_kept_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("name", AGENTS)
 def test_an_offset_that_stands_still_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent that does not note what it has judged is found out: it would judge it again."""
-    monkeypatch.setattr(Held, "judged", lambda *_: None)
+    monkeypatch.setattr(PartitionStates, "judged", lambda *_: None)
     with pytest.raises(AssertionError, match="not covered"):
         judged(name)
 
 
 @pytest.mark.parametrize(
-    ("name", "engine"), [("track agent", Tracker), ("incident agent", IncidentBook)]
+    ("name", "engine"), [("track agent", Tracker), ("incident agent", IncidentManager)]
 )
 def test_a_defect_of_ours_is_no_rejection(
     name: str, engine: type, monkeypatch: pytest.MonkeyPatch

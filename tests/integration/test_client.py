@@ -12,18 +12,18 @@ from redis_server import Server
 from repository import ROOT
 from talk import LONGEST_S, golden
 
-from consumers.channels.functions import STREAM_LENGTH, Library
+from consumers.channels.functions import STREAM_LENGTH, ChannelFunctions
 from consumers.channels.sink import RedisChannels
 from skyfence.adapters.settings import Settings
 from skyfence.cli.local import embedded
 from skyfence.client import feed as client
-from skyfence.client.catch_up import Followed, read_on
+from skyfence.client.catch_up import ChannelCursor, read_on
 from skyfence.client.feed import (
     AlertFeed,
     Alive,
     Connected,
     Disconnected,
-    Event,
+    FeedEvent,
     Missed,
     Received,
     Silent,
@@ -65,7 +65,7 @@ class Heard:
 
     def __init__(self, feed: AlertFeed) -> None:
         self._feed = feed
-        self.events: list[Event] = []
+        self.events: list[FeedEvent] = []
         self._more = asyncio.Event()
 
     async def listen(self) -> None:
@@ -73,7 +73,7 @@ class Heard:
             self.events.append(event)
             self._more.set()
 
-    async def until(self, what: Callable[[list[Event]], bool]) -> None:
+    async def until(self, what: Callable[[list[FeedEvent]], bool]) -> None:
         async with asyncio.timeout(LONGEST_S):
             while not what(self.events):
                 self._more.clear()
@@ -183,7 +183,7 @@ async def test_history_from_before_is_not_told_after_a_restart(server: Server) -
 
 async def test_what_came_between_two_losses_is_told(redis: Redis) -> None:
     """Counted anew once, a channel's lower numbers are no history when Redis starts once more."""
-    followed = Followed(CHANNEL)
+    followed = ChannelCursor(CHANNEL)
 
     async def publish(epoch: str, *numbers: int) -> None:
         for number in numbers:
@@ -250,7 +250,7 @@ async def test_silence_and_no_connection_are_told_apart(
 
 async def test_an_acknowledgement_stands_until_it_gets_worse(server: Server, redis: Redis) -> None:
     """All others see who took note, also who comes later; a graver message is nobody's."""
-    sink, library = await RedisChannels.open(server.settings), Library(redis)
+    sink, library = await RedisChannels.open(server.settings), ChannelFunctions(redis)
     mild = alert(1, certainty="Possible")
     await sink.deliver(mild)
     note = Acknowledgement(

@@ -15,8 +15,8 @@ from redis_server import Server
 from talk import golden
 
 from consumers.channels.sink import RedisChannels
-from consumers.desk.commands import Desk
-from consumers.desk.release import PublicDesk
+from consumers.desk.commands import CommandService
+from consumers.desk.release import ReleaseService
 from skyfence.adapters.operator_store import OperatorStore
 from skyfence.contracts.alert import Alert, AlertMessage, Timeline
 from skyfence.contracts.channel_message import (
@@ -24,13 +24,13 @@ from skyfence.contracts.channel_message import (
     NoteMessage,
     OperatorsMessage,
     PublicMessage,
-    parse_message,
+    parse_channel_message,
 )
 from skyfence.contracts.operator_command import (
     Acknowledge,
     Close,
-    Command,
-    Outcome,
+    CommandOutcome,
+    OperatorCommand,
     Release,
     Withdraw,
 )
@@ -80,8 +80,10 @@ class Office:
         self.redis = redis
         self.now = T0
         self.closed: list[OperatorClosed] = []
-        self.public = PublicDesk(redis, EXERCISE, policy, {"RO-TL": "Tulcea"}, self._now)
-        self.desk = Desk(redis, EXERCISE, self.public, self._close, name="desk-1", now=self._now)
+        self.public = ReleaseService(redis, EXERCISE, policy, {"RO-TL": "Tulcea"}, self._now)
+        self.desk = CommandService(
+            redis, EXERCISE, self.public, self._close, name="desk-1", now=self._now
+        )
         self.sink: RedisChannels
 
     def _now(self) -> datetime:
@@ -96,18 +98,20 @@ class Office:
             await self.sink.deliver(one)
             await self.public.deliver(one)
 
-    async def command(self, command: Command | bytes, by: str = "anna") -> Outcome:
+    async def command(self, command: OperatorCommand | bytes, by: str = "anna") -> CommandOutcome:
         """Command something, and return the desk's answer."""
         value = command if isinstance(command, bytes) else command.to_json()
         await self.redis.xadd(f"exercise:commands:{by}", {"command": value})
         assert await self.desk.serve_once() == 1
         [(_, fields)] = await self.redis.xrevrange(f"exercise:outcomes:{by}", count=1)
-        return Outcome.model_validate_json(fields[b"outcome"])
+        return CommandOutcome.model_validate_json(fields[b"outcome"])
 
     async def on(self, channel: Channel) -> list[Any]:
         """Return what a channel's stream holds."""
         entries = await self.redis.xrange(channel.stream)
-        return [parse_message(channel.audience, fields[b"message"]) for _, fields in entries]
+        return [
+            parse_channel_message(channel.audience, fields[b"message"]) for _, fields in entries
+        ]
 
     async def told(self) -> list[tuple[int, str]]:
         """Return the steps that the public was told, and in which words they begin."""
@@ -151,7 +155,7 @@ async def test_all_others_see_who_acknowledged(office: Office) -> None:
     assert isinstance(note, NoteMessage)
     assert (note.note.kind, note.note.by) == ("acknowledged", "bob")
     raw = await office.redis.hget(CHANNEL.active, str(derive("incident", 1)))
-    standing = parse_message(Audience.OPERATORS, raw)
+    standing = parse_channel_message(Audience.OPERATORS, raw)
     assert isinstance(standing, OperatorsMessage)
     assert standing.acknowledged is not None
     assert standing.acknowledged.by == "bob"
@@ -183,7 +187,9 @@ async def test_all_others_see_who_acknowledged(office: Office) -> None:
         ("anna", b"\xff", "not a command"),
     ],
 )
-async def test_what_is_refused(office: Office, by: str, command: Command | bytes, why: str) -> None:
+async def test_what_is_refused(
+    office: Office, by: str, command: OperatorCommand | bytes, why: str
+) -> None:
     """Whoever may not, or asks for what cannot be, is answered with the reason; nothing happens."""
     await office.tell(message())
     before = len(await office.on(CHANNEL))
@@ -255,12 +261,14 @@ async def test_killed_anywhere_a_command_is_carried_out_and_answered(office: Off
         await redis.xadd("exercise:commands:bob", {"command": command})
         mortal: Any = Mortal(redis, lives)
         for given in (mortal, redis):
-            desk = Desk(given, EXERCISE, office.public, office._close, name="1", now=office._now)
+            desk = CommandService(
+                given, EXERCISE, office.public, office._close, name="1", now=office._now
+            )
             with contextlib.suppress(KilledError):
                 await desk.serve_once()
             await abandoned(redis)
         answers = await redis.xrange("exercise:outcomes:bob")
-        found = [Outcome.model_validate_json(fields[b"outcome"]) for _, fields in answers]
+        found = [CommandOutcome.model_validate_json(fields[b"outcome"]) for _, fields in answers]
         assert {one.what for one in found} == {"acknowledged on RO-TL"}, f"killed after {lives}"
         notes = [one.note for one in await office.on(CHANNEL) if isinstance(one, NoteMessage)]
         kinds = {(one.note_id, one.kind) for one in notes}
@@ -291,7 +299,7 @@ async def test_nobody_acknowledges_what_came_after(
     await office.redis.xadd("exercise:commands:bob", {"command": value}, id=at)
     assert await office.desk.serve_once() == 1
     [(_, fields)] = await office.redis.xrange("exercise:outcomes:bob")
-    assert Outcome.model_validate_json(fields[b"outcome"]).outcome == outcome
+    assert CommandOutcome.model_validate_json(fields[b"outcome"]).outcome == outcome
 
 
 # The public
@@ -299,7 +307,7 @@ async def test_nobody_acknowledges_what_came_after(
 
 async def test_automatic_is_told_at_once(office: Office) -> None:
     """Where the policy says so every step goes out, once, and each is on record."""
-    office.public = PublicDesk(
+    office.public = ReleaseService(
         office.redis, EXERCISE, AUTOMATIC, {"RO-TL": "Tulcea"}, lambda: office.now
     )
     await office.tell(message(1), message(2), message(2), message(1), ended(3))

@@ -21,8 +21,8 @@ from skyfence.contracts.alert import AlertMessage, Timeline
 from skyfence.contracts.report import Report
 from skyfence.engine import Engine
 from skyfence.errors import UnavailableError, UsageError
-from skyfence.frames.codec import Message, decode_message
-from skyfence.frames.packing import Heartbeat, Item, Packer, play
+from skyfence.frames.codec import RawMessage, decode_message
+from skyfence.frames.packing import Packer, SourceHeartbeat, SourceItem, play
 from skyfence.naming import Environment
 
 pytestmark = pytest.mark.integration
@@ -116,7 +116,7 @@ class OpenEnded:
     def __init__(self) -> None:
         self.more = asyncio.Event()
 
-    async def batches(self) -> AsyncIterator[Sequence[Item]]:
+    async def batches(self) -> AsyncIterator[Sequence[SourceItem]]:
         """Yield one report, then wait."""
         yield [Report.model_validate(report("T1", 0, 22.0))]
         yield [Report.model_validate(report("T2", 0, 22.0))]
@@ -132,7 +132,7 @@ async def test_a_report_does_not_wait_for_a_full_frame(settings: Settings) -> No
         assert not publishing.done()
         source.more.set()
         await publishing
-    given = Message(message.key, message.value, dict(message.headers), message.timestamp)
+    given = RawMessage(message.key, message.value, dict(message.headers), message.timestamp)
     assert decode_message(given, Environment.EXERCISE).frame.track_ids == ["T1", "T2"]
 
 
@@ -140,7 +140,7 @@ async def test_a_replay_skips_gaps_and_ends_each_source(settings: Settings) -> N
     """Hours without reports take no time; heartbeats and a last frame say what they mean."""
     reports = [report("T1", 0, 22.01), report("T1", 30_000, 22.01)]
     items = list(play([Report.model_validate(one) for one in reports]))
-    assert [type(item) for item in items].count(Heartbeat) == 1
+    assert [type(item) for item in items].count(SourceHeartbeat) == 1
     async with Publisher(settings, "run-1") as publisher:
         async with asyncio.timeout(LONGEST_S):
             await publisher.publish(Replay(items, 1_000.0))

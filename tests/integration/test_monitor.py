@@ -18,13 +18,13 @@ from talk import LONGEST_S, NOON, Subscriber, entry, send, stored
 from consumers.channels.sink import RedisChannels
 from consumers.monitor import Monitor
 from consumers.relay import Relay
-from skyfence.adapters.kafka import Progress
+from skyfence.adapters.kafka import GroupProgress
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, environment_of
 from skyfence.adapters.status_store import StatusStore, read_status
-from skyfence.contracts.track_event import SourceClock
+from skyfence.contracts.track_event import SourceWatermark
 from skyfence.errors import UnavailableError
-from skyfence.monitoring.status import Memory, Status
+from skyfence.monitoring.status import MonitorState, SystemStatus
 from skyfence.naming import status_writer_key
 from skyfence.policy.policy import Policy
 from skyfence.times import from_ms, to_ms
@@ -76,7 +76,9 @@ async def relaying(settings: Settings) -> AsyncIterator[None]:
 
 async def hear(settings: Settings, published_ms: int, *, last: bool = False) -> None:
     """Put a source's clock on ``track.events``, as a worker would."""
-    value = SourceClock(run="live", key="radar", time=from_ms(published_ms), last=last).to_json()
+    value = SourceWatermark(
+        run="live", key="radar", time=from_ms(published_ms), last=last
+    ).to_json()
     headers = [("published", str(published_ms).encode()), ("partition", b"0")]
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
     await producer.start()
@@ -84,7 +86,7 @@ async def hear(settings: Settings, published_ms: int, *, last: bool = False) -> 
     await producer.stop()
 
 
-async def status_with(settings: Settings, wanted: Callable[[Status], bool]) -> Status:
+async def status_with(settings: Settings, wanted: Callable[[SystemStatus], bool]) -> SystemStatus:
     """Return the status once it is as wanted."""
     redis = await connect(settings)
     try:
@@ -176,14 +178,14 @@ async def test_who_lost_the_lease_cannot_write(settings: Settings) -> None:
     first = StatusStore(await connect(settings), environment, uuid4())
     second = StatusStore(await connect(settings), environment, uuid4())
     await first.lead()
-    status = Status(environment=environment, as_of=NOON)
-    await first.write(Memory(rejected={"key": 1}), status)
+    status = SystemStatus(environment=environment, as_of=NOON)
+    await first.write(MonitorState(rejected={"key": 1}), status)
     with pytest.raises(UnavailableError, match="another monitor writes the status now"):
-        await second.write(Memory(rejected={"key": 2}), status)
+        await second.write(MonitorState(rejected={"key": 2}), status)
     assert (await second.memory()).rejected == {"key": 1}
     await first.close()
     await second.lead()
-    await second.write(Memory(rejected={"key": 3}), status)
+    await second.write(MonitorState(rejected={"key": 3}), status)
     assert (await second.memory()).rejected == {"key": 3}
     await second.close()
 
@@ -213,7 +215,7 @@ async def test_every_process_shows_its_metrics(settings: Settings, processes: An
     )
     await send(settings, json.dumps(entry("T1")).encode(), b"nonsense")
     await stored(settings, settings.topics.rejected, 1)
-    async with asyncio.timeout(LONGEST_S), Progress(settings) as progress:
+    async with asyncio.timeout(LONGEST_S), GroupProgress(settings) as progress:
         await progress.drained()
     found = await status_with(settings, lambda s: bool(s.incidents_open and s.rejected))
     counted = metrics_of(port_of(processes, worker))
@@ -235,7 +237,7 @@ async def test_every_process_shows_its_metrics(settings: Settings, processes: An
     assert watched["skyfence_incidents_open"] == found.incidents_open == 1
     assert watched['skyfence_source_silent{source="radar"}'] == 0
     said = await asyncio.to_thread(status_command, settings, "--json")
-    status = Status.model_validate_json(said.stdout)
+    status = SystemStatus.model_validate_json(said.stdout)
     assert status.rejected == {"unreadable": 1}
     assert [source.key for source in status.sources] == ["radar"]
 

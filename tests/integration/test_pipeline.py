@@ -14,7 +14,7 @@ from talk import Subscriber, drained, entry, report, send, stored
 
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.report import Report
-from skyfence.frames import arrow_stream as arrow
+from skyfence.frames import arrow_stream
 from skyfence.frames.frame import batch_of
 
 pytestmark = pytest.mark.integration
@@ -23,14 +23,14 @@ Edges = Callable[[], list[subprocess.Popen[bytes]]]
 
 def as_arrow(reports: list[dict]) -> bytes:
     """Return reports as the Arrow stream of a frame."""
-    return arrow.encode(batch_of([Report.model_validate(one) for one in reports]))
+    return arrow_stream.encode(batch_of([Report.model_validate(one) for one in reports]))
 
 
 async def test_every_encoding_reaches_the_channels(settings: Settings, edges: Edges) -> None:
     """Arrow frames, JSON lists and single reports each raise region, nation and alliance."""
     edges()
     async with Subscriber(settings) as operator:
-        await send(settings, as_arrow(entry("arrow")), content_type=arrow.CONTENT_TYPE)
+        await send(settings, as_arrow(entry("arrow")), content_type=arrow_stream.CONTENT_TYPE)
         await send(settings, json.dumps(entry("list", 10)).encode())
         await send(settings, *(json.dumps(one).encode() for one in entry("single", 20)))
         await drained(settings)
@@ -68,11 +68,11 @@ async def test_bad_input_is_kept_with_its_reason_and_stops_nothing(
     mutated = good[:300] + bytes([good[300] ^ 0xFF]) + good[301:-40]
     bad_row = [*entry("list"), report("T9", 1, 22.0, lat=91.0)]
     ahead = report("T9", 0, 22.0) | {"time": "2099-01-01T00:00:00Z"}
-    await send(settings, mutated, content_type=arrow.CONTENT_TYPE)
+    await send(settings, mutated, content_type=arrow_stream.CONTENT_TYPE)
     await send(settings, json.dumps(entry("keyless")).encode(), key=None)
     await send(settings, json.dumps(entry("foreign")).encode(), key=b"sonar")
     await send(settings, b"no json", json.dumps(ahead).encode(), json.dumps(bad_row).encode())
-    await send(settings, good, content_type=arrow.CONTENT_TYPE)
+    await send(settings, good, content_type=arrow_stream.CONTENT_TYPE)
     rejected = await stored(settings, settings.topics.rejected, 6)
     reasons = sorted(one["reason"] for one in rejected)
     expected = (

@@ -16,9 +16,14 @@ from redis.asyncio import Redis
 from talk import golden
 
 from consumers.channels.functions import install
-from consumers.desk.release import PublicDesk
+from consumers.desk.release import ReleaseService
 from skyfence.contracts.alert import Alert, AlertMessage, Timeline
-from skyfence.contracts.channel_message import Decision, NoteMessage, PublicMessage, parse_message
+from skyfence.contracts.channel_message import (
+    Decision,
+    NoteMessage,
+    PublicMessage,
+    parse_channel_message,
+)
 from skyfence.identity import derive
 from skyfence.naming import Audience, Channel, Environment, public_channel
 from skyfence.policy.policy import Policy, parse_policy
@@ -48,10 +53,10 @@ class Office:
     environment: Environment = EXERCISE
     after_s: float = 0.0
 
-    def desk(self, redis: Any = None) -> PublicDesk:
+    def desk(self, redis: Any = None) -> ReleaseService:
         """Return a desk that starts now."""
         given = cast("Redis", redis or self.redis)
-        return PublicDesk(given, self.environment, self.policy, {"RO-TL": "Tulcea"}, self._now)
+        return ReleaseService(given, self.environment, self.policy, {"RO-TL": "Tulcea"}, self._now)
 
     def _now(self) -> Any:
         return T0 + timedelta(seconds=self.after_s)
@@ -59,7 +64,7 @@ class Office:
     async def told(self) -> list[tuple[int, str]]:
         """Return the steps that the public was told."""
         entries = await self.redis.xrange(PUBLIC.stream)
-        read = [parse_message(Audience.PUBLIC, fields[b"message"]) for _, fields in entries]
+        read = [parse_channel_message(Audience.PUBLIC, fields[b"message"]) for _, fields in entries]
         found = [one for one in read if isinstance(one, PublicMessage)]
         return [(one.alert.step, one.alert.message_type) for one in found]
 
@@ -72,12 +77,14 @@ class Office:
     async def noted(self) -> list[tuple[int, str, str | None]]:
         """Return the same of what the region's operators were told."""
         entries = await self.redis.xrange(CHANNEL.stream)
-        read = [parse_message(Audience.OPERATORS, fields[b"message"]) for _, fields in entries]
+        read = [
+            parse_channel_message(Audience.OPERATORS, fields[b"message"]) for _, fields in entries
+        ]
         notes = [one.note for one in read if isinstance(one, NoteMessage)]
         return _distinct([one for one in notes if isinstance(one, Decision)])
 
 
-Act = Callable[[PublicDesk], Awaitable[Any]]
+Act = Callable[[ReleaseService], Awaitable[Any]]
 
 
 def _distinct(decisions: list[Decision]) -> list[tuple[int, str, str | None]]:
@@ -111,7 +118,7 @@ def ends(step: int) -> Act:
 def releases(step: int, by: str = "anna") -> Act:
     """Return the act: an operator releases a step, and is answered that it is done."""
 
-    async def act(desk: PublicDesk) -> None:
+    async def act(desk: ReleaseService) -> None:
         assert await desk.release(str(public_id(step)), by, REGIONS) is None
 
     return act
@@ -120,13 +127,13 @@ def releases(step: int, by: str = "anna") -> Act:
 def withdraws(step: int) -> Act:
     """Return the act: an operator withdraws a step, and is answered that it is done."""
 
-    async def act(desk: PublicDesk) -> None:
+    async def act(desk: ReleaseService) -> None:
         assert await desk.withdraw(str(public_id(step)), "anna", "a balloon", REGIONS) is None
 
     return act
 
 
-def ticks(desk: PublicDesk) -> Awaitable[None]:
+def ticks(desk: ReleaseService) -> Awaitable[None]:
     """Return the act: the desk looks at the clock."""
     return desk.tick()
 

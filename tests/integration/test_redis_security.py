@@ -27,8 +27,8 @@ from talk import entry
 
 from consumers.channels.functions import install, library
 from consumers.channels.sink import RedisChannels
-from consumers.desk.commands import Desk
-from consumers.desk.release import PublicDesk
+from consumers.desk.commands import CommandService
+from consumers.desk.release import ReleaseService
 from skyfence.adapters.credentials import redis_options
 from skyfence.adapters.files import load_zones
 from skyfence.adapters.operator_store import OperatorStore
@@ -38,7 +38,12 @@ from skyfence.adapters.status_store import read_status
 from skyfence.cli.local import embedded
 from skyfence.client.feed import AlertFeed, Connected, Received
 from skyfence.contracts.alert import AlertMessage, PlaceKind, Timeline, status_of
-from skyfence.contracts.operator_command import Acknowledge, Command, Outcome, Release
+from skyfence.contracts.operator_command import (
+    Acknowledge,
+    CommandOutcome,
+    OperatorCommand,
+    Release,
+)
 from skyfence.contracts.report import Report
 from skyfence.engine import Engine
 from skyfence.errors import SkyfenceError, UnavailableError, UsageError
@@ -283,8 +288,10 @@ async def test_desk_and_administrator_do_their_work(
         places = (nation.place, region.place)
         anna = Operator(name="anna", channels=places, may=("release",), created=nation.time)
         secret = await OperatorStore(admin, environment).add(anna)
-        public = PublicDesk(own, environment, Policy(), {}, lambda: nation.time)
-        desk = Desk(own, environment, public, closed_by_nobody, name="1", now=lambda: nation.time)
+        public = ReleaseService(own, environment, Policy(), {}, lambda: nation.time)
+        desk = CommandService(
+            own, environment, public, closed_by_nobody, name="1", now=lambda: nation.time
+        )
         for alert in (nation, region):
             await sink.deliver(AlertMessage(alert=alert, timeline=Timeline()))
             await public.deliver(AlertMessage(alert=alert, timeline=Timeline()))
@@ -318,7 +325,9 @@ async def closed_by_nobody(_: object) -> None:
     raise AssertionError
 
 
-async def commanded(settings: Settings, desk: Desk, command: Command) -> Outcome:
+async def commanded(
+    settings: Settings, desk: CommandService, command: OperatorCommand
+) -> CommandOutcome:
     """Command something as anna; return what the desk made of it."""
     async with connected(settings) as redis:
         await redis.xadd(commands_key(settings.environment, "anna"), {"command": command.to_json()})
@@ -326,7 +335,7 @@ async def commanded(settings: Settings, desk: Desk, command: Command) -> Outcome
             while not await desk.serve_once():
                 pass
         [[_, entries]] = await redis.xread({outcomes_key(settings.environment, "anna"): "0"})
-    return Outcome.model_validate_json(entries[-1][1][b"outcome"])
+    return CommandOutcome.model_validate_json(entries[-1][1][b"outcome"])
 
 
 @asynccontextmanager

@@ -13,13 +13,13 @@ from prometheus_client import REGISTRY
 from receiving import HandClock, listening, story, until
 from sms_desk import NAMES, ONE, TEXTS, THREE, TWO, Desk, changed, desk, gateway_file
 
-from consumers.outbox.items import State
+from consumers.outbox.items import ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.relay import Relay
-from consumers.sms import recipient_lists as sms_lists
-from consumers.sms.rules.recipients import Known
+from consumers.sms import recipient_lists
+from consumers.sms.rules.recipients import KnownPlaces
 from skyfence.adapters.clock import WallClock
-from skyfence.adapters.kafka import Progress
+from skyfence.adapters.kafka import GroupProgress
 from skyfence.adapters.settings import Settings
 from skyfence.client.feed import connect
 from skyfence.contracts.alert import AlertMessage
@@ -54,7 +54,7 @@ def failures() -> float:
 
 async def acknowledged(settings: Settings, group: str) -> bool:
     """Tell whether a group has acknowledged all alerts."""
-    async with Progress(settings) as progress:
+    async with GroupProgress(settings) as progress:
         return await progress.left(group, settings.topics.alerts) == 0
 
 
@@ -78,7 +78,7 @@ async def test_alerts_reach_phones_once_over_a_kill(settings: Settings, tmp_path
         put = len(await killed.entries())
     async with desk(tmp_path / "o.db") as one:
         one.start()
-        await one.until_state(State.SUBMITTED, 3)
+        await one.until_state(ItemState.SUBMITTED, 3)
         numbers = {number for number, _ in one.gateway.told()}
         assert numbers == {ONE, TWO, THREE}
         assert len({sms.key for sms in one.gateway.taken}) == len(one.gateway.taken)
@@ -99,7 +99,7 @@ async def test_the_offset_waits_for_the_outbox(settings: Settings, tmp_path: Pat
         await until(lambda: failures() >= before + 2)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    async with Progress(settings) as progress:
+    async with GroupProgress(settings) as progress:
         assert await progress.left(group, settings.topics.alerts) == count
 
 
@@ -108,9 +108,9 @@ async def test_lists_in_redis_are_read_each_time(settings: Settings, tmp_path: P
     redis = await connect(settings)
     file = gateway_file(recipients="redis", opt_outs="redis", outbox=str(tmp_path / "o.db"))
     environment = settings.environment
-    known = Known(TEXTS.languages, NAMES)
-    people = sms_lists.recipients(file, environment, known, redis)
-    opt_outs = sms_lists.opt_outs(file, environment, redis)
+    known = KnownPlaces(TEXTS.languages, NAMES)
+    people = recipient_lists.recipients(file, environment, known, redis)
+    opt_outs = recipient_lists.opt_outs(file, environment, redis)
     key = sms_recipients_key(environment, "duty")
     await redis.hset(key, ONE, "xx AA-1")
     with pytest.raises(InputError, match=r"redis exercise:sms:recipients:duty: \+40"):
@@ -176,4 +176,4 @@ async def test_the_whole_command_over_a_kill(
 
 async def submitted(outbox: Outbox, count: int) -> bool:
     """Tell whether so many messages stand submitted."""
-    return (await outbox.counts())[State.SUBMITTED] == count
+    return (await outbox.counts())[ItemState.SUBMITTED] == count

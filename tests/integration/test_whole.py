@@ -23,7 +23,7 @@ from talk import LONGEST_S, Subscriber, entry, golden
 from skyfence.adapters.files import default_file
 from skyfence.adapters.settings import Settings
 from skyfence.cli.demo import RECORDINGS
-from skyfence.cli.local import runtime_file as runtime
+from skyfence.cli.local import runtime_file
 from skyfence.contracts.alert import Alert
 from skyfence.naming import Environment
 
@@ -99,7 +99,7 @@ def stack(tmp_path_factory: Any) -> Iterator[Any]:
 async def replayed(recording: Path | str, run: str, *more: str, exercise: bool = True) -> Any:
     """Replay a recording to the end; return the subscriber that listened."""
     environment = Environment.EXERCISE if exercise else Environment.ACTUAL
-    settings = runtime.reach(environment)
+    settings = runtime_file.reach(environment)
     async with Subscriber(settings) as operator:
         arguments = [str(recording), "--speed", "max", "--run", run, "--wait", *more]
         process = await asyncio.create_subprocess_exec(*SKYFENCE, "replay", *arguments)

@@ -19,7 +19,7 @@ from talk import LONGEST_S, Subscriber, drained, golden
 
 from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.files import default_file
-from skyfence.adapters.kafka import Progress, ensure_topics, producer
+from skyfence.adapters.kafka import GroupProgress, ensure_topics, producer
 from skyfence.adapters.settings import Settings
 from skyfence.cli.demo import RECORDINGS
 from skyfence.errors import UsageError
@@ -75,7 +75,7 @@ async def test_each_role_has_the_rights_it_needs(
         await operator.settle()
     got = [message.alert for message in operator.messages]
     assert sorted(map(repr, got)) == sorted(map(repr, golden(name)))
-    async with asyncio.timeout(LONGEST_S), Progress(seen) as progress:
+    async with asyncio.timeout(LONGEST_S), GroupProgress(seen) as progress:
         group = seen.topics.sink_group("desk")
         while await progress.left(group, seen.topics.alerts):  # noqa: ASYNC110
             await asyncio.sleep(0.1)

@@ -14,7 +14,7 @@ from verdict import judge
 from producers.publisher import Publisher
 from skyfence.adapters.files import load_zones, read_recording
 from skyfence.contracts.alert import Alert
-from skyfence.frames.packing import Item, play
+from skyfence.frames.packing import SourceItem, play
 from skyfence.naming import ALLIANCE
 
 SEED, TRACKS, WINDOW_S = 1, 30, 30
@@ -23,7 +23,7 @@ SEED, TRACKS, WINDOW_S = 1, 30, 30
 SPEED = "12"
 
 
-def items(path: Path) -> list[Item]:
+def items(path: Path) -> list[SourceItem]:
     """Return what a recording's sources say."""
     lines = read_recording(str(path))
     return list(play(line.report for line in lines if line.report is not None))

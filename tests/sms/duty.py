@@ -19,11 +19,11 @@ from receiving import story
 from sms_desk import TEXTS, gateway_file
 from smsc import Message, Smsc
 
-from consumers.outbox.items import State
+from consumers.outbox.items import ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.sms.gateways.registry import gateway
 from consumers.sms.outcome import Receipts
-from consumers.sms.rules.recipients import People, Recipient
+from consumers.sms.rules.recipients import Recipient, RecipientList
 from consumers.sms.sender import Sender
 from consumers.sms.sink import SmsSink
 from skyfence.adapters.clock import WallClock
@@ -68,7 +68,7 @@ class Duty:
         assert opening.alert.severity in {"Severe", "Extreme"}
         await self.sink.deliver(opening)
 
-    async def until(self, state: State, count: int, longest_s: float = LONGEST_S) -> None:
+    async def until(self, state: ItemState, count: int, longest_s: float = LONGEST_S) -> None:
         """Wait until so many messages stand in a state."""
         async with asyncio.timeout(longest_s):
             while (await self.outbox.counts())[state] < count:
@@ -84,9 +84,9 @@ async def duty(
     """Open an outbox with a sink and a running sender, for so many people; ended as by a stop."""
     clock = WallClock()
     file = gateway_file(**{"adapter": adapter, adapter: dict(options), "http": None} | changes)
-    all_people = People(tuple(_people(people)))
+    all_people = RecipientList(tuple(_people(people)))
 
-    async def recipients() -> People:
+    async def recipients() -> RecipientList:
         return all_people
 
     async def opt_outs() -> frozenset[str]:

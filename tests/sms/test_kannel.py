@@ -13,7 +13,7 @@ from kannel import Kannel
 from receiving import until
 from smsc import THROTTLED, Order, Smsc
 
-from consumers.outbox.items import State
+from consumers.outbox.items import ItemState
 from skyfence.cli.local.embedded import free_port
 
 Start = Callable[..., Awaitable[Kannel]]
@@ -32,7 +32,7 @@ async def test_an_alert_reaches_phones_and_the_receipts_come_back(
     assert running.listens() == {"0100007F"}
     async with duty(tmp_path / "out.db", "kannel", running.options(), 3) as desk:
         await desk.alert()
-        await desk.until(State.DELIVERED, 3)
+        await desk.until(ItemState.DELIVERED, 3)
         entries = await desk.outbox._select("1", ())
     assert len({entry.reference for entry in entries}) == 3
     words = {message.text.partition(":")[0] for message in smsc.messages}
@@ -50,8 +50,8 @@ async def test_a_refusal_by_the_operator_comes_back_as_failed(
     running = await kannel()
     async with duty(tmp_path / "out.db", "kannel", running.options(), 3) as desk:
         await desk.alert()
-        await desk.until(State.DELIVERED, 2)
-        await desk.until(State.FAILED, 1)
+        await desk.until(ItemState.DELIVERED, 2)
+        await desk.until(ItemState.FAILED, 1)
         (failed,) = await desk.outbox._select("state = 'failed'", ())
     assert "0x0000000b" in (failed.reason or "")
 
@@ -62,7 +62,7 @@ async def test_undelivered_comes_back_as_failed(kannel: Start, smsc: Smsc, tmp_p
     running = await kannel()
     async with duty(tmp_path / "out.db", "kannel", running.options(), 1) as desk:
         await desk.alert()
-        await desk.until(State.FAILED, 1)
+        await desk.until(ItemState.FAILED, 1)
         (failed,) = await desk.outbox._select("1", ())
     assert failed.reason == "stat:UNDELIV err:007"
 
@@ -76,12 +76,12 @@ async def test_killed_with_messages_queued(
     await smsc.stop()
     async with duty(tmp_path / "out.db", "kannel", running.options(), people) as desk:
         await desk.alert()
-        await desk.until(State.SUBMITTED, people)
+        await desk.until(ItemState.SUBMITTED, people)
         assert smsc.messages == []
         running.kill()
         await smsc.start()
         await running.start()
-        await desk.until(State.DELIVERED, people)
+        await desk.until(ItemState.DELIVERED, people)
     seen = tally(smsc.messages, people)
     figure(f"kannel killed with {people} queued: {seen.lost} lost, {seen.doubled} doubled")
     assert (seen.lost, seen.doubled) == (0, 0)
@@ -99,25 +99,25 @@ async def test_killed_while_messages_flow(
             await smsc.until(lambda number=number: len(smsc.messages) >= 60 * number)
             running.kill()
             await running.start()
-        await desk.until(State.PENDING, 0)
+        await desk.until(ItemState.PENDING, 0)
         await smsc.until(lambda: tally(smsc.messages, people).lost == 0)
         await settled(desk)
         counts = await desk.outbox.counts()
     seen = tally(smsc.messages, people)
-    unheard = counts[State.SUBMITTED]
+    unheard = counts[ItemState.SUBMITTED]
     figure(
         f"kannel killed {kills} times while {people} flow: {seen.lost} lost,"
         f" {seen.doubled} doubled, {unheard} without a receipt"
     )
     assert seen.lost == 0
     assert seen.doubled <= kills * (SENDERS_WINDOW + KANNELS_WINDOW)
-    assert counts[State.FAILED] == counts[State.EXPIRED] == counts[State.UNCERTAIN] == 0
+    assert counts[ItemState.FAILED] == counts[ItemState.EXPIRED] == counts[ItemState.UNCERTAIN] == 0
 
 
 async def settled(desk: object) -> None:
     """Wait until no further receipt has come for a while."""
     before = -1
-    while before != (now := (await desk.outbox.counts())[State.DELIVERED]):
+    while before != (now := (await desk.outbox.counts())[ItemState.DELIVERED]):
         before = now
         await asyncio.sleep(3)
 
@@ -132,7 +132,7 @@ async def test_away_for_a_while(kannel: Start, smsc: Smsc, tmp_path: Path, figur
             await desk.alert()
             await asyncio.sleep(AWAY_S)
             await running.start()
-            await desk.until(State.DELIVERED, people, 120)
+            await desk.until(ItemState.DELIVERED, people, 120)
     pauses = [entry["pause_s"] for entry in logs if entry["event"] == "sms.held"]
     seen = tally(smsc.messages, people)
     figure(
@@ -154,7 +154,7 @@ async def test_the_operator_throttles(
     running = await kannel()
     async with duty(tmp_path / "out.db", "kannel", running.options(), people) as desk:
         await desk.alert()
-        await desk.until(State.DELIVERED, people)
+        await desk.until(ItemState.DELIVERED, people)
     seen = tally(smsc.messages, people)
     figure(
         f"throttled by the operator {len(smsc.refused)} times over kannel:"
@@ -174,10 +174,10 @@ async def test_kannels_own_queue_is_full(
     with structlog.testing.capture_logs() as logs:
         async with duty(tmp_path / "out.db", "kannel", running.options(), people) as desk:
             await desk.alert()
-            await desk.until(State.SUBMITTED, 15)
+            await desk.until(ItemState.SUBMITTED, 15)
             await until(lambda: refusals(logs) > 0)
             await smsc.start()
-            await desk.until(State.DELIVERED, people)
+            await desk.until(ItemState.DELIVERED, people)
     seen = tally(smsc.messages, people)
     figure(f"refused {refusals(logs)} times by kannel: {seen.lost} lost, {seen.doubled} doubled")
     assert (seen.lost, seen.doubled) == (0, 0)
@@ -197,9 +197,9 @@ async def test_receipts_late_and_twice(kannel: Start, smsc: Smsc, tmp_path: Path
     options["receipts"] |= {"port": free_port()}  # what was submitted carries the URL
     async with duty(tmp_path / "out.db", "kannel", options, people) as desk:
         await desk.alert()
-        await desk.until(State.SUBMITTED, people)
+        await desk.until(ItemState.SUBMITTED, people)
     await smsc.until(lambda: len(smsc.acknowledged) == 2 * people)  # Kannel has them, nobody else
     async with duty(tmp_path / "out.db", "kannel", options, people) as desk:
-        assert (await desk.outbox.counts())[State.DELIVERED] == 0
-        await desk.until(State.DELIVERED, people)
+        assert (await desk.outbox.counts())[ItemState.DELIVERED] == 0
+        await desk.until(ItemState.DELIVERED, people)
     assert tally(smsc.messages, people).doubled == 0

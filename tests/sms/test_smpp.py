@@ -7,7 +7,7 @@ from pathlib import Path
 from duty import SMPP_WINDOW, duty, smpp_options, tally
 from smsc import QUEUE_FULL, THROTTLED, Order, Smsc
 
-from consumers.outbox.items import State
+from consumers.outbox.items import ItemState
 
 Figure = Callable[[str], None]
 
@@ -20,7 +20,7 @@ async def test_cut_while_messages_flow(smsc: Smsc, tmp_path: Path, figure: Figur
     async with duty(tmp_path / "out.db", "smpp", smpp_options(smsc, tmp_path), people) as desk:
         await desk.alert()
         await smsc.until(lambda: tally(smsc.messages, people).lost == 0)
-        await desk.until(State.DELIVERED, people)
+        await desk.until(ItemState.DELIVERED, people)
     seen = tally(smsc.messages, people)
     figure(
         f"smpp cut {cuts} times while {people} flow: {seen.lost} lost, {seen.doubled} doubled,"
@@ -39,7 +39,7 @@ async def test_throttled(smsc: Smsc, tmp_path: Path, figure: Figure) -> None:
     smsc.order = lambda _: Order(status=answers.get(next(told), 0))
     async with duty(tmp_path / "out.db", "smpp", smpp_options(smsc, tmp_path), people) as desk:
         await desk.alert()
-        await desk.until(State.DELIVERED, people)
+        await desk.until(ItemState.DELIVERED, people)
     seen = tally(smsc.messages, people)
     figure(
         f"throttled {len(smsc.refused)} times over smpp: {seen.lost} lost, {seen.doubled} doubled"

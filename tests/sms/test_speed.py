@@ -15,7 +15,7 @@ from duty import duty, smpp_options, tally
 from kannel import Kannel
 from smsc import Smsc
 
-from consumers.outbox.items import State
+from consumers.outbox.items import ItemState
 from consumers.sms.gateways.protocol import Receipt, Sms
 from consumers.sms.gateways.registry import gateway
 
@@ -76,13 +76,13 @@ async def test_from_alert_to_submission(
     seconds = []
     async with duty(tmp_path / "out.db", name, options, 1) as desk:
         await desk.alert()  # Kannel's first message after its bind takes longer
-        await desk.until(State.DELIVERED, 1)
+        await desk.until(ItemState.DELIVERED, 1)
         for number in range(1, ALERTS):
             began = asyncio.get_running_loop().time()
             await desk.alert()
             await smsc.until(lambda number=number: len(smsc.messages) == number + 1)
             seconds.append(smsc.messages[-1].at - began)
-        await desk.until(State.DELIVERED, ALERTS)
+        await desk.until(ItemState.DELIVERED, ALERTS)
     assert tally(smsc.messages, 1, ALERTS).doubled == 0
     p99 = statistics.quantiles(seconds, n=100)[98]
     figure(
@@ -102,7 +102,7 @@ async def test_a_thousand_people(
         await desk.alert()
         await smsc.until(lambda: len(smsc.messages) >= people, 100)
         last_s = smsc.messages[-1].at - began
-        await desk.until(State.DELIVERED, people)
+        await desk.until(ItemState.DELIVERED, people)
     assert tally(smsc.messages, people) == tally([], 0)
     figure(
         f"{name}: the last of {people} people after {last_s:.1f} s ({people / last_s:.0f} SMS/s)"

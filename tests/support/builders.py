@@ -11,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 from skyfence.adapters.files import load_zones
 from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.report import Report
-from skyfence.contracts.track_event import SourceClock, TrackEvent
+from skyfence.contracts.track_event import SourceWatermark, TrackEvent
 from skyfence.frames.frame import Frame, frame_of, row_fields
 from skyfence.geometry.geodesy import WGS84
 from skyfence.identity import derive
@@ -182,9 +182,9 @@ def track_event(kind: str, number: int, **changes: Any) -> TrackEvent:
     return TrackEvent.model_validate(given | changes)
 
 
-def clock(at: datetime, key: str = "radar", *, last: bool = False) -> SourceClock:
+def clock(at: datetime, key: str = "radar", *, last: bool = False) -> SourceWatermark:
     """Return a source's clock."""
-    return SourceClock(run="run", key=key, time=at, last=last)
+    return SourceWatermark(run="run", key=key, time=at, last=last)
 
 
 def row_of(frame: Frame, row: int) -> Report:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from skyfence.adapters.settings import Settings, environment_of
-from skyfence.cli.local.embedded import Server
+from skyfence.cli.local.embedded import EmbeddedServer
 from skyfence.errors import SkyfenceError
 
 
@@ -64,7 +64,7 @@ class Processes:
             process.wait()
 
 
-def wait_for(server: Server) -> None:
+def wait_for(server: EmbeddedServer) -> None:
     """Return when a server answers."""
 
     async def answers() -> None:

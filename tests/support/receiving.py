@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from builders import T0, T0_MS, track_event
 
 from skyfence.contracts.alert import Alert, AlertMessage, Timeline
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 from skyfence.times import from_ms
 
@@ -27,7 +27,7 @@ def story(
     decided_ms: int | None = None,
 ) -> list[AlertMessage]:
     """Return the chain of one object for one place: Alert, Updates, Cancel."""
-    book = IncidentBook(environment, {"AA": "Aland", "AA-1": "Southshire"})
+    book = IncidentManager(environment, {"AA": "Aland", "AA-1": "Southshire"})
     found: list[Alert] = []
     for number, kind in enumerate(STEPS, 1):
         event = track_event(kind, number, track_id=track, source=f"radar-{track}".lower())

@@ -11,13 +11,13 @@ from typing import Any
 
 from receiving import LONGEST_S, HandClock, until
 
-from consumers.outbox.items import Entry, State
+from consumers.outbox.items import Entry, ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.sms.files import load_languages
 from consumers.sms.gateways.protocol import Sms
 from consumers.sms.outcome import Receipts
 from consumers.sms.rules.gateway_file import GatewayFile
-from consumers.sms.rules.recipients import Known, People, read_csv
+from consumers.sms.rules.recipients import KnownPlaces, RecipientList, read_csv
 from consumers.sms.rules.texts import Texts
 from consumers.sms.sender import Sender
 from consumers.sms.sink import SmsSink
@@ -30,9 +30,9 @@ PEOPLE = f"number,language,places\n{ONE},ro,AA-1\n{TWO},lv,AA-1 AA\n{THREE},en,N
 TEXTS = Texts(load_languages(), NAMES)
 
 
-def people(text: str = PEOPLE) -> People:
+def people(text: str = PEOPLE) -> RecipientList:
     """Return recipients, all in order."""
-    found = read_csv(text, "people.csv", Known(TEXTS.languages, {*NAMES, "NATO"}))
+    found = read_csv(text, "people.csv", KnownPlaces(TEXTS.languages, {*NAMES, "NATO"}))
     assert not found.wrong
     return found
 
@@ -117,7 +117,7 @@ class Desk:
         await until(lambda: len(self.gateway.taken) >= count)
         assert len(self.gateway.taken) == count
 
-    async def until_state(self, state: State, count: int) -> None:
+    async def until_state(self, state: ItemState, count: int) -> None:
         """Return when so many items stand in a state."""
 
         async def stand() -> bool:
@@ -148,7 +148,7 @@ async def desk(
     path: Path,
     *script: Exception | Callable[[Sms], Any],
     environment: Environment = Environment.EXERCISE,
-    recipients: People | None = None,
+    recipients: RecipientList | None = None,
     clock: HandClock | None = None,
     texts: Texts = TEXTS,
     **changes: Any,
@@ -161,7 +161,7 @@ async def desk(
     file = gateway_file(**{"exercises": environment is Environment.EXERCISE} | changes)
     gateway = ScriptedGateway(*script)
 
-    async def all_people() -> People:
+    async def all_people() -> RecipientList:
         return recipients or people()
 
     async def opt_outs() -> frozenset[str]:
@@ -209,9 +209,9 @@ def changed(message: AlertMessage, **changes: Any) -> AlertMessage:
     return AlertMessage(alert=Alert.model_validate(fields), timeline=Timeline.model_validate(line))
 
 
-def states(entries: Iterable[Entry]) -> Mapping[str, list[State]]:
+def states(entries: Iterable[Entry]) -> Mapping[str, list[ItemState]]:
     """Return what became of each person's messages, in the order in which they were put."""
-    found: dict[str, list[State]] = {}
+    found: dict[str, list[ItemState]] = {}
     for entry in entries:
         found.setdefault(entry.recipient, []).append(entry.state)
     return found

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from repository import GOLDEN
 
 from skyfence.adapters.credentials import kafka_options
-from skyfence.adapters.kafka import Progress
+from skyfence.adapters.kafka import GroupProgress
 from skyfence.adapters.settings import Settings
 from skyfence.cli.places import ALL, channels_of
 from skyfence.client.feed import AlertFeed, Connected, Received
@@ -41,7 +41,7 @@ def golden(recording: str) -> list[Alert]:
 
 async def drained(settings: Settings) -> None:
     """Wait until everything sent has come out at the end."""
-    async with asyncio.timeout(LONGEST_S), Progress(settings) as progress:
+    async with asyncio.timeout(LONGEST_S), GroupProgress(settings) as progress:
         await progress.drained()
 
 

@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from aiohttp import web
 
-from consumers.outbox.items import State
+from consumers.outbox.items import ItemState
 from consumers.sms.gateways.http_client import Answer, HttpSide
 from consumers.sms.gateways.http_options import (
     PLACEHOLDER,
@@ -32,8 +32,13 @@ from consumers.sms.gateways.http_options import (
     HttpOptions,
     host_of,
 )
-from consumers.sms.gateways.options import own_reference, parse, read_secret, trusting
-from consumers.sms.gateways.options import without_numbers as said
+from consumers.sms.gateways.options import (
+    own_reference,
+    parse,
+    read_secret,
+    trusting,
+    without_numbers,
+)
 from consumers.sms.gateways.protocol import (
     OnReceipt,
     Receipt,
@@ -114,7 +119,7 @@ def judge(answer: Answer, meaning: AnswerOptions, gateway: str) -> str | None:
     state = _at(document, meaning.state) if meaning.state else None
     reason = f"{gateway} answered {answer.status}"
     if meaning.state:
-        reason += f", {meaning.state}: {said(str(state))}"
+        reason += f", {meaning.state}: {without_numbers(str(state))}"
     if answer.status in meaning.throttled or str(state) in meaning.throttled_states:
         raise ThrottledError(reason, _pause_s(answer.retry_after))
     if answer.status in meaning.refused or str(state) in meaning.refused_states:
@@ -155,11 +160,11 @@ def _reader(fields: FieldOptions) -> Callable[[web.Request, str], Receipt | None
             raise InputError(f"no {fields.reference or 'reference'} or no {fields.state} in it")
         state = str(held)
         if state in fields.delivered:
-            return Receipt(str(reference), State.DELIVERED)
+            return Receipt(str(reference), ItemState.DELIVERED)
         if state not in fields.failed:
             return None
         why = _at(document, fields.reason) if fields.reason else None
-        return Receipt(str(reference), State.FAILED, said(f"{state} {why or ''}"))
+        return Receipt(str(reference), ItemState.FAILED, without_numbers(f"{state} {why or ''}"))
 
     return read
 

@@ -25,10 +25,16 @@ import structlog
 from aiohttp import web
 from pydantic import Field, field_validator
 
-from consumers.outbox.items import State
+from consumers.outbox.items import ItemState
 from consumers.sms.gateways.http_client import Answer, HttpSide
-from consumers.sms.gateways.options import Options, own_reference, parse, read_secret, trusting
-from consumers.sms.gateways.options import without_numbers as said
+from consumers.sms.gateways.options import (
+    Options,
+    own_reference,
+    parse,
+    read_secret,
+    trusting,
+    without_numbers,
+)
 from consumers.sms.gateways.protocol import (
     OnReceipt,
     Receipt,
@@ -136,7 +142,7 @@ class KannelGateway(HttpSide):
         return headers
 
     def _judge(self, answer: Answer) -> None:
-        reason = f"{self._name} answered {answer.status}: {said(answer.body)}"
+        reason = f"{self._name} answered {answer.status}: {without_numbers(answer.body)}"
         if answer.status == _ACCEPTED:
             return
         if answer.status in {_BAD_REQUEST, _FORBIDDEN}:
@@ -156,13 +162,13 @@ def _receipt(request: web.Request, _body: str) -> Receipt | None:
     if not reference or not kind.isdecimal():
         raise InputError(f"not a callback of kannel: reference {reference!r}, kind {kind!r}")
     if int(kind) == _DELIVERED:
-        return Receipt(reference, State.DELIVERED)
+        return Receipt(reference, ItemState.DELIVERED)
     if int(kind) not in {_FAILED, _REJECTED}:
         return None
-    return Receipt(reference, State.FAILED, _words(request.query.get("said", "")) or None)
+    return Receipt(reference, ItemState.FAILED, _words(request.query.get("said", "")) or None)
 
 
 def _words(answer: str) -> str:
     """Return the operator's state and error, without the text that a receipt repeats."""
     kept = [word for word in answer.split() if word.startswith(("stat:", "err:", "NACK/"))]
-    return said(" ".join(kept))
+    return without_numbers(" ".join(kept))

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from consumers.outbox.items import State
+from consumers.outbox.items import ItemState
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Receipt:
     """
 
     reference: str
-    state: State
+    state: ItemState
     reason: str | None = None
 
 

@@ -31,7 +31,14 @@ from consumers.sms.gateways.protocol import (
     UncertainError,
 )
 from consumers.sms.gateways.smpp_messages import SmppOptions, one_form, read_receipt, submit_sm
-from consumers.sms.gateways.smpp_session import Command, EndedError, Pdu, Session, Status, Timing
+from consumers.sms.gateways.smpp_session import (
+    CommandStatus,
+    EndedError,
+    Pdu,
+    Session,
+    SmppCommand,
+    Timing,
+)
 from skyfence.adapters.metrics import SMS_RECEIPTS
 from skyfence.errors import UnavailableError, UsageError
 
@@ -42,15 +49,15 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0
 # Of the message itself: it will never be taken. All else is the link's or the settings' fault, and
 # may be mended before the alert expires.
 _REFUSED: Final = {
-    Status.BAD_MESSAGE_LENGTH,
-    Status.BAD_DESTINATION,
-    Status.BAD_DESTINATION_TON,
-    Status.BAD_DESTINATION_NPI,
-    Status.NEVER,
-    Status.REJECTED,
+    CommandStatus.BAD_MESSAGE_LENGTH,
+    CommandStatus.BAD_DESTINATION,
+    CommandStatus.BAD_DESTINATION_TON,
+    CommandStatus.BAD_DESTINATION_NPI,
+    CommandStatus.NEVER,
+    CommandStatus.REJECTED,
 }
-_BUSY: Final = {Status.THROTTLED, Status.QUEUE_FULL}
-_NOT_LET_IN: Final = {Status.BAD_PASSWORD, Status.BAD_SYSTEM_ID}
+_BUSY: Final = {CommandStatus.THROTTLED, CommandStatus.QUEUE_FULL}
+_NOT_LET_IN: Final = {CommandStatus.BAD_PASSWORD, CommandStatus.BAD_SYSTEM_ID}
 
 
 def from_options(options: Mapping[str, Any], on_receipt: OnReceipt) -> "SmppGateway":
@@ -114,13 +121,13 @@ class SmppGateway:
             if self._session is None:
                 raise UnavailableError(f"{self._name} cannot be reached: {self._why}")
             try:
-                answer = await self._session.request(Command.SUBMIT_SM, body)
+                answer = await self._session.request(SmppCommand.SUBMIT_SM, body)
             except UncertainError as error:
                 raise UncertainError(f"{self._name}: {error}") from None
         return self._judge(answer)
 
     def _judge(self, answer: Pdu) -> str | None:
-        if answer.status == Status.OK:
+        if answer.status == CommandStatus.OK:
             reference = answer.body.partition(b"\0")[0].decode("ascii", "replace")
             return one_form(reference, self._options.response_id) or None
         reason = f"{self._name} answered {_named(answer.status)}"
@@ -173,7 +180,7 @@ class SmppGateway:
                     f"options system_id, password_file: {self._name} does not let"
                     f" {options.system_id!r} in: {_named(status)}"
                 )
-            if status != Status.OK:
+            if status != CommandStatus.OK:
                 raise EndedError(f"bind refused: {_named(status)}")
             log.info("sms.smpp.bound", gateway=self._name, system_id=options.system_id)
             yield session
@@ -182,14 +189,14 @@ class SmppGateway:
         receipt = read_receipt(pdu, self._options.receipt_id)
         if receipt is None:
             SMS_RECEIPTS.labels("under_way").inc()
-            return Status.OK
+            return CommandStatus.OK
         try:
             await self._on_receipt(receipt)
         except UnavailableError as error:
             log.warning("sms.receipts.not_taken", gateway=self._name, reason=str(error))
-            return Status.TRY_LATER
+            return CommandStatus.TRY_LATER
         SMS_RECEIPTS.labels(receipt.state.value).inc()
-        return Status.OK
+        return CommandStatus.OK
 
 
 def pause_after(failures: int, chance: float) -> float:
@@ -203,6 +210,6 @@ def pause_after(failures: int, chance: float) -> float:
 
 def _named(status: int) -> str:
     try:
-        return f"0x{status:08x} ({Status(status).name.lower().replace('_', ' ')})"
+        return f"0x{status:08x} ({CommandStatus(status).name.lower().replace('_', ' ')})"
     except ValueError:
         return f"0x{status:08x}"

@@ -14,9 +14,8 @@ import smsutil
 import structlog
 from pydantic import Field, model_validator
 
-from consumers.outbox.items import State
-from consumers.sms.gateways.options import Options
-from consumers.sms.gateways.options import without_numbers as said
+from consumers.outbox.items import ItemState
+from consumers.sms.gateways.options import Options, without_numbers
 from consumers.sms.gateways.protocol import Receipt, RefusedError, Sms
 from consumers.sms.gateways.smpp_session import HEADER
 
@@ -34,12 +33,12 @@ _KIND_BITS, _RECEIPT = 0x3C, 0x04
 
 # The states of a receipt, in words (its text) and as numbers (its field message_state).
 _STATES: Final = {
-    "DELIVRD": State.DELIVERED,
-    "EXPIRED": State.FAILED,
-    "DELETED": State.FAILED,
-    "UNDELIV": State.FAILED,
-    "UNKNOWN": State.FAILED,
-    "REJECTD": State.FAILED,
+    "DELIVRD": ItemState.DELIVERED,
+    "EXPIRED": ItemState.FAILED,
+    "DELETED": ItemState.FAILED,
+    "UNDELIV": ItemState.FAILED,
+    "UNKNOWN": ItemState.FAILED,
+    "REJECTD": ItemState.FAILED,
 }
 _WORD_OF_STATE: Final = {
     2: "DELIVRD",
@@ -101,9 +100,11 @@ def read_receipt(pdu: Any, form: IdForm) -> Receipt | None:
     word = word or found.get("stat", "").upper()
     state = _STATES.get(word)
     if not reference or state is None:
-        log.info("sms.smpp.receipt_ignored", reference=reference, stat=said(word))
+        log.info("sms.smpp.receipt_ignored", reference=reference, stat=without_numbers(word))
         return None
-    reason = said(f"{word} err:{found.get('err', '')}") if state is State.FAILED else None
+    reason = (
+        without_numbers(f"{word} err:{found.get('err', '')}") if state is ItemState.FAILED else None
+    )
     return Receipt(one_form(reference, form), state, reason)
 
 
@@ -113,7 +114,9 @@ def one_form(reference: str, form: IdForm) -> str:
     try:
         return str(int(reference, base)) if base else reference.strip().lower()
     except ValueError:
-        log.warning("sms.smpp.id_of_another_form", reference=said(reference), expected=form)
+        log.warning(
+            "sms.smpp.id_of_another_form", reference=without_numbers(reference), expected=form
+        )
         return reference.strip().lower()
 
 

@@ -36,7 +36,7 @@ _WAITING: Final = 1_000
 _VERSION: Final = 0x34
 
 
-class Command(IntEnum):
+class SmppCommand(IntEnum):
     """The commands of a transceiver."""
 
     GENERIC_NACK = 0x8000_0000
@@ -47,7 +47,7 @@ class Command(IntEnum):
     ENQUIRE_LINK = 0x15
 
 
-class Status(IntEnum):
+class CommandStatus(IntEnum):
     """Those command statuses that mean something to us (SMPP 3.4, table 5-2)."""
 
     OK = 0x00
@@ -133,14 +133,14 @@ class Session:
         """Ask to be let in; return the status that the SMSC answered."""
         strings = b"".join(text.encode() + b"\0" for text in (system_id, password, system_type))
         body = strings + bytes([_VERSION, 0, 0]) + b"\0"  # no range of addresses
-        return (await self.request(Command.BIND_TRANSCEIVER, body)).status
+        return (await self.request(SmppCommand.BIND_TRANSCEIVER, body)).status
 
     async def unbind(self) -> None:
         """Take leave, whether the SMSC answers or not."""
         if self._why is None:
-            self._send(Command.UNBIND, Status.OK, self._next())
+            self._send(SmppCommand.UNBIND, CommandStatus.OK, self._next())
 
-    async def request(self, command: Command, body: bytes = b"") -> Pdu:
+    async def request(self, command: SmppCommand, body: bytes = b"") -> Pdu:
         """Send a request and return its answer, or a generic_nack.
 
         Raises ``UnavailableError`` where it was not sent, ``UncertainError`` where no answer came.
@@ -152,7 +152,7 @@ class Session:
         self._pending[sequence] = answer
         try:
             # No drain: the window bounds what can pile up, and a cancelled one would be uncertain.
-            self._send(command, Status.OK, sequence, body)
+            self._send(command, CommandStatus.OK, sequence, body)
             async with asyncio.timeout(self._timing.answer_s):
                 return await answer
         except TimeoutError:
@@ -212,19 +212,19 @@ class Session:
             answer = self._pending.get(pdu.sequence)
             if answer is not None and not answer.done():
                 answer.set_result(pdu)
-        elif pdu.command == Command.DELIVER_SM:
+        elif pdu.command == SmppCommand.DELIVER_SM:
             try:
                 self._waiting.put_nowait(pdu)
             except asyncio.QueueFull:
-                self._answer(pdu, Status.QUEUE_FULL, b"\0")
-        elif pdu.command == Command.ENQUIRE_LINK:
-            self._answer(pdu, Status.OK)
-        elif pdu.command == Command.UNBIND:
-            self._answer(pdu, Status.OK)
+                self._answer(pdu, CommandStatus.QUEUE_FULL, b"\0")
+        elif pdu.command == SmppCommand.ENQUIRE_LINK:
+            self._answer(pdu, CommandStatus.OK)
+        elif pdu.command == SmppCommand.UNBIND:
+            self._answer(pdu, CommandStatus.OK)
             self._end("the smsc took leave", orderly=True)
             raise EndedError("the smsc took leave")
         else:
-            self._send(Command.GENERIC_NACK, Status.BAD_COMMAND, pdu.sequence)
+            self._send(SmppCommand.GENERIC_NACK, CommandStatus.BAD_COMMAND, pdu.sequence)
 
     async def _take_turns(self) -> None:
         """Hand receipts on one after the other, in the order in which they came."""
@@ -233,14 +233,14 @@ class Session:
             try:
                 status = await self._deliver(smpp34.decode(pdu.frame))
             except smpp34.SmppError:
-                status = Status.BAD_MESSAGE_LENGTH
+                status = CommandStatus.BAD_MESSAGE_LENGTH
             self._answer(pdu, status, b"\0")  # an empty message_id
 
     async def _enquire(self) -> None:
         while True:
             await asyncio.sleep(self._timing.enquire_s)
             try:
-                await self.request(Command.ENQUIRE_LINK)
+                await self.request(SmppCommand.ENQUIRE_LINK)
             except (UncertainError, UnavailableError) as error:
                 raise EndedError(f"enquire_link: {error}") from None
 

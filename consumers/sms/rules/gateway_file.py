@@ -24,7 +24,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from consumers.sms.rules.merging import LEAST_PER_INCIDENT
-from skyfence.contracts.base import NAME_PATTERN, Contract, why_invalid
+from skyfence.contracts.base import NAME_PATTERN, Contract, describe_validation_error
 from skyfence.errors import InputError
 
 IN_REDIS: Final = "redis"
@@ -97,7 +97,7 @@ def _reasons(error: ValidationError) -> Iterator[str]:
     for one in details:
         # A misplaced secret must not be shown with what it holds.
         shown = one | {"input": "…"} if _SECRET.search(str(one["loc"][-1])) else one
-        yield why_invalid(ValidationError.from_exception_data(error.title, [shown]))
+        yield describe_validation_error(ValidationError.from_exception_data(error.title, [shown]))
 
 
 def _secrets(table: Mapping[str, Any], before: str = "") -> Iterator[str]:

@@ -40,7 +40,7 @@ class Verdict:
     replaces: tuple[str, ...] = ()
 
 
-def judge(news: Notice, past: Sequence[Past], most: int) -> Verdict:
+def decide(news: Notice, past: Sequence[Past], most: int) -> Verdict:
     """Decide about news for one person, given all that was put of its incident for them."""
     if is_overtaken(news, [one.notice for one in past]):
         return Verdict(sent=False)

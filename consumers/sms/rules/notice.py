@@ -20,10 +20,10 @@ from typing import Final, Literal
 
 from skyfence.contracts.alert import (
     Alert,
+    AlertStatus,
     FeedAlarm,
     PlaceKind,
     Severity,
-    Status,
     Urgency,
     gravest_first,
 )
@@ -32,7 +32,7 @@ from skyfence.frames.frame import LIVE_RUN
 from skyfence.naming import Environment, ZoneName
 from skyfence.times import from_ms, to_ms
 
-Kind = Literal[
+NoticeKind = Literal[
     "threat",  # with the minutes left
     "threat_now",  # in less than a minute
     "threat_open",  # nobody knows when
@@ -51,7 +51,7 @@ Kind = Literal[
     "feed_given_up",
 ]
 # How grave: what says as much as another need not be said beside it.
-LEVELS: Final[Mapping[Kind, int]] = {
+LEVELS: Final[Mapping[NoticeKind, int]] = {
     "threat": 1,
     "threat_now": 1,
     "threat_open": 1,
@@ -74,8 +74,8 @@ class Notice(Contract):
     stood by the wall clock. ``minutes`` were left then. ``nations`` are named to the alliance.
     """
 
-    kind: Kind
-    status: Status
+    kind: NoticeKind
+    status: AlertStatus
     severity: Severity
     language: str
     place: ZoneName
@@ -126,11 +126,11 @@ def notice_of(alert: Alert | FeedAlarm, as_of_ms: int, decided_ms: int | None) -
     )
 
 
-def kind_of(alert: Alert | FeedAlarm) -> Kind:
+def kind_of(alert: Alert | FeedAlarm) -> NoticeKind:
     """Return what kind of message an alert is."""
     over = alert.message_type == "Cancel"
     if isinstance(alert, FeedAlarm):
-        back: Kind = "feed_given_up" if alert.heard_again is None else "feed_back"
+        back: NoticeKind = "feed_given_up" if alert.heard_again is None else "feed_back"
         return back if over else "feed_silent"
     if alert.event == "repeated airspace violations":
         return "situation_over" if over else "situation"
@@ -141,7 +141,7 @@ def kind_of(alert: Alert | FeedAlarm) -> Kind:
     return _of_danger(alert)
 
 
-def _of_danger(alert: Alert) -> Kind:
+def _of_danger(alert: Alert) -> NoticeKind:
     if alert.severity == "Moderate":  # it was on its way here, or was here, and moved on
         return "lost_watch" if alert.incident_state == "lost" else "averted"
     if alert.incident_state == "lost":

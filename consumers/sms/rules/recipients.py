@@ -32,7 +32,7 @@ class Recipient:
 
 
 @dataclass(frozen=True)
-class People:
+class RecipientList:
     """All recipients, and all that is wrong with their list."""
 
     recipients: tuple[Recipient, ...] = ()
@@ -43,7 +43,7 @@ class People:
         return [one for one in self.recipients if place in one.places]
 
 
-class Known:
+class KnownPlaces:
     """What a list of recipients may name: languages that have texts, places that have alerts."""
 
     def __init__(self, languages: Collection[str], places: Collection[str]) -> None:
@@ -64,7 +64,7 @@ class Known:
                 yield f"no place {place!r} is known"
 
 
-def read_csv(text: str, where: str, known: Known) -> People:
+def read_csv(text: str, where: str, known: KnownPlaces) -> RecipientList:
     """Read a file of recipients."""
     lines = text.removeprefix("\ufeff").splitlines()
     rows = [
@@ -73,17 +73,17 @@ def read_csv(text: str, where: str, known: Known) -> People:
         if line.strip() and not line.lstrip().startswith("#")
     ]
     if not rows:
-        return People(wrong=(f"{where}: no recipients",))
+        return RecipientList(wrong=(f"{where}: no recipients",))
     header_at, header = rows[0]
     mark = ";" if ";" in header else ","  # as spreadsheets of many countries write it
     columns = [name.strip() for name in next(csv.reader([header], delimiter=mark))]
     if sorted(columns) != sorted(_COLUMNS):
         wanted = ",".join(_COLUMNS)
-        return People(wrong=(f"{where}: line {header_at}: the header must be {wanted}",))
+        return RecipientList(wrong=(f"{where}: line {header_at}: the header must be {wanted}",))
     return _people(_csv_rows(rows[1:], columns, mark, where), known)
 
 
-def read_hash(fields: Mapping[str, str], where: str, known: Known) -> People:
+def read_hash(fields: Mapping[str, str], where: str, known: KnownPlaces) -> RecipientList:
     """Read a Redis hash of recipients; its fields have no order, so they are named by number."""
     rows: list[_Row] = []
     for number, value in sorted(fields.items()):
@@ -154,7 +154,7 @@ def _csv_rows(
         yield f"{where}: line {at}", recipient
 
 
-def _people(rows: Iterable[_Row], known: Known) -> People:
+def _people(rows: Iterable[_Row], known: KnownPlaces) -> RecipientList:
     recipients: list[Recipient] = []
     wrong: list[str] = []
     first: dict[str, str] = {}
@@ -167,4 +167,4 @@ def _people(rows: Iterable[_Row], known: Known) -> People:
             wrong.append(f"{where}: number {masked(one.number)} stands there twice")
         first[one.number] = where
         recipients.append(one)
-    return People((), tuple(wrong)) if wrong else People(tuple(recipients))
+    return RecipientList((), tuple(wrong)) if wrong else RecipientList(tuple(recipients))

@@ -17,14 +17,14 @@ from typing import Annotated, Final, get_args
 import smsutil
 from pydantic import Field, ValidationError
 
-from consumers.sms.rules.notice import Kind, Notice
-from skyfence.contracts.alert import PlaceKind, Status
-from skyfence.contracts.base import Contract, why_invalid
+from consumers.sms.rules.notice import Notice, NoticeKind
+from skyfence.contracts.alert import AlertStatus, PlaceKind
+from skyfence.contracts.base import Contract, describe_validation_error
 from skyfence.errors import InputError
 from skyfence.naming import Environment
 
 FALLBACK: Final = "en"
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+KINDS: Final[tuple[NoticeKind, ...]] = get_args(NoticeKind)
 _ALLIANCE_ONLY: Final = ("situation", "situation_over")
 _Word = Annotated[str, Field(pattern=r"^[^\s:]+$")]
 # So many fit into one SMS whatever they are: 70 of UCS-2, and in GSM-7 80 that count twice.
@@ -38,8 +38,8 @@ class Language(Contract):
 
     name: str
     exercise: _Word
-    texts: dict[Kind, str]
-    above: dict[Kind, str] = Field(default_factory=dict)
+    texts: dict[NoticeKind, str]
+    above: dict[NoticeKind, str] = Field(default_factory=dict)
     places: dict[str, str] = Field(default_factory=dict)
 
 
@@ -73,7 +73,7 @@ class Texts:
         """Put a notice into words; one whose language is gone since is put into English."""
         language = self._language(notice)
         minutes = notice.minutes_at(now_ms)
-        kind: Kind = "threat_now" if notice.kind == "threat" and not minutes else notice.kind
+        kind: NoticeKind = "threat_now" if notice.kind == "threat" and not minutes else notice.kind
         above = {} if notice.place_kind == "region" else language.above
         template = above.get(kind, language.texts[kind])
         text = template.format(place=self._place(notice, language), minutes=minutes)
@@ -99,7 +99,7 @@ def parse_language(text: str, where: str) -> Language:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{where}: not TOML: {error}") from None
     except ValidationError as error:
-        raise InputError(f"{where}: {why_invalid(error)}") from None
+        raise InputError(f"{where}: {describe_validation_error(error)}") from None
     missing = [kind for kind in KINDS if kind not in language.texts]
     if missing:
         raise InputError(f"{where}: no text for {', '.join(missing)}")
@@ -121,7 +121,7 @@ def too_long(
 ) -> Iterator[str]:
     """Yield one line for each text that needs more than one SMS, naming its longest place."""
     for language in texts.languages:
-        long: dict[Kind, list[tuple[str, Counted]]] = {}
+        long: dict[NoticeKind, list[tuple[str, Counted]]] = {}
         for place, place_kind in places.items():
             for kind, counted in samples(texts, language, place, place_kind, environment):
                 if counted.parts > 1:
@@ -137,7 +137,7 @@ def too_long(
 
 def samples(
     texts: Texts, language: str, place: str, place_kind: PlaceKind, environment: Environment
-) -> Iterator[tuple[Kind, Counted]]:
+) -> Iterator[tuple[NoticeKind, Counted]]:
     """Yield every text of a language for a place, as long as it can get."""
     for kind in KINDS:
         if kind in _ALLIANCE_ONLY and place_kind != "alliance":
@@ -146,9 +146,9 @@ def samples(
 
 
 def _sample(
-    kind: Kind, language: str, place: str, place_kind: PlaceKind, environment: Environment
+    kind: NoticeKind, language: str, place: str, place_kind: PlaceKind, environment: Environment
 ) -> Notice:
-    status: Status = "Exercise" if environment is Environment.EXERCISE else "Actual"
+    status: AlertStatus = "Exercise" if environment is Environment.EXERCISE else "Actual"
     return Notice.model_validate(
         {
             "kind": kind,
@@ -166,7 +166,7 @@ def _sample(
     )
 
 
-def _why_no_template(kind: Kind, template: str) -> str | None:
+def _why_no_template(kind: NoticeKind, template: str) -> str | None:
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:

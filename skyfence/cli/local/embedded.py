@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from skyfence.adapters.kafka import admin_client
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
-from skyfence.cli.local.processes import Command
+from skyfence.cli.local.processes import ProcessCommand
 from skyfence.errors import SkyfenceError, UnavailableError, UsageError
 
 HOST: Final = "127.0.0.1"
@@ -36,10 +36,10 @@ _OPERATOR_USER: Final = re.compile(r"user (exercise:)?operator:")
 
 
 @dataclass(frozen=True)
-class Server:
+class EmbeddedServer:
     """A server to run, and how to find out that it answers."""
 
-    command: Command
+    command: ProcessCommand
     answers: Callable[[], Awaitable[None]]
 
 
@@ -62,7 +62,7 @@ def check_port(port: int) -> int:
     return port
 
 
-def kafka(port: int, data: Path, output: IO[bytes] | None) -> Server:
+def kafka(port: int, data: Path, output: IO[bytes] | None) -> EmbeddedServer:
     """Return the embedded broker on a port, its data in a folder."""
     settings = Settings.model_construct(kafka_bootstrap=f"{HOST}:{port}")
     arguments = [_noida_binary(), "start", "--only", "kafka", "--kafka-port", str(port)]
@@ -72,10 +72,10 @@ def kafka(port: int, data: Path, output: IO[bytes] | None) -> Server:
         async with admin_client(settings):
             pass
 
-    return Server(Command("kafka", arguments, output=output), answers)
+    return EmbeddedServer(ProcessCommand("kafka", arguments, output=output), answers)
 
 
-def valkey(port: int, data: Path, password: SecretStr, output: IO[bytes] | None) -> Server:
+def valkey(port: int, data: Path, password: SecretStr, output: IO[bytes] | None) -> EmbeddedServer:
     """Return the embedded Valkey on a port, its configuration and data in a folder."""
     folder = data / "valkey"
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,9 @@ def valkey(port: int, data: Path, password: SecretStr, output: IO[bytes] | None)
     async def answers() -> None:
         await (await connect(settings)).aclose()
 
-    return Server(Command("valkey", [valkey_binary(), str(config)], output=output), answers)
+    return EmbeddedServer(
+        ProcessCommand("valkey", [valkey_binary(), str(config)], output=output), answers
+    )
 
 
 def _users(folder: Path, password: SecretStr) -> Path:
@@ -112,7 +114,7 @@ def new_password() -> SecretStr:
     return SecretStr(secrets.token_urlsafe(24))
 
 
-async def wait_until_answers(server: Server, running: "asyncio.Task[None]") -> None:
+async def wait_until_answers(server: EmbeddedServer, running: "asyncio.Task[None]") -> None:
     """Return when a server answers; raise ``UnavailableError`` if it ends or takes too long."""
     try:
         async with asyncio.timeout(_START_S):

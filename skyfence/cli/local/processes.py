@@ -27,7 +27,7 @@ _LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
-class Command:
+class ProcessCommand:
     """What to run. ``environment`` is the child's whole environment."""
 
     name: str
@@ -36,7 +36,7 @@ class Command:
     output: IO[bytes] | None = None  # where both outputs go; None: ours
 
 
-async def start(command: Command) -> asyncio.subprocess.Process:
+async def start(command: ProcessCommand) -> asyncio.subprocess.Process:
     """Start a command."""
     return await asyncio.create_subprocess_exec(
         *command.arguments,
@@ -62,7 +62,7 @@ async def stop(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-async def keep_running(command: Command) -> None:
+async def keep_running(command: ProcessCommand) -> None:
     """Run a command for ever, starting it again with growing pauses; return on a usage error."""
     loop = asyncio.get_running_loop()
     pause_s = _FIRST_PAUSE_S

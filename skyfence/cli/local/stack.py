@@ -9,7 +9,7 @@ from typing import IO, Final
 
 from skyfence.adapters.settings import LOGIN, PREFIX, TLS, Settings, environment_of
 from skyfence.cli.local import embedded
-from skyfence.cli.local.processes import Command, keep_running
+from skyfence.cli.local.processes import ProcessCommand, keep_running
 from skyfence.errors import UsageError
 from skyfence.naming import Environment
 
@@ -28,7 +28,7 @@ async def servers(
     redis_port: int | None = None,
 ) -> AsyncIterator[tuple[Settings, Tasks]]:
     """Run the embedded servers that the settings do not name; yield settings that reach them."""
-    started: list[embedded.Server] = []
+    started: list[embedded.EmbeddedServer] = []
     _refuse_logins_of_nobody(settings)
     if "kafka_bootstrap" not in settings.model_fields_set:
         port = kafka_port or embedded.free_port()
@@ -76,7 +76,7 @@ async def edges(
 
     Where metrics have a fixed port, each process has the next one, in this order.
     """
-    commands: list[Command] = []
+    commands: list[ProcessCommand] = []
     for environment in environments:
         for name in names:
             port = settings.metrics_port and settings.metrics_port + len(commands)
@@ -85,14 +85,14 @@ async def edges(
             )
             arguments = [sys.executable, "-m", "skyfence", name]
             commands.append(
-                Command(f"{environment}-{name}", arguments, environment_of(own), output)
+                ProcessCommand(f"{environment}-{name}", arguments, environment_of(own), output)
             )
     async with _kept_running(commands) as tasks:
         yield tasks
 
 
 @asynccontextmanager
-async def _kept_running(commands: Iterable[Command]) -> AsyncIterator[Tasks]:
+async def _kept_running(commands: Iterable[ProcessCommand]) -> AsyncIterator[Tasks]:
     tasks = [asyncio.create_task(keep_running(command), name=command.name) for command in commands]
     try:
         yield tasks

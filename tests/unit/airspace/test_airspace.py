@@ -57,7 +57,7 @@ def test_many_points_and_legs_are_judged_like_one(seed: int) -> None:
     ends = places + np.array([[source.gauss(0, 0.05), source.gauss(0, 0.05)] for _ in places])
     ends[::4] = places[::4]  # no way at all
     met = space.met_by([Leg(*a, *b, 0, 1) for a, b in zip(places, ends, strict=True)])
-    cuts = space.plain_cuts(np.hstack((places, ends)))
+    cuts = space.proper_intersections(np.hstack((places, ends)))
     plain = {number: {area for _, area in one} for number, one in enumerate(cuts) if one}
     assert {number: set(met[number]) for number in plain} == plain
     clear = {number for number, one in enumerate(cuts) if one == ()}
@@ -70,9 +70,9 @@ def test_none_and_over_the_antimeridian() -> None:
     """No points have no sets; what is no planar leg may meet anything."""
     space, none = airspace(zone("A", WEST)), np.empty(0)
     assert space.covering_many(none, none) == []
-    assert space.plain_cuts(np.empty((0, 4))) == []
+    assert space.proper_intersections(np.empty((0, 4))) == []
     over, here = [179.0, 0.0, -179.0, 0.0], [0.0, 0.0, 0.0, 0.0]
-    assert space.plain_cuts(np.array([over, here])) == [None, ()]
+    assert space.proper_intersections(np.array([over, here])) == [None, ()]
 
 
 def test_a_metre_east_is_nearer_than_it_looks_in_degrees() -> None:

@@ -11,8 +11,8 @@ from random_areas import on_grid, star
 from skyfence.airspace.airspace import Airspace
 from skyfence.airspace.grid import BOUNDARY, Grid
 from skyfence.geometry.geodesy import legs
-from skyfence.geometry.paged_table import PAGE_BLOCKS, PageTable, Store
-from skyfence.geometry.rasterize import met_cells, regions_of
+from skyfence.geometry.paged_table import PAGE_BLOCKS, PageTable, RowStore
+from skyfence.geometry.rasterize import regions_of, supercover
 
 CELL = 0.0025
 EAST_WEST = airspace(
@@ -96,7 +96,7 @@ def test_cells_tell_what_covers_them(seed: int, cell_deg: float) -> None:
 def test_pages_are_made_when_first_asked_for() -> None:
     """Each page is made once, and none without need."""
     made: list[tuple[int, int]] = []
-    store = Store(PAGE_BLOCKS**2, np.int32)
+    store = RowStore(PAGE_BLOCKS**2, np.int32)
 
     def make(column: int, row: int) -> int:
         made.append((column, row))
@@ -247,7 +247,7 @@ def test_no_cell_that_a_border_meets_is_missed(seed: int) -> None:
     segments[::4] = np.round(segments[::4])  # through corners and along edges
     segments[1::4, 2] = segments[1::4, 0]  # upright
     segments[2::8, 3] = segments[2::8, 1]  # level
-    met = met_cells(segments, side, touch)
+    met = supercover(segments, side, touch)
     lines = shapely.linestrings(segments.reshape(-1, 2, 2))
     still = np.all(segments[:, :2] == segments[:, 2:], axis=1)
     lines[still] = shapely.points(segments[still, :2])

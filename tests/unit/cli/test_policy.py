@@ -10,7 +10,7 @@ import pytest
 from builders import report
 
 from skyfence.adapters.settings import PREFIX, Settings, load
-from skyfence.cli.local import runtime_file as runtime
+from skyfence.cli.local import runtime_file
 from skyfence.cli.main import main
 from skyfence.naming import Environment
 
@@ -247,7 +247,7 @@ def test_a_running_skyfence_tells_its_policy(
     monkeypatch.setenv("SKYFENCE_RUNTIME_FILE", str(tmp_path / "up.json"))
     monkeypatch.setenv("SKYFENCE_POLICY", "policy.toml")
     monkeypatch.chdir(tmp_path)
-    runtime.write(load())
+    runtime_file.write(load())
     monkeypatch.chdir("/")
     monkeypatch.delenv("SKYFENCE_POLICY")
-    assert runtime.reach(Environment.EXERCISE).policy == tmp_path / "policy.toml"
+    assert runtime_file.reach(Environment.EXERCISE).policy == tmp_path / "policy.toml"

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from skyfence.adapters.settings import PREFIX, Settings, load
-from skyfence.cli.local import runtime_file as runtime
+from skyfence.cli.local import runtime_file
 from skyfence.errors import UnavailableError
 from skyfence.naming import Environment
 
@@ -51,7 +51,7 @@ def test_only_its_user_may_read_it(settings: Settings) -> None:
     settings.runtime_file.parent.mkdir()
     settings.runtime_file.write_text("old")
     settings.runtime_file.chmod(0o644)
-    path = runtime.write(settings)
+    path = runtime_file.write(settings)
     assert path == settings.runtime_file
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert json.loads(path.read_text())["pid"] == os.getpid()
@@ -60,8 +60,8 @@ def test_only_its_user_may_read_it(settings: Settings) -> None:
 @pytest.mark.parametrize("environment", list(Environment))
 def test_it_tells_how_to_reach_it(settings: Settings, environment: Environment) -> None:
     """Who reaches it gets its addresses, password and zones, for the environment asked for."""
-    runtime.write(settings)
-    found = runtime.reach(environment)
+    runtime_file.write(settings)
+    found = runtime_file.reach(environment)
     assert found.environment is environment
     for name in ("kafka_bootstrap", "redis_url", "redis_password", "track_partitions", "zones"):
         assert getattr(found, name) == getattr(settings, name), name
@@ -72,19 +72,19 @@ def test_zones_are_found_from_anywhere(
 ) -> None:
     """Zones named relative to one directory are found from another."""
     monkeypatch.chdir(tmp_path)
-    runtime.write(settings.model_copy(update={"zones": Path("mine.geojson")}))
+    runtime_file.write(settings.model_copy(update={"zones": Path("mine.geojson")}))
     monkeypatch.chdir("/")
-    assert runtime.reach(Environment.EXERCISE).zones == tmp_path / "mine.geojson"
+    assert runtime_file.reach(Environment.EXERCISE).zones == tmp_path / "mine.geojson"
 
 
 def test_a_dead_process_is_not_running(settings: Settings) -> None:
     """A file whose process has ended is not believed."""
-    runtime.write(settings)
-    assert runtime.running_pid(settings) == os.getpid()
+    runtime_file.write(settings)
+    assert runtime_file.running_pid(settings) == os.getpid()
     change(settings, pid=dead_pid())
-    assert runtime.running_pid(settings) is None
+    assert runtime_file.running_pid(settings) is None
     with pytest.raises(UnavailableError, match="no skyfence is running here"):
-        runtime.reach(Environment.EXERCISE)
+        runtime_file.reach(Environment.EXERCISE)
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "{}", '{"pid": null}', '{"pid": "x"}'])
@@ -93,9 +93,9 @@ def test_without_a_proper_file_nothing_runs(settings: Settings, text: str | None
     settings.runtime_file.parent.mkdir()
     if text is not None:
         settings.runtime_file.write_text(text)
-    assert runtime.running_pid(settings) is None
+    assert runtime_file.running_pid(settings) is None
     with pytest.raises(UnavailableError, match="no skyfence is running here"):
-        runtime.reach(Environment.EXERCISE)
+        runtime_file.reach(Environment.EXERCISE)
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_the_environment_wins(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     """Who names a Kafka or a Redis means that one; the other is the running skyfence's."""
-    runtime.write(settings)
+    runtime_file.write(settings)
     monkeypatch.setenv(PREFIX + name, value)
-    found = runtime.reach(Environment.ACTUAL)
+    found = runtime_file.reach(Environment.ACTUAL)
     expected = settings.model_copy(update={name.lower(): value})
     assert found.environment is Environment.ACTUAL
     assert (found.kafka_bootstrap, found.redis_url) == (
@@ -129,18 +129,18 @@ def test_a_login_goes_only_where_it_belongs(
         "kafka_user": "exercise-producer",
         "kafka_password": SecretStr("hunter2"),
     }
-    runtime.write(settings.model_copy(update=sasl))
-    found = runtime.reach(Environment.EXERCISE)
+    runtime_file.write(settings.model_copy(update=sasl))
+    found = runtime_file.reach(Environment.EXERCISE)
     assert {name: getattr(found, name) for name in sasl} == sasl
     monkeypatch.setenv(PREFIX + "KAFKA_BOOTSTRAP", "kafka.example:9092")
-    found = runtime.reach(Environment.EXERCISE)
+    found = runtime_file.reach(Environment.EXERCISE)
     assert found.kafka_security_protocol == "PLAINTEXT"
     assert (found.kafka_user, found.kafka_password) == (None, None)
     monkeypatch.delenv(PREFIX + "KAFKA_BOOTSTRAP")
     (tmp_path / "operator.txt").write_text("hunter3")
     monkeypatch.setenv(PREFIX + "REDIS_USER", "exercise-operator")
     monkeypatch.setenv(PREFIX + "REDIS_PASSWORD_FILE", str(tmp_path / "operator.txt"))
-    found = runtime.reach(Environment.EXERCISE)
+    found = runtime_file.reach(Environment.EXERCISE)
     assert (found.redis_user, found.redis_password) == ("exercise-operator", None)
     assert found.redis_url == settings.redis_url
 
@@ -148,13 +148,13 @@ def test_a_login_goes_only_where_it_belongs(
 def test_the_environment_is_enough(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no skyfence runs, a named Kafka is used with the default Redis."""
     monkeypatch.setenv(PREFIX + "KAFKA_BOOTSTRAP", "kafka.example:9092")
-    found = runtime.reach(Environment.ACTUAL)
+    found = runtime_file.reach(Environment.ACTUAL)
     assert (found.kafka_bootstrap, found.redis_url) == ("kafka.example:9092", load().redis_url)
 
 
 def test_removing_it_twice_is_fine(settings: Settings) -> None:
     """After its end nothing is left, and ending again is no error."""
-    path = runtime.write(settings)
-    runtime.remove(settings)
-    runtime.remove(settings)
+    path = runtime_file.write(settings)
+    runtime_file.remove(settings)
+    runtime_file.remove(settings)
     assert not path.exists()

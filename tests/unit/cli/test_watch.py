@@ -6,7 +6,7 @@ import pytest
 from talk import golden
 
 from skyfence.cli.watch import _OnScreen
-from skyfence.client.feed import Alive, Connected, Disconnected, Event, Missed, Received, Silent
+from skyfence.client.feed import Alive, Connected, Disconnected, FeedEvent, Missed, Received, Silent
 from skyfence.contracts.alert import Timeline
 from skyfence.contracts.channel_message import Acknowledgement, NoteMessage, OperatorsMessage
 from skyfence.identity import derive
@@ -30,7 +30,7 @@ def alert() -> Received:
     return Received(CHANNEL, message, live=False)
 
 
-def shown(screen: _OnScreen, capsys: pytest.CaptureFixture[str], *events: Event) -> list[str]:
+def shown(screen: _OnScreen, capsys: pytest.CaptureFixture[str], *events: FeedEvent) -> list[str]:
     """Return the lines on standard error that follow from events."""
     for event in events:
         screen.show(event)

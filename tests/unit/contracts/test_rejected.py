@@ -11,21 +11,21 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from skyfence.contracts.alert import parse_alert
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.rejected import DEFECT, ReasonClass, reason_class
 from skyfence.contracts.track_event import parse_event
 from skyfence.errors import InputError
-from skyfence.frames import arrow_stream as arrow
-from skyfence.frames.codec import Message, decode_message
+from skyfence.frames import arrow_stream
+from skyfence.frames.codec import RawMessage, decode_message
 from skyfence.frames.frame import batch_of
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 
 CLASSES = get_args(ReasonClass)
 GOOD = to_json(fields())
-ARROW = arrow.encode(batch_of([report()]))
+ARROW = arrow_stream.encode(batch_of([report()]))
 LIST = to_json([fields()])
-AS_ARROW = {"content-type": arrow.CONTENT_TYPE.encode()}
+AS_ARROW = {"content-type": arrow_stream.CONTENT_TYPE.encode()}
 
 
 def reasons(
@@ -39,7 +39,7 @@ def reasons(
     """Return why a message, or rows of it, were not used."""
     given = {name.replace("_", "-"): text for name, text in headers.items()}
     try:
-        decoded = decode_message(Message(key, value, given, at_ms), environment)
+        decoded = decode_message(RawMessage(key, value, given, at_ms), environment)
     except InputError as error:
         return [str(error)]
     return [bad.reason for bad in decoded.bad_rows]
@@ -61,12 +61,12 @@ def reasons(
         (reasons(GOOD, scan_time=str(T0_MS - 9_000).encode()), "time"),
         (reasons(GOOD, at_ms=T0_MS - 9_000), "time"),
         (reasons(GOOD, at_ms=-1), "time"),
-        (reasons(b"x" * (arrow.MAX_BYTES + 1)), "size"),
-        (reasons(to_json([fields()] * (arrow.MAX_ROWS + 1))), "size"),
+        (reasons(b"x" * (arrow_stream.MAX_BYTES + 1)), "size"),
+        (reasons(to_json([fields()] * (arrow_stream.MAX_ROWS + 1))), "size"),
         (reasons(b"{"), "unreadable"),
         (reasons(b"1"), "unreadable"),
-        (reasons(b"", content_type=arrow.CONTENT_TYPE.encode()), "unreadable"),
-        (reasons(ARROW[:-30], content_type=arrow.CONTENT_TYPE.encode()), "unreadable"),
+        (reasons(b"", content_type=arrow_stream.CONTENT_TYPE.encode()), "unreadable"),
+        (reasons(ARROW[:-30], content_type=arrow_stream.CONTENT_TYPE.encode()), "unreadable"),
         (reasons(to_json(fields(lat=91.0))), "field"),
         (reasons(to_json(fields(colour="red"))), "field"),
         (reasons(b"[{}]"), "field"),
@@ -89,7 +89,7 @@ def test_unreadable_events_have_a_class_too(value: bytes) -> None:
     """What is no event is counted as unreadable or by its field."""
     with pytest.raises(ValidationError) as found:
         parse_event(value)
-    assert reason_class(why_invalid(found.value)) in {"unreadable", "field"}
+    assert reason_class(describe_validation_error(found.value)) in {"unreadable", "field"}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_no_json_is_unreadable(
     """What is no JSON is told apart from JSON that is no event, or no alert."""
     with pytest.raises(ValidationError) as found:
         parse(value)
-    assert reason_class(why_invalid(found.value)) == expected
+    assert reason_class(describe_validation_error(found.value)) == expected
 
 
 @pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity", b"1e308", b"-1"])
@@ -126,11 +126,11 @@ def test_an_alert_that_no_channel_can_carry_is_refused(field: str, value: object
 
     The relay rejects such an alert; handed on, it would stop the relay again and again.
     """
-    [alert, *_] = IncidentBook(Environment.EXERCISE, {}).take(track_event("entered", 1))
+    [alert, *_] = IncidentManager(Environment.EXERCISE, {}).take(track_event("entered", 1))
     document = from_json(alert.to_json()) | {field: value}
     with pytest.raises(ValidationError) as found:
         parse_alert(to_json(document))
-    assert reason_class(why_invalid(found.value)) == "field"
+    assert reason_class(describe_validation_error(found.value)) == "field"
 
 
 @given(st.text(max_size=200))

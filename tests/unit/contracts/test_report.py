@@ -7,14 +7,14 @@ import pytest
 from builders import T0, fields, report
 from pydantic import ValidationError
 
-from skyfence.contracts.base import why_invalid
+from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.report import Report
 
 
 def reason(**changes: Any) -> str:
     with pytest.raises(ValidationError) as caught:
         Report.model_validate(fields(**changes))
-    return why_invalid(caught.value)
+    return describe_validation_error(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_what_a_report_must_say_is_required(name: str) -> None:
     rest = {key: value for key, value in fields().items() if key != name}
     with pytest.raises(ValidationError) as caught:
         Report.model_validate(rest)
-    assert why_invalid(caught.value) == f"{name}: field required"
+    assert describe_validation_error(caught.value) == f"{name}: field required"
 
 
 def test_reports_are_frozen_and_survive_json() -> None:
@@ -190,5 +190,5 @@ def test_a_report_that_is_no_object_is_named_so() -> None:
     """A list element that is no JSON object is refused as a report, not as a field."""
     with pytest.raises(ValidationError) as caught:
         Report.model_validate(7)
-    assert why_invalid(caught.value).startswith("report: ")
-    assert why_invalid(caught.value).endswith(", got 7")
+    assert describe_validation_error(caught.value).startswith("report: ")
+    assert describe_validation_error(caught.value).endswith(", got 7")

@@ -9,7 +9,7 @@ from repository import DOCS
 from skyfence.cli.schema_catalog import CONTRACTS, schema_of
 from skyfence.contracts.alert import AlertMessage, PublicAlert, Timeline
 from skyfence.contracts.base import Contract
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 
 FOLDER = DOCS / "schemas"
@@ -48,7 +48,7 @@ def test_the_public_is_told_no_position() -> None:
 def test_what_is_written_has_the_schema_s_fields() -> None:
     """What the pipeline writes carries all required fields of its schema, and only its fields."""
     event = track_event("entered", 1)
-    book = IncidentBook(Environment.EXERCISE, {})
+    book = IncidentManager(Environment.EXERCISE, {})
     message = AlertMessage(alert=book.take(event)[0], timeline=Timeline(observed=event.time))
     written: list[Contract] = [report(), event, message, *book.open]
     for contract in written:

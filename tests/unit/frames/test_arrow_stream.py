@@ -7,7 +7,7 @@ import pytest
 from builders import report
 
 from skyfence.errors import InputError
-from skyfence.frames import arrow_stream as arrow
+from skyfence.frames import arrow_stream
 from skyfence.frames.frame import ARROW_SCHEMA, batch_of
 
 BATCH = batch_of(
@@ -25,13 +25,13 @@ def stream(*batches: pa.RecordBatch, schema: pa.Schema = ARROW_SCHEMA, **options
 
 def refused(value: bytes) -> str:
     with pytest.raises(InputError) as caught:
-        arrow.decode(value)
+        arrow_stream.decode(value)
     return str(caught.value)
 
 
 def reason_of(value: bytes) -> str:
     try:
-        arrow.decode(value)
+        arrow_stream.decode(value)
     except InputError as error:
         return str(error)
     return ""
@@ -58,14 +58,15 @@ def with_column(name: str, column: pa.Array) -> bytes:
 def test_a_batch_survives_the_wire(rows: int) -> None:
     """What is encoded is decoded to the same rows, an empty batch included."""
     batch = BATCH.slice(0, rows)
-    assert arrow.decode(arrow.encode(batch)).equals(batch)
+    assert arrow_stream.decode(arrow_stream.encode(batch)).equals(batch)
 
 
 def test_ten_thousand_rows_are_the_most() -> None:
     """A frame of 10,000 rows is taken; one more row is refused with the number."""
-    assert arrow.decode(arrow.encode(blank(arrow.MAX_ROWS))).num_rows == 10_000
+    assert arrow_stream.decode(arrow_stream.encode(blank(arrow_stream.MAX_ROWS))).num_rows == 10_000
     assert (
-        refused(arrow.encode(blank(arrow.MAX_ROWS + 1))) == "frame of 10001 reports is over 10000"
+        refused(arrow_stream.encode(blank(arrow_stream.MAX_ROWS + 1)))
+        == "frame of 10001 reports is over 10000"
     )
 
 
@@ -140,7 +141,7 @@ def test_a_stream_that_begins_with_a_batch_is_refused() -> None:
 
 def test_a_big_endian_stream_is_refused() -> None:
     """A schema that differs in its byte order alone is refused for that."""
-    value = arrow.encode(BATCH)
+    value = arrow_stream.encode(BATCH)
     # The schema's fields lie behind the first 64 bytes; one of these is the byte order's slot.
     swapped = (
         value[:at] + bytes([offset]) + value[at + 1 :] for at in range(64) for offset in range(256)
@@ -158,7 +159,7 @@ def test_a_megabyte_is_the_most() -> None:
 
 def test_every_truncation_is_refused_or_whole() -> None:
     """A stream cut anywhere before the end of its batch is refused."""
-    value = arrow.encode(BATCH)
+    value = arrow_stream.encode(BATCH)
     end = len(value) - 8  # the mark of the end may be missing
     assert [at for at in range(end) if not reason_of(value[:at])] == []
 
@@ -172,5 +173,5 @@ def test_random_bytes_are_refused() -> None:
 
 def test_invalid_text_is_refused() -> None:
     """Bytes that are no UTF-8 in a text column never reach a reader of texts."""
-    value = arrow.encode(BATCH).replace(b"RYR12", b"RYR1\xff", 1)
+    value = arrow_stream.encode(BATCH).replace(b"RYR12", b"RYR1\xff", 1)
     assert refused(value).startswith("unreadable arrow stream: ")

@@ -8,8 +8,8 @@ import pytest
 from builders import T0_MS, fields, report
 
 from skyfence.errors import InputError
-from skyfence.frames import arrow_stream as arrow
-from skyfence.frames.codec import Decoded, Message, decode_message, encode_frame
+from skyfence.frames import arrow_stream
+from skyfence.frames.codec import Decoded, RawMessage, decode_message, encode_frame
 from skyfence.frames.frame import ARROW_SCHEMA, frame_of
 from skyfence.naming import Environment
 from skyfence.times import format_time, from_ms
@@ -17,11 +17,11 @@ from skyfence.times import format_time, from_ms
 SECOND = "2024-09-07T03:58:01.000Z"
 
 
-def message(value: Any, *, key: bytes | None = b"radar", at: int = 0, **headers: str) -> Message:
+def message(value: Any, *, key: bytes | None = b"radar", at: int = 0, **headers: str) -> RawMessage:
     """Return a message that arrived ``at`` milliseconds after T0; a list or dict becomes JSON."""
     body = json.dumps(value).encode() if isinstance(value, list | dict) else value
     named = {name.replace("_", "-"): text.encode() for name, text in headers.items()}
-    return Message(key, body, named, T0_MS + at)
+    return RawMessage(key, body, named, T0_MS + at)
 
 
 def decode(value: Any, *, environment: Environment = Environment.ACTUAL, **given: Any) -> Decoded:
@@ -43,7 +43,7 @@ def test_three_forms_give_one_frame() -> None:
     given = {"icao_address": "4ca1fb", "altitude_m": 300, "callsign": "RYR12"}
     frame = frame_of([report(**given)], key="radar")
     key, value, headers = encode_frame(frame)
-    packed = decode_message(Message(key, value, dict(headers), T0_MS), Environment.ACTUAL)
+    packed = decode_message(RawMessage(key, value, dict(headers), T0_MS), Environment.ACTUAL)
     for decoded in (packed, decode(fields(**given)), decode([fields(**given)])):
         assert decoded.bad_rows == []
         assert decoded.frame.batch.equals(frame.batch)
@@ -56,7 +56,7 @@ def test_arrow_and_json_write_an_address_alike() -> None:
     batch = frame_of([report()], key="radar").batch
     index = ARROW_SCHEMA.names.index("icao_address")
     lower = batch.set_column(index, ARROW_SCHEMA.field(index), pa.array(["4ca1fb"]))
-    packed = decode(arrow.encode(lower), content_type=arrow.CONTENT_TYPE)
+    packed = decode(arrow_stream.encode(lower), content_type=arrow_stream.CONTENT_TYPE)
     assert packed.frame.batch.equals(decode(fields(icao_address="4ca1fb")).frame.batch)
 
 
@@ -70,7 +70,7 @@ def test_a_frame_survives_the_wire() -> None:
         last=True,
     )
     key, value, headers = encode_frame(frame)
-    decoded = decode_message(Message(key, value, dict(headers), T0_MS), Environment.EXERCISE)
+    decoded = decode_message(RawMessage(key, value, dict(headers), T0_MS), Environment.EXERCISE)
     assert decoded == Decoded(frame, [])
 
 
@@ -82,8 +82,8 @@ def test_a_bad_report_costs_only_itself(form: str) -> None:
     else:
         batch = frame_of([report(), report(), report(track_id="T2")], key="radar").batch
         lats = pa.array([56.5, 91.0, 56.5])
-        value = arrow.encode(batch.set_column(2, ARROW_SCHEMA.field("lat"), lats))
-        decoded = decode(value, content_type=arrow.CONTENT_TYPE)
+        value = arrow_stream.encode(batch.set_column(2, ARROW_SCHEMA.field("lat"), lats))
+        decoded = decode(value, content_type=arrow_stream.CONTENT_TYPE)
     assert decoded.frame.track_ids == ["T1", "T2"]
     assert [(bad.row, bad.reason) for bad in decoded.bad_rows] == [
         (1, "lat: input should be less than or equal to 90, got 91.0")
@@ -214,8 +214,8 @@ def test_simulated_reports_are_taken_in_an_exercise() -> None:
 def test_an_empty_frame_is_a_heartbeat(form: str) -> None:
     """A message without reports is good when it says when it was, in both forms."""
     empty = frame_of([], key="radar", scan_time_ms=T0_MS)
-    value = [] if form == "json" else arrow.encode(empty.batch)
-    kind = {} if form == "json" else {"content_type": arrow.CONTENT_TYPE}
+    value = [] if form == "json" else arrow_stream.encode(empty.batch)
+    kind = {} if form == "json" else {"content_type": arrow_stream.CONTENT_TYPE}
     assert decode(value, scan_time=str(T0_MS), **kind) == Decoded(empty, [])
     assert refused(value, **kind) == "a message without reports needs the header scan-time"
 
@@ -257,4 +257,4 @@ def test_sizes_are_bounded() -> None:
 
 def test_a_broken_stream_is_refused_as_such() -> None:
     """A message that says Arrow and is not one is refused by the Arrow reader."""
-    assert "arrow" in refused(b"[]", content_type=arrow.CONTENT_TYPE)
+    assert "arrow" in refused(b"[]", content_type=arrow_stream.CONTENT_TYPE)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from skyfence.contracts.report import Report
-from skyfence.frames import column_checks as columns
+from skyfence.frames import column_checks
 from skyfence.frames.frame import ARROW_SCHEMA, batch_of, row_fields
 
 BOUNDS = [0, 90, 180, 360, 1_000, 10_000, 100_000, 2_000_000, 1e-9, math.inf]
@@ -72,11 +72,14 @@ def test_columns_and_model_agree(field: pa.Field, data: st.DataObject) -> None:
     value = data.draw(value_of(field))
     batch = with_value(field.name, value)
     refused = refused_by_model(batch)
-    assert columns.suspects(batch)[0] or not refused, repr(value)
-    assert bool(columns.bad_rows(batch, "radar")) == refused, repr(value)
+    assert column_checks.suspects(batch)[0] or not refused, repr(value)
+    assert bool(column_checks.bad_rows(batch, "radar")) == refused, repr(value)
 
 
-@given(st.lists(st.sampled_from([56.5, 91.0, math.nan, -90.0]), max_size=12), st.booleans())
+@given(
+    st.lists(st.sampled_from([56.5, 91.0, math.nan, -90.0]), max_size=12),
+    st.booleans(),
+)
 @example([], False)
 def test_only_the_bad_rows_are_named(lats: list[float], is_large: bool) -> None:
     """In a batch of good and bad rows exactly the bad ones are named, by their number."""
@@ -84,7 +87,7 @@ def test_only_the_bad_rows_are_named(lats: list[float], is_large: bool) -> None:
     batch = batch_of([report()] * len(lats)).set_column(
         2, ARROW_SCHEMA.field("lat"), pa.array(lats, pa.float64())
     )
-    bad = columns.bad_rows(batch, "radar")
+    bad = column_checks.bad_rows(batch, "radar")
     assert set(bad) == {row for row, lat in enumerate(lats) if not -90 <= lat <= 90}
     assert all(reason.startswith("lat: ") for reason in bad.values())
 
@@ -100,24 +103,24 @@ def test_only_the_bad_rows_are_named(lats: list[float], is_large: bool) -> None:
 )
 def test_the_reason_is_the_models(name: str, value: object, reason: str) -> None:
     """The reason of a row is the line that the same report as JSON would get."""
-    assert columns.bad_rows(with_value(name, value), "radar") == {0: reason}
+    assert column_checks.bad_rows(with_value(name, value), "radar") == {0: reason}
 
 
 @pytest.mark.parametrize("name", ["category", "phase", "time", "track_id"])
 def test_a_null_is_no_default(name: str) -> None:
     """A null where a value must be is refused, also where the model has a default."""
-    assert columns.bad_rows(with_value(name, None), "radar")[0].startswith(f"{name}: ")
+    assert column_checks.bad_rows(with_value(name, None), "radar")[0].startswith(f"{name}: ")
 
 
 @pytest.mark.parametrize("value", [2**63 - 1, -(2**63), 10**17])
 def test_an_instant_beyond_the_calendar_is_refused(value: int) -> None:
     """A time that Python cannot hold costs its row, not the message."""
-    assert columns.bad_rows(with_value("time", value), "radar")[0].startswith("time: ")
+    assert column_checks.bad_rows(with_value("time", value), "radar")[0].startswith("time: ")
 
 
 def test_addresses_are_written_in_capitals() -> None:
     """A lower-case ICAO address is good, and stands in the frame as the model writes it."""
-    batch = columns.canonical(with_value("icao_address", "4ca1fb"))
-    assert columns.bad_rows(batch, "radar") == {}
+    batch = column_checks.canonical(with_value("icao_address", "4ca1fb"))
+    assert column_checks.bad_rows(batch, "radar") == {}
     assert batch.column("icao_address").to_pylist() == ["4CA1FB"]
     assert batch.schema.equals(ARROW_SCHEMA)

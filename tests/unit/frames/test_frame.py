@@ -35,7 +35,11 @@ def test_a_frame_gives_back_its_reports() -> None:
     assert [row_of(frame, row) for row in range(len(frame))] == reports
 
 
-@given(st.floats(-90, 90), st.floats(-180, 180), st.integers(0, 4_102_444_800_000))
+@given(
+    st.floats(-90, 90),
+    st.floats(-180, 180),
+    st.integers(0, 4_102_444_800_000),
+)
 def test_no_number_changes_in_a_frame(lat: float, lon: float, time_ms: int) -> None:
     """Coordinates keep their last bit and times their millisecond."""
     given_report = report(lat=lat, lon=lon, time=from_ms(time_ms))

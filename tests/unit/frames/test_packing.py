@@ -3,14 +3,22 @@
 from builders import T0, T0_MS, row_of, seen
 
 from skyfence.contracts.report import Report
-from skyfence.frames.packing import FRAME_REPORTS, End, Heartbeat, Item, Packer, play, time_of
+from skyfence.frames.packing import (
+    FRAME_REPORTS,
+    End,
+    Packer,
+    SourceHeartbeat,
+    SourceItem,
+    play,
+    time_of,
+)
 
 
 def of(source: str, at_s: float) -> Report:
     return seen(at_s, 27.0, source=source)
 
 
-def spoken(items: list[Item]) -> list[tuple[str, str, float]]:
+def spoken(items: list[SourceItem]) -> list[tuple[str, str, float]]:
     """Return what was said: the kind of item, its source, and seconds since T0."""
     return [(type(item).__name__, item.source, (time_of(item) - T0_MS) / 1000) for item in items]
 
@@ -27,10 +35,10 @@ def test_a_silent_source_watches_on() -> None:
     assert said == [
         ("Report", "a", 0),
         ("Report", "b", 9.999),
-        ("Heartbeat", "a", 10),
+        ("SourceHeartbeat", "a", 10),
         ("Report", "b", 10),
         ("Report", "b", 19),
-        ("Heartbeat", "a", 20),
+        ("SourceHeartbeat", "a", 20),
         ("Report", "b", 20),
         ("End", "a", 20),
         ("End", "b", 20),
@@ -71,9 +79,9 @@ def test_a_heartbeat_takes_what_is_pending_along() -> None:
     """A heartbeat makes a frame at once, with the reports before it, scanned at its own time."""
     packer = Packer("run")
     packer.add(of("a", 0))
-    (frame,) = packer.add(Heartbeat("a", T0_MS + 9000))
+    (frame,) = packer.add(SourceHeartbeat("a", T0_MS + 9000))
     assert (len(frame), frame.scan_time_ms, frame.last) == (1, T0_MS + 9000, False)
-    (empty,) = packer.add(Heartbeat("a", T0_MS + 10_000))
+    (empty,) = packer.add(SourceHeartbeat("a", T0_MS + 10_000))
     assert (len(empty), empty.scan_time_ms) == (0, T0_MS + 10_000)
 
 
@@ -107,5 +115,5 @@ def test_frames_are_bounded() -> None:
 
 def test_time_of_an_item() -> None:
     """Reports and heartbeats tell their event time alike."""
-    assert time_of(of("a", 1)) == time_of(Heartbeat("a", T0_MS + 1000)) == T0_MS + 1000
+    assert time_of(of("a", 1)) == time_of(SourceHeartbeat("a", T0_MS + 1000)) == T0_MS + 1000
     assert of("a", 0).time == T0

@@ -53,7 +53,12 @@ def test_what_is_not_measured_is_short(dlon: float, dlat: float) -> None:
     check((0.0, 0.0), (dlon * 1.13, dlat * 1.02))  # 11 km: measured, and cut
 
 
-@given(st.floats(-180, 180), st.floats(-85, 85), st.floats(-0.2, 0.2), st.floats(-0.2, 0.2))
+@given(
+    st.floats(-180, 180),
+    st.floats(-85, 85),
+    st.floats(-0.2, 0.2),
+    st.floats(-0.2, 0.2),
+)
 def test_legs_are_short_and_joined(lon: float, lat: float, dlon: float, dlat: float) -> None:
     """Wherever a segment lies, its legs are at most 10 km long and join, from end to end."""
     other = min(max(lon + dlon, -180.0), 180.0)

@@ -61,7 +61,9 @@ corners = st.lists(st.floats(0.3, 1.0), min_size=3, max_size=12)
 
 
 @given(
-    radii=corners, centre=st.sampled_from([180.0, -180.0, 179.5, -179.2]), lat=st.floats(-70, 70)
+    radii=corners,
+    centre=st.sampled_from([180.0, -180.0, 179.5, -179.2]),
+    lat=st.floats(-70, 70),
 )
 def test_a_cut_moves_no_ground(radii: list[float], centre: float, lat: float) -> None:
     """A star across the antimeridian holds the points that it holds anywhere else on the map."""

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skyfence.contracts.alert import Alert
-from skyfence.contracts.track_event import Event, SourceClock
+from skyfence.contracts.track_event import SourceWatermark, TrackTopicEvent
 from skyfence.incidents.incident import Incident
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 
 METRES_PER_DEGREE = 61_990  # of longitude, at 56.25 N
@@ -33,7 +33,7 @@ class Track:
 
     def __init__(self, source: str, track_id: str, opened_s: float, lat: float = 56.25) -> None:
         self.source, self.track_id, self.opened_s, self.lat = source, track_id, opened_s, lat
-        self.events: list[Event] = []
+        self.events: list[TrackTopicEvent] = []
 
     def says(self, seconds: float, kind: str, **changes: Any) -> "Track":
         """Add what is known of the track at a time."""
@@ -57,7 +57,7 @@ class Track:
 
 
 @cache
-def stories() -> dict[str, list[Event]]:
+def stories() -> dict[str, list[TrackTopicEvent]]:
     """Return what each source says, in order.
 
     ``a`` and ``b`` see one object; ``a`` loses it first, ``b`` later, and ``a`` sees it again as a
@@ -83,14 +83,14 @@ def stories() -> dict[str, list[Event]]:
     }
 
 
-def told(events: list[Event], source: str) -> list[Event]:
+def told(events: list[TrackTopicEvent], source: str) -> list[TrackTopicEvent]:
     """Put the source's clocks between its events, and its end behind them."""
-    ticks: list[Event] = [clock(at(tick), source) for tick in range(0, END_S, CLOCK_S)]
-    mixed = sorted([*ticks, *events], key=lambda one: (one.time, isinstance(one, SourceClock)))
+    ticks: list[TrackTopicEvent] = [clock(at(tick), source) for tick in range(0, END_S, CLOCK_S)]
+    mixed = sorted([*ticks, *events], key=lambda one: (one.time, isinstance(one, SourceWatermark)))
     return [*mixed, clock(at(END_S), source, last=True)]
 
 
-def arrivals(choices: Iterator[int]) -> Iterator[Event]:
+def arrivals(choices: Iterator[int]) -> Iterator[TrackTopicEvent]:
     """Yield the sources' messages mixed: each source's in its order, none far behind another's."""
     left = {source: list(events) for source, events in stories().items()}
     yield from (left[source].pop(0) for source in sorted(left))  # all sources are known
@@ -100,13 +100,13 @@ def arrivals(choices: Iterator[int]) -> Iterator[Event]:
         yield left[ready[next(choices) % len(ready)]].pop(0)
 
 
-def outcome(choices: list[int]) -> tuple[IncidentBook, list[Alert]]:
+def outcome(choices: list[int]) -> tuple[IncidentManager, list[Alert]]:
     """Return the book, and what was told, when messages arrive in an order."""
-    by = IncidentBook(Environment.EXERCISE, {})
+    by = IncidentManager(Environment.EXERCISE, {})
     return by, [alert for event in arrivals(cycle(choices)) for alert in by.take(event)]
 
 
-def still_open(by: IncidentBook) -> list[Incident]:
+def still_open(by: IncidentManager) -> list[Incident]:
     return sorted(by.open, key=lambda one: one.incident_id)
 
 

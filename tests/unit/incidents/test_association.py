@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skyfence.contracts.alert import Alert
-from skyfence.contracts.track_event import Event, PartitionClock, TrackEvent
-from skyfence.incidents.manager import IncidentBook
-from skyfence.incidents.snapshot import pack, unpack
+from skyfence.contracts.track_event import PartitionWatermark, TrackEvent, TrackTopicEvent
+from skyfence.incidents.manager import IncidentManager
+from skyfence.incidents.snapshot import restore_snapshot, take_snapshot
 from skyfence.incidents.watermark import Origin
 from skyfence.naming import Environment
 from skyfence.times import from_ms
@@ -38,11 +38,11 @@ def event(kind: str, number: int, seconds: float, source: str, **changes: Any) -
     return track_event(kind, number, **(given | changes))
 
 
-def take(by: IncidentBook, *events: Event) -> list[Alert]:
+def take(by: IncidentManager, *events: TrackTopicEvent) -> list[Alert]:
     return [alert for one in events for alert in by.take(one)]
 
 
-def clocks(seconds: float, *keys: str) -> list[Event]:
+def clocks(seconds: float, *keys: str) -> list[TrackTopicEvent]:
     return [clock(at(seconds), key) for key in keys]
 
 
@@ -50,11 +50,11 @@ def rows(alerts: list[Alert]) -> list[Row]:
     return [(a.track_id, a.place, a.message_type, a.step) for a in alerts]
 
 
-def book() -> IncidentBook:
-    return IncidentBook(Environment.EXERCISE, {})
+def book() -> IncidentManager:
+    return IncidentManager(Environment.EXERCISE, {})
 
 
-def two(**changes: Any) -> list[Event]:
+def two(**changes: Any) -> list[TrackTopicEvent]:
     """Return what two sensors say of one object that enters, seen a second apart."""
     return [
         *clocks(0, "a", "b"),
@@ -141,12 +141,14 @@ def test_a_partition_with_nothing_left_frees_what_waits() -> None:
     take(by, *two())
     for clock in clocks(400, "a", "b"):
         assert by.take(clock, Origin(2, 401_000)) == []
-    by.ledger = unpack(pack(by.ledger))  # what is waited for survives a restart
-    assert by.take(PartitionClock(partition=1, time=from_ms(400_999))) == []
-    assert by.take(PartitionClock(partition=1, time=from_ms(401_000)))
+    by.ledger = restore_snapshot(take_snapshot(by.ledger))  # what is waited for survives a restart
+    assert by.take(PartitionWatermark(partition=1, time=from_ms(400_999))) == []
+    assert by.take(PartitionWatermark(partition=1, time=from_ms(401_000)))
 
 
-def lost_and_found(seconds: float, lon: float, **changes: Any) -> tuple[IncidentBook, list[Alert]]:
+def lost_and_found(
+    seconds: float, lon: float, **changes: Any
+) -> tuple[IncidentManager, list[Alert]]:
     """Lose a track at 100 s; let another enter the story so much later, at a longitude."""
     by = book()
     first = event("appeared", 1, 100 + seconds, "b", lon=lon, confidence="fact", **changes)
@@ -225,7 +227,7 @@ def test_a_track_that_opened_nothing_is_joined_in_silence() -> None:
 THREAT = {"confidence": "possible", "regions": (), "minutes_left": 1}
 
 
-def heading() -> tuple[IncidentBook, list[Alert]]:
+def heading() -> tuple[IncidentManager, list[Alert]]:
     """Return the book, and what was told of one threat that two sensors see."""
     by = book()
     seen = [event("threatened", 1, 10 + n, source, **THREAT) for n, source in enumerate("ab")]
@@ -439,7 +441,7 @@ def test_one_object_is_one_violation() -> None:
     assert situations(take(by, *two(), *clocks(12, "a", "b"), *clocks(200, "a", "b"))) == []
 
 
-def stories() -> dict[str, list[Event]]:
+def stories() -> dict[str, list[TrackTopicEvent]]:
     """Return what each of three sensors says, in its own order: a joined pair, and a second one."""
     return {
         "a": [*clocks(0, "a"), event("entered", 1, 10, "a"), *clocks(30, "a"), *clocks(95, "a")],

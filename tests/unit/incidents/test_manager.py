@@ -10,8 +10,8 @@ from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import OperatorClosed
 from skyfence.identity import derive
 from skyfence.incidents.incident import Incident
-from skyfence.incidents.manager import IncidentBook
-from skyfence.incidents.snapshot import pack, unpack
+from skyfence.incidents.manager import IncidentManager
+from skyfence.incidents.snapshot import restore_snapshot, take_snapshot
 from skyfence.naming import Environment
 
 NAMES = {"AA": "Aland", "BB": "Bland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia"}
@@ -21,11 +21,11 @@ ABROAD = {"nations": ("BB",), "regions": ("BB-1",), "changes": ("place",)}
 Row = tuple[str, str, int]
 
 
-def book(environment: Environment = Environment.EXERCISE) -> IncidentBook:
-    return IncidentBook(environment, NAMES)
+def book(environment: Environment = Environment.EXERCISE) -> IncidentManager:
+    return IncidentManager(environment, NAMES)
 
 
-def take(by: IncidentBook, *kinds: str, start: int = 1, **changes: Any) -> list[Alert]:
+def take(by: IncidentManager, *kinds: str, start: int = 1, **changes: Any) -> list[Alert]:
     """Take events of these kinds, numbered; return the last one's alerts."""
     alerts: list[Alert] = []
     for number, kind in enumerate(kinds, start):
@@ -413,7 +413,7 @@ def test_what_is_seen_again_after_it_was_closed_is_another_incident(kept: bool) 
     (first, *_) = take(by, "entered", "lost")
     by.take(word(first.incident_id))
     if kept:
-        by.ledger = unpack(pack(by.ledger))
+        by.ledger = restore_snapshot(take_snapshot(by.ledger))
     (again, *_) = take(by, "reacquired", start=3)
     assert again.incident_id != first.incident_id
     assert (again.message_type, again.step) == ("Alert", 1)

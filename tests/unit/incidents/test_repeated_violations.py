@@ -7,8 +7,8 @@ import pytest
 from builders import T0, clock, track_event
 
 from skyfence.contracts.alert import Alert
-from skyfence.contracts.track_event import SourceClock
-from skyfence.incidents.manager import IncidentBook
+from skyfence.contracts.track_event import SourceWatermark
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 
 DAY_S = 86_400.0
@@ -23,7 +23,7 @@ class Alliance:
     """The alliance's channel: takes what happened, keeps what it hears of situations."""
 
     def __init__(self, environment: Environment = Environment.EXERCISE) -> None:
-        self.book = IncidentBook(environment, {"AA": "Aland", "BB": "Bland"})
+        self.book = IncidentManager(environment, {"AA": "Aland", "BB": "Bland"})
         self.heard: list[Alert] = []
 
     def take(self, event: Any) -> None:
@@ -159,7 +159,7 @@ def test_only_confirmed_violations_of_one_run_count(kind: str, changes: dict[str
     alliance = two(DAY_S * 2)
     alliance.violation(DAY_S * 2 + 60, "TTT", kind, **changes)
     alliance.until(DAY_S * 2 + 300)
-    alliance.take(SourceClock(run="another", key="radar", time=at(DAY_S * 2 + 300)))
+    alliance.take(SourceWatermark(run="another", key="radar", time=at(DAY_S * 2 + 300)))
     assert alliance.rows == []
 
 

@@ -7,7 +7,7 @@ import pytest
 from builders import track_event
 
 from skyfence.contracts.alert import Alert
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 
 # What the book was told before: an object that came into AA-1 by way of AA-2 and heads for BB-1.
@@ -19,11 +19,11 @@ BEFORE: tuple[dict[str, Any], ...] = (
 THREAT: dict[str, Any] = {"confidence": "possible", "regions": (), "minutes_left": 4}
 
 
-def book() -> IncidentBook:
-    return IncidentBook(Environment.EXERCISE, {"AA": "Aland", "AA-1": "Southshire"})
+def book() -> IncidentManager:
+    return IncidentManager(Environment.EXERCISE, {"AA": "Aland", "AA-1": "Southshire"})
 
 
-def take(*steps: dict[str, Any], by: IncidentBook | None = None) -> list[Alert]:
+def take(*steps: dict[str, Any], by: IncidentManager | None = None) -> list[Alert]:
     """Take events in order, numbered; return the last one's alerts."""
     alerts: list[Alert] = []
     by = by or book()

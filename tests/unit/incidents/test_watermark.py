@@ -4,29 +4,29 @@ from datetime import timedelta
 
 from builders import T0, clock, track_event
 
-from skyfence.contracts.track_event import SourceClock
-from skyfence.incidents.incident import Strand, strand_after
-from skyfence.incidents.watermark import Origin, Question, Questions
+from skyfence.contracts.track_event import SourceWatermark
+from skyfence.incidents.incident import MemberTrack, member_after
+from skyfence.incidents.watermark import DecisionQueue, Origin, PendingDecision
 from skyfence.times import to_ms
 
 
-def strand(kind: str, number: int, seconds: float, source: str = "a") -> Strand:
+def strand(kind: str, number: int, seconds: float, source: str = "a") -> MemberTrack:
     at = T0 + timedelta(seconds=seconds)
-    return strand_after(None, track_event(kind, number, source=source, at=at))
+    return member_after(None, track_event(kind, number, source=source, at=at))
 
 
-def due(questions: Questions) -> list[tuple[str, int]]:
+def due(questions: DecisionQueue) -> list[tuple[str, int]]:
     return [(one.strand.key.source, one.number) for one in questions.due()]
 
 
-def tick(questions: Questions, seconds: float, *keys: str, last: bool = False) -> None:
+def tick(questions: DecisionQueue, seconds: float, *keys: str, last: bool = False) -> None:
     for key in keys:
         questions.set_clock(clock(T0 + timedelta(seconds=seconds), key, last=last))
 
 
 def test_nothing_is_settled_before_the_lowest_clock() -> None:
     """An event waits until every source that is known has come to its time, and no longer."""
-    questions = Questions()
+    questions = DecisionQueue()
     questions.ask(strand("entered", 1, 10))
     assert due(questions) == []  # no source has said how far it is
     tick(questions, 20, "a")
@@ -40,7 +40,7 @@ def test_nothing_is_settled_before_the_lowest_clock() -> None:
 
 def test_what_is_due_comes_in_order_of_event_time() -> None:
     """Whatever the order of asking; at one time by the tracks' names, then by number."""
-    questions = Questions()
+    questions = DecisionQueue()
     asked = [("d", 1, 9), ("c", 1, 9), ("b", 2, 9), ("b", 1, 9), ("a", 1, 9), ("e", 1, 3)]
     for source, number, seconds in asked:
         questions.ask(strand("updated", number, seconds, source))
@@ -51,9 +51,9 @@ def test_what_is_due_comes_in_order_of_event_time() -> None:
 
 def test_what_is_known_later_is_settled_later() -> None:
     """An event about an earlier time counts from the report that made it known."""
-    questions = Questions()
+    questions = DecisionQueue()
     earlier = {"at": T0, "last_seen": T0 + timedelta(seconds=8)}
-    questions.ask(strand_after(None, track_event("exited", 1, **earlier)))
+    questions.ask(member_after(None, track_event("exited", 1, **earlier)))
     tick(questions, 7, "a")
     assert due(questions) == []
     tick(questions, 8, "a")
@@ -62,7 +62,7 @@ def test_what_is_known_later_is_settled_later() -> None:
 
 def test_a_clock_never_goes_back() -> None:
     """A clock that is handed out again holds nothing up."""
-    questions = Questions()
+    questions = DecisionQueue()
     tick(questions, 20, "a")
     tick(questions, 5, "a")
     assert questions.lowest_ms() == to_ms(T0) + 20_000
@@ -70,7 +70,7 @@ def test_a_clock_never_goes_back() -> None:
 
 def test_a_strand_is_settled_until_it_closes() -> None:
     """As it stood with the event that is due, not as it is by now; a closed one is forgotten."""
-    questions = Questions()
+    questions = DecisionQueue()
     for number, (kind, seconds) in enumerate([("entered", 1), ("lost", 5), ("expired", 9)], 1):
         questions.ask(strand(kind, number, seconds))
     states = []
@@ -83,7 +83,7 @@ def test_a_strand_is_settled_until_it_closes() -> None:
 
 def test_when_all_sources_have_ended_nothing_waits() -> None:
     """The end of the last source settles everything; a source that begins anew is waited for."""
-    questions = Questions()
+    questions = DecisionQueue()
     tick(questions, 1, "a", "b")
     questions.ask(strand("entered", 1, 60))
     tick(questions, 1, "a", last=True)
@@ -96,7 +96,7 @@ def test_when_all_sources_have_ended_nothing_waits() -> None:
 
 def test_a_silent_source_is_left_behind_after_five_minutes() -> None:
     """Five minutes behind the foremost it is waited for, a millisecond more and it is not."""
-    questions = Questions()
+    questions = DecisionQueue()
     tick(questions, 0, "silent")
     tick(questions, 300, "a")
     assert questions.lowest_ms() == to_ms(T0)
@@ -104,15 +104,15 @@ def test_a_silent_source_is_left_behind_after_five_minutes() -> None:
     assert questions.lowest_ms() == to_ms(T0) + 300_001
 
 
-def hear(questions: Questions, seconds: float, source: str, partition: int, at_ms: int) -> None:
+def hear(questions: DecisionQueue, seconds: float, source: str, partition: int, at_ms: int) -> None:
     """Let a source's clock strike, in a frame of a partition that reached Kafka at a time."""
-    clock = SourceClock(run="run", key=source, time=T0 + timedelta(seconds=seconds))
+    clock = SourceWatermark(run="run", key=source, time=T0 + timedelta(seconds=seconds))
     questions.set_clock(clock, Origin(partition, at_ms))
 
 
 def test_a_source_whose_reports_wait_is_waited_for() -> None:
     """Far behind is not silent: until its partition was judged past the moment it was overtaken."""
-    questions = Questions()
+    questions = DecisionQueue()
     hear(questions, 0, "behind", 1, 1_000)
     hear(questions, 301, "a", 2, 1_500)
     hear(questions, 900, "a", 2, 2_000)
@@ -123,7 +123,7 @@ def test_a_source_whose_reports_wait_is_waited_for() -> None:
 
 def test_a_source_that_comes_on_is_waited_for_anew() -> None:
     """What moves on, and is far behind still, may have more that waits."""
-    questions = Questions()
+    questions = DecisionQueue()
     hear(questions, 0, "behind", 1, 1_000)
     hear(questions, 900, "a", 2, 2_000)
     hear(questions, 100, "behind", 1, 1_400)
@@ -135,10 +135,10 @@ def test_a_source_that_comes_on_is_waited_for_anew() -> None:
 
 def test_the_last_word_of_a_source_behind_frees_what_waits() -> None:
     """One that has ended is not waited for, wherever its partition is."""
-    questions = Questions()
+    questions = DecisionQueue()
     hear(questions, 0, "behind", 1, 1_000)
     hear(questions, 900, "a", 2, 2_000)
-    clock = SourceClock(run="run", key="behind", time=T0, last=True)
+    clock = SourceWatermark(run="run", key="behind", time=T0, last=True)
     questions.set_clock(clock, Origin(1, 1_100))
     assert questions.lowest_ms({}) == to_ms(T0) + 900_000
 
@@ -146,10 +146,12 @@ def test_the_last_word_of_a_source_behind_frees_what_waits() -> None:
 def test_a_violation_is_weighed_after_what_joins_tracks() -> None:
     """Of one time, the question whether tracks are one comes first."""
     weighed = strand("entered", 1, 0)
-    questions = Questions()
+    questions = DecisionQueue()
     questions.ask(weighed, rank=1, later_ms=60_000)
     questions.ask(strand("sighted", 2, 60, "z"))
     tick(questions, 60, "a")
     ranks = [question.rank for question in questions.due()]
     assert ranks == [0, 1]
-    assert Question(0, 0, ("a", "b", 0), 1, weighed) < Question(0, 1, ("a", "a", 0), 1, weighed)
+    assert PendingDecision(0, 0, ("a", "b", 0), 1, weighed) < PendingDecision(
+        0, 1, ("a", "a", 0), 1, weighed
+    )

@@ -9,12 +9,19 @@ import pytest
 from builders import track_event
 
 from skyfence.contracts.track_event import Confidence, TrackEventKind
-from skyfence.incidents.wording import Nearness, News, Saying, description, headline, instruction
+from skyfence.incidents.wording import (
+    Nearness,
+    UpdateKind,
+    WordingContext,
+    description,
+    headline,
+    instruction,
+)
 from skyfence.naming import Environment
 
 NAMES = {"AA": "Aland", "BB": "Bland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia"}
 DRONE = {"object": {"category": "uav"}}
-ALL_NEWS = [word for part in get_args(News) for word in (get_args(part) or (part,))]
+ALL_NEWS = [word for part in get_args(UpdateKind) for word in (get_args(part) or (part,))]
 PLACES = {"region": "AA-1", "nation": "AA", "alliance": "NATO"}
 
 TRACK_NEWS = get_args(TrackEventKind)
@@ -27,11 +34,11 @@ def saying(
     nearness: Any = "here",
     minutes: int | None = None,
     **changes: Any,
-) -> Saying:
+) -> WordingContext:
     own = news if news in TRACK_NEWS else "updated"
     event = track_event(own, 1, **(DRONE | changes))
     names = {"NATO": "the alliance", **NAMES}
-    return Saying(news, event, place, kind, nearness, minutes, names, Environment.ACTUAL)
+    return WordingContext(news, event, place, kind, nearness, minutes, names, Environment.ACTUAL)
 
 
 def head(news: str, *given: Any, **changes: Any) -> str:

@@ -6,10 +6,10 @@ import pytest
 from builders import T0, T0_MS
 
 from skyfence.contracts.alert import FeedAlarm
-from skyfence.contracts.track_event import SourceClock
+from skyfence.contracts.track_event import SourceWatermark
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.monitoring.feed_alarm import LIVE_GIVEN_UP_AFTER, REPLAY_GIVEN_UP_AFTER
-from skyfence.monitoring.sources import Feed, Feeds
+from skyfence.monitoring.sources import Feed, SourceMonitor
 from skyfence.naming import Environment
 from skyfence.policy.policy import Policy, PolicyFile
 from skyfence.times import from_ms
@@ -20,27 +20,27 @@ DAY_S = 24 * 3600.0
 LIMIT_S = 70.0
 
 
-def feeds(**sources: dict) -> Feeds:
+def feeds(**sources: dict) -> SourceMonitor:
     """Return feeds of an exercise under a policy that names these sources."""
     file = PolicyFile.model_validate({"version": "1", "sources": sources})
-    return Feeds(Environment.EXERCISE, Policy(file), KINDS)
+    return SourceMonitor(Environment.EXERCISE, Policy(file), KINDS)
 
 
-def again(before: Feeds, known: list[Feed] | None = None) -> Feeds:
+def again(before: SourceMonitor, known: list[Feed] | None = None) -> SourceMonitor:
     """Return feeds after a restart with what was stored, through JSON and back."""
     stored = [Feed.model_validate_json(one.to_json()) for one in known or before.all]
-    return Feeds(Environment.EXERCISE, Policy(), KINDS, stored)
+    return SourceMonitor(Environment.EXERCISE, Policy(), KINDS, stored)
 
 
 def hear(
-    by: Feeds, at_s: float, key: str = "radar", *, run: str = LIVE_RUN, last: bool = False
+    by: SourceMonitor, at_s: float, key: str = "radar", *, run: str = LIVE_RUN, last: bool = False
 ) -> None:
     """Let a source be heard so many seconds after T0, on partition 3."""
     time = T0 + timedelta(seconds=at_s)
-    by.hear(SourceClock(run=run, key=key, time=time, last=last), T0_MS + round(at_s * 1000), 3)
+    by.hear(SourceWatermark(run=run, key=key, time=time, last=last), T0_MS + round(at_s * 1000), 3)
 
 
-def look(by: Feeds, at_s: float, *, judged_s: float | None = None) -> list[FeedAlarm]:
+def look(by: SourceMonitor, at_s: float, *, judged_s: float | None = None) -> list[FeedAlarm]:
     """Judge so many seconds after T0, everything judged until then, and tell what there is."""
     now_ms = T0_MS + round(at_s * 1000)
     judged_to_ms = T0_MS + round((at_s if judged_s is None else judged_s) * 1000)

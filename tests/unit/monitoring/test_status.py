@@ -6,10 +6,10 @@ import pytest
 from builders import T0, T0_MS, track_event
 
 from skyfence.contracts.rejected import Rejected
-from skyfence.contracts.track_event import SourceClock
-from skyfence.incidents.manager import IncidentBook
-from skyfence.monitoring.sources import Feeds
-from skyfence.monitoring.status import Memory, PartitionLag, Tally, from_hash, to_hash
+from skyfence.contracts.track_event import SourceWatermark
+from skyfence.incidents.manager import IncidentManager
+from skyfence.monitoring.sources import SourceMonitor
+from skyfence.monitoring.status import MonitorState, PartitionLag, Tally, from_hash, to_hash
 from skyfence.naming import Environment
 from skyfence.policy.policy import Policy
 from skyfence.times import from_ms
@@ -18,9 +18,9 @@ WORLD = Environment.EXERCISE
 LAG = PartitionLag(group="g", topic="exercise.tracks", partition=3, messages=7, done_to=T0)
 
 
-def some_feeds() -> Feeds:
-    found = Feeds(WORLD, Policy(), {"NATO": "alliance", "AA": "nation"})
-    found.hear(SourceClock(run="live", key="radar/a", time=T0), T0_MS, 3)
+def some_feeds() -> SourceMonitor:
+    found = SourceMonitor(WORLD, Policy(), {"NATO": "alliance", "AA": "nation"})
+    found.hear(SourceWatermark(run="live", key="radar/a", time=T0), T0_MS, 3)
     return found
 
 
@@ -38,7 +38,7 @@ def bad(reason: str) -> Rejected:
 
 def test_incidents_are_counted_from_alerts() -> None:
     """An incident is open from its first alert until one says it is closed, whoever it is for."""
-    book, tally = IncidentBook(WORLD, {}), Tally(Memory())
+    book, tally = IncidentManager(WORLD, {}), Tally(MonitorState())
     for number, kind in enumerate(("entered", "confirmed", "exited", "cleared"), 1):
         for alert in book.take(track_event(kind, number)):
             tally.take_alert(alert, T0_MS)
@@ -50,8 +50,8 @@ def test_incidents_are_counted_from_alerts() -> None:
 
 def test_an_incident_without_a_word_for_a_day_is_dropped() -> None:
     """An incident whose end was lost does not count for ever."""
-    tally = Tally(Memory())
-    for alert in IncidentBook(WORLD, {}).take(track_event("entered", 1)):
+    tally = Tally(MonitorState())
+    for alert in IncidentManager(WORLD, {}).take(track_event("entered", 1)):
         tally.take_alert(alert, T0_MS)
     day_ms = 24 * 3_600_000
     assert tally.status(WORLD, T0_MS + day_ms, some_feeds(), ()).incidents_open == 1
@@ -60,7 +60,7 @@ def test_an_incident_without_a_word_for_a_day_is_dropped() -> None:
 
 def test_a_feed_alarm_is_no_incident() -> None:
     """The last alert may be a feed alarm, and no incident is open because of it."""
-    watched, tally = some_feeds(), Tally(Memory())
+    watched, tally = some_feeds(), Tally(MonitorState())
     watched.judge(T0_MS + 100_000, T0_MS, {3: T0_MS + 100_000})
     for alarm in watched.untold():
         tally.take_alert(alarm, T0_MS + 100_000)
@@ -73,11 +73,11 @@ def test_a_feed_alarm_is_no_incident() -> None:
 
 def test_what_is_remembered_goes_on() -> None:
     """A tally made from another's memory, through JSON, counts on from there."""
-    first = Tally(Memory())
+    first = Tally(MonitorState())
     first.take_rejected(bad("lat: too large, got 91"))
     first.take_rejected(bad("message has no key"))
     memory = first.memory(some_feeds(), {"exercise.rejected": {0: 2}})
-    stored = Memory.model_validate_json(memory.to_json())
+    stored = MonitorState.model_validate_json(memory.to_json())
     assert stored == memory
     second = Tally(stored)
     second.take_rejected(bad("lon: too large, got 181"))
@@ -87,8 +87,8 @@ def test_what_is_remembered_goes_on() -> None:
 
 def test_the_hash_and_back() -> None:
     """A status written as a hash is read back the same; its field names are the documented ones."""
-    tally = Tally(Memory())
-    for alert in IncidentBook(WORLD, {}).take(track_event("entered", 1)):
+    tally = Tally(MonitorState())
+    for alert in IncidentManager(WORLD, {}).take(track_event("entered", 1)):
         tally.take_alert(alert, T0_MS)
     tally.take_rejected(bad("unreadable json: x"))
     now_ms = T0_MS + 4_500
@@ -112,7 +112,7 @@ def test_the_hash_and_back() -> None:
 @pytest.mark.parametrize("field", ["environment", "as_of", "rejected", "incidents_open"])
 def test_half_a_hash_is_no_status(field: str) -> None:
     """A hash that lacks a field is refused rather than read as if all were well."""
-    fields = to_hash(Tally(Memory()).status(WORLD, T0_MS, some_feeds(), ()))
+    fields = to_hash(Tally(MonitorState()).status(WORLD, T0_MS, some_feeds(), ()))
     del fields[field]
     with pytest.raises(KeyError):
         from_hash(fields)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from skyfence.contracts.operator_command import (
     Acknowledge,
     Close,
-    Command,
+    OperatorCommand,
     Release,
     Withdraw,
     parse_command,
@@ -86,7 +86,7 @@ def test_whose_user_it_is(name: str) -> None:
         Withdraw(alert_id=ID, reason="a balloon"),
     ],
 )
-def test_commands_are_read_as_they_were_written(command: Command) -> None:
+def test_commands_are_read_as_they_were_written(command: OperatorCommand) -> None:
     """What is written is what is read."""
     assert parse_command(command.to_json()) == command
 

@@ -8,9 +8,9 @@ from builders import T0, track_event
 
 from skyfence.contracts.alert import Timeline
 from skyfence.contracts.channel_message import PublicAlertMessage
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
-from skyfence.operators.public_release import Held, at_deadline, hold, is_stale
+from skyfence.operators.public_release import PendingRelease, at_deadline, hold, is_stale
 from skyfence.operators.public_text import public_alert
 from skyfence.policy.policy import PublicRules
 
@@ -20,17 +20,17 @@ RULES = PublicRules(deadline_s=60.0)
 
 def message(environment: Environment = Environment.ACTUAL, **changes: Any) -> PublicAlertMessage:
     """Return a region's public message, with changes."""
-    book = IncidentBook(environment, NAMES)
+    book = IncidentManager(environment, NAMES)
     region = next(a for a in book.take(track_event("entered", 1)) if a.place_kind == "region")
     public = public_alert(region, NAMES)
     assert public is not None
     return PublicAlertMessage(alert=public.model_copy(update=changes), timeline=Timeline())
 
 
-def held(state: str = "held", **changes: Any) -> Held:
+def held(state: str = "held", **changes: Any) -> PendingRelease:
     """Return a message that is held until a minute after T0, or what became of it."""
     given = {"state": state, "message": message(**changes), "deadline": T0 + timedelta(minutes=1)}
-    return Held.model_validate(given)
+    return PendingRelease.model_validate(given)
 
 
 def test_the_first_step_waits_as_long_as_the_policy_says() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from skyfence.contracts.alert import Alert, PublicAlert
 from skyfence.contracts.track_event import TrackEventKind
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 from skyfence.operators.public_text import public_alert
 
@@ -18,7 +18,7 @@ NAMES = {"AA": "Aland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia
 
 
 def alerts(environment: Environment = Environment.ACTUAL, **changes: Any) -> list[Alert]:
-    return IncidentBook(environment, NAMES).take(track_event("entered", 1, **changes))
+    return IncidentManager(environment, NAMES).take(track_event("entered", 1, **changes))
 
 
 def test_a_region_s_public_is_told_what_to_do() -> None:
@@ -91,7 +91,7 @@ def test_every_response_has_its_words(response: str, state: str) -> None:
 
 def test_the_public_s_chain_is_its_own() -> None:
     """Its messages refer to one another, step by step as the operators' do."""
-    book = IncidentBook(Environment.ACTUAL, NAMES)
+    book = IncidentManager(Environment.ACTUAL, NAMES)
     kinds = ["entered", "exited", "cleared"]
     heard = [one for n, kind in enumerate(kinds, 1) for one in book.take(track_event(kind, n))]
     told = [public_alert(alert, NAMES) for alert in heard if alert.place == "AA-1"]
@@ -133,7 +133,12 @@ def secrets() -> st.SearchStrategy[dict[str, Any]]:
 KINDS = sorted(set(get_args(TrackEventKind)) - {"sighted"})
 
 
-@given(secrets(), secrets(), st.sampled_from(KINDS), st.sampled_from(["possible", "confirmed"]))
+@given(
+    secrets(),
+    secrets(),
+    st.sampled_from(KINDS),
+    st.sampled_from(["possible", "confirmed"]),
+)
 def test_no_position_and_no_identity_reach_the_public(
     one: dict[str, Any], other: dict[str, Any], kind: str, confidence: str
 ) -> None:
@@ -141,7 +146,7 @@ def test_no_position_and_no_identity_reach_the_public(
     ahead = ({"place": "AA-2", "minutes_left": 7},)
     read = []
     for hidden in (one, other):
-        book = IncidentBook(Environment.ACTUAL, NAMES)
+        book = IncidentManager(Environment.ACTUAL, NAMES)
         told = [*book.take(track_event("entered", 1, ahead=ahead, **hidden))]
         told += book.take(track_event(kind, 2, confidence=confidence, ahead=ahead, **hidden))
         texts = [text for alert in told if (text := public_alert(alert, NAMES)) is not None]

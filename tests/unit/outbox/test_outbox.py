@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.outbox.items import Change, Entry, Item, State
+from consumers.outbox.items import Change, Entry, Item, ItemState
 from consumers.outbox.outbox import Outbox
 from skyfence.errors import UsageError
 
@@ -52,7 +52,7 @@ async def test_what_waits_is_due_later(outbox: Outbox) -> None:
     """A retry is not handed out before its time, and counts as another attempt."""
     await outbox.put([ONE], 0)
     await outbox.take(0, 1)
-    await outbox.record([Change(key="one", state=State.PENDING, due_ms=100, reason="away")], 0)
+    await outbox.record([Change(key="one", state=ItemState.PENDING, due_ms=100, reason="away")], 0)
     assert await outbox.take(99, 1) == []
     assert await outbox.next_due_ms() == 100
     (entry,) = await outbox.take(100, 1)
@@ -65,7 +65,7 @@ async def test_what_is_past_its_time_is_never_handed_out(outbox: Outbox) -> None
     await outbox.put([late], 0)
     assert await outbox.take(50, 1) == []
     assert await outbox.expire(50) == 1
-    assert (await outbox.counts())[State.EXPIRED] == 1
+    assert (await outbox.counts())[ItemState.EXPIRED] == 1
 
 
 async def test_what_was_being_submitted_is_in_doubt(tmp_path: Path) -> None:
@@ -84,25 +84,25 @@ async def test_a_receipt_may_come_before_its_name(outbox: Outbox, early: bool) -
     """The network may report before the gateway has answered; either order ends the same."""
     await outbox.put([ONE], 0)
     await outbox.take(0, 1)
-    submitted = Change(key="one", state=State.SUBMITTED, reference="g7")
+    submitted = Change(key="one", state=ItemState.SUBMITTED, reference="g7")
     if early:
-        assert not await outbox.receipt("g7", State.DELIVERED, 1)
+        assert not await outbox.receipt("g7", ItemState.DELIVERED, 1)
     await outbox.record([submitted], 2)
     if not early:
-        assert await outbox.receipt("g7", State.DELIVERED, 1)
+        assert await outbox.receipt("g7", ItemState.DELIVERED, 1)
     (entry,) = await outbox.of_chain(ONE.recipient, "c")
-    assert entry.state is State.DELIVERED
+    assert entry.state is ItemState.DELIVERED
 
 
 async def test_a_second_receipt_takes_no_delivery_back(outbox: Outbox) -> None:
     """Delivered stays delivered; failed may still turn out to be delivered."""
     await outbox.put([ONE], 0)
     await outbox.take(0, 1)
-    await outbox.record([Change(key="one", state=State.SUBMITTED, reference="g7")], 0)
+    await outbox.record([Change(key="one", state=ItemState.SUBMITTED, reference="g7")], 0)
     for told, expected in (
-        (State.FAILED, State.FAILED),
-        (State.DELIVERED, State.DELIVERED),
-        (State.FAILED, State.DELIVERED),
+        (ItemState.FAILED, ItemState.FAILED),
+        (ItemState.DELIVERED, ItemState.DELIVERED),
+        (ItemState.FAILED, ItemState.DELIVERED),
     ):
         await outbox.receipt("g7", told, 1)
         (entry,) = await outbox.of_chain(ONE.recipient, "c")
@@ -113,7 +113,7 @@ async def test_only_what_is_over_is_forgotten(outbox: Outbox) -> None:
     """Old items go, save those that still wait."""
     await outbox.put([ONE, TWO], 0)
     await outbox.take(0, 1)
-    await outbox.record([Change(key="two", state=State.FAILED, reason="refused")], 10)
+    await outbox.record([Change(key="two", state=ItemState.FAILED, reason="refused")], 10)
     assert await outbox.forget(10) == 0
     assert await outbox.forget(11) == 1
     assert await outbox.pending() == {ONE.recipient: 1}
@@ -157,10 +157,10 @@ async def test_what_is_merged_is_replaced_in_one_step(outbox: Outbox) -> None:
     await outbox.put([three, four], 1, merged=["one", "two", "four"])
     found = await outbox.of_chain_for("c", [ONE.recipient, TWO.recipient])
     assert {one.key: one.state for one in found} == {
-        "one": State.MERGED,
-        "two": State.SUBMITTING,
-        "three": State.PENDING,
-        "four": State.MERGED,
+        "one": ItemState.MERGED,
+        "two": ItemState.SUBMITTING,
+        "three": ItemState.PENDING,
+        "four": ItemState.MERGED,
     }
 
 
@@ -192,7 +192,7 @@ async def test_doubts_are_counted(outbox: Outbox) -> None:
     await outbox.put([ONE], 0)
     for doubt in (True, False, True):
         await outbox.take(0, 1)
-        await outbox.record([Change(key="one", state=State.PENDING, doubt=doubt)], 0)
+        await outbox.record([Change(key="one", state=ItemState.PENDING, doubt=doubt)], 0)
     (entry,) = await outbox.take(0, 1)
     assert (entry.attempts, entry.doubts) == (4, 2)
 
@@ -208,11 +208,11 @@ async def test_in_order_a_later_step_waits_for_the_earlier(outbox: Outbox) -> No
     await outbox.put([first, second, *others], 0)
     assert keys(await outbox.take(0, 9, "r", in_order=True)) == ["1", "3"]
     assert await outbox.next_due_ms("r", in_order=True) is None
-    await outbox.record([Change(key="1", state=State.PENDING, due_ms=50)], 0)
+    await outbox.record([Change(key="1", state=ItemState.PENDING, due_ms=50)], 0)
     assert await outbox.take(49, 9, "r", in_order=True) == []
     assert await outbox.next_due_ms("r", in_order=True) == 50
     assert await outbox.next_due_ms("r") == 0
-    for over in (State.DELIVERED, State.FAILED, State.EXPIRED):
+    for over in (ItemState.DELIVERED, ItemState.FAILED, ItemState.EXPIRED):
         await outbox.record([Change(key="1", state=over)], 60)
         assert await outbox.next_due_ms("r", in_order=True) == 0
     assert keys(await outbox.take(60, 9, "r", in_order=True)) == ["2"]
@@ -223,7 +223,7 @@ async def test_what_waits_too_long_is_buried_and_may_rise(outbox: Outbox) -> Non
     await outbox.put([ONE], 0)
     await outbox.put([TWO], 10)
     await outbox.take(10, 1, ONE.recipient)
-    await outbox.record([Change(key="one", state=State.PENDING, reason="away")], 10)
+    await outbox.record([Change(key="one", state=ItemState.PENDING, reason="away")], 10)
     assert keys(await outbox.take(20, 9, ONE.recipient, put_since_ms=10)) == []
     assert [one.reason for one in await outbox.bury(10, 20, "old")] == ["old: away"]
     assert keys(await outbox.failed()) == ["one"]

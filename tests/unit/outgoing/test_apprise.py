@@ -14,11 +14,11 @@ import pytest
 from receiving import HandClock, listening, story, until
 from structlog.testing import capture_logs
 
-from consumers.outbox.items import Entry, State
+from consumers.outbox.items import Entry, ItemState
 from consumers.outbox.outbox import Outbox
-from consumers.outgoing.apprise import SINK, Target, TargetOptions, load, note_of
-from consumers.outgoing.courier import Courier, Outcome
-from consumers.outgoing.reloading import Serving
+from consumers.outgoing.apprise import SINK, AppriseReceiver, TargetOptions, load, note_of
+from consumers.outgoing.courier import DeliveryOutcome, Dispatcher
+from consumers.outgoing.reloading import ReloadingSink
 from consumers.outgoing.sink import OutboxSink
 from skyfence.contracts.alert import EXERCISE_MARK, AlertMessage
 from skyfence.errors import SkyfenceError
@@ -52,8 +52,8 @@ async def at_work(
     """Run the sink of a file."""
     receivers = await load(path, environment)
     async with Outbox.open(receivers.outbox) as outbox:
-        courier = Courier(outbox, SINK, environment, clock, Random(5))
-        serving = Serving(courier, lambda: load(path, environment), receivers, clock)
+        courier = Dispatcher(outbox, SINK, environment, clock, Random(5))
+        serving = ReloadingSink(courier, lambda: load(path, environment), receivers, clock)
         running = asyncio.create_task(serving.run())
         try:
             yield OutboxSink(outbox, courier, environment, clock), outbox
@@ -62,7 +62,7 @@ async def at_work(
             await asyncio.gather(running, return_exceptions=True)
 
 
-async def stands(outbox: Outbox, state: State, count: int) -> None:
+async def stands(outbox: Outbox, state: ItemState, count: int) -> None:
     """Return when so many items stand in a state."""
 
     async def so() -> bool:
@@ -78,7 +78,7 @@ async def test_people_read_headline_description_and_instruction(tmp_path: Path) 
         path = write(tmp_path, mail=json_url(there.url, "mail"))
         async with at_work(path, HandClock()) as (sink, outbox):
             assert [await sink.deliver(one) for one in chain] == [1, 1, 1, 1]
-            await stands(outbox, State.DELIVERED, 4)
+            await stands(outbox, ItemState.DELIVERED, 4)
     told = [json.loads(body) for _, body in there.got["mail"]]
     assert [one["title"] for one in told] == [one.alert.headline for one in chain]
     assert all(one["title"].startswith(EXERCISE_MARK) for one in told)
@@ -103,9 +103,9 @@ async def test_the_title_is_looked_at_again_before_it_is_sent(
 ) -> None:
     """Whatever came into the outbox: no exercise without its mark, and no actual one with it."""
     service = Service()
-    target = Target(TargetOptions(name="mail", url_file="x"), service, environment)
+    target = AppriseReceiver(TargetOptions(name="mail", url_file="x"), service, environment)
     outcome = await target.send(entry(title), 0)
-    assert outcome == Outcome("never", f"its title is not one of {environment}")
+    assert outcome == DeliveryOutcome("never", f"its title is not one of {environment}")
     assert service.told == []
 
 
@@ -135,7 +135,7 @@ def entry(title: str = EXERCISE_MARK + "x", expires_ms: int | None = None) -> En
         chain="c",
         body=json.dumps({"title": title, "body": "b", "notify_type": "info"}),
         expires_ms=expires_ms,
-        state=State.SUBMITTING,
+        state=ItemState.SUBMITTING,
         put_ms=0,
         attempts=1,
         doubts=0,
@@ -156,9 +156,9 @@ async def test_what_goes_wrong_is_an_outcome(answer: Any, reason: str) -> None:
     """A service that refuses, breaks or hangs is away, and the reason holds no URL."""
     service = Service(answer)
     options = TargetOptions(name="mail", url_file="x", timeout_s=0.05)
-    outcome = await Target(options, service, EXERCISE).send(entry(), 0)
+    outcome = await AppriseReceiver(options, service, EXERCISE).send(entry(), 0)
     service.release.set()
-    assert outcome == Outcome("away", reason)
+    assert outcome == DeliveryOutcome("away", reason)
 
 
 async def test_a_hanging_service_takes_nobody_s_thread(tmp_path: Path) -> None:
@@ -166,8 +166,8 @@ async def test_a_hanging_service_takes_nobody_s_thread(tmp_path: Path) -> None:
     hanging, well = Service("hang"), Service()
     options = TargetOptions(name="mail", url_file="x", timeout_s=0.01, window=1)
     slow, good = (
-        Target(options, hanging, EXERCISE),
-        Target(options.model_copy(update={"timeout_s": 5.0}), well, EXERCISE),
+        AppriseReceiver(options, hanging, EXERCISE),
+        AppriseReceiver(options.model_copy(update={"timeout_s": 5.0}), well, EXERCISE),
     )
     outcomes = [await slow.send(entry(), 0) for _ in range(40)]
     assert {one.kind for one in outcomes} == {"away"}
@@ -186,16 +186,16 @@ async def test_an_actual_alert_past_its_expiry_reaches_nobody(tmp_path: Path) ->
         async with at_work(path, clock, ACTUAL) as (sink, outbox):
             await sink.deliver(first)
             await until(lambda: len(there.got["mail"]) == 1)
-            await stands(outbox, State.PENDING, 1)
+            await stands(outbox, ItemState.PENDING, 1)
             clock.advance(MINUTE)
-            await stands(outbox, State.EXPIRED, 1)
+            await stands(outbox, ItemState.EXPIRED, 1)
             clock.advance(timedelta(days=1))
             for one in chain[1:]:
                 await sink.deliver(one)
-            await stands(outbox, State.EXPIRED, 4)
+            await stands(outbox, ItemState.EXPIRED, 4)
         assert len(there.got["mail"]) == 1
-    target = Target(TargetOptions(name="mail", url_file="x"), Service(), EXERCISE)
-    assert await target.send(entry(expires_ms=5), 5) == Outcome("never", "expired")
+    target = AppriseReceiver(TargetOptions(name="mail", url_file="x"), Service(), EXERCISE)
+    assert await target.send(entry(expires_ms=5), 5) == DeliveryOutcome("never", "expired")
 
 
 async def test_a_replayed_exercise_holds_as_long_as_it_held(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ async def test_a_replayed_exercise_holds_as_long_as_it_held(tmp_path: Path) -> N
             decided = first.timeline.model_copy(update={"decided": from_ms(years_later.now_ms())})
             await sink.deliver(first.model_copy(update={"timeline": decided}))
             await until(lambda: len(there.got["mail"]) == 1)
-            await stands(outbox, State.PENDING, 1)
+            await stands(outbox, ItemState.PENDING, 1)
             years_later.advance(min(holds, timedelta(hours=23)) - MINUTE)
             await until(lambda: len(there.got["mail"]) == 2)
 

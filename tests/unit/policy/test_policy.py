@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from repository import DOCS
 
 from skyfence.adapters.files import load_policy, policy_text
-from skyfence.contracts.crossing import Known
+from skyfence.contracts.crossing import ObjectInfo
 from skyfence.errors import InputError, UnavailableError
 from skyfence.policy.permit import EMERGENCY_CODES, Permit
 from skyfence.policy.policy import CIVIL, Policy, PolicyFile, check_policy, not_civil, parse_policy
@@ -48,7 +48,7 @@ def rule(
     found: Policy, *, after_s: int = 0, lon: float = LON, lat: float = LAT, **known: Any
 ) -> Any:
     """Return the rule that holds an object back, so many seconds after T0."""
-    return found.suppressed_by(Known.model_validate(known), T0_MS + 1_000 * after_s, lon, lat)
+    return found.suppressed_by(ObjectInfo.model_validate(known), T0_MS + 1_000 * after_s, lon, lat)
 
 
 def findings(text: str, version: str = 'version = "v1"') -> list[str]:
@@ -130,7 +130,7 @@ def test_identified_civil_flights(changes: dict[str, Any], held_back: bool) -> N
     """A civil flight is identified by callsign and code or address; a uav never is."""
     known = AIRLINER | changes
     assert rule(Policy(), **known) == (CIVIL if held_back else None)
-    assert (not_civil(Known.model_validate(known)) is None) is held_back
+    assert (not_civil(ObjectInfo.model_validate(known)) is None) is held_back
     assert rule(policy(civil={"identified": "alert"}), **known) is None
 
 
@@ -278,7 +278,7 @@ def test_looking_permits_up_finds_what_asking_each_would(
 ) -> None:
     """An object is held back by one of the permits that cover it, or by none if none does."""
     made = [permit(name=f"p{number}", **one) for number, one in enumerate(permits)]
-    known = Known.model_validate(given)
+    known = ObjectInfo.model_validate(given)
     covering = {one.name for one in made if one.unmet(known, T0_MS, LON, LAT) is None}
     if known.mode_3a == "7700":
         covering = set()

@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 from repository import DOCS
 
-from skyfence.contracts.channel_message import Heartbeat, parse_message
+from skyfence.contracts.channel_message import Heartbeat, parse_channel_message
 from skyfence.naming import Audience, Channel, Environment, heartbeat_channel
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((DOCS / "asyncapi.yaml").read_text())
@@ -77,7 +77,9 @@ def test_examples_keep_to_their_schema(message: str, payload: dict[str, Any]) ->
     if message == "heartbeat":
         Heartbeat.model_validate_json(text)
         return
-    parse_message(Audience.PUBLIC if message == "publicMessage" else Audience.OPERATORS, text)
+    parse_channel_message(
+        Audience.PUBLIC if message == "publicMessage" else Audience.OPERATORS, text
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,7 +11,7 @@ from builders import T0
 from repository import ROOT
 
 from skyfence.adapters import metrics
-from skyfence.monitoring.status import LastAlert, PartitionLag, SourceStatus, Status
+from skyfence.monitoring.status import LastAlert, PartitionLag, SourceStatus, SystemStatus
 from skyfence.naming import Environment
 
 OPS = ROOT / "ops"
@@ -31,7 +31,7 @@ NAME = re.compile(r"\bskyfence_\w+")
 def shown() -> list[prometheus_client.Metric]:
     """Return all metrics of all processes, the monitor's included."""
     source = {"key": "radar", "run": "live", "state": "heard", "age_s": 1, "silent_after_s": 60}
-    status = Status(
+    status = SystemStatus(
         environment=Environment.ACTUAL,
         as_of=T0,
         sources=(SourceStatus.model_validate(source | {"heard": T0, "clock": T0}),),

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,12 @@ from pyproj import Geod, Proj
 from skyfence.cli.main import main
 from skyfence.score.feed import frames_of
 from skyfence.score.figures import both, score_of
-from skyfence.score.flight import Path as Flight
-from skyfence.score.flight import truth_of
+from skyfence.score.flight import Flight, truth_of
 from skyfence.score.measure import Measured, measure_engine, measure_naive, spells
-from skyfence.score.naive import Naive, Seen
+from skyfence.score.naive import Naive, NaiveSighting
 from skyfence.score.noise import Noise, errors
 from skyfence.score.plan import LONG_HOURS, batches
-from skyfence.score.traffic import SIGMAS_M, START_MS, Batch, Kind, Track, tracks_of
+from skyfence.score.traffic import SIGMAS_M, START_MS, Batch, Track, TrafficKind, tracks_of
 from skyfence.score.trial import Bench, Result, Said, headed_in, said_by_engine
 from skyfence.score.world import BORDER, World, to_degrees
 from skyfence.times import from_ms
@@ -40,11 +38,15 @@ def world() -> World:
     return World(TRACKS)
 
 
-def batch(kind: Kind = Kind.CROSSER, sigma_m: float = SIGMA_M, noise: Noise = Noise.WHITE) -> Batch:
+def batch(
+    kind: TrafficKind = TrafficKind.CROSSER, sigma_m: float = SIGMA_M, noise: Noise = Noise.WHITE
+) -> Batch:
     return Batch(kind, sigma_m, noise, 0)
 
 
-def made(world: World, kind: Kind, sigma_m: float = SIGMA_M, seed: int = SEED) -> list[Track]:
+def made(
+    world: World, kind: TrafficKind, sigma_m: float = SIGMA_M, seed: int = SEED
+) -> list[Track]:
     return tracks_of(world, seed, batch(kind, sigma_m))
 
 
@@ -85,15 +87,15 @@ def test_copies_lie_apart(world: World) -> None:
     """No track of one copy comes near another copy's member, so that each is judged alone."""
     reach_m = max(
         float(np.abs(track.path.points[:, 0]).max())
-        for kind in Kind
+        for kind in TrafficKind
         for track in made(world, kind, 500.0)
     )
     lon_m = Geod(ellps="WGS84").inv(world.middle(0), 57.3, world.middle(1), 57.3)[2]
     assert reach_m - BORDER[0, 0] + 20_000.0 < lon_m
 
 
-@pytest.mark.parametrize("kind", [Kind.CROSSER, Kind.CLIPPER])
-def test_crossings_are_exact(world: World, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [TrafficKind.CROSSER, TrafficKind.CLIPPER])
+def test_crossings_are_exact(world: World, kind: TrafficKind) -> None:
     """At the second of an entry or exit the path is on the border, and changes sides there."""
     for track in made(world, kind):
         for at, sign in [(one, 1) for one in track.truth.entries_s] + [
@@ -113,8 +115,8 @@ def test_the_nearest_point_of_a_path_may_be_between_its_vertices(world: World) -
 # Traffic
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_a_seed_makes_the_same_tracks(world: World, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", TrafficKind)
+def test_a_seed_makes_the_same_tracks(world: World, kind: TrafficKind) -> None:
     """The same seed gives the same reports to the last bit, another seed others."""
     one, same = (made(world, kind) for _ in range(2))
     assert all(np.array_equal(a.sent.points, b.sent.points) for a, b in zip(one, same, strict=True))
@@ -124,13 +126,13 @@ def test_a_seed_makes_the_same_tracks(world: World, kind: Kind) -> None:
 
 def test_a_track_does_not_depend_on_how_many_there_are(world: World) -> None:
     """A smaller world has the first of the larger one's tracks."""
-    few = made(World(2), Kind.CLIPPER)
-    for one, other in zip(few, made(world, Kind.CLIPPER), strict=False):
+    few = made(World(2), TrafficKind.CLIPPER)
+    for one, other in zip(few, made(world, TrafficKind.CLIPPER), strict=False):
         assert np.array_equal(one.sent.points, other.sent.points)
 
 
-@pytest.mark.parametrize("kind", [Kind.ALONG, Kind.ALONG_GAPS])
-def test_along_the_border(world: World, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [TrafficKind.ALONG, TrafficKind.ALONG_GAPS])
+def test_along_the_border(world: World, kind: TrafficKind) -> None:
     """Who flies along it stays 250 m to 5 km outside at the closest, and is seen for an hour."""
     for track in made(world, kind):
         assert track.truth.stays_outside
@@ -142,7 +144,7 @@ def test_along_the_border(world: World, kind: Kind) -> None:
 @pytest.mark.parametrize("sigma_m", SIGMAS_M)
 def test_turn_backs_stay_outside(world: World, sigma_m: float) -> None:
     """They fly at the border and turn three to six sigma before it, by the true path."""
-    for track in made(world, Kind.TURN_BACK, sigma_m):
+    for track in made(world, TrafficKind.TURN_BACK, sigma_m):
         deepest = depths(world, track).max()
         assert track.truth.stays_outside
         assert -6.1 * sigma_m < deepest <= -3.0 * sigma_m
@@ -154,13 +156,17 @@ def test_turn_backs_stay_outside(world: World, sigma_m: float) -> None:
 @pytest.mark.parametrize("sigma_m", SIGMAS_M)
 def test_clippers_reach_their_depth(world: World, sigma_m: float) -> None:
     """They enter and leave once, 0.5 to 20 sigma deep, and some of them not three."""
-    deepest = np.array([depths(world, one).max() for one in made(world, Kind.CLIPPER, sigma_m)])
+    deepest = np.array(
+        [depths(world, one).max() for one in made(world, TrafficKind.CLIPPER, sigma_m)]
+    )
     assert np.all((deepest > 0.45 * sigma_m) & (deepest < 20.1 * sigma_m))
     assert np.ptp(deepest) > 8.0 * sigma_m
 
 
-@pytest.mark.parametrize("kind", [Kind.CROSSER, Kind.CROSSER_GAPS, Kind.CROSSER_JUMP])
-def test_crossers_come_from_afar_and_go_deep(world: World, kind: Kind) -> None:
+@pytest.mark.parametrize(
+    "kind", [TrafficKind.CROSSER, TrafficKind.CROSSER_GAPS, TrafficKind.CROSSER_JUMP]
+)
+def test_crossers_come_from_afar_and_go_deep(world: World, kind: TrafficKind) -> None:
     """They enter once, ten minutes or more after they begin, and end over six sigma inside."""
     for track in made(world, kind):
         (entry,) = track.truth.entries_s
@@ -181,7 +187,7 @@ def test_white_and_correlated_errors() -> None:
 def test_half_report_speed_and_course(world: World) -> None:
     """Half of the tracks report speed and course, near the true ones; the others neither."""
     talking = 0
-    for track in made(world, Kind.CROSSER):
+    for track in made(world, TrafficKind.CROSSER):
         silent = np.isnan(track.sent.speeds)
         assert np.array_equal(silent, np.isnan(track.sent.courses))
         assert silent.all() or not silent.any()
@@ -194,13 +200,13 @@ def test_half_report_speed_and_course(world: World) -> None:
 
 def test_what_befalls_reports(world: World) -> None:
     """Gaps last 20 s and more, one report jumps 100 km, late and repeated ones come out of turn."""
-    gaps = [np.diff(one.sent.times_ms).max() for one in made(world, Kind.ALONG_GAPS)]
+    gaps = [np.diff(one.sent.times_ms).max() for one in made(world, TrafficKind.ALONG_GAPS)]
     assert sorted(gaps)[TRACKS // 2] > 20_000
-    for track in made(world, Kind.CROSSER_JUMP):
+    for track in made(world, TrafficKind.CROSSER_JUMP):
         true = track.path.at((track.sent.times_ms - START_MS) / 1_000.0)
         off = np.hypot(*(track.sent.points - true).T)
         assert (off > 50_000.0).sum() == 1
-    late = made(world, Kind.LATE)
+    late = made(world, TrafficKind.LATE)
     waits = np.concatenate([one.sent.arrivals_ms - one.sent.times_ms for one in late])
     assert 0 < np.mean(waits > 20_000) < 0.05 < np.mean(waits > 0) < 0.15
     assert all(len(set(one.sent.times_ms.tolist())) < len(one.sent.times_ms) for one in late)
@@ -211,9 +217,9 @@ def test_the_long_run_is_long_enough() -> None:
     """Where three in four stay far enough, it has 3,000 hours along the border for each sigma."""
     for sigma_m in SIGMAS_M:
         along = [one for one in batches(LONG_HOURS, 39) if one.sigma_m == sigma_m]
-        hours = 39 * sum(one.kind in (Kind.ALONG, Kind.ALONG_GAPS) for one in along)
+        hours = 39 * sum(one.kind in (TrafficKind.ALONG, TrafficKind.ALONG_GAPS) for one in along)
         assert 0.74 * hours > 2_700.0  # turn-backs and late ones add 350
-        assert {one.kind for one in along} == set(Kind)
+        assert {one.kind for one in along} == set(TrafficKind)
 
 
 # Frames
@@ -221,7 +227,7 @@ def test_the_long_run_is_long_enough() -> None:
 
 def test_frames_hold_every_report_in_order_of_arrival(world: World) -> None:
     """All reports come once, at most 500 in a frame, none later than its frame's scan."""
-    tracks = made(world, Kind.LATE)
+    tracks = made(world, TrafficKind.LATE)
     frames = list(frames_of(world, tracks, "run"))
     assert sum(map(len, frames)) == sum(len(one.sent.times_ms) for one in tracks)
     assert max(map(len, frames)) == 500
@@ -234,7 +240,7 @@ def test_frames_hold_every_report_in_order_of_arrival(world: World) -> None:
 
 def test_heartbeats_between_reports(world: World) -> None:
     """A source that sees nothing for a minute says so every ten seconds."""
-    track = made(world, Kind.CROSSER)[0]
+    track = made(world, TrafficKind.CROSSER)[0]
     two = np.array([0, 1])
     sent = replace(
         track.sent.take(two),
@@ -253,7 +259,7 @@ def test_heartbeats_between_reports(world: World) -> None:
 # The naive detector
 
 
-def naive_sees(*lons: float, times: Sequence[float] | None = None) -> list[Seen]:
+def naive_sees(*lons: float, times: Sequence[float] | None = None) -> list[NaiveSighting]:
     """Return what the naive detector sees of a track east and west of 27 degrees."""
     detector = Naive(shapely.box(27.0, 56.0, 28.0, 57.0))
     at = times or range(len(lons))
@@ -307,7 +313,7 @@ def test_each_change_is_counted_once(world: World) -> None:
 
     said = said_by_engine(
         world,
-        made(world, Kind.CROSSER)[0],
+        made(world, TrafficKind.CROSSER)[0],
         [  # type: ignore[list-item]
             *(alert("threat", 100, certainty="Likely") for _ in range(3)),
             alert("violation", 200, certainty="Possible"),
@@ -489,14 +495,14 @@ def test_a_batch_is_judged_alike_whatever_came_before() -> None:
     """A batch's results depend on its name and the seed, not on what was judged before."""
     world = World(2)
     one, other = Bench(world), Bench(world)
-    other.judge(SEED, batch(Kind.CLIPPER, 50.0))
+    other.judge(SEED, batch(TrafficKind.CLIPPER, 50.0))
     found = one.judge(SEED, batch())
     assert other.judge(SEED, batch()) == found
     assert all(result.engine for result in found)
     assert all(result.naive for result in found)
 
 
-def test_the_command(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+def test_the_command(tmp_path: Flight, monkeypatch: Any, capsys: Any) -> None:
     """It writes one JSON document with aims and a cell of each kind, sigma and noise, and a PNG."""
     chart = tmp_path / "score.png"
     kinds = ["--kind", "crosser", "--kind", "turn_back"]

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from web_gateway import Receipts, WebGateway, cut, never, nobody
 
-from consumers.outbox.items import State
+from consumers.outbox.items import ItemState
 from consumers.sms.gateways.http import HttpGateway, from_options
 from consumers.sms.gateways.options import own_reference
 from consumers.sms.gateways.protocol import (
@@ -203,9 +203,9 @@ async def test_receipts_are_read_from_forms_and_json(secret: dict[str, str]) -> 
         assert await post(url, data={"sid": "d"}) == 400
         assert await post(url, json=["sid"]) == 400
     assert receipts.taken == [
-        Receipt("a", State.DELIVERED),
-        Receipt("7", State.DELIVERED),
-        Receipt("c", State.FAILED, "undelivered 30003"),
+        Receipt("a", ItemState.DELIVERED),
+        Receipt("7", ItemState.DELIVERED),
+        Receipt("c", ItemState.FAILED, "undelivered 30003"),
     ]
 
 
@@ -220,7 +220,7 @@ async def test_our_own_reference_travels_in_the_callback(secret: dict[str, str])
             reference = await adapter.submit(SMS)
             (callback,) = parse_qs(gateway.requests[0].body)["Callback"]
             assert await post(callback, data={"status": "ok"}) == 200
-    assert receipts.taken == [Receipt(reference, State.DELIVERED)]
+    assert receipts.taken == [Receipt(reference, ItemState.DELIVERED)]
 
 
 RECEIPTS = {"state": "s", "delivered": ["d"], "failed": ["f"]}

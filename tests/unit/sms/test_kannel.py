@@ -11,7 +11,7 @@ import structlog
 import trustme
 from web_gateway import Receipts, WebGateway, cut, never, nobody
 
-from consumers.outbox.items import State
+from consumers.outbox.items import ItemState
 from consumers.sms.gateways.kannel import KannelGateway, from_options
 from consumers.sms.gateways.protocol import (
     Receipt,
@@ -223,9 +223,9 @@ async def test_receipts_come_back_by_our_reference(options: dict[str, Any]) -> N
         ]:
             assert await get(url, reference=f"r{kind}", kind=kind, said=said) == 200
     assert receipts.taken == [
-        Receipt("r1", State.DELIVERED),
-        Receipt("r2", State.FAILED, "stat:UNDELIV err:007"),
-        Receipt("r16", State.FAILED, "NACK/0x0000000b/Invalid"),
+        Receipt("r1", ItemState.DELIVERED),
+        Receipt("r2", ItemState.FAILED, "stat:UNDELIV err:007"),
+        Receipt("r16", ItemState.FAILED, "NACK/0x0000000b/Invalid"),
     ]
 
 
@@ -261,7 +261,7 @@ async def test_a_receipt_that_cannot_be_noted_is_asked_for_again(options: dict[s
         assert await get(gateway._endpoint.url, reference="r", kind="1") == 503
         receipts.full = None
         assert await get(gateway._endpoint.url, reference="r", kind="1") == 200
-    assert receipts.taken == [Receipt("r", State.DELIVERED)]
+    assert receipts.taken == [Receipt("r", ItemState.DELIVERED)]
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,14 @@ import random
 
 import pytest
 
-from consumers.sms.rate_limit import Backoff, Pace
+from consumers.sms.rate_limit import Backoff, TokenBucket
 
 
 @pytest.mark.parametrize("rate_per_s", [0.5, 7.0, 150.0, 1_000.0])
 @pytest.mark.parametrize("step_ms", [1, 37, 900])
 def test_over_a_minute_the_rate_is_kept(rate_per_s: float, step_ms: int) -> None:
     """However often it is asked, never more than the rate and one burst go."""
-    pace, gone = Pace(rate_per_s), 0
+    pace, gone = TokenBucket(rate_per_s), 0
     for now_ms in range(0, 60_000, step_ms):
         allowed = pace.allowed(now_ms)
         pace.spend(allowed)
@@ -22,7 +22,7 @@ def test_over_a_minute_the_rate_is_kept(rate_per_s: float, step_ms: int) -> None
 @pytest.mark.parametrize("rate_per_s", [0.5, 7.0, 150.0, 1_000.0])
 def test_who_waits_as_long_as_told_uses_the_rate(rate_per_s: float) -> None:
     """Over ten minutes, all but what the rounding to milliseconds costs."""
-    pace, gone, now_ms = Pace(rate_per_s), 0, 0
+    pace, gone, now_ms = TokenBucket(rate_per_s), 0, 0
     while now_ms < 600_000:
         allowed = pace.allowed(now_ms)
         pace.spend(allowed)
@@ -33,14 +33,14 @@ def test_who_waits_as_long_as_told_uses_the_rate(rate_per_s: float) -> None:
 
 def test_after_a_lull_only_a_burst_goes_at_once() -> None:
     """An hour without messages is not saved up."""
-    pace = Pace(20)
+    pace = TokenBucket(20)
     pace.spend(pace.allowed(0))
     assert pace.allowed(3_600_000) == 2
 
 
 def test_a_clock_that_goes_back_gives_nothing() -> None:
     """And takes nothing either: it goes on from there."""
-    pace = Pace(10)
+    pace = TokenBucket(10)
     pace.spend(pace.allowed(10_000))
     assert pace.allowed(0) == 0
     assert pace.allowed(99) == 0
@@ -49,7 +49,7 @@ def test_a_clock_that_goes_back_gives_nothing() -> None:
 
 def test_the_wait_is_as_long_as_it_takes() -> None:
     """After it one more may go, and not a millisecond before."""
-    pace = Pace(7)
+    pace = TokenBucket(7)
     pace.spend(pace.allowed(0))
     wait_ms = pace.wait_ms
     assert pace.allowed(wait_ms - 1) == 0

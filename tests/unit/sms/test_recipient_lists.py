@@ -8,12 +8,12 @@ import structlog
 from prometheus_client import REGISTRY
 from sms_desk import NAMES, ONE, TEXTS, TWO, gateway_file
 
-from consumers.sms import recipient_lists as sms_lists
-from consumers.sms.rules.recipients import Known
+from consumers.sms import recipient_lists
+from consumers.sms.rules.recipients import KnownPlaces
 from skyfence.errors import InputError, UnavailableError
 from skyfence.naming import Environment
 
-KNOWN = Known(TEXTS.languages, {*NAMES, "NATO"})
+KNOWN = KnownPlaces(TEXTS.languages, {*NAMES, "NATO"})
 HEADER = "number,language,places\n"
 
 
@@ -23,10 +23,10 @@ def write(path: Path, text: str, number: int) -> None:
     os.utime(path, ns=(number, number))
 
 
-def recipients(path: Path) -> sms_lists.Followed:
+def recipients(path: Path) -> recipient_lists.ReloadedList:
     """Follow a file of recipients."""
     file = gateway_file(recipients=str(path))
-    return sms_lists.recipients(file, Environment.EXERCISE, KNOWN, None)
+    return recipient_lists.recipients(file, Environment.EXERCISE, KNOWN, None)
 
 
 async def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
@@ -72,14 +72,16 @@ async def test_a_file_that_is_wrong_at_the_start_is_an_error(tmp_path: Path) -> 
         await recipients(path).get()
     file = gateway_file(opt_outs=str(tmp_path / "none.txt"))
     with pytest.raises(UnavailableError, match=r"none\.txt: no such file"):
-        await sms_lists.opt_outs(file, Environment.EXERCISE, None).get()
+        await recipient_lists.opt_outs(file, Environment.EXERCISE, None).get()
 
 
 async def test_opt_outs_are_followed_likewise(tmp_path: Path) -> None:
     """A number that is added counts at once; a line that is none leaves the list as it was."""
     path = tmp_path / "o.txt"
     write(path, "", 1)
-    followed = sms_lists.opt_outs(gateway_file(opt_outs=str(path)), Environment.EXERCISE, None)
+    followed = recipient_lists.opt_outs(
+        gateway_file(opt_outs=str(path)), Environment.EXERCISE, None
+    )
     assert await followed.get() == frozenset()
     write(path, f"{ONE}\n", 2)
     assert await followed.get() == {ONE}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from consumers.sms.rules.recipients import Known, masked, read_csv, read_hash, read_opt_outs
+from consumers.sms.rules.recipients import KnownPlaces, masked, read_csv, read_hash, read_opt_outs
 
-KNOWN = Known({"en", "ro", "lv"}, {"RO-TL", "RO-CT", "RO", "NATO"})
+KNOWN = KnownPlaces({"en", "ro", "lv"}, {"RO-TL", "RO-CT", "RO", "NATO"})
 HEADER = "number,language,places\n"
 
 

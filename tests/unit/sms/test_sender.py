@@ -27,10 +27,10 @@ from sms_desk import (
     states,
 )
 
-from consumers.outbox.items import Item, State
+from consumers.outbox.items import Item, ItemState
 from consumers.sms.files import load_languages
 from consumers.sms.gateways.protocol import Receipt, RefusedError, ThrottledError, UncertainError
-from consumers.sms.rules.recipients import People
+from consumers.sms.rules.recipients import RecipientList
 from consumers.sms.rules.texts import Texts
 from skyfence.contracts.alert import AlertMessage
 from skyfence.errors import UnavailableError, UsageError
@@ -53,7 +53,7 @@ def severe(track: str = "T1", **changes: Any) -> AlertMessage:
     return changed(first, **{"severity": "Severe"} | changes)
 
 
-def crowd(count: int) -> People:
+def crowd(count: int) -> RecipientList:
     """Return so many people of one region."""
     lines = [f"+407120000{n:02},ro,AA-1" for n in range(count)]
     return people("\n".join(["number,language,places", *lines]))
@@ -75,15 +75,15 @@ async def test_what_is_put_is_sent_and_its_receipt_noted(tmp_path: Path) -> None
     async with desk(tmp_path / "o.db", recipients=JUST_ONE) as one:
         one.start()
         await one.sink.deliver(severe())
-        await one.until_state(State.SUBMITTED, 1)
+        await one.until_state(ItemState.SUBMITTED, 1)
         [sms] = one.gateway.taken
         assert sms.number == ONE
         assert sms.text.startswith("EXERCIȚIU: Southshire: ")
         assert sms.valid_s == 6 * 3600
         [entry] = await one.entries()
         assert entry.reference is not None
-        await receipts(one).take(Receipt(entry.reference, State.DELIVERED))
-        await one.until_state(State.DELIVERED, 1)
+        await receipts(one).take(Receipt(entry.reference, ItemState.DELIVERED))
+        await one.until_state(ItemState.DELIVERED, 1)
 
 
 async def test_a_gateway_that_is_away_is_tried_again_with_growing_pauses(tmp_path: Path) -> None:
@@ -94,12 +94,12 @@ async def test_a_gateway_that_is_away_is_tried_again_with_growing_pauses(tmp_pat
         pauses_ms: list[int] = []
         for tries in range(1, 10):
             await until(lambda tries=tries: len(one.gateway.tried) == tries)
-            await one.until_state(State.PENDING, 1)
+            await one.until_state(ItemState.PENDING, 1)
             due_ms = await one.outbox.next_due_ms()
             assert due_ms is not None
             pauses_ms.append(due_ms - one.clock.now_ms())
             await one.pass_time(milliseconds=pauses_ms[-1])
-        await one.until_state(State.SUBMITTED, 1)
+        await one.until_state(ItemState.SUBMITTED, 1)
         assert len(one.gateway.taken) == 1
     for number, pause_ms in enumerate(pauses_ms):
         longest_ms = min(60_000, 1000 * 2**number)
@@ -112,14 +112,14 @@ async def test_one_failure_holds_the_gateway_for_all(tmp_path: Path) -> None:
         one.start()
         await one.sink.deliver(severe())
         await until(lambda: len(one.gateway.tried) >= 1)
-        await one.until_state(State.SUBMITTING, 0)
+        await one.until_state(ItemState.SUBMITTING, 0)
         tried = len(one.gateway.tried)
         await put(one, [severe("T2"), severe("T3")])
         await one.pass_time(seconds=7)
-        await one.until_state(State.EXPIRED, 0)
+        await one.until_state(ItemState.EXPIRED, 0)
         assert len(one.gateway.tried) == tried
         await one.pass_time(seconds=1)
-        await one.until_state(State.SUBMITTED, 6)
+        await one.until_state(ItemState.SUBMITTED, 6)
 
 
 @pytest.mark.parametrize(("asked_s", "held_ms"), [(0.0, 100), (2.5, 2_500), (86_400.0, 300_000)])
@@ -133,7 +133,7 @@ async def test_what_a_gateway_asks_for_has_limits(
         one.start()
         await one.sink.deliver(severe())
         await until(lambda: len(one.gateway.tried) == 1)
-        await one.until_state(State.PENDING, 1)
+        await one.until_state(ItemState.PENDING, 1)
         assert await one.outbox.next_due_ms() == START_MS + held_ms
 
 
@@ -142,8 +142,8 @@ async def test_what_is_refused_is_not_tried_again(tmp_path: Path) -> None:
     async with desk(tmp_path / "o.db", RefusedError("unknown subscriber")) as one:
         one.start()
         await one.sink.deliver(severe())
-        await one.until_state(State.SUBMITTED, 1)
-        await one.until_state(State.FAILED, 1)
+        await one.until_state(ItemState.SUBMITTED, 1)
+        await one.until_state(ItemState.FAILED, 1)
         reasons = [entry.reason for entry in await one.entries()]
         assert sorted(map(str, reasons)) == ["None", "unknown subscriber"]
 
@@ -154,7 +154,7 @@ async def test_the_gravest_goes_first_and_no_more_than_the_window(tmp_path: Path
     async with desk(tmp_path / "o.db", recipients=many, window=4) as one:
         await put(one, [minor("T1"), severe("T2")])
         one.start()
-        await one.until_state(State.SUBMITTED, 60)
+        await one.until_state(ItemState.SUBMITTED, 60)
         keys = [sms.key for sms in one.gateway.taken]
         severities = {
             entry.key: json.loads(entry.body)["severity"] for entry in await one.entries()
@@ -200,11 +200,11 @@ async def test_what_was_being_submitted_at_a_kill(tmp_path: Path, grave: bool) -
     before = sample("skyfence_sms_in_doubt_total", gateway="duty", outcome=outcome)
     with structlog.testing.capture_logs() as logs:
         async with desk(path, recipients=many, window=window) as one:
-            assert (await one.outbox.counts())[State.SUBMITTING] == window
+            assert (await one.outbox.counts())[ItemState.SUBMITTING] == window
             assert await one.sink.deliver(message) is None  # handed over again: no news
             one.start()
-            await one.until_state(State.SUBMITTED, 8 if grave else 8 - window)
-            await one.until_state(State.UNCERTAIN, 0 if grave else window)
+            await one.until_state(ItemState.SUBMITTED, 8 if grave else 8 - window)
+            await one.until_state(ItemState.UNCERTAIN, 0 if grave else window)
             doubled = {sms.key for sms in one.gateway.taken} & {s.key for s in killed.gateway.tried}
     assert len(doubled) == (window if grave else 0)
     assert sample("skyfence_sms_in_doubt_total", gateway="duty", outcome=outcome) == before + window
@@ -219,9 +219,9 @@ async def test_a_doubt_is_not_doubled_for_ever(tmp_path: Path) -> None:
         await one.sink.deliver(severe())
         for tries in (1, 2, 3):
             await until(lambda tries=tries: len(one.gateway.tried) == tries)
-            await one.until_state(State.SUBMITTING, 0)
+            await one.until_state(ItemState.SUBMITTING, 0)
             await one.pass_time(minutes=1)
-        await one.until_state(State.UNCERTAIN, 1)
+        await one.until_state(ItemState.UNCERTAIN, 1)
         [entry] = await one.entries()
         assert (entry.attempts, entry.doubts) == (3, 3)
 
@@ -231,9 +231,9 @@ async def test_a_defect_of_an_adapter_stops_no_other_message(tmp_path: Path) -> 
     async with desk(tmp_path / "o.db", KeyError("oops"), window=1) as one:
         one.start()
         await put(one, [minor()])
-        await one.until_state(State.UNCERTAIN, 1)
+        await one.until_state(ItemState.UNCERTAIN, 1)
         await one.pass_time(minutes=1)
-        await one.until_state(State.SUBMITTED, 1)
+        await one.until_state(ItemState.SUBMITTED, 1)
 
 
 async def test_a_retry_does_not_come_after_what_is_newer(tmp_path: Path) -> None:
@@ -250,12 +250,12 @@ async def test_a_retry_does_not_come_after_what_is_newer(tmp_path: Path) -> None
         await one.sink.deliver(first)
         await until(lambda: len(one.gateway.tried) == 1)
         await one.sink.deliver(second)
-        await one.until_state(State.SUBMITTED, 1)
+        await one.until_state(ItemState.SUBMITTED, 1)
         held.set()
-        await one.until_state(State.PENDING, 1)
+        await one.until_state(ItemState.PENDING, 1)
         await one.pass_time(minutes=1)
-        await one.until_state(State.MERGED, 1)
-        assert states(await one.entries())[ONE] == [State.MERGED, State.SUBMITTED]
+        await one.until_state(ItemState.MERGED, 1)
+        assert states(await one.entries())[ONE] == [ItemState.MERGED, ItemState.SUBMITTED]
 
 
 async def test_who_opts_out_while_a_message_waits_does_not_get_it(tmp_path: Path) -> None:
@@ -264,8 +264,8 @@ async def test_who_opts_out_while_a_message_waits_does_not_get_it(tmp_path: Path
         await one.sink.deliver(severe())
         one.opted_out.add(ONE)
         one.start()
-        await one.until_state(State.SUBMITTED, 1)
-        await one.until_state(State.FAILED, 1)
+        await one.until_state(ItemState.SUBMITTED, 1)
+        await one.until_state(ItemState.FAILED, 1)
         assert {sms.number for sms in one.gateway.tried} == {TWO}
 
 
@@ -316,7 +316,7 @@ async def test_an_outbox_of_the_other_world_is_not_sent(
     async with desk(tmp_path / "o.db", environment=environment) as one:
         await one.outbox.put([item(status=status)], START_MS)
         one.start()
-        await one.until_state(State.FAILED, 1)
+        await one.until_state(ItemState.FAILED, 1)
         assert one.gateway.tried == []
         [entry] = await one.entries()
         assert entry.reason == f"status {status} is not for a gateway of {environment} alerts"
@@ -342,7 +342,7 @@ async def test_texts_that_lost_their_exercise_word_are_not_sent(
     async with desk(tmp_path / "o.db", texts=texts) as one:
         await one.sink.deliver(severe())
         one.start()
-        await one.until_state(State.FAILED, 2)
+        await one.until_state(ItemState.FAILED, 2)
         assert one.gateway.tried == []
 
 
@@ -354,7 +354,7 @@ async def test_an_actual_text_that_cries_exercise_is_not_sent(tmp_path: Path) ->
     ) as one:
         await one.outbox.put([item()], START_MS)
         one.start()
-        await one.until_state(State.FAILED, 1)
+        await one.until_state(ItemState.FAILED, 1)
         assert one.gateway.tried == []
 
 
@@ -386,7 +386,7 @@ async def test_nothing_past_its_expiry_is_sent(tmp_path: Path) -> None:
         ) as one:
             await one.outbox.put([item()], START_MS)
             one.start()
-            await one.until_state(State.SUBMITTED if told else State.EXPIRED, 1)
+            await one.until_state(ItemState.SUBMITTED if told else ItemState.EXPIRED, 1)
             assert len(one.gateway.tried) == told
 
 
@@ -396,9 +396,9 @@ async def test_what_expires_while_the_gateway_is_away_is_not_sent(tmp_path: Path
         await one.outbox.put([item()], START_MS)
         one.start()
         await until(lambda: len(one.gateway.tried) == 1)
-        await one.until_state(State.PENDING, 1)
+        await one.until_state(ItemState.PENDING, 1)
         await one.pass_time(hours=1)
-        await one.until_state(State.EXPIRED, 1)
+        await one.until_state(ItemState.EXPIRED, 1)
         assert one.gateway.taken == []
 
 
@@ -407,10 +407,10 @@ async def test_what_has_expired_and_is_not_marked_yet_keeps_nobody_busy(tmp_path
     async with desk(tmp_path / "o.db", AWAY, environment=Environment.ACTUAL) as one:
         await one.outbox.put([item(expires_ms=START_MS + 600)], START_MS)
         one.start()
-        await one.until_state(State.SUBMITTING, 0)
+        await one.until_state(ItemState.SUBMITTING, 0)
         await one.pass_time(milliseconds=700)
         await one.pass_time(milliseconds=300)
-        await one.until_state(State.EXPIRED, 1)
+        await one.until_state(ItemState.EXPIRED, 1)
 
 
 async def test_what_expires_between_taking_and_sending_is_not_sent(tmp_path: Path) -> None:
@@ -429,7 +429,7 @@ async def test_what_expires_between_taking_and_sending_is_not_sent(tmp_path: Pat
 
         one.outbox.take = slowly  # type: ignore[method-assign]
         one.start()
-        await one.until_state(State.EXPIRED, 1)
+        await one.until_state(ItemState.EXPIRED, 1)
         assert one.gateway.tried == []
 
 
@@ -443,7 +443,7 @@ async def test_what_was_in_doubt_is_not_sent_past_its_expiry(tmp_path: Path) -> 
     clock = HandClock(START_MS + 2 * HOUR_MS)
     async with desk(path, environment=Environment.ACTUAL, clock=clock) as one:
         one.start()
-        await one.until_state(State.UNCERTAIN, 1)
+        await one.until_state(ItemState.UNCERTAIN, 1)
         assert one.gateway.tried == []
 
 
@@ -454,7 +454,7 @@ async def test_an_item_without_an_expiry_is_not_sent(tmp_path: Path) -> None:
             [item(expires_ms=None), item(key="l", body="{}"), item(key="m", body="")], START_MS
         )
         one.start()
-        await one.until_state(State.FAILED, 3)
+        await one.until_state(ItemState.FAILED, 3)
         assert one.gateway.tried == []
 
 
@@ -467,7 +467,7 @@ async def test_no_log_and_no_metric_shows_a_number(tmp_path: Path) -> None:
             await put(one, [severe("T1"), severe("T2")])
             for _ in range(6):
                 await one.pass_time(minutes=1)
-            await one.until_state(State.SUBMITTED, 3)
+            await one.until_state(ItemState.SUBMITTED, 3)
             texts = [text for _, text in one.gateway.told()]
     said = json.dumps(logs, default=str, ensure_ascii=False)
     shown = [str(found) for metric in REGISTRY.collect() for found in metric.samples]

@@ -7,11 +7,11 @@ from builders import T0, T0_MS, track_event
 from receiving import HandClock, story
 from sms_desk import ONE, THREE, TWO, changed, desk, people, states
 
-from consumers.outbox.items import State
+from consumers.outbox.items import ItemState
 from consumers.sms.rules.notice import Notice
 from skyfence.contracts.alert import Alert, AlertMessage, Timeline
 from skyfence.identity import derive
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.manager import IncidentManager
 from skyfence.monitoring.feed_alarm import Silence, untold
 from skyfence.naming import Environment
 from skyfence.times import from_ms
@@ -21,7 +21,7 @@ REGION, NATION, ALLIANCE = "AA-1", "AA", "NATO"
 
 def incident(*kinds: str, environment: Environment = Environment.EXERCISE) -> list[AlertMessage]:
     """Return all that an object's events tell all places, each event decided as it happens."""
-    book = IncidentBook(environment, {})
+    book = IncidentManager(environment, {})
     found: list[Alert] = []
     for number, kind in enumerate(kinds, 1):
         found += book.take(track_event(kind, number, run="live"))
@@ -65,7 +65,7 @@ async def test_what_waits_is_replaced_by_the_newer_step(tmp_path: Path) -> None:
         for message in chain:
             await one.sink.deliver(message)
         found = states(await one.entries())
-    assert found[ONE] == [State.MERGED] * (len(chain) - 1) + [State.PENDING]
+    assert found[ONE] == [ItemState.MERGED] * (len(chain) - 1) + [ItemState.PENDING]
 
 
 async def test_an_update_sends_nobody_to_the_end_of_the_queue(tmp_path: Path) -> None:
@@ -93,12 +93,12 @@ async def test_a_person_gets_no_more_than_the_number(tmp_path: Path) -> None:
         one.start()
         for number, message in enumerate([region[0], *moved], 1):
             await one.sink.deliver(message)
-            await one.until_state(State.SUBMITTED, 2 * min(number, 4))
+            await one.until_state(ItemState.SUBMITTED, 2 * min(number, 4))
         end = changed(region[-1], step=20)
         await one.sink.deliver(end)
-        await one.until_state(State.SUBMITTED, 2 * 5)
+        await one.until_state(ItemState.SUBMITTED, 2 * 5)
         found = states(await one.entries())
-    assert found[ONE] == [State.SUBMITTED] * 4 + [State.MERGED] * 4 + [State.SUBMITTED]
+    assert found[ONE] == [ItemState.SUBMITTED] * 4 + [ItemState.MERGED] * 4 + [ItemState.SUBMITTED]
 
 
 async def test_a_nation_says_no_more_than_its_region(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ async def test_a_nation_says_no_more_than_its_region(tmp_path: Path) -> None:
     told = [
         Notice.model_validate_json(entry.body).place
         for entry in entries
-        if entry.recipient == TWO and entry.state is not State.MERGED
+        if entry.recipient == TWO and entry.state is not ItemState.MERGED
     ]
     assert set(told) == {REGION}
 
@@ -124,7 +124,7 @@ async def test_an_alarm_that_waits_is_not_sent_after_the_end(tmp_path: Path) -> 
         for message in (changed(region[0], **threat), nation[0], region[-1], nation[-1]):
             await one.sink.deliver(message)
         found = states(await one.entries())
-    assert found[TWO] == [State.MERGED, State.MERGED, State.PENDING, State.MERGED]
+    assert found[TWO] == [ItemState.MERGED, ItemState.MERGED, ItemState.PENDING, ItemState.MERGED]
 
 
 async def test_who_wants_none_is_not_put(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import trustme
 from smsc import BAD_DESTINATION, QUEUE_FULL, THROTTLED, Order, Smsc, receipt, text_of
 from web_gateway import Receipts
 
-from consumers.outbox.items import State
+from consumers.outbox.items import ItemState
 from consumers.sms.gateways.options import parse
 from consumers.sms.gateways.protocol import (
     Receipt,
@@ -94,7 +94,7 @@ async def test_a_message_is_taken_and_its_receipt_comes_back(smsc: Smsc, tmp_pat
         reference = await gateway.submit(SMS)
         await receipts.until(lambda heard: bool(heard.taken))
         await smsc.until(lambda: bool(smsc.acknowledged))
-    assert receipts.taken == [Receipt(reference, State.DELIVERED)]
+    assert receipts.taken == [Receipt(reference, ItemState.DELIVERED)]
     assert smsc.acknowledged == [0]
     (message,) = smsc.messages
     assert (message.number, message.text) == (NUMBER[1:], SMS.text)
@@ -303,7 +303,7 @@ async def test_a_receipt_that_cannot_be_noted_is_refused_for_now(
         receipts.full = None
         smsc.say(receipt(smsc.messages[0].pdu, smsc.messages[0].id))
         await smsc.until(lambda: smsc.acknowledged == [0x64, 0])
-    assert receipts.taken == [Receipt(reference, State.DELIVERED)]
+    assert receipts.taken == [Receipt(reference, ItemState.DELIVERED)]
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ async def test_an_id_in_two_forms_is_one(
     async with bound(smsc, tmp_path, **forms) as (gateway, receipts):
         reference = await gateway.submit(SMS)
         await receipts.until(lambda heard: bool(heard.taken))
-    assert receipts.taken == [Receipt(reference, State.DELIVERED)]
+    assert receipts.taken == [Receipt(reference, ItemState.DELIVERED)]
 
 
 class To:
@@ -339,7 +339,7 @@ def reading(pdu: Any) -> Receipt | None:
 @pytest.mark.parametrize("stat", ["EXPIRED", "DELETED", "UNDELIV", "UNKNOWN", "REJECTD"])
 def test_every_end_but_delivery_is_a_failure(stat: str) -> None:
     """With the operator's words as reason."""
-    assert reading(receipt(To, "7F", stat)) == Receipt("7f", State.FAILED, f"{stat} err:007")
+    assert reading(receipt(To, "7F", stat)) == Receipt("7f", ItemState.FAILED, f"{stat} err:007")
 
 
 @pytest.mark.parametrize("stat", ["ENROUTE", "ACCEPTD", "SOMETHG"])
@@ -355,7 +355,7 @@ def test_fields_go_before_words() -> None:
         smpp34.Tlv(smpp34.TLV_MESSAGE_STATE, b"\x05"),
     ]
     found = reading(receipt(To, "7F", tlvs=tlvs))
-    assert found == Receipt("real", State.FAILED, "UNDELIV err:000")
+    assert found == Receipt("real", ItemState.FAILED, "UNDELIV err:000")
 
 
 def test_a_text_that_looks_like_a_receipt_is_none() -> None:
@@ -364,7 +364,7 @@ def test_a_text_that_looks_like_a_receipt_is_none() -> None:
     assert reading(smpp34.DeliverSm("407", "1188", words)) is None
     repeated = b"id:7F stat:UNDELIV err:001 text:id:8 stat:DELIVRD"
     found = reading(smpp34.DeliverSm("407", "1188", repeated, esm_class=4))
-    assert found == Receipt("7f", State.FAILED, "UNDELIV err:001")
+    assert found == Receipt("7f", ItemState.FAILED, "UNDELIV err:001")
 
 
 async def test_what_is_no_pdu_ends_the_session_and_no_more(smsc: Smsc, tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from fuzz.agents import TOPICS, Message
 from fuzz.kept import FakeApp
 
 from skyfence.frames.codec import encode_frame
-from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.tracker import Tracker
-from streams import partition_state as held
+from streams import partition_state
 from streams.checkpoint import Saved
-from streams.sends import Outbox
+from streams.sends import PendingSends
 from streams.track_agent import TrackAgent
 
 
@@ -73,15 +73,20 @@ def kafka() -> SlowKafka:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     """Return a store; a snapshot is always due."""
-    monkeypatch.setattr(held, "EVERY_S", 0.0)
-    monkeypatch.setattr(held, "_PAUSES", 0.0)
+    monkeypatch.setattr(partition_state, "SNAPSHOT_EVERY_S", 0.0)
+    monkeypatch.setattr(partition_state, "_PAUSES", 0.0)
     return Store()
 
 
 @pytest.fixture
 def agent(kafka: SlowKafka, store: Store) -> TrackAgent:
     """Return a track agent with nothing remembered."""
-    given: Any = (samples.airspace(), samples.policy(), samples.EXERCISE, Outbox(kafka, TOPICS))
+    given: Any = (
+        samples.airspace(),
+        samples.policy(),
+        samples.EXERCISE,
+        PendingSends(kafka, TOPICS),
+    )
     return TrackAgent(*given, store)  # type: ignore[arg-type]
 
 
@@ -143,7 +148,7 @@ async def test_what_is_handed_out_again_within_a_round_is_not_judged_twice(
     judged: list[int] = []
     take = Tracker.take
 
-    def noted(tracker: Tracker, frame: Any) -> Facts:
+    def noted(tracker: Tracker, frame: Any) -> FrameResult:
         judged.append(frame.scan_time_ms)
         return take(tracker, frame)
 

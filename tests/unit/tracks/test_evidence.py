@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skyfence.policy.parameters import Rules
+from skyfence.policy.parameters import DetectionParameters
 from skyfence.tracks.evidence import Belief, log_odds, probability, sigma_m
 
-RULES = Rules()
+RULES = DetectionParameters()
 SECOND = 1000
 DEPTHS = st.floats(-100_000, 100_000)
 SIGMAS = st.floats(1, 5_000)
@@ -24,7 +24,7 @@ def weighed(*reports: tuple[float, float]) -> Belief:
     """Return what reports of these times (s) and log odds say together."""
     belief = Belief()
     for at_s, odds in reports:
-        belief.weigh(round(at_s * SECOND), odds, RULES)
+        belief.update(round(at_s * SECOND), odds, RULES)
     return belief
 
 
@@ -110,7 +110,7 @@ def test_shallow_reports_confirm_in_time() -> None:
     odds = log_odds(200, 100)
     belief, confirmed_s = Belief(), None
     for at_s in range(0, 180, 4):
-        belief.weigh(at_s * SECOND, odds, RULES)
+        belief.update(at_s * SECOND, odds, RULES)
         if confirmed_s is None and belief.is_in(RULES.confirmed_odds):
             confirmed_s = at_s
     assert not weighed((0, odds)).is_in(RULES.confirmed_odds)
@@ -140,7 +140,7 @@ def test_exit_is_slower_than_entry() -> None:
     assert weighed(inside[0]).is_in(RULES.confirmed_odds)
     belief, out_s = weighed(*inside), None
     for at_s, odds in outside:
-        belief.weigh(at_s * SECOND, odds, RULES)
+        belief.update(at_s * SECOND, odds, RULES)
         if out_s is None and belief.is_out(RULES):
             out_s = at_s - 60
     assert out_s is not None
@@ -173,19 +173,25 @@ def test_belief_is_bounded() -> None:
 def test_settled_inside_forgets_where_it_came_from() -> None:
     """Once it has entered, minutes of flight outside do not pull it back out."""
     belief = weighed(*((at_s, -17.0) for at_s in range(0, 120, 4)), (120, 7.0))
-    belief.settle_inside()
+    belief.discard_outside_evidence()
     assert belief.odds == belief.fresh == 7.0
     sure = weighed((0, 12.0))
-    sure.settle_inside()
+    sure.discard_outside_evidence()
     assert sure.odds == 12.0
 
 
-@given(st.lists(st.tuples(st.integers(0, 600_000), st.floats(-17, 17)), min_size=1, max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 600_000), st.floats(-17, 17)),
+        min_size=1,
+        max_size=30,
+    )
+)
 def test_odds_are_rounded(reports: list[tuple[int, float]]) -> None:
     """What decisions compare has three decimals, within the bounds."""
     belief = Belief()
     for time_ms, odds in sorted(reports):
-        belief.weigh(time_ms, round(odds, 3), RULES)
+        belief.update(time_ms, round(odds, 3), RULES)
         assert belief.odds == round(belief.odds, 3)
         assert abs(belief.odds) <= 40.0
 
@@ -194,15 +200,15 @@ def test_what_has_left_does_not_come_back_by_one_wild_report() -> None:
     """After an exit one report of three sigma is not enough; two, one of five, or many are."""
     belief = weighed(*((4.0 * number, -9.0) for number in range(60)))
     once = log_odds(300, 100)
-    belief.weigh(240 * SECOND, once, RULES)
+    belief.update(240 * SECOND, once, RULES)
     assert belief.may_enter(RULES)  # the first time it is
     belief.left = True
     assert not belief.may_enter(RULES)
-    belief.weigh(244 * SECOND, once, RULES)
+    belief.update(244 * SECOND, once, RULES)
     assert belief.may_enter(RULES)
-    belief.weigh(248 * SECOND, -9.0, RULES)
+    belief.update(248 * SECOND, -9.0, RULES)
     assert not belief.may_enter(RULES)
-    belief.weigh(252 * SECOND, log_odds(500, 100), RULES)
+    belief.update(252 * SECOND, log_odds(500, 100), RULES)
     assert belief.may_enter(RULES)
 
 
@@ -212,6 +218,6 @@ def test_what_stays_shallow_inside_comes_back_in_time() -> None:
     belief.left = True
     came_s = 240.0
     while not belief.may_enter(RULES):
-        belief.weigh(round(came_s * SECOND), log_odds(150, 100), RULES)
+        belief.update(round(came_s * SECOND), log_odds(150, 100), RULES)
         came_s += 4.0
     assert 60.0 < came_s - 240.0 <= 300.0

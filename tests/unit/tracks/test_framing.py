@@ -23,7 +23,7 @@ from skyfence.contracts.report import Report
 from skyfence.contracts.track_event import TrackEvent
 from skyfence.frames.frame import Frame, frame_of
 from skyfence.frames.packing import Packer, play
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 from skyfence.policy.policy import Policy, PolicyFile, SourceRules
 from skyfence.times import to_ms
@@ -48,7 +48,11 @@ PHASES = st.sampled_from(["confirmed"] * 9 + ["ended"])
 def traffic(draw: st.DrawFn, *, disorder: bool) -> list[Report]:
     """Draw reports of three tracks; with ``disorder`` some are older than those before."""
     steps = draw(
-        st.lists(st.tuples(WAITS, PLACES, PHASES, st.integers(0, 2)), min_size=1, max_size=40)
+        st.lists(
+            st.tuples(WAITS, PLACES, PHASES, st.integers(0, 2)),
+            min_size=1,
+            max_size=40,
+        )
     )
     times = list(accumulate(wait for wait, *_ in steps))
     if disorder:
@@ -77,7 +81,7 @@ class Told:
         self.facts: dict[str, list[bytes]] = defaultdict(list)
         self.alerts: list[Alert] = []
         self.late = 0
-        book = IncidentBook(Environment.EXERCISE, {})
+        book = IncidentManager(Environment.EXERCISE, {})
         trackers: dict[str, Tracker] = {}
         for frame in frames:
             if frame.key not in trackers:

@@ -7,10 +7,10 @@ from statistics import pstdev
 import pytest
 
 from skyfence.geometry.geodesy import WGS84
-from skyfence.policy.parameters import Rules
-from skyfence.tracks.motion import Anchors, Motion, reported
+from skyfence.policy.parameters import DetectionParameters
+from skyfence.tracks.motion import Motion, ReferenceFixes, reported
 
-RULES = Rules()
+RULES = DetectionParameters()
 LON, LAT = 27.0, 56.25
 
 
@@ -27,7 +27,7 @@ def measured(
     accuracy_m: float | None = 10.0,
 ) -> Motion | None:
     """Return what the anchors tell at the last of some reports on a straight flight."""
-    anchors = Anchors()
+    anchors = ReferenceFixes()
     for second in at_s:
         anchors.drop(round(second * 1000), *place(course_deg, speed_mps * second))
     now_s = at_s[-1]
@@ -71,7 +71,7 @@ def test_a_velocity_needs_ten_seconds() -> None:
 @pytest.mark.parametrize("every_s", [1.0, 4.0, 12.0])
 def test_the_velocity_is_over_20_to_60_seconds(every_s: float) -> None:
     """However often a radar reports, the older anchor is long enough ago, and not too long."""
-    anchors = Anchors()
+    anchors = ReferenceFixes()
     for number in range(round(120 / every_s)):
         now_ms = round(1000 * every_s * number)
         anchors.drop(now_ms, LAT, LON)
@@ -82,7 +82,7 @@ def test_the_velocity_is_over_20_to_60_seconds(every_s: float) -> None:
 
 def test_a_turn_is_followed() -> None:
     """A minute after a turn the old course is forgotten."""
-    anchors = Anchors()
+    anchors = ReferenceFixes()
     east, north = 60 * 100.0, 0.0
     for number in range(16):
         anchors.drop(4000 * number, *place(90, 60.0 * 4 * number))

@@ -22,11 +22,11 @@ from builders import (
 from skyfence.adapters.files import default_file, read_recording
 from skyfence.airspace.airspace import Airspace
 from skyfence.errors import InputError
-from skyfence.frames import arrow_stream as arrow
+from skyfence.frames import arrow_stream
 from skyfence.frames.frame import Frame
 from skyfence.frames.packing import Packer, play
-from skyfence.incidents import snapshot as ledger
-from skyfence.incidents.manager import IncidentBook
+from skyfence.incidents import snapshot
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 from skyfence.policy.policy import Policy, PolicyFile, SourceRules
 from skyfence.tracks.snapshot import FORMAT, restore_snapshot, take_snapshot
@@ -62,7 +62,7 @@ def test_a_restart_anywhere_changes_nothing(name: str, seed: int, recorded: Airs
     names = {zone.id: zone.id for zone in recorded.zones}
 
     def judge(restarts: float) -> list[bytes]:
-        tracker, book = Tracker(recorded, EXERCISE), IncidentBook(EXERCISE, names)
+        tracker, book = Tracker(recorded, EXERCISE), IncidentManager(EXERCISE, names)
         said: list[bytes] = []
         for frame in frames_of(name):
             facts = tracker.take(frame)
@@ -70,12 +70,12 @@ def test_a_restart_anywhere_changes_nothing(name: str, seed: int, recorded: Airs
             for event in facts.events:
                 said += [one.to_json() for one in book.take(event)]
             if draw.random() < restarts:
-                state, pages = take_snapshot(tracker), ledger.pack(book.ledger)
-                tracker, book = Tracker(recorded, EXERCISE), IncidentBook(EXERCISE, names)
+                state, pages = take_snapshot(tracker), snapshot.take_snapshot(book.ledger)
+                tracker, book = Tracker(recorded, EXERCISE), IncidentManager(EXERCISE, names)
                 restore_snapshot(tracker, state)
-                book.ledger = ledger.unpack(pages)
+                book.ledger = snapshot.restore_snapshot(pages)
                 assert take_snapshot(tracker) == state
-                assert ledger.pack(book.ledger) == pages
+                assert snapshot.take_snapshot(book.ledger) == pages
         return said
 
     undisturbed = judge(0.0)
@@ -166,34 +166,34 @@ def test_a_snapshot_of_a_place_off_the_earth_is_refused() -> None:
     tracker = Tracker(WORLD, EXERCISE)
     tracker.take(packed(*flight(0, 27.1, 90.0, reports=5)))
     *head, [source] = msgspec.msgpack.decode(take_snapshot(tracker))
-    reports = arrow.decode(source[-1])
+    reports = arrow_stream.decode(source[-1])
     index = reports.schema.get_field_index("lat")
     off = pa.array([91.0] * len(reports))
-    source[-1] = arrow.encode(reports.set_column(index, reports.schema.field(index), off))
+    source[-1] = arrow_stream.encode(reports.set_column(index, reports.schema.field(index), off))
     with pytest.raises(InputError, match="not a snapshot of format 1: a point leaves"):
         restore_snapshot(Tracker(WORLD, EXERCISE), msgspec.msgpack.encode([*head, [source]]))
 
 
 def test_what_is_over_and_was_never_told_is_kept() -> None:
     """The story of a track that nobody heard of leaves a ledger that can be read again."""
-    book = IncidentBook(EXERCISE, {})
+    book = IncidentManager(EXERCISE, {})
     assert book.take(track_event("appeared", 1, confidence="fact")) == []
     assert book.take(track_event("expired", 2, confidence="fact")) == []
     [(number, incident_id)] = book.ledger.closed.values()
     assert (number, incident_id) == (2, None)
-    assert ledger.unpack(ledger.pack(book.ledger)) == book.ledger
+    assert snapshot.restore_snapshot(snapshot.take_snapshot(book.ledger)) == book.ledger
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"format":2,"open":[],"runs":[],"closed":[]}'])
 def test_what_is_no_ledger_is_refused(data: bytes) -> None:
     """The same of the incident book's."""
     with pytest.raises(InputError, match="ledger of format"):
-        ledger.unpack(data)
+        snapshot.restore_snapshot(data)
 
 
 def test_runs_that_have_ended_are_not_kept_for_ever() -> None:
     """A worker that sees thousands of replays remembers the last hundred of them."""
-    book = IncidentBook(EXERCISE, {})
+    book = IncidentManager(EXERCISE, {})
     for number in range(300):
         given = clock(track_event("entered", 1).time, last=True)
         book.take(given.model_copy(update={"run": f"run-{number}"}))

@@ -8,12 +8,12 @@ from builders import T0, T0_MS, airspace, beat, packed, seen, zone
 from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.crossing import Crossing
 from skyfence.contracts.report import Report
-from skyfence.contracts.track_event import SourceClock, TrackEvent
+from skyfence.contracts.track_event import SourceWatermark, TrackEvent
 from skyfence.frames.frame import Frame, frame_of
 from skyfence.geometry.geodesy import distance_m
 from skyfence.naming import Environment
 from skyfence.policy.policy import Policy, PolicyFile, SourceRules
-from skyfence.tracks.frame_result import Facts
+from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.tracker import Tracker
 
 AA = airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)))
@@ -29,7 +29,7 @@ def tracker(space: Airspace = AA, policy: Policy | None = None) -> Tracker:
     return Tracker(space, Environment.EXERCISE, policy)
 
 
-def judge(*items: Report | Frame, by: Tracker | None = None) -> Facts:
+def judge(*items: Report | Frame, by: Tracker | None = None) -> FrameResult:
     """Judge each item as a frame of its own; return all that happened."""
     by = by or tracker()
     all_told = by.nothing()
@@ -46,17 +46,17 @@ def seconds(found: Crossing) -> float:
     return (found.time - T0).total_seconds()
 
 
-def rows(facts: Facts) -> list[Row]:
+def rows(facts: FrameResult) -> list[Row]:
     return [(found.kind, found.zone, seconds(found)) for found in facts.crossings]
 
 
-def told(facts: Facts) -> list[TrackEvent]:
+def told(facts: FrameResult) -> list[TrackEvent]:
     """Return what happened, without clocks and what is only for those who join tracks."""
     tracks = [event for event in facts.events if isinstance(event, TrackEvent)]
     return [event for event in tracks if event.kind != "sighted"]
 
 
-def events(facts: Facts) -> list[tuple[str, float]]:
+def events(facts: FrameResult) -> list[tuple[str, float]]:
     return [(event.kind, (event.time - T0).total_seconds()) for event in told(facts)]
 
 
@@ -508,8 +508,8 @@ def test_timers_wait_for_the_late() -> None:
     assert events(judge(seen(70, 27.02), beat(90), by=by)) == []
 
 
-def clocks(facts: Facts) -> list[tuple[float, bool]]:
-    found = [event for event in facts.events if isinstance(event, SourceClock)]
+def clocks(facts: FrameResult) -> list[tuple[float, bool]]:
+    found = [event for event in facts.events if isinstance(event, SourceWatermark)]
     assert {clock.key for clock in found} <= {"radar"}
     return [((clock.time - T0).total_seconds(), clock.last) for clock in found]
 
@@ -532,7 +532,7 @@ def test_the_clock_strikes_between_the_same_events_in_any_frames() -> None:
     for frames in ([packed(one) for one in track], [packed(*track)]):
         struck, lost = T0, 0
         for event in judge(*frames, beat(7 * HOUR_S)).events:
-            if isinstance(event, SourceClock):
+            if isinstance(event, SourceWatermark):
                 struck = event.time
             else:
                 known = max(event.time, event.last_seen)
@@ -547,7 +547,7 @@ def test_a_shard_is_a_source_of_its_own() -> None:
     frames = [frame_of([one], key=f"radar/{n}", run="run") for n, one in enumerate([OUT, IN])]
     facts = judge(*frames, by=by)
     assert [(found.kind, found.source) for found in facts.crossings] == [("appear", "radar")]
-    keys = {event.key for event in facts.events if isinstance(event, SourceClock)}
+    keys = {event.key for event in facts.events if isinstance(event, SourceWatermark)}
     assert keys == {"radar/0", "radar/1"}
     assert {key for _, key in by.sources} == keys
 

@@ -24,7 +24,7 @@ from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.report import Report
 from skyfence.contracts.track_event import TrackEvent
 from skyfence.geometry.geodesy import metres_per_degree
-from skyfence.policy.parameters import Rules
+from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Appear, Policy, PolicyFile
 
 WORLD = Airspace(world())
@@ -218,8 +218,11 @@ def test_a_region_is_sought_near_an_entry_where_none_lies() -> None:
         assert entered.regions == told
 
 
-@pytest.mark.parametrize("rules", [Rules(clear_after_ms=30_000), Rules(expire_after_ms=60_000)])
-def test_rules_are_obeyed(rules: Rules) -> None:
+@pytest.mark.parametrize(
+    "rules",
+    [DetectionParameters(clear_after_ms=30_000), DetectionParameters(expire_after_ms=60_000)],
+)
+def test_rules_are_obeyed(rules: DetectionParameters) -> None:
     """The times of all-clear and expiry are those of the rules given."""
     track = (OUT, IN, *([seen(20, 26.99)] if rules.clear_after_ms == 30_000 else []))
     events = tell(tracker(WORLD, rules=rules), *track, beat(HOUR_S))

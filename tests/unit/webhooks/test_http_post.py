@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
 from receiving import listening
 
-from consumers.outgoing.courier import TAKEN, Outcome
+from consumers.outgoing.courier import TAKEN, DeliveryOutcome
 from consumers.webhooks.http_post import (
     CarefulResolver,
     ForbiddenAddressError,
@@ -29,20 +29,20 @@ DATE = "Tue, 24 Nov 2026 09:00:00 GMT"
     [
         (200, None, TAKEN),
         (204, "60", TAKEN),
-        (302, None, Outcome("later", "answered 302, and redirects are not followed")),
-        (400, None, Outcome("later", "answered 400")),
-        (404, None, Outcome("later", "answered 404")),
-        (410, None, Outcome("gone", "answered 410 Gone")),
-        (429, None, Outcome("away", "answered 429")),
-        (429, "7", Outcome("away", "answered 429", 7.0)),
-        (503, "Tue, 24 Nov 2026 09:02:00 GMT", Outcome("away", "answered 503", 120.0)),
-        (503, "Tue, 24 Nov 2026 08:00:00 GMT", Outcome("away", "answered 503", 0.0)),
-        (503, "soon", Outcome("away", "answered 503")),
-        (413, "5", Outcome("away", "answered 413", 5.0)),
+        (302, None, DeliveryOutcome("later", "answered 302, and redirects are not followed")),
+        (400, None, DeliveryOutcome("later", "answered 400")),
+        (404, None, DeliveryOutcome("later", "answered 404")),
+        (410, None, DeliveryOutcome("gone", "answered 410 Gone")),
+        (429, None, DeliveryOutcome("away", "answered 429")),
+        (429, "7", DeliveryOutcome("away", "answered 429", 7.0)),
+        (503, "Tue, 24 Nov 2026 09:02:00 GMT", DeliveryOutcome("away", "answered 503", 120.0)),
+        (503, "Tue, 24 Nov 2026 08:00:00 GMT", DeliveryOutcome("away", "answered 503", 0.0)),
+        (503, "soon", DeliveryOutcome("away", "answered 503")),
+        (413, "5", DeliveryOutcome("away", "answered 413", 5.0)),
     ],
 )
 def test_answers_mean_what_the_docs_say(
-    status: int, retry_after: str | None, expected: Outcome
+    status: int, retry_after: str | None, expected: DeliveryOutcome
 ) -> None:
     """Each status is one outcome, and Retry-After is seconds or a time by the endpoint's clock."""
     assert judge(status, retry_after, DATE) == expected
@@ -128,7 +128,7 @@ async def test_who_does_not_answer_is_away() -> None:
         port_url = there.url
     async with open_session() as session:
         dead = await post(session, port_url + "/token-7", b"{}", {}, tls=True, timeout_s=5)
-    assert slow == Outcome("away", "no answer in time (0.05 s)")
+    assert slow == DeliveryOutcome("away", "no answer in time (0.05 s)")
     assert dead.kind == "away"
     assert dead.reason is not None
     assert "cannot be reached" in dead.reason

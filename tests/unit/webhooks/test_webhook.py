@@ -19,11 +19,11 @@ from receiving import HandClock, Listener, listening, story, until
 from repository import DOCS
 from structlog.testing import capture_logs
 
-from consumers.outbox.items import State
+from consumers.outbox.items import ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.outgoing import courier as courier_module
-from consumers.outgoing.courier import Courier, Outcome
-from consumers.outgoing.reloading import Receivers, Serving
+from consumers.outgoing.courier import DeliveryOutcome, Dispatcher
+from consumers.outgoing.reloading import Receivers, ReloadingSink
 from consumers.outgoing.sink import OutboxSink
 from consumers.webhooks.endpoint import SINK, Endpoint, load
 from consumers.webhooks.http_post import open_session
@@ -75,7 +75,7 @@ class Work:
         """Have the sink take alerts, as the relay does."""
         return [await self.sink.deliver(message) for message in messages]
 
-    async def stands(self, state: State, count: int) -> None:
+    async def stands(self, state: ItemState, count: int) -> None:
         """Return when so many items stand in a state."""
 
         async def so() -> bool:
@@ -88,7 +88,7 @@ class Work:
 
         async def so() -> bool:
             due_ms = await self.outbox.next_due_ms(in_order=True)
-            under_way = (await self.outbox.counts())[State.SUBMITTING]
+            under_way = (await self.outbox.counts())[ItemState.SUBMITTING]
             return not under_way and due_ms is not None and due_ms > self.clock.now_ms()
 
         await until(so)
@@ -110,8 +110,8 @@ async def at_work(
 
         found = receivers or await read()
         async with Outbox.open(found.outbox) as outbox:
-            courier = Courier(outbox, SINK, environment, clock, Random(5))
-            serving = Serving(courier, read, found, clock)
+            courier = Dispatcher(outbox, SINK, environment, clock, Random(5))
+            serving = ReloadingSink(courier, read, found, clock)
             running = asyncio.create_task(serving.run())
             sink = OutboxSink(outbox, courier, environment, clock)
             try:
@@ -134,7 +134,7 @@ async def test_a_receiver_written_from_the_docs_accepts_it(tmp_path: Path) -> No
         at_work(write(tmp_path, {"hook": there.url + "/hook"})) as work,
     ):
         await work.take(*chain)
-        await work.stands(State.DELIVERED, 4)
+        await work.stands(ItemState.DELIVERED, 4)
         sent_s = work.clock.now_ms() // 1000
     for secret in (NEW, OLD):
         seen: set[str] = set()
@@ -160,7 +160,7 @@ async def test_an_alert_is_put_once(tmp_path: Path) -> None:
         at_work(write(tmp_path, {"hook": there.url + "/hook"})) as work,
     ):
         assert await work.take(chain[0], chain[0], chain[1]) == [1, None, 1]
-        await work.stands(State.DELIVERED, 2)
+        await work.stands(ItemState.DELIVERED, 2)
     assert steps(there, "hook") == [1, 2]
 
 
@@ -170,7 +170,7 @@ async def test_endpoints_hear_what_they_want(tmp_path: Path) -> None:
         path = write(tmp_path, {"hook": there.url + "/hook"}, places=["B*", "AA-1"])
         async with at_work(path) as work:
             assert await work.take(story()[0], *story(place="AA-1")) == [0, 1, 1, 1, 1]
-            await work.stands(State.DELIVERED, 4)
+            await work.stands(ItemState.DELIVERED, 4)
     path.write_text(path.read_text().replace('"B*"', '"*"') + '\nevents = ["sensor feed silent"]')
     async with at_work(path) as work:
         assert await work.take(story()[0]) == [0]
@@ -188,9 +188,9 @@ async def test_a_later_step_waits_for_the_earlier(tmp_path: Path) -> None:
             await until(lambda: len(there.got["hook"]) == 2)
             await work.put_off()
             await work.take(*story("T2"))
-            await work.stands(State.DELIVERED, 4)  # the other chain's
+            await work.stands(ItemState.DELIVERED, 4)  # the other chain's
             work.clock.advance(MINUTE)
-            await work.stands(State.DELIVERED, 8)
+            await work.stands(ItemState.DELIVERED, 8)
     assert there_now == 1
     incidents = {str(one.alert.incident_id) for one in story()}
     first = [
@@ -215,7 +215,7 @@ async def test_one_slow_or_dead_endpoint_holds_up_nobody(tmp_path: Path) -> None
                 for track in tracks:
                     await work.take(*story(track))
                 await until(lambda: len(there.got["good"]) == 100)
-                await work.stands(State.DELIVERED, 100)
+                await work.stands(ItemState.DELIVERED, 100)
                 assert len(there.got["slow"]) == 4  # its window
                 assert len(there.got["ill"]) <= 4
                 there.release.set()
@@ -233,7 +233,7 @@ async def test_retry_after_is_honoured(tmp_path: Path) -> None:
             await settled(work)
             assert len(there.got["hook"]) == 1
             work.clock.advance(timedelta(seconds=1))
-            await work.stands(State.DELIVERED, 2)
+            await work.stands(ItemState.DELIVERED, 2)
 
 
 async def settled(work: Work) -> None:
@@ -258,7 +258,7 @@ async def test_gone_is_gone_until_the_file_changes(tmp_path: Path) -> None:
             newer_s = path.stat().st_mtime + 10
             os.utime(path, (newer_s, newer_s))
             work.clock.advance(MINUTE)
-            await work.stands(State.DELIVERED, 4)
+            await work.stands(ItemState.DELIVERED, 4)
     assert steps(there, "hook") == [1, 1, 2, 3, 4]
 
 
@@ -276,7 +276,7 @@ async def test_what_nobody_took_for_a_day_is_a_dead_letter(
             await until(lambda: len(there.got["hook"]) == 2)
             await work.put_off()
             work.clock.advance(2 * MINUTE)
-            await work.stands(State.FAILED, 2)
+            await work.stands(ItemState.FAILED, 2)
             for entry in await work.outbox.failed():
                 assert entry.reason is not None
                 assert entry.reason.startswith("not taken within a day")
@@ -298,12 +298,12 @@ async def test_put_again_is_sent_again(tmp_path: Path) -> None:
             await work.take(story()[0])
             await work.put_off()
             work.clock.advance(DAY + MINUTE)
-            await work.stands(State.FAILED, 1)
+            await work.stands(ItemState.FAILED, 1)
             there.says("hook", 204)
             keys = [entry.key for entry in await work.outbox.failed()]
             assert await work.outbox.again(keys, work.clock.now_ms()) == 1
             work.clock.advance(MINUTE)
-            await work.stands(State.DELIVERED, 1)
+            await work.stands(ItemState.DELIVERED, 1)
 
 
 async def test_what_was_on_its_way_at_a_kill_is_sent_again(
@@ -320,7 +320,7 @@ async def test_what_was_on_its_way_at_a_kill_is_sent_again(
             await until(lambda: len(there.got["hook"]) == 1)
         there.says("hook", 204)
         async with at_work(path) as work:
-            await work.stands(State.DELIVERED, 4)
+            await work.stands(ItemState.DELIVERED, 4)
     assert steps(there, "hook") == [1, 1, 2, 3, 4]
     (headers, body), (again, same) = there.got["hook"][:2]
     assert (headers["webhook-id"], body) == (again["webhook-id"], same)
@@ -338,7 +338,7 @@ async def test_what_is_on_its_way_at_a_good_end_arrives_once(tmp_path: Path) -> 
             await settled(work)
             there.release.set()
             await asyncio.gather(work.running, return_exceptions=True)
-            assert (await work.outbox.counts())[State.DELIVERED] == 1
+            assert (await work.outbox.counts())[ItemState.DELIVERED] == 1
     assert len(there.got["hook"]) == 1
 
 
@@ -357,7 +357,7 @@ async def test_worlds_do_not_meet_in_one_outbox(tmp_path: Path) -> None:
         before = len(there.got["hook"])
         async with at_work(write(tmp_path, urls)) as work:
             await work.take(*story())
-            await work.stands(State.DELIVERED, 4)
+            await work.stands(ItemState.DELIVERED, 4)
             work.clock.advance(MINUTE)
             await settled(work)
             assert await work.outbox.pending() == {"hook": 4}
@@ -388,8 +388,8 @@ async def test_a_new_group_does_not_flood_anybody(tmp_path: Path) -> None:
         at_work(write(tmp_path, {"hook": there.url + "/hook"}), clock) as work,
     ):
         await work.take(*old, *new)
-        await work.stands(State.DELIVERED, 4)
-        await work.stands(State.FAILED, 4)
+        await work.stands(ItemState.DELIVERED, 4)
+        await work.stands(ItemState.FAILED, 4)
     assert len(there.got["hook"]) == 4
 
 
@@ -399,7 +399,7 @@ async def test_a_changed_file_takes_effect_and_a_wrong_one_does_not(tmp_path: Pa
         path = write(tmp_path, {"one": there.url + "/one"})
         async with at_work(path) as work:
             await work.take(story()[0])
-            await work.stands(State.DELIVERED, 1)
+            await work.stands(ItemState.DELIVERED, 1)
             path.write_text("environment = 7")
             with capture_logs() as logs:
                 work.clock.advance(MINUTE)
@@ -407,13 +407,13 @@ async def test_a_changed_file_takes_effect_and_a_wrong_one_does_not(tmp_path: Pa
             (told,) = [one for one in logs if one["event"] == "receivers.unusable"]
             assert told["reason"].startswith(f"{path}: environment: ")
             await work.take(story()[1])
-            await work.stands(State.DELIVERED, 2)
+            await work.stands(ItemState.DELIVERED, 2)
             write(tmp_path, {"one": there.url + "/one", "two": there.url + "/two"})
             with capture_logs() as logs:
                 work.clock.advance(MINUTE)
                 await until(lambda: "receivers.changed" in [one["event"] for one in logs])
             await work.take(story()[2])
-            await work.stands(State.DELIVERED, 4)
+            await work.stands(ItemState.DELIVERED, 4)
     assert steps(there, "one") == [1, 2, 3]
     assert steps(there, "two") == [3]
 
@@ -440,7 +440,7 @@ async def test_a_defect_of_one_target_stops_no_other(
     """What a target did not expect is logged and tried again later, beside the others."""
     send = Endpoint.send
 
-    async def broken(self: Endpoint, entry: Any, now_ms: int) -> Outcome:
+    async def broken(self: Endpoint, entry: Any, now_ms: int) -> DeliveryOutcome:
         if self.wanted.name == "broken":
             raise ZeroDivisionError
         return await send(self, entry, now_ms)
@@ -451,7 +451,7 @@ async def test_a_defect_of_one_target_stops_no_other(
         with capture_logs() as logs:
             async with at_work(write(tmp_path, urls)) as work:
                 await work.take(*story())
-                await work.stands(State.DELIVERED, 4)
+                await work.stands(ItemState.DELIVERED, 4)
                 await until(lambda: "delivery.defect" in [one["event"] for one in logs])
     assert steps(there, "good") == [1, 2, 3, 4]
 
@@ -469,7 +469,7 @@ async def test_metrics_say_who_waits_and_who_is_gone(tmp_path: Path) -> None:
         before = shown("deliveries_total", "stayed", outcome="delivered")
         async with at_work(write(tmp_path, urls)) as work:
             await work.take(*story())
-            await work.stands(State.DELIVERED, 4)
+            await work.stands(ItemState.DELIVERED, 4)
             await work.put_off()
             work.clock.advance(MINUTE)
             await until(lambda: shown("receiver_gone", "left") == 1)

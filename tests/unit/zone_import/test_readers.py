@@ -18,7 +18,7 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from skyfence.errors import InputError, UnavailableError, UsageError
-from skyfence.zone_import.normalize import Wanted, bring, written
+from skyfence.zone_import.normalize import ImportOptions, normalize, written
 from skyfence.zone_import.readers import read_raw, write_text
 from skyfence.zone_import.reproject import system
 from skyfence.zones.slug import slug
@@ -74,7 +74,7 @@ def brought(
 ) -> tuple[list[Zone], list[str]]:
     """Return a file's zones, and all that was found with the file's name left out."""
     read = read_raw(path, layer=layer, crs=crs)
-    placed, found = bring(read.raws, Wanted(given=SAID, **wanted), str(path))
+    placed, found = normalize(read.raws, ImportOptions(given=SAID, **wanted), str(path))
     said: list[Finding] = [*read.found, *found]
     return [one.zone for one in placed], [str(one).removeprefix(f"{path}: ") for one in said]
 
@@ -148,7 +148,7 @@ def test_a_files_own_fields(tmp_path: Path) -> None:
     fields = {"vertical_r": ["AMSL"], "ceiling_m": ["900"], "NATO": ["0"], "kind": ["Danger Area"]}
     path = write(tmp_path / "z.shp", SQUARE, name=["a"], accuracy_m=["12.5"], **fields)
     read = read_raw(path)
-    (placed,), found = bring(read.raws, Wanted(), "z")
+    (placed,), found = normalize(read.raws, ImportOptions(), "z")
     properties = placed.zone.properties
     assert (properties.vertical_ref, properties.ceiling_m) == ("amsl", 900.0)
     assert (properties.nato, properties.kind, properties.accuracy_m) == (False, "danger-area", 12.5)
@@ -167,7 +167,7 @@ def test_fields_left_behind_are_named(tmp_path: Path) -> None:
 def test_what_nobody_says_is_asked_for(tmp_path: Path) -> None:
     """Kind, accuracy and membership have no default: who leaves them out is told the option."""
     path = geojson(tmp_path / "z.geojson", feature(SQUARE), feature(SQUARE, kind="x"))
-    _, found = bring(read_raw(path).raws, Wanted(), "z")
+    _, found = normalize(read_raw(path).raws, ImportOptions(), "z")
     assert [str(one) for one in found] == [
         "z: kind is not said of 1 of 2 zones: give --kind",
         "z: accuracy_m is not said of 2 of 2 zones: give --accuracy-m",

@@ -79,7 +79,12 @@ TRUTH: dict[VerticalRef, tuple[float, float]] = {
 }
 
 
-@given(st.sampled_from(REFS), st.sampled_from(REFS), st.floats(-500, 20_000), st.data())
+@given(
+    st.sampled_from(REFS),
+    st.sampled_from(REFS),
+    st.floats(-500, 20_000),
+    st.data(),
+)
 def test_what_may_be_inside_is_never_outside(
     zone_ref: VerticalRef, ref: VerticalRef, altitude_m: float, data: st.DataObject
 ) -> None:
