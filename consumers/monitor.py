@@ -24,8 +24,9 @@ from pydantic import ValidationError
 
 from skyfence.adapters import health_file
 from skyfence.adapters.credentials import kafka_options
-from skyfence.adapters.kafka import GroupProgress, producer
+from skyfence.adapters.kafka import producer
 from skyfence.adapters.metrics import FEED_ALARMS, StatusCollector
+from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.status_store import StatusStore
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, parse_alert

@@ -133,7 +133,7 @@ def _app(settings: Settings) -> CheckpointingApp:
         web_enabled=False,
         web_bind="127.0.0.1",
         agent_supervisor=CrashingSupervisor,
-        topic_allow_declare=False,  # skyfence.kafka creates them, with their partitions
+        topic_allow_declare=False,  # skyfence.adapters.topics creates them
         topic_disable_leader=True,
         broker_session_timeout=_SESSION_TIMEOUT_S,
         broker_heartbeat_interval=_SESSION_TIMEOUT_S / 3,

@@ -6,7 +6,7 @@
 
 Pieces and manifest count for nothing until a commit names them, so one that was begun and not
 finished, or written by a worker that has lost the partition, is never read. The topic keeps the
-last 256 MB of a partition and no less (``skyfence.adapters.kafka``), so the newest checkpoint is
+last 256 MB of a partition and no less (``skyfence.adapters.topics``), so the newest checkpoint is
 always there.
 """
 

@@ -5,8 +5,8 @@ import sys
 
 from faust import Worker
 
+from skyfence.adapters.embedded_kafka import pace_fetches
 from skyfence.adapters.files import load_policy, load_zones
-from skyfence.adapters.kafka import pace_fetches
 from skyfence.adapters.settings import Settings
 from skyfence.errors import UnavailableError
 from streams.app import build

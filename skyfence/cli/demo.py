@@ -22,8 +22,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from producers.publisher import Publisher
 from producers.replay import Replay
 from skyfence.adapters.files import default_file
-from skyfence.adapters.kafka import GroupProgress, ensure_topics
+from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.topics import ensure_topics
 from skyfence.cli import view
 from skyfence.cli.local import signals
 from skyfence.cli.local.stack import edges, servers

@@ -13,11 +13,13 @@ from consumers.desk.commands import CommandService
 from consumers.desk.release import ReleaseService
 from consumers.relay import Relay
 from skyfence.adapters import logs, metrics
+from skyfence.adapters.embedded_kafka import pace_fetches
 from skyfence.adapters.files import load_policy, load_zones
-from skyfence.adapters.kafka import ensure_topics, pace_fetches, producer
+from skyfence.adapters.kafka import producer
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, load
 from skyfence.adapters.tasks import run_until_first_exit
+from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.local.signals import until_told_to_stop
 from skyfence.contracts.track_event import OperatorClosed
 from skyfence.errors import UnavailableError

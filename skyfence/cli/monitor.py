@@ -8,11 +8,12 @@ import click
 
 from consumers.monitor import Monitor
 from skyfence.adapters import logs, metrics
+from skyfence.adapters.embedded_kafka import pace_fetches
 from skyfence.adapters.files import load_policy
-from skyfence.adapters.kafka import ensure_topics, pace_fetches
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, load
 from skyfence.adapters.status_store import StatusStore
+from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.local.signals import until_told_to_stop
 from skyfence.cli.places import member_places
 from skyfence.contracts.alert import PlaceKind

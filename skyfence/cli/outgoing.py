@@ -17,9 +17,10 @@ from consumers.outgoing.sink import OutboxSink
 from consumers.relay import Relay
 from skyfence.adapters import logs, metrics
 from skyfence.adapters.clock import WallClock
-from skyfence.adapters.kafka import ensure_topics, pace_fetches
+from skyfence.adapters.embedded_kafka import pace_fetches
 from skyfence.adapters.settings import PREFIX, Settings
 from skyfence.adapters.tasks import run_until_first_exit
+from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.local.signals import until_told_to_stop
 from skyfence.cli.places import member_places
 from skyfence.errors import InputError, UsageError

@@ -7,8 +7,9 @@ import click
 from consumers.channels.sink import RedisChannels
 from consumers.relay import Relay
 from skyfence.adapters import logs, metrics
-from skyfence.adapters.kafka import ensure_topics, pace_fetches
+from skyfence.adapters.embedded_kafka import pace_fetches
 from skyfence.adapters.settings import Settings, load
+from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.local.signals import until_told_to_stop
 
 

@@ -12,8 +12,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from producers.publisher import Publisher
 from producers.replay import Replay
 from skyfence.adapters import metrics
-from skyfence.adapters.kafka import GroupProgress, ensure_topics
+from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.local import runtime_file, signals
 from skyfence.cli.recording import Recording, checked_run, counted
 from skyfence.errors import InputError

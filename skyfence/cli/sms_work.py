@@ -30,11 +30,12 @@ from consumers.sms.sender import Sender
 from consumers.sms.sink import SmsSink
 from skyfence.adapters import logs, metrics
 from skyfence.adapters.clock import WallClock
+from skyfence.adapters.embedded_kafka import pace_fetches
 from skyfence.adapters.files import load_zones
-from skyfence.adapters.kafka import ensure_topics, pace_fetches
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.tasks import run_until_first_exit
+from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.local.signals import until_told_to_stop
 from skyfence.cli.places import member_places
 from skyfence.contracts.alert import PlaceKind

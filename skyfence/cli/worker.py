@@ -5,8 +5,8 @@ import asyncio
 import click
 
 from skyfence.adapters import logs, metrics
-from skyfence.adapters.kafka import ensure_topics
 from skyfence.adapters.settings import load
+from skyfence.adapters.topics import ensure_topics
 
 
 @click.command()

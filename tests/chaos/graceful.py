@@ -21,7 +21,7 @@ from stage import Running, Stage, drained
 from talk import LONGEST_S
 
 from producers.publisher import Publisher
-from skyfence.adapters.kafka import GroupProgress
+from skyfence.adapters.progress import GroupProgress
 from skyfence.contracts.report import Report
 from skyfence.frames.packing import SourceItem, time_of
 

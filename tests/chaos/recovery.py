@@ -36,8 +36,10 @@ from proc import Processes
 from stage import Running
 
 from skyfence.adapters.credentials import kafka_options
-from skyfence.adapters.kafka import GroupProgress, ensure_topics, producer
+from skyfence.adapters.kafka import producer
+from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.topics import ensure_topics
 from skyfence.contracts.crossing import Crossing
 from skyfence.frames.codec import encode_frame
 from skyfence.naming import Environment

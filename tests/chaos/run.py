@@ -35,7 +35,8 @@ from stage import Stage, drained, staged
 from verdict import Verdict, judge
 
 from skyfence.adapters.files import load_zones, read_recording
-from skyfence.adapters.kafka import GroupProgress, producer
+from skyfence.adapters.kafka import producer
+from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
 from skyfence.errors import SkyfenceError
 from skyfence.frames.packing import play

@@ -27,7 +27,7 @@ from stage import Running, Stage, drained, staged
 from producers.publisher import Publisher
 from producers.replay import Replay
 from skyfence.adapters.files import default_file, read_recording
-from skyfence.adapters.kafka import GroupProgress
+from skyfence.adapters.progress import GroupProgress
 from skyfence.cli.demo import RECORDINGS, SPEED
 from skyfence.contracts.report import Report
 from skyfence.frames.packing import SourceItem, play, time_of

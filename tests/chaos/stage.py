@@ -15,9 +15,10 @@ from proc import Processes
 from redis.exceptions import RedisError
 from scenario import ZONES
 
-from skyfence.adapters.kafka import GroupProgress, ensure_topics
+from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.local import embedded
 from skyfence.errors import SkyfenceError
 from skyfence.naming import Environment

@@ -9,9 +9,9 @@ from proc import Processes, wait_for
 from redis.asyncio import Redis
 from redis_server import Server
 
-from skyfence.adapters.kafka import ensure_topics
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.local import embedded
 from skyfence.naming import Environment
 

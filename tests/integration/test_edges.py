@@ -14,9 +14,10 @@ from consumers.relay import Relay
 from producers.publisher import Publisher
 from producers.replay import Replay
 from skyfence.adapters.files import load_zones
-from skyfence.adapters.kafka import admin_client, ensure_topics
+from skyfence.adapters.kafka import admin_client
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.topics import ensure_topics
 from skyfence.contracts.alert import AlertMessage, Timeline
 from skyfence.contracts.report import Report
 from skyfence.engine import Engine

@@ -18,7 +18,7 @@ from talk import LONGEST_S, NOON, Subscriber, entry, send, stored
 from consumers.channels.sink import RedisChannels
 from consumers.monitor import Monitor
 from consumers.relay import Relay
-from skyfence.adapters.kafka import GroupProgress
+from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, environment_of
 from skyfence.adapters.status_store import StatusStore, read_status

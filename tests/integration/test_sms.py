@@ -19,7 +19,7 @@ from consumers.relay import Relay
 from consumers.sms import recipient_lists
 from consumers.sms.rules.recipients import KnownPlaces
 from skyfence.adapters.clock import WallClock
-from skyfence.adapters.kafka import GroupProgress
+from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
 from skyfence.client.feed import connect
 from skyfence.contracts.alert import AlertMessage

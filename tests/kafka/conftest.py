@@ -9,8 +9,8 @@ import pytest_asyncio
 from apache import Cluster, settings_of
 from proc import Processes, wait_for
 
-from skyfence.adapters.kafka import ensure_topics
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.local import embedded
 
 collect_ignore_glob = [] if os.environ.get("SKYFENCE_TEST_KAFKA") else ["test_*.py"]

@@ -13,8 +13,9 @@ from proc import Processes
 from talk import LONGEST_S, Subscriber, drained, golden
 
 from skyfence.adapters.files import default_file
-from skyfence.adapters.kafka import admin_client, ensure_topics
+from skyfence.adapters.kafka import admin_client
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.demo import RECORDINGS
 from skyfence.cli.local.stack import edges
 from skyfence.errors import UsageError

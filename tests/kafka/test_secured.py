@@ -19,8 +19,10 @@ from talk import LONGEST_S, Subscriber, drained, golden
 
 from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.files import default_file
-from skyfence.adapters.kafka import GroupProgress, ensure_topics, producer
+from skyfence.adapters.kafka import producer
+from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.demo import RECORDINGS
 from skyfence.errors import UsageError
 from skyfence.naming import Environment

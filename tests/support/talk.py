@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from repository import GOLDEN
 
 from skyfence.adapters.credentials import kafka_options
-from skyfence.adapters.kafka import GroupProgress
+from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
 from skyfence.cli.places import ALL, channels_of
 from skyfence.client.feed import AlertFeed, Connected, Received

@@ -1,0 +1,160 @@
+"""Creates the environment's topics, and refuses those that could not be relied on.
+
+    settings ──▶ topics with their partitions, copies and retention ──▶ created where missing
+                                                                  └──▶ checked where they exist
+
+A broker that creates topics by itself makes them with one partition; so nothing else of skyfence
+creates any. What is not ours to say (retention of all but checkpoints) stays with the brokers.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+
+from skyfence.adapters.kafka import admin_client, user_name
+from skyfence.adapters.settings import Settings
+from skyfence.errors import UnavailableError, UsageError
+from skyfence.naming import CHECKPOINT_SUFFIX
+
+# Of one partition: twenty checkpoints of 100,000 tracks each.
+_CHECKPOINTS_BYTES: Final = 256 * 1024 * 1024
+_MIN_INSYNC: Final = "min.insync.replicas"
+_LOOK_AGAIN_S: Final = 0.1
+# All brokers know a topic that was just created within this time, or something is wrong.
+_KNOWN_WITHIN_S: Final = 10.0
+# The topic exists already, or creating it is for somebody else; if nobody did, the check says so.
+_NOT_OURS_TO_CREATE: Final = (
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    ClusterAuthorizationFailedError,
+)
+
+
+async def ensure_topics(settings: Settings) -> None:
+    """Create the environment's topics where they are missing, and check those that exist.
+
+    Where the user may not create topics, they must exist already (docs/security.md has the rights).
+    Raise ``UsageError`` for a topic that differs from the settings, ``UnavailableError`` where
+    Kafka does not answer or a topic does not exist.
+    """
+    widths = settings.topics.partitions(settings.track_partitions)
+    loop = asyncio.get_running_loop()
+    async with admin_client(settings) as admin:
+        all_exist = await _create_topics(settings, admin, widths)
+        give_up_s = loop.time() + (_KNOWN_WITHIN_S if all_exist else 0.0)
+        while True:
+            try:
+                await _check_topics(settings, admin, widths)
+            except _UnknownTopicError:
+                if loop.time() >= give_up_s:
+                    raise
+                await asyncio.sleep(_LOOK_AGAIN_S)
+            else:
+                return
+
+
+class _UnknownTopicError(UnavailableError):
+    """A broker does not know a topic, or does not know it yet."""
+
+
+async def _create_topics(
+    settings: Settings, admin: AIOKafkaAdminClient, widths: Mapping[str, int]
+) -> bool:
+    """Create topics, given the number of partitions of each; return whether all exist for sure."""
+    insync = {_MIN_INSYNC: str(settings.least_insync_replicas)}
+    answer = await admin.create_topics(
+        [
+            NewTopic(name, width, settings.replication, None, insync | _retention(name))
+            for name, width in widths.items()
+        ]
+    )
+    errors = {name: for_code(code) for name, code, *_ in answer.topic_errors if code}
+    for name, error in errors.items():
+        if error not in _NOT_OURS_TO_CREATE:
+            raise UnavailableError(f"kafka refused topic {name}: {error.__name__}")
+    return set(errors.values()) <= {TopicAlreadyExistsError}
+
+
+async def _check_topics(
+    settings: Settings, admin: AIOKafkaAdminClient, widths: Mapping[str, int]
+) -> None:
+    for topic in await admin.describe_topics(list(widths)):
+        _check_topic(settings, topic, widths[topic["topic"]])
+    await _check_insync(settings, admin, list(widths))
+
+
+def _retention(topic: str) -> dict[str, str]:
+    """Return a topic's options of retention; none where the brokers' defaults do.
+
+    A checkpoint topic never deletes by age, only by size: the newest checkpoint stays however long
+    no message comes.
+    """
+    if not topic.endswith(CHECKPOINT_SUFFIX):
+        return {}
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": "-1",
+        "retention.bytes": str(_CHECKPOINTS_BYTES),
+        "segment.bytes": str(_CHECKPOINTS_BYTES // 8),
+    }
+
+
+def _check_topic(settings: Settings, topic: Mapping[str, Any], width: int) -> None:
+    """Raise an error for a topic that is unusable, or differs in partitions or copies.
+
+    With another number of partitions a source's messages would change their partition, and its
+    tracks be judged without what is remembered of them.
+    """
+    name, partitions = topic["topic"], topic["partitions"]
+    if topic["error_code"]:
+        reason = for_code(topic["error_code"])
+        error_types = {
+            TopicAuthorizationFailedError: UsageError,
+            UnknownTopicOrPartitionError: _UnknownTopicError,
+        }
+        raise error_types.get(reason, UnavailableError)(
+            f"topic {name} cannot be used by {user_name(settings)}: {reason.__name__}"
+        )
+    if len(partitions) != width:
+        raise UsageError(
+            f"topic {name} has {len(partitions)} partitions, {width} wanted; "
+            "set SKYFENCE_TRACK_PARTITIONS to what it has, or remake it"
+        )
+    copies = min(len(partition["replicas"]) for partition in partitions)
+    if copies < settings.replication:
+        raise UsageError(
+            f"topic {name} has {copies} copies, {settings.replication} wanted; "
+            "set SKYFENCE_REPLICATION to what it has, or give it more brokers"
+        )
+
+
+async def _check_insync(settings: Settings, admin: AIOKafkaAdminClient, names: list[str]) -> None:
+    """Raise ``UsageError`` for a topic that acknowledges a message which too few copies hold."""
+    options = [
+        ConfigResource(ConfigResourceType.TOPIC, name, {_MIN_INSYNC: None}) for name in names
+    ]
+    for answer in await admin.describe_configs(options):
+        for code, _, _, name, entries in answer.resources:
+            if for_code(code) is UnknownTopicOrPartitionError:
+                raise _UnknownTopicError(f"kafka does not know topic {name} everywhere yet")
+            if code:
+                raise UsageError(
+                    f"the configuration of topic {name} cannot be read: {for_code(code).__name__}"
+                )
+            insync = next((int(entry[1]) for entry in entries if entry[0] == _MIN_INSYNC), 1)
+            if insync < settings.least_insync_replicas:
+                raise UsageError(
+                    f"topic {name} has {_MIN_INSYNC}={insync}, "
+                    f"{settings.least_insync_replicas} wanted: raise it with kafka-configs.sh, "
+                    "or set SKYFENCE_MIN_INSYNC_REPLICAS"
+                )
