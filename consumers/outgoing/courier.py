@@ -24,7 +24,7 @@ from consumers.outbox.items import Change, Entry, ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.outgoing.receivers import ReceiverOptions
 from skyfence.adapters import metrics
-from skyfence.adapters.backoff import pause_s
+from skyfence.adapters.backoff import Backoff
 from skyfence.adapters.clock import Clock
 from skyfence.adapters.tasks import run_until_first_exit
 from skyfence.contracts.alert import AlertMessage
@@ -37,6 +37,8 @@ log = structlog.get_logger()
 GIVE_UP_AFTER_MS: Final = 24 * 3600 * MS_PER_S
 # Longer than Kafka hands out alerts again (7 days by default): what is known makes no double.
 _KEPT_MS: Final = 30 * GIVE_UP_AFTER_MS
+# Alerts are urgent: a receiver that comes back is tried within a minute.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 # A receiver that asks for a longer one is tried again all the same: it may be a slip.
 _LONGEST_ASKED_PAUSE_S: Final = 3_600.0
 # How soon is seen what another process has put again, and what has expired.
@@ -90,12 +92,12 @@ class Receiver(Protocol):
 class _ReceiverQueue:
     """One target as the courier knows it."""
 
-    def __init__(self, target: Receiver, recipient: str) -> None:
+    def __init__(self, target: Receiver, recipient: str, rng: Random) -> None:
         self.target = target
         self.recipient = recipient
         self.name = target.wanted.name
         self.news = asyncio.Event()
-        self.failures = 0  # in a row
+        self.backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, rng)
         self.rests_until_ms = 0
         self.gone = False
         self.sending: set[asyncio.Task[None]] = set()
@@ -123,7 +125,9 @@ class Dispatcher:
     def serve(self, targets: Sequence[Receiver]) -> None:
         """Take these receivers from now on; whatever was known of the old ones is forgotten."""
         named = {recipient(self._environment, one.wanted.name): one for one in targets}
-        self._receivers = {whose: _ReceiverQueue(one, whose) for whose, one in named.items()}
+        self._receivers = {
+            whose: _ReceiverQueue(one, whose, self._rng) for whose, one in named.items()
+        }
 
     def wake(self) -> None:
         """Say that something was put."""
@@ -221,7 +225,7 @@ class Dispatcher:
             max(0, now_ms - began_ms) / MS_PER_S
         )
         if outcome.kind == "taken":
-            one.failures = 0
+            one.backoff.reset()
             await self._outbox.record([Change(key=entry.key, state=ItemState.DELIVERED)], now_ms)
             metrics.DELIVERY.labels(self._sink).observe(max(0, now_ms - entry.put_ms) / MS_PER_S)
             self._note_end(entry, "delivered", None)
@@ -236,10 +240,9 @@ class Dispatcher:
         self, one: _ReceiverQueue, entry: Entry, outcome: DeliveryOutcome, now_ms: int
     ) -> None:
         asked_s = min(outcome.pause_s or 0.0, _LONGEST_ASKED_PAUSE_S)
-        wait_s = max(asked_s, pause_s(entry.attempts, self._rng))
+        wait_s = max(asked_s, one.backoff.pause_s(entry.attempts))
         if outcome.kind == "away":
-            one.failures += 1
-            rest_s = max(asked_s, pause_s(one.failures, self._rng))
+            rest_s = max(asked_s, one.backoff.next_s())
             one.rests_until_ms = max(one.rests_until_ms, now_ms + round(rest_s * MS_PER_S))
         if outcome.kind == "gone":
             one.gone = True

@@ -18,15 +18,17 @@ from pydantic import ValidationError
 from consumers.outbox.items import Change, Entry, ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.sms.gateways.protocol import Receipt
-from consumers.sms.rate_limit import Backoff
 from consumers.sms.rules.notice import MOST_DOUBTS, Notice
 from consumers.sms.rules.recipients import masked
 from skyfence.adapters import metrics
+from skyfence.adapters.backoff import Backoff
 from skyfence.adapters.clock import Clock
 from skyfence.times import MS_PER_S, to_ms
 
 log = structlog.get_logger()
 
+# Alerts are urgent: a gateway that comes back is tried within a minute.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 # What a gateway may ask for: none at all would keep both busy, an hour would be a slip.
 _SHORTEST_ASKED_S: Final = 0.1
 _LONGEST_ASKED_S: Final = 300.0
@@ -46,7 +48,7 @@ class Outcomes:
     def __init__(self, gateway: str, clock: Clock, rng: Random) -> None:
         self._gateway = gateway
         self._clock = clock
-        self._backoff = Backoff(rng)
+        self._backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, rng)
         self.held_until_ms = 0
 
     def submitted(self, entry: Entry, notice: Notice, reference: str | None) -> Change:
@@ -98,7 +100,7 @@ class Outcomes:
         """Hold the gateway; return until when. What fails together is one failure."""
         now_ms = self._clock.now_ms()
         if now_ms >= self.held_until_ms:
-            pause_ms = self._backoff.next_ms()
+            pause_ms = round(self._backoff.next_s() * MS_PER_S)
             if pause_s is not None:
                 asked_s = min(max(pause_s, _SHORTEST_ASKED_S), _LONGEST_ASKED_S)
                 pause_ms = round(asked_s * MS_PER_S)

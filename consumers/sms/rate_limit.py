@@ -1,11 +1,7 @@
-"""How fast and when again: a rate that is kept, and pauses that grow. Reads no clock itself."""
+"""A token bucket: how many SMS a second may go to a gateway. Reads no clock."""
 
 import math
-import random
 from typing import Final
-
-from skyfence.adapters.backoff import pause_s
-from skyfence.times import MS_PER_S
 
 # Of a second: what may go out at once after a lull.
 _BURST_S: Final = 0.1
@@ -36,20 +32,3 @@ class TokenBucket:
     def wait_ms(self) -> int:
         """Return how long after the last look one more may go."""
         return max(0, math.ceil((1.0 - self._left) / self._per_ms))
-
-
-class Backoff:
-    """Counts the failures in a row, and pauses by them."""
-
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
-        self._failures = 0
-
-    def next_ms(self) -> int:
-        """Return how long to wait after one more failure."""
-        self._failures += 1
-        return round(pause_s(self._failures, self._rng) * MS_PER_S)
-
-    def reset(self) -> None:
-        """Note that all is well."""
-        self._failures = 0

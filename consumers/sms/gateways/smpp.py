@@ -15,9 +15,9 @@ that can go wrong, the session is tried again with growing pauses.
 """
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from random import Random
 from typing import Any, Final
 
 import structlog
@@ -39,6 +39,7 @@ from consumers.sms.gateways.smpp_session import (
     SmppCommand,
     Timing,
 )
+from skyfence.adapters.backoff import Backoff
 from skyfence.adapters.metrics import SMS_RECEIPTS
 from skyfence.errors import UnavailableError, UsageError
 
@@ -74,14 +75,14 @@ class SmppGateway:
         on_receipt: OnReceipt,
         *,
         pause: Callable[[float], Any] = asyncio.sleep,
-        chance: Callable[[], float] = random.random,
+        rng: Random | None = None,
     ) -> None:
         self._options = options
         self._password = read_secret(options.password_file, "password_file")
         self._tls = trusting(options.ca_file) if options.tls else None
         self._on_receipt = on_receipt
         self._pause = pause
-        self._chance = chance
+        self._backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, rng)
         self._name = f"smsc at {options.host}:{options.port}"
         self._window = asyncio.Semaphore(options.window)
         self._session: Session | None = None
@@ -139,11 +140,10 @@ class SmppGateway:
 
     async def _keep_bound(self) -> None:
         """Bind, and again when the session ends, with pauses that double while it fails."""
-        failures = 0
         while True:
             try:
                 async with self._bound() as session:
-                    failures = 0
+                    self._backoff.reset()
                     self._session = session
                     self._tried.set()
                     self._why = await session.ended()
@@ -153,8 +153,7 @@ class SmppGateway:
                 self._tried.set()
             finally:
                 self._session = None
-            pause_s = pause_after(failures, self._chance())
-            failures += 1
+            pause_s = self._backoff.next_s()
             log.warning(
                 "sms.smpp.down", gateway=self._name, reason=self._why, again_in_s=round(pause_s, 1)
             )
@@ -197,15 +196,6 @@ class SmppGateway:
             return CommandStatus.TRY_LATER
         SMS_RECEIPTS.labels(receipt.state.value).inc()
         return CommandStatus.OK
-
-
-def pause_after(failures: int, chance: float) -> float:
-    """Return the seconds to wait after so many failures in a row; ``chance`` is from 0 to 1.
-
-    Half of it is chance, so that many senders do not come back at once.
-    """
-    most_s: float = min(_FIRST_PAUSE_S * 2 ** min(failures, 10), _LONGEST_PAUSE_S)
-    return most_s * (0.5 + 0.5 * chance)
 
 
 def _named(status: int) -> str:

@@ -15,6 +15,8 @@ from typing import IO, Final
 
 import structlog
 
+from skyfence.adapters.backoff import Backoff
+
 log = structlog.get_logger()
 
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
@@ -65,7 +67,7 @@ async def stop(process: asyncio.subprocess.Process) -> None:
 async def keep_running(command: ProcessCommand) -> None:
     """Run a command for ever, starting it again with growing pauses; return on a usage error."""
     loop = asyncio.get_running_loop()
-    pause_s = _FIRST_PAUSE_S
+    backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
     while True:
         began = loop.time()
         process = await start(command)
@@ -77,10 +79,10 @@ async def keep_running(command: ProcessCommand) -> None:
             log.error("process.misconfigured", name=command.name)
             return
         if loop.time() - began > _WELL_AFTER_S:
-            pause_s = _FIRST_PAUSE_S
-        log.warning("process.ended", name=command.name, code=code, again_in_s=pause_s)
+            backoff.reset()
+        pause_s = backoff.next_s()
+        log.warning("process.ended", name=command.name, code=code, again_in_s=round(pause_s, 1))
         await asyncio.sleep(pause_s)
-        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
 def _die_with_parent() -> None:

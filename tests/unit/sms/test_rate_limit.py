@@ -1,10 +1,8 @@
-"""Pace and backoff: so many a second and no more, and pauses that grow to a minute."""
-
-import random
+"""Token bucket: so many a second and no more."""
 
 import pytest
 
-from consumers.sms.rate_limit import Backoff, TokenBucket
+from consumers.sms.rate_limit import TokenBucket
 
 
 @pytest.mark.parametrize("rate_per_s", [0.5, 7.0, 150.0, 1_000.0])
@@ -54,19 +52,3 @@ def test_the_wait_is_as_long_as_it_takes() -> None:
     wait_ms = pace.wait_ms
     assert pace.allowed(wait_ms - 1) == 0
     assert pace.allowed(wait_ms) == 1
-
-
-def test_pauses_double_up_to_a_minute_and_begin_anew() -> None:
-    """Each between half and the whole of its span; success makes the next one short again."""
-    backoff = Backoff(random.Random(7))
-    for number in range(20):
-        longest_ms = min(60_000, 1_000 * 2**number)
-        assert longest_ms / 2 <= backoff.next_ms() <= longest_ms
-    backoff.reset()
-    assert backoff.next_ms() <= 1_000
-
-
-def test_two_gateways_do_not_come_back_together() -> None:
-    """Pauses are drawn, so that not all try in the same moment."""
-    pauses = [Backoff(random.Random(seed)).next_ms() for seed in range(20)]
-    assert len(set(pauses)) > 15

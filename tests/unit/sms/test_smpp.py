@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from consumers.sms.gateways.protocol import (
     ThrottledError,
     UncertainError,
 )
-from consumers.sms.gateways.smpp import SmppGateway, from_options, pause_after
+from consumers.sms.gateways.smpp import SmppGateway, from_options
 from consumers.sms.gateways.smpp_messages import SmppOptions, read_receipt
 from skyfence.errors import UnavailableError, UsageError
 
@@ -40,6 +41,13 @@ PASSWORD = "hush-hush"
 async def smsc() -> AsyncIterator[Smsc]:
     async with Smsc(password=PASSWORD) as running:
         yield running
+
+
+class Longest(Random):
+    """Draws the longest pause that there may be."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return max(a, b)
 
 
 class Pauses:
@@ -71,7 +79,7 @@ async def bound(
         parse(SmppOptions, options(smsc, folder, **more), "smpp"),
         receipts,
         pause=Pauses(),
-        chance=lambda: 1.0,
+        rng=Longest(),
     )
     async with gateway:
         yield gateway, receipts
@@ -241,12 +249,6 @@ async def test_an_smsc_that_is_away_is_unavailable_and_tried_again(
         await smsc.start()
         await taken(gateway)
     assert pauses.asked[:4] == [0.5, 1.0, 2.0, 4.0]
-
-
-def test_pauses_grow_to_a_minute() -> None:
-    """Doubled while it fails, half of it by chance, never longer than a minute."""
-    assert [pause_after(n, 1.0) for n in range(9)] == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
-    assert pause_after(10_000, 0.0) == 30
 
 
 @pytest.mark.parametrize("status", [0x0E, 0x0F])
