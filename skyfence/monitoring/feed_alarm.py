@@ -11,18 +11,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from skyfence.contracts.alert import (
-    FeedAlarm,
-    MessageType,
-    PlaceKind,
-    ResponseType,
-    Severity,
-    SilenceCause,
-    Urgency,
-    alert_id,
-    marked,
-    status_of,
-)
+from skyfence.contracts.alert import FeedAlarm, PlaceKind, SilenceCause
+from skyfence.contracts.alert_chain import CapWords, chain_fields
 from skyfence.contracts.base import Contract, RunName, UtcTime
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.identity import derive
@@ -35,6 +25,8 @@ ALL_CLEAR: Final = 2
 LIVE_GIVEN_UP_AFTER: Final = timedelta(days=7)
 # A replay that was broken off does not come back.
 REPLAY_GIVEN_UP_AFTER: Final = timedelta(hours=1)
+# Nothing follows an all-clear: it holds as long as an incident's.
+_ALL_CLEAR_HOLDS: Final = timedelta(hours=1)
 
 
 class Silence(Contract):
@@ -84,28 +76,22 @@ def _compose(
     run: RunName,
     environment: Environment,
 ) -> FeedAlarm:
-    chain = derive("feed-alarm", environment, run, key, to_ms(silence.since))
-    channel = operators_channel(environment, place)
     over = silence.over if step == ALL_CLEAR else None
-    words = _alarm_words(silence, key) if over is None else _all_clear_words(silence, key)
-    headline, instruction = words
-    message_type, response, urgency, severity = _cap_words(silence, step)
+    headline, instruction = (
+        _alarm_words(silence, key) if over is None else _all_clear_words(silence, key)
+    )
     return FeedAlarm(
-        alert_id=alert_id(chain, channel, step),
-        incident_id=chain,
-        channel=channel,
-        step=step,
-        references=tuple(alert_id(chain, channel, earlier) for earlier in range(1, step)),
-        status=status_of(environment),
-        message_type=message_type,
-        response_type=response,
-        urgency=urgency,
-        severity=severity,
-        certainty="Observed",
-        time=over or silence.noticed,
-        expires=silence.since + given_up_after(run) if over is None else over + timedelta(hours=1),
-        headline=marked(headline, environment),
-        instruction=instruction,
+        **chain_fields(
+            environment=environment,
+            chain_id=derive("feed-alarm", environment, run, key, to_ms(silence.since)),
+            channel=operators_channel(environment, place),
+            step=step,
+            cap=_cap_words(silence, step),
+            time=over or silence.noticed,
+            expires=over + _ALL_CLEAR_HOLDS if over else silence.since + given_up_after(run),
+            headline=headline,
+            instruction=instruction,
+        ),
         place=place,
         place_kind=kind,
         description=_description(silence, key, run),
@@ -118,12 +104,23 @@ def _compose(
     )
 
 
-def _cap_words(silence: Silence, step: int) -> tuple[MessageType, ResponseType, Urgency, Severity]:
+def _cap_words(silence: Silence, step: int) -> CapWords:
     if step == ALARM:
-        return "Alert", "Monitor", "Immediate", "Severe"
-    # Given up is no all-clear: nobody watches there now.
-    response: ResponseType = "Monitor" if silence.heard_again is None else "AllClear"
-    return "Cancel", response, "Past", "Minor"
+        return CapWords(
+            message_type="Alert",
+            response_type="Monitor",
+            urgency="Immediate",
+            severity="Severe",
+            certainty="Observed",
+        )
+    return CapWords(
+        message_type="Cancel",
+        # Given up is no all-clear: nobody watches there now.
+        response_type="Monitor" if silence.heard_again is None else "AllClear",
+        urgency="Past",
+        severity="Minor",
+        certainty="Observed",
+    )
 
 
 def _alarm_words(silence: Silence, key: str) -> tuple[str, str]:

@@ -9,7 +9,8 @@ whether and when is for the region's authority to decide, and for who delivers i
 from collections.abc import Mapping
 from typing import Final
 
-from skyfence.contracts.alert import Alert, PublicAlert, alert_id, marked
+from skyfence.contracts.alert import Alert, PublicAlert
+from skyfence.contracts.alert_chain import CapWords, chain_fields
 from skyfence.naming import Environment, public_channel
 
 _TEXTS: Final[Mapping[str, str]] = {
@@ -26,8 +27,6 @@ _INSTRUCTIONS: Final[Mapping[str, str]] = {
     "AllClear": "Keep away from debris; report what fell to 112.",
     "Merged": "This is no all-clear. Do what the other warning says.",
 }
-# The rest of the message is the operators' own.
-_OWN: Final = {"alert_id", "channel", "references", "region", "headline", "instruction"}
 
 
 def public_alert(alert: Alert, names: Mapping[str, str]) -> PublicAlert | None:
@@ -38,23 +37,31 @@ def public_alert(alert: Alert, names: Mapping[str, str]) -> PublicAlert | None:
     if alert.place_kind != "region":
         return None
     environment = Environment.ACTUAL if alert.status == "Actual" else Environment.EXERCISE
-    channel = public_channel(environment, alert.place)
-    references = range(1, alert.step)
-    told = {name: getattr(alert, name) for name in PublicAlert.model_fields.keys() - _OWN}
     response = _response(alert)
     text = _TEXTS[response].format(
         region=names.get(alert.place, alert.place), soon=_soon(alert.minutes_left)
     )
     return PublicAlert(
-        **told
-        | {
-            "alert_id": alert_id(alert.incident_id, channel, alert.step),
-            "channel": channel,
-            "references": tuple(alert_id(alert.incident_id, channel, n) for n in references),
-            "region": alert.place,
-            "headline": marked(text, environment),
-            "instruction": _INSTRUCTIONS[response],
-        }
+        **chain_fields(
+            environment=environment,
+            chain_id=alert.incident_id,
+            channel=public_channel(environment, alert.place),
+            step=alert.step,
+            cap=CapWords(
+                message_type=alert.message_type,
+                response_type=alert.response_type,
+                urgency=alert.urgency,
+                severity=alert.severity,
+                certainty=alert.certainty,
+            ),
+            time=alert.time,
+            expires=alert.expires,
+            headline=text,
+            instruction=_INSTRUCTIONS[response],
+        ),
+        event=alert.event,
+        region=alert.place,
+        minutes_left=alert.minutes_left,
     )
 
 

@@ -32,6 +32,18 @@ def test_a_region_s_public_is_told_what_to_do() -> None:
     assert told.alert_id != alert.alert_id
 
 
+def test_all_but_channel_and_words_are_the_operators_own() -> None:
+    """CAP's words, times, step and minutes are those of the alert that the text follows from."""
+    alert = alerts(ahead=({"place": "AA-2", "minutes_left": 7},))[1]
+    told = public_alert(alert, NAMES)
+    assert told is not None
+    own = {"alert_id", "channel", "references", "region", "headline", "instruction"}
+    shared = PublicAlert.model_fields.keys() - own
+    assert {name: getattr(told, name) for name in shared} == {
+        name: getattr(alert, name) for name in shared
+    }
+
+
 def test_only_regions_have_a_public() -> None:
     """What the nation and the alliance hear is not for the public."""
     told = [public_alert(alert, NAMES) for alert in alerts()]
