@@ -12,8 +12,9 @@ from uuid import UUID
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import TrackEvent
 from skyfence.identity import derive
+from skyfence.incidents.composing import compose
 from skyfence.incidents.incident import Incident, MemberTrack, incident_id
-from skyfence.incidents.routing import IncidentUpdate, compose, marks_after, recipients
+from skyfence.incidents.routing import IncidentUpdate, marks_after, recipients
 from skyfence.incidents.snapshot import IncidentState, Run
 from skyfence.naming import ALLIANCE, Environment
 from skyfence.times import to_ms

@@ -6,13 +6,13 @@ each further one, a Cancel when a day has passed without another.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from pydantic import Field
 
-from skyfence.contracts.alert import Alert, alert_id, status_of
+from skyfence.contracts.alert import Alert
+from skyfence.contracts.alert_chain import CapWords, chain_fields
 from skyfence.contracts.base import Contract, UtcTime
 from skyfence.contracts.track_event import TrackEvent
 from skyfence.identity import derive
@@ -49,14 +49,14 @@ def add(
 ) -> tuple[RepeatedViolations, list[Alert]]:
     """Take in a confirmed violation; return the situation and what the alliance hears of it."""
     since_ms = to_ms(violation.confirmed) - WITHIN_MS
-    kept = [
-        one
-        for one in situation.violations
-        if to_ms(one.confirmed) > since_ms and one.incident_id != violation.incident_id
+    earlier = [
+        other
+        for other in situation.violations
+        if to_ms(other.confirmed) > since_ms and other.incident_id != violation.incident_id
     ]
-    violations = tuple(sorted([*kept, violation], key=lambda one: one.confirmed))
+    violations = tuple(sorted([*earlier, violation], key=lambda counted: counted.confirmed))
     situation = situation.model_copy(update={"violations": violations})
-    members = tuple(one.incident_id for one in violations)
+    members = tuple(counted.incident_id for counted in violations)
     if len(members) < 2 or set(members) <= set(situation.told):
         return situation, []
     opened = situation.step == 0
@@ -95,38 +95,31 @@ def _alert(
 ) -> Alert:
     assert situation.latest is not None  # noqa: S101 - nothing is told before one
     event = situation.latest.event
-    own_id = derive("situation", environment, event.run, ALLIANCE, situation.number)
-    channel = operators_channel(environment, ALLIANCE)
-    nations = tuple(sorted({n for one in situation.violations for n in one.event.nations}))
-    told = [names.get(nation, nation) for nation in nations]
-    count = len(situation.violations)
-    headline = wording.situation_headline(count, told, environment, over=over)
-    listed = "; ".join(
-        f"{one.event.track_id} of {one.event.source} at {one.event.lat:.4f} {one.event.lon:.4f}"
-        for one in situation.violations
+    nations = sorted({nation for each in situation.violations for nation in each.event.nations})
+    headline = wording.situation_headline(
+        len(situation.violations), [names.get(nation, nation) for nation in nations], over=over
     )
+    listed = "; ".join(_place_of(violation.event) for violation in situation.violations)
     return Alert(
-        alert_id=alert_id(own_id, channel, situation.step),
-        incident_id=own_id,
-        channel=channel,
+        **chain_fields(
+            environment=environment,
+            chain_id=derive("situation", environment, event.run, ALLIANCE, situation.number),
+            channel=operators_channel(environment, ALLIANCE),
+            step=situation.step,
+            cap=_cap_words(situation.step, over=over),
+            time=from_ms(time_ms),
+            expires=from_ms(time_ms + WITHIN_MS),
+            headline=headline,
+            instruction="Stand down."
+            if over
+            else "Weigh the incidents together; consult the nations.",
+        ),
+        event="repeated airspace violations",
         place=ALLIANCE,
         place_kind="alliance",
-        step=situation.step,
-        references=tuple(alert_id(own_id, channel, step) for step in range(1, situation.step)),
-        status=status_of(environment),
-        message_type="Cancel" if over else "Alert" if situation.step == 1 else "Update",
-        event="repeated airspace violations",
-        response_type="AllClear" if over else "Monitor",
-        urgency="Past" if over else "Immediate",
-        severity="Minor" if over else "Severe",
-        certainty="Observed",
         incident_state="closed" if over else "violation",
-        time=from_ms(time_ms),
-        expires=from_ms(time_ms) + timedelta(hours=24),
-        headline=headline,
         description=f"Confirmed violations: {listed}.",
-        instruction="Stand down." if over else "Weigh the incidents together; consult the nations.",
-        nations=nations,
+        nations=tuple(nations),
         regions=(),
         other_side=(),
         incidents=situation.told,
@@ -140,3 +133,25 @@ def _alert(
         track_id=event.track_id,
         object=event.object,
     )
+
+
+def _cap_words(step: int, *, over: bool) -> CapWords:
+    if over:
+        return CapWords(
+            message_type="Cancel",
+            response_type="AllClear",
+            urgency="Past",
+            severity="Minor",
+            certainty="Observed",
+        )
+    return CapWords(
+        message_type="Alert" if step == 1 else "Update",
+        response_type="Monitor",
+        urgency="Immediate",
+        severity="Severe",
+        certainty="Observed",
+    )
+
+
+def _place_of(event: TrackEvent) -> str:
+    return f"{event.track_id} of {event.source} at {event.lat:.4f} {event.lon:.4f}"

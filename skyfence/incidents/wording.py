@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from skyfence.contracts.alert import IncidentState, PlaceKind, marked
+from skyfence.contracts.alert import IncidentState, PlaceKind
 from skyfence.contracts.crossing import ObjectInfo
 from skyfence.contracts.track_event import OperatorClosed, TrackEvent, TrackEventKind
-from skyfence.naming import Environment
 from skyfence.times import format_time
 
 # What there is to tell: a track's own event, or what was found out by joining tracks.
@@ -87,7 +86,6 @@ class WordingContext:
     nearness: Nearness
     minutes_left: int | None
     names: Names
-    environment: Environment
     outside: bool = False  # it is only on its way, or was when it was lost
     closed: OperatorClosed | None = None
 
@@ -95,7 +93,7 @@ class WordingContext:
 def headline(saying: WordingContext) -> str:
     """Return the line that a duty officer reads first."""
     line = _for_place(saying) or _by_news(saying)
-    return marked(line[0].upper() + line[1:], saying.environment)
+    return line[0].upper() + line[1:]
 
 
 def description(saying: WordingContext, radius_m: int | None, growth_mps: float | None) -> str:
@@ -141,15 +139,12 @@ def instruction(saying: WordingContext, state: IncidentState) -> str:
     return "Make ready to warn people and to have them take shelter. Updates will follow."
 
 
-def situation_headline(
-    count: int, nations: Sequence[str], environment: Environment, *, over: bool
-) -> str:
+def situation_headline(count: int, nations: Sequence[str], *, over: bool) -> str:
     """Return the line that tells the alliance of repeated violations, or that they are over."""
     where = f" ({_join(nations)})" if nations else ""
-    line = f"{count} airspace violations within 24 hours{where}"
     if over:
-        line = f"All clear: no further airspace violation for 24 hours{where}"
-    return marked(line, environment)
+        return f"All clear: no further airspace violation for 24 hours{where}"
+    return f"{count} airspace violations within 24 hours{where}"
 
 
 def _for_place(saying: WordingContext) -> str | None:

@@ -17,7 +17,6 @@ from skyfence.incidents.wording import (
     headline,
     instruction,
 )
-from skyfence.naming import Environment
 
 NAMES = {"AA": "Aland", "BB": "Bland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia"}
 DRONE = {"object": {"category": "uav"}}
@@ -38,7 +37,7 @@ def saying(
     own = news if news in TRACK_NEWS else "updated"
     event = track_event(own, 1, **(DRONE | changes))
     names = {"NATO": "the alliance", **NAMES}
-    return WordingContext(news, event, place, kind, nearness, minutes, names, Environment.ACTUAL)
+    return WordingContext(news, event, place, kind, nearness, minutes, names)
 
 
 def head(news: str, *given: Any, **changes: Any) -> str:
@@ -158,8 +157,6 @@ def test_every_line_is_a_sentence(news: str, where: dict[str, Any], outside: boo
         assert not line.endswith((" ", ",", " over", " from", " in", " for", " towards")), line
         assert len(line) <= 120, line
         assert "\n" not in line + description(one, 100, 50.0) + instruction(one, "violation")
-        drill = headline(replace(one, environment=Environment.EXERCISE))
-        assert drill == f"EXERCISE: {line}"
 
 
 @pytest.mark.parametrize(
