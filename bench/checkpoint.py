@@ -43,7 +43,7 @@ def frame(places: np.ndarray, first: int, time_ms: int) -> Frame:
         "phase": ["confirmed"] * count,
         "simulated": [True] * count,
     }
-    columns = [pa.array(rows.get(one.name, [None] * count), one.type) for one in ARROW_SCHEMA]
+    columns = [pa.array(rows.get(field.name, [None] * count), field.type) for field in ARROW_SCHEMA]
     batch = pa.RecordBatch.from_arrays(columns, schema=ARROW_SCHEMA)
     return Frame("radar", "live", time_ms, last=False, batch=batch)
 

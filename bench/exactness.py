@@ -88,7 +88,7 @@ def zone(name: str, area: Any, *, member: bool) -> Zone:
 def case_of(name: str, zones: list[Zone]) -> Case:
     """Return the case of some zones; the protected union is the oracle's too."""
     airspace = Airspace(zone_set([zones]))
-    areas = [one.area for one in zones]
+    areas = [member.area for member in zones]
     if airspace.protected is not None:
         areas.append(airspace.outline(airspace.protected))
     return Case(name, airspace, areas)
@@ -110,10 +110,10 @@ def star(random: Random, centre: Floats, size: float) -> Any:
 
 def jagged(random: Random, centre: Floats) -> Any:
     """Return an area of several parts, with holes and islands in them."""
-    one, other, hole, island = (
+    large, small, hole, island = (
         star(random, centre + random.normal(0, 0.5, 2), size) for size in (2.0, 1.0, 0.8, 0.3)
     )
-    return shapely.union(shapely.difference(shapely.union(one, other), hole), island)
+    return shapely.union(shapely.difference(shapely.union(large, small), hole), island)
 
 
 def aligned(random: Random, centre: Floats) -> Any:
@@ -237,7 +237,9 @@ def segments_of(case: Case, random: Random, count: int) -> Floats:
 def _clips(case: Case, random: Random, count: int) -> Floats:
     """Return segments that pass a vertex 1e-7 to 1e-3 degrees inside or outside of it."""
     before, at, after = np.split(case.corners[random.integers(0, len(case.corners), count)], 3, 1)
-    legs_ = [one / np.linalg.norm(one, axis=1, keepdims=True) for one in (before - at, after - at)]
+    legs_ = [
+        edge / np.linalg.norm(edge, axis=1, keepdims=True) for edge in (before - at, after - at)
+    ]
     across = legs_[0] - legs_[1]  # the way that cuts both edges alike
     across += random.normal(0, 0.2, (count, 2)) * np.linalg.norm(across, axis=1, keepdims=True)
     across /= np.linalg.norm(across, axis=1, keepdims=True)
@@ -252,10 +254,10 @@ def check_uniform(case: Case, segments: Floats, count: Count) -> None:
     for start in range(0, len(segments), CHUNK):
         some = segments[start : start + CHUNK]
         lon0, lat0, lon1, lat1 = some.T.copy()
-        found = case.grid.uniform(*case.grid.cells(lon0, lat0), *case.grid.cells(lon1, lat1))
-        said = np.flatnonzero(found != BOUNDARY)
+        sets = case.grid.uniform(*case.grid.cells(lon0, lat0), *case.grid.cells(lon1, lat1))
+        said = np.flatnonzero(sets != BOUNDARY)
         lines = shapely.linestrings(some[said].reshape(-1, 2, 2))
-        members = _table(case)[found[said]]
+        members = _table(case)[sets[said]]
         wrong = []
         for area, border in zip(range(len(case.areas)), case.borders, strict=True):
             lies = shapely.covers(case.areas[area], shapely.points(lon0[said], lat0[said]))
@@ -273,11 +275,13 @@ def check_plain(case: Case, segments: Floats, count: Count) -> None:
     for start in range(0, len(segments), CHUNK):
         some = segments[start : start + CHUNK]
         lines = shapely.linestrings(some.reshape(-1, 2, 2))
-        found = case.airspace.proper_intersections(some)
-        plain = np.array([cuts is not None for cuts in found])
+        cuts_of_legs = case.airspace.proper_intersections(some)
+        plain = np.array([cuts is not None for cuts in cuts_of_legs])
         wrong: list[str] = []
         for area, border in enumerate(case.borders):
-            said = np.array([any(area == cut for _, cut in cuts or ()) for cuts in found], bool)
+            said = np.array(
+                [any(area == cut for _, cut in cuts or ()) for cuts in cuts_of_legs], bool
+            )
             met = shapely.dwithin(border, lines, TOUCH_DEG)
             for n in np.flatnonzero(plain & (met != said)).tolist():
                 wrong.append(f"{case.name}: {some[n].tolist()}: area {area}: cut {said[n]}")
@@ -290,11 +294,11 @@ def check_paths(case: Case, segments: Floats, count: Count) -> None:
         path = legs(*segment)
         inside = set(case.airspace.covering(*segment[:2]))
         before = frozenset(inside)
-        found = path_transitions(case.airspace, path, inside)
+        transitions = path_transitions(case.airspace, path, inside)
         line = shapely.LineString([segment[:2], *((leg.lon1, leg.lat1) for leg in path)])
         areas = np.flatnonzero(shapely.intersects(case.areas, line)).tolist()
-        for area in {*areas, *before, *(one.area for one in found)}:
-            own = [one for one in found if one.area == area]
+        for area in {*areas, *before, *(transition.area for transition in transitions)}:
+            own = [transition for transition in transitions if transition.area == area]
             verdict = _verdict(case, area, line, area in before, own)
             wrong = [f"{case.name}: {segment} area {area}: {verdict}"] if verdict else []
             if verdict == "unclear":
@@ -303,12 +307,14 @@ def check_paths(case: Case, segments: Floats, count: Count) -> None:
                 count.add(1, wrong)
 
 
-def _verdict(case: Case, area: int, line: Any, was_inside: bool, found: list[Transition]) -> str:
+def _verdict(
+    case: Case, area: int, line: Any, was_inside: bool, transitions: list[Transition]
+) -> str:
     """Return what differs from the overlay of line and area, "unclear", or nothing."""
     stretches = _stretches(case.areas[area], line)
     gaps = [(a[1], b[0]) for a, b in pairwise(stretches)]
     ends = [(0.0, stretches[0][0]), (stretches[-1][1], line.length)] if stretches else []
-    for low, high in [*stretches, *gaps, *(one for one in ends if one[1] > one[0])]:
+    for low, high in [*stretches, *gaps, *(stretch for stretch in ends if stretch[1] > stretch[0])]:
         middle = line.interpolate((low + high) / 2)
         if high - low < UNCLEAR_DEG or case.borders[area].distance(middle) < UNCLEAR_DEG:
             return "unclear"
@@ -318,23 +324,23 @@ def _verdict(case: Case, area: int, line: Any, was_inside: bool, found: list[Tra
         for at, entered in ((low, True), (high, False))
         if UNCLEAR_DEG < at < line.length - UNCLEAR_DEG
     ]
-    if [entered for _, entered in expected] != [one.entered for one in found]:
-        return f"from {was_inside} {found}, overlay {expected}"
-    for (at, _), one in zip(expected, found, strict=True):
+    if [entered for _, entered in expected] != [transition.entered for transition in transitions]:
+        return f"from {was_inside} {transitions}, overlay {expected}"
+    for (at, _), transition in zip(expected, transitions, strict=True):
         place = line.interpolate(at)
-        if abs(place.x - one.lon) > APART_DEG or abs(place.y - one.lat) > APART_DEG:
-            return f"{one}, overlay {place}"
+        if abs(place.x - transition.lon) > APART_DEG or abs(place.y - transition.lat) > APART_DEG:
+            return f"{transition}, overlay {place}"
     return ""
 
 
 def _stretches(area: Any, line: Any) -> list[tuple[float, float]]:
     """Return the stretches of a line in an area, as distances along it, joined where they touch."""
     parts = [p for p in shapely.get_parts(shapely.intersection(line, area)) if p.length > 0.0]
-    found = sorted(
+    spans = sorted(
         sorted(float(line.project(shapely.Point(p.coords[end]))) for end in (0, -1)) for p in parts
     )
     joined: list[tuple[float, float]] = []
-    for low, high in found:
+    for low, high in spans:
         if joined and low <= joined[-1][1] + 1e-13:
             joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
         else:

@@ -100,7 +100,7 @@ class Traffic:
         start_ms = START_MS + self._scan * SCAN_MS + SCAN_MS * at // len(self.lon)
         columns: dict[str, Any] = {
             "time": pa.array(np.full(n, start_ms), pa.timestamp("ms", tz="UTC")),
-            "track_id": [self._names[one] for one in own],
+            "track_id": [self._names[track] for track in own],
             "lat": self.lat[own],
             "lon": self.lon[own],
             "altitude_m": np.full(n, 10_000.0),
@@ -109,10 +109,10 @@ class Traffic:
             "course_deg": self.course_deg[own] % 360,
             "vertical_rate_mps": pa.nulls(n, pa.float64()),
             "accuracy_m": np.full(n, 50.0),
-            "callsign": [f"ABC{one}" if k else None for one, k in zip(own, known, strict=True)],
+            "callsign": [f"ABC{track}" if k else None for track, k in zip(own, known, strict=True)],
             "mode_3a": ["2000" if k else None for k in known],
             "icao_address": [
-                f"{one + 1:06X}" if k else None for one, k in zip(own, known, strict=True)
+                f"{track + 1:06X}" if k else None for track, k in zip(own, known, strict=True)
             ],
             "category": ["aircraft" if k else "unknown" for k in known],
             "phase": ["confirmed"] * n,
@@ -261,8 +261,8 @@ def _timed(
 
 
 def _boundary(grid: Grid, given: list[Frame]) -> int:
-    found = [grid.codes(*grid.cells(frame.lons, frame.lats)) for frame in given]
-    return int(sum((codes == BOUNDARY).sum() for codes in found))
+    codes_of_frames = [grid.codes(*grid.cells(frame.lons, frame.lats)) for frame in given]
+    return int(sum((codes == BOUNDARY).sum() for codes in codes_of_frames))
 
 
 def main() -> None:

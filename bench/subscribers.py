@@ -57,32 +57,32 @@ def login(settings: Settings) -> tuple[int, str]:
 
 def subscribed(port: int, password: str, buffer: int | None = None) -> socket.socket:
     """Return a socket that is subscribed, with a buffer that the kernel does not let grow."""
-    one = socket.socket()
+    connection = socket.socket()
     if buffer is not None:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-    one.connect((embedded.HOST, port))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    connection.connect((embedded.HOST, port))
     for words in (("AUTH", password), ("SUBSCRIBE", CHANNEL.name)):
         parts = "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
-        one.sendall(f"*{len(words)}\r\n{parts}".encode())
-        if not one.recv(4096):
+        connection.sendall(f"*{len(words)}\r\n{parts}".encode())
+        if not connection.recv(4096):
             raise ConnectionError("redis closed the connection")
-    return one
+    return connection
 
 
 def hear(port: int, password: str, subscribers: int, messages: int, told: Connection) -> None:
     """Hold the subscribers; send when the last of them had each message, and what reading cost."""
     selector = selectors.EpollSelector()
     for _ in range(subscribers):
-        one = subscribed(port, password)
-        one.setblocking(False)
-        selector.register(one, selectors.EVENT_READ, (one, [0]))
+        subscriber = subscribed(port, password)
+        subscriber.setblocking(False)
+        selector.register(subscriber, selectors.EVENT_READ, (subscriber, [0]))
     told.send("subscribed")
     last_ns, missing = [0] * messages, subscribers * messages
     start_s = time.process_time()
     while missing:
         for key, _ in selector.select():
-            one, heard = key.data
-            for _ in range(one.recv(1 << 20).count(MARK)):
+            subscriber, heard = key.data
+            for _ in range(subscriber.recv(1 << 20).count(MARK)):
                 last_ns[heard[0]] = time.monotonic_ns()
                 heard[0] += 1
                 missing -= 1
@@ -114,9 +114,9 @@ async def delays(
     child.start()
     await asyncio.to_thread(ours.recv)
     sink, sent_ns = await RedisChannels.open(settings), []
-    for one in alerts:
+    for message in alerts:
         sent_ns.append(time.monotonic_ns())
-        await sink.deliver(one)
+        await sink.deliver(message)
         await asyncio.sleep(pace_s)
     last_ns, cost_s = await asyncio.to_thread(ours.recv)
     await sink.close()
@@ -131,7 +131,7 @@ async def until_cut(settings: Settings, redis: Redis) -> dict[str, float]:
     try:
         for number in range(MOST_LARGE):
             await sink.deliver(alert(1_000_000 + number, "x" * LARGE))
-            waiting = [int(one["omem"]) for one in await redis.client_list(_type="pubsub")]
+            waiting = [int(client["omem"]) for client in await redis.client_list(_type="pubsub")]
             if not waiting:
                 seconds = time.monotonic() - start_s
                 return {"alerts": number, "mb": round(most / 1e6, 1), "seconds": round(seconds, 1)}
@@ -149,8 +149,8 @@ async def measure(settings: Settings, given: argparse.Namespace) -> dict[str, ob
     for turn, name in enumerate(("alone", "one stalled", "alone again", "one stalled again")):
         stalled = subscribed(*login(settings), SMALL) if "stalled" in name else None
         alerts = [alert(turn * count + number) for number in range(count)]
-        found, cost_s = await delays(settings, given.subscribers, alerts, given.pace)
-        p50, p99, most = np.percentile(found, (50, 99, 100)).round(1).tolist()
+        delays_ms, cost_s = await delays(settings, given.subscribers, alerts, given.pace)
+        p50, p99, most = np.percentile(delays_ms, (50, 99, 100)).round(1).tolist()
         cost_ms = round(1e3 * cost_s, 1)
         results[name] = {"p50_ms": p50, "p99_ms": p99, "max_ms": most, "harness_ms": cost_ms}
         if stalled is not None:
@@ -183,8 +183,8 @@ def main(given: argparse.Namespace) -> None:
         print(json.dumps(results))
         return
     print(f"{given.subscribers} subscribers, {given.messages} alerts, one every {given.pace} s")
-    for name, one in results.items():
-        print(f"{name:>24}: {one}")
+    for name, result in results.items():
+        print(f"{name:>24}: {result}")
 
 
 async def answering(server: embedded.EmbeddedServer) -> None:

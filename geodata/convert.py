@@ -61,44 +61,44 @@ Feature = dict[str, Any]
 
 def country(raw: Feature) -> Feature:
     """Return a raw country as a zone."""
-    found = raw["properties"]
-    code = found["iso_a2"]
+    given = raw["properties"]
+    code = given["iso_a2"]
     properties = {
         "id": code,
-        "name": found["name"],
+        "name": given["name"],
         "kind": "country",
         "country": code,
         "accuracy_m": COUNTRY_ACCURACY_EXCEPTIONS_M.get(code, COUNTRY_ACCURACY_M),
-        "nato": found["nato"],
+        "nato": given["nato"],
     }
     return {"type": "Feature", "properties": properties, "geometry": area(raw, code)}
 
 
 def region(raw: Feature, nato: dict[str, bool]) -> Feature:
     """Return a raw region as a zone; ``nato`` tells which countries are members."""
-    found = raw["properties"]
-    code = found["iso_3166_2"]
-    if found["iso_a2"] not in nato:
-        raise ValueError(f"{code}: its country {found['iso_a2']!r} is not among the countries")
+    given = raw["properties"]
+    code = given["iso_3166_2"]
+    if given["iso_a2"] not in nato:
+        raise ValueError(f"{code}: its country {given['iso_a2']!r} is not among the countries")
     properties = {
         "id": code,
-        "name": CORRECTED_NAMES.get(code, found["name"]),
+        "name": CORRECTED_NAMES.get(code, given["name"]),
         "kind": "region",
-        "country": found["iso_a2"],
+        "country": given["iso_a2"],
         "accuracy_m": REGION_ACCURACY_M,
-        "nato": nato[found["iso_a2"]],
+        "nato": nato[given["iso_a2"]],
     }
     return {"type": "Feature", "properties": properties, "geometry": area(raw, code)}
 
 
 def area(raw: Feature, code: str) -> dict[str, Any]:
     """Return the feature's geometry with rounded coordinates; refuse one that is no valid area."""
-    found = raw["geometry"] or {}
-    kind = found.get("type")
+    given = raw["geometry"] or {}
+    kind = given.get("type")
     if kind not in ("Polygon", "MultiPolygon"):
         raise ValueError(f"{code}: geometry must be a Polygon or MultiPolygon, got {kind!r}")
     try:
-        geometry = {"type": kind, "coordinates": rounded(found["coordinates"])}
+        geometry = {"type": kind, "coordinates": rounded(given["coordinates"])}
         outline = shape(geometry)
     except (shapely.errors.ShapelyError, TypeError, IndexError, ValueError) as error:
         raise ValueError(f"{code}: unreadable geometry: {error}") from None
@@ -110,7 +110,7 @@ def area(raw: Feature, code: str) -> dict[str, Any]:
 def rounded(coordinates: Any) -> Any:
     """Round every number in nested lists, keeping longitude and latitude only."""
     if isinstance(coordinates[0], list):
-        return [rounded(one) for one in coordinates]
+        return [rounded(part) for part in coordinates]
     return [round(float(value), DECIMALS) + 0.0 for value in coordinates[:2]]
 
 
@@ -118,7 +118,7 @@ def collection(version: str, header: dict[str, str], zones: Iterable[Feature]) -
     """Write a FeatureCollection, one feature a line, sorted by id."""
     ordered = sorted(zones, key=lambda zone: zone["properties"]["id"])
     ids = [zone["properties"]["id"] for zone in ordered]
-    twice = {one for one in ids if ids.count(one) > 1}
+    twice = {identifier for identifier in ids if ids.count(identifier) > 1}
     if twice:
         raise ValueError(f"identifiers appear twice: {', '.join(sorted(twice))}")
     head = compact({"type": "FeatureCollection", "version": version, **header})[:-1]
@@ -147,10 +147,10 @@ def convert(countries: Path, regions: Path, release: str, out: Path) -> None:
 def features(path: Path) -> list[Feature]:
     """Read the features of a GeoJSON file."""
     try:
-        found: list[Feature] = json.loads(path.read_text(encoding="utf-8"))["features"]
+        read: list[Feature] = json.loads(path.read_text(encoding="utf-8"))["features"]
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: not JSON: {error}") from None
-    return found
+    return read
 
 
 def main() -> None:

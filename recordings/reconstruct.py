@@ -177,7 +177,7 @@ class Sensor:
     def look(self, seconds: float, flyer: Flyer) -> tuple[float, dict[str, Any]]:
         """Return the true speed from here on and a report, its time still missing."""
         kind = self._track.kind
-        east, north, speed, height, quality = (one.step(seconds) for one in self._drifts)
+        east, north, speed, height, quality = (drift.step(seconds) for drift in self._drifts)
         low, high = kind.accuracy_m
         accuracy = min(max((low + high) / 2 + quality * (high - low) / 4, low), high)
         bearing, _, _ = WGS84.inv(0, 0, east * 1e-3, north * 1e-3)
@@ -198,24 +198,24 @@ class Sensor:
 def record(recording: Recording, track: Track) -> list[tuple[int, dict[str, Any]]]:
     """Return one track's reports, each with its time in milliseconds after the start."""
     flyer, sensor = Flyer(track), Sensor(recording.source, track)
-    found: list[tuple[int, dict[str, Any]]] = []
+    reports: list[tuple[int, dict[str, Any]]] = []
     now_ms, seconds, goes_on = round(track.starts_s * 1000), 0.0, True
     while goes_on and now_ms <= recording.length_s * 1000:
         speed_mps, report = sensor.look(seconds, flyer)
-        found.append((now_ms, report))
+        reports.append((now_ms, report))
         step_ms = round(sensor.random.uniform(*track.kind.interval_s) * 1000)
         now_ms, seconds = now_ms + step_ms, step_ms / 1000
         goes_on = flyer.fly(seconds, speed_mps)
     if not goes_on and not track.lost:
-        found[-1][1]["phase"] = "ended"
-    return found
+        reports[-1][1]["phase"] = "ended"
+    return reports
 
 
 def lines(recording: Recording) -> str:
     """Return the file's text: the reports of all tracks, one a line, sorted by time."""
-    reports = [one for track in recording.tracks for one in record(recording, track)]
+    reports = [timed for track in recording.tracks for timed in record(recording, track)]
     text = []
-    for after_ms, report in sorted(reports, key=lambda one: (one[0], one[1]["track_id"])):
+    for after_ms, report in sorted(reports, key=lambda timed: (timed[0], timed[1]["track_id"])):
         time = recording.start + timedelta(milliseconds=after_ms)
         stamp = time.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
         text.append(json.dumps({"time": stamp} | report) + "\n")

@@ -47,7 +47,7 @@ class Airspace:
         accuracies = [zone.properties.accuracy_m for zone in self.zones if zone.is_region]
         self.widest_region_m = max(accuracies, default=0.0)
         limits = ((n, limits_of(zone.properties)) for n, zone in enumerate(self.zones))
-        self.limits: dict[int, Limits] = {n: one for n, one in limits if one is not None}
+        self.limits: dict[int, Limits] = {n: own for n, own in limits if own is not None}
         areas: list[Any] = [zone.area for zone in self.zones]
         outline = protected_outline(self.zones)
         self.protected: int | None = None if outline is None else len(areas)
@@ -76,8 +76,8 @@ class Airspace:
 
     def outline(self, area: int) -> BaseGeometry:
         """Return the outline of an area."""
-        found: BaseGeometry = self._areas[area]
-        return found
+        outline: BaseGeometry = self._areas[area]
+        return outline
 
     def covering(self, lon: float, lat: float) -> frozenset[int]:
         """Return the areas that hold a point, border included."""
@@ -126,8 +126,8 @@ class Airspace:
             return {}
         ends = np.array([((leg.lon0, leg.lat0), (leg.lon1, leg.lat1)) for leg in legs])
         met: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-        found = self._pieces.tree.query(_lines(ends), predicate="dwithin", distance=TOUCH_DEG)
-        for leg, piece in found.T.tolist():
+        pairs = self._pieces.tree.query(_lines(ends), predicate="dwithin", distance=TOUCH_DEG)
+        for leg, piece in pairs.T.tolist():
             met[leg][int(self._pieces.owners[piece])].append(piece)
         return met
 
@@ -225,18 +225,19 @@ class Airspace:
         scale = np.array([metres_per_degree(lat) for _, lat in places])
         local = self._pieces.segments[segment] - np.tile(points, 2)[place]
         metres = _from_origin_m(local * np.tile(scale, 2)[place])
-        found: list[dict[int, float]] = [
+        nearest_m: list[dict[int, float]] = [
             dict.fromkeys(areas, 0.0) for areas in self.covering_many(*points.T)
         ]
         hits = np.flatnonzero(metres <= within_m[place])
         owners = self._pieces.segment_owners[segment[hits]]
-        for one, area, apart_m in zip(
+        for index, area, apart_m in zip(
             place[hits].tolist(), owners.tolist(), metres[hits].tolist(), strict=True
         ):
-            found[one][area] = min(found[one].get(area, inf), apart_m)
+            nearest_m[index][area] = min(nearest_m[index].get(area, inf), apart_m)
         zones = len(self.zones)
         return [
-            sorted((metres, area) for area, metres in one.items() if area < zones) for one in found
+            sorted((metres, area) for area, metres in by_area.items() if area < zones)
+            for by_area in nearest_m
         ]
 
     @cached_property

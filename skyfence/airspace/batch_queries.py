@@ -49,18 +49,18 @@ class BatchedBorderQueries:
 
     def protected_border(self, lon: float, lat: float) -> tuple[float, float]:
         """Return what ``Airspace.protected_border`` does."""
-        found = self._borders.get((lon, lat))
-        return self._airspace.protected_border(lon, lat) if found is None else found
+        border = self._borders.get((lon, lat))
+        return self._airspace.protected_border(lon, lat) if border is None else border
 
     def border_distances_m(self, areas: Sequence[int], lon: float, lat: float) -> list[float]:
         """Return how far the border of each area is from a place, metres."""
         outer = self._airspace.outer_area
         zones = [area for area in areas if area != outer]
-        metres = self._airspace.border_distances_m(zones, [(lon, lat)] * len(zones))
-        found = dict(zip(zones, metres, strict=True))
+        measured_m = self._airspace.border_distances_m(zones, [(lon, lat)] * len(zones))
+        distances_m = dict(zip(zones, measured_m, strict=True))
         if outer is not None and outer in areas:
-            found[outer] = self.protected_border(lon, lat)[0]
-        return [found[area] for area in areas]
+            distances_m[outer] = self.protected_border(lon, lat)[0]
+        return [distances_m[area] for area in areas]
 
 
 def _is_short(way: Segment) -> bool:

@@ -49,8 +49,8 @@ class Clearance:
     def metres(self, x: Cells, y: Cells) -> npt.NDArray[np.float32]:
         """Return for each block how far any point of it is from the border at least."""
         places = self._pages.places(x, y)  # first: it may make the store grow
-        found: npt.NDArray[np.float32] = self._metres.values[places]
-        return found
+        bounds_m: npt.NDArray[np.float32] = self._metres.values[places]
+        return bounds_m
 
     def _make(self, column: int, row: int) -> int:
         first = np.array([[column, row]]) * PAGE_BLOCKS

@@ -132,14 +132,14 @@ class Grid:
         blocks_up = np.abs((y1 >> _SHIFT) - (y0 >> _SHIFT))
         reach = np.maximum(blocks_across, blocks_up)
         plain = near & (codes >= 0) & (reach < self._gaps.values[start])
-        found = np.where(plain, codes, np.int32(BOUNDARY))
+        cover = np.where(plain, codes, np.int32(BOUNDARY))
         rest = np.flatnonzero(near & ~plain)
         if rest.size:
             reach = np.maximum(across[rest], up[rest])
             ahead = self._within(x0[rest], y0[rest], reach)
             back = self._within(x1[rest], y1[rest], reach)
-            found[rest] = np.maximum(ahead, back)
-        return found
+            cover[rest] = np.maximum(ahead, back)
+        return cover
 
     def moves(self, start: tuple[Cells, Cells], end: tuple[Cells, Cells], most: int) -> Cells:
         """Return what ``uniform`` does for pairs of cells, in bounded time.
@@ -151,18 +151,18 @@ class Grid:
         ready = self._blocks.ready(x, y, most).reshape(2, -1).all(axis=0)
         if ready.all():
             return self.uniform(x0, y0, x1, y1)
-        found = np.full(len(x0), BOUNDARY, dtype=np.int32)
-        found[ready] = self.uniform(x0[ready], y0[ready], x1[ready], y1[ready])
-        return found
+        cover = np.full(len(x0), BOUNDARY, dtype=np.int32)
+        cover[ready] = self.uniform(x0[ready], y0[ready], x1[ready], y1[ready])
+        return cover
 
     def sets_at(self, lons: Floats, lats: Floats) -> Cells:
         """Return the set of areas that hold each point, borders included."""
-        found = self.codes(*self.cells(lons, lats))
-        near = np.flatnonzero(found == BOUNDARY)
+        sets = self.codes(*self.cells(lons, lats))
+        near = np.flatnonzero(sets == BOUNDARY)
         if near.size:
             held = self._airspace.covering_many(lons[near], lats[near])
-            found[near] = [self.set_id(areas) for areas in held]
-        return found
+            sets[near] = [self.set_id(areas) for areas in held]
+        return sets
 
     def clear_of_border_m(self, x: Cells, y: Cells) -> npt.NDArray[np.float32]:
         """Return how far any point of each cell is from the protected border at least, metres."""
@@ -171,9 +171,9 @@ class Grid:
     def surely_clear_m(self, x: Cells, y: Cells, most: int) -> npt.NDArray[np.float32]:
         """Return what ``clear_of_border_m`` does, in bounded time: 0 where a page is not made."""
         ready = self._clearance.ready(x >> _SHIFT, y >> _SHIFT, most)
-        found = np.zeros(len(x), dtype=np.float32)
-        found[ready] = self.clear_of_border_m(x[ready], y[ready])
-        return found
+        bounds_m = np.zeros(len(x), dtype=np.float32)
+        bounds_m[ready] = self.clear_of_border_m(x[ready], y[ready])
+        return bounds_m
 
     def _places(self, x: Cells, y: Cells) -> Cells:
         return self._blocks.places(x >> _SHIFT, y >> _SHIFT)
@@ -188,12 +188,12 @@ class Grid:
         """Return the set that covers all cells within reach of each, or ``BOUNDARY``."""
         blocks = self._places(x, y)
         codes: Cells = self._codes.values[blocks]
-        found = np.full(len(x), BOUNDARY, dtype=np.int32)
+        cover = np.full(len(x), BOUNDARY, dtype=np.int32)
         near = np.flatnonzero(codes < 0)
         places = self._cell_places(codes, x, y, near)
         clear = reach[near] < self._cell_gaps.values[places]
-        found[near[clear]] = self._cell_codes.values[places[clear]]
-        return found
+        cover[near[clear]] = self._cell_codes.values[places[clear]]
+        return cover
 
     def _make(self, column: int, row: int) -> int:
         """Make the page of this column and row of pages."""

@@ -24,15 +24,15 @@ def regions_at(
     A region that was ``held`` before is left only at twice that distance, so that a path along
     the line between two regions does not go to and fro.
     """
-    found: list[str] = []
+    regions: list[str] = []
     for metres, area in airspace.near(lon, lat, 2 * airspace.widest_region_m):
         zone = airspace.zones[area]
         if not zone.is_region or zone.nation not in nations:
             continue
         widened_m = zone.properties.accuracy_m * (2 if zone.id in held else 1)
         if round(metres) <= widened_m:
-            found.append(zone.id)
-    return tuple(sorted(found))
+            regions.append(zone.id)
+    return tuple(sorted(regions))
 
 
 def nearest_nation(

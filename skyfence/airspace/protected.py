@@ -73,11 +73,11 @@ def nearest_accuracies(segments: Floats, pieces: npt.NDArray[Any], accuracies_m:
     low, high = middles - TOUCH_DEG, middles + TOUCH_DEG
     segment, piece = tree.query(shapely.box(*low.T, *high.T))
     touches = shapely.dwithin(points[segment], pieces[piece], TOUCH_DEG)
-    found = np.full(len(segments), -1.0)
-    np.maximum.at(found, segment[touches], accuracies_m[piece[touches]])
-    alone = np.flatnonzero(found < 0.0)  # edges over a closed sliver
-    found[alone] = accuracies_m[tree.nearest(points[alone])]
-    return found
+    nearest_m = np.full(len(segments), -1.0)
+    np.maximum.at(nearest_m, segment[touches], accuracies_m[piece[touches]])
+    alone = np.flatnonzero(nearest_m < 0.0)  # edges over a closed sliver
+    nearest_m[alone] = accuracies_m[tree.nearest(points[alone])]
+    return nearest_m
 
 
 def _is_joined(zone: Zone) -> bool:

@@ -45,20 +45,20 @@ def path_transitions(
     limits = frozenset() if profile is None else airspace.limits.keys()
     cuts = [known] if known is not None and len(legs) == 1 else _cuts_of(airspace, legs)
     plain = {
-        number: one
-        for number, (leg, one) in enumerate(zip(legs, cuts, strict=True))
-        if one is not None and not (limits and _meets_limits(airspace, leg, one))
+        number: leg_cuts
+        for number, (leg, leg_cuts) in enumerate(zip(legs, cuts, strict=True))
+        if leg_cuts is not None and not (limits and _meets_limits(airspace, leg, leg_cuts))
     }
     close = [number for number in range(len(legs)) if number not in plain]
     met = airspace.met_by([legs[number] for number in close])
-    found: list[Transition] = []
+    transitions: list[Transition] = []
     for number, leg in enumerate(legs):
         if number in plain:
-            found += _plain_transitions(leg, plain[number], inside)
+            transitions += _plain_transitions(leg, plain[number], inside)
         else:
             pieces = met.get(close.index(number), {})
-            found += leg_transitions(airspace, leg, pieces, inside, profile)
-    return found
+            transitions += leg_transitions(airspace, leg, pieces, inside, profile)
+    return transitions
 
 
 def _meets_limits(airspace: Airspace, leg: Leg, cuts: Cuts) -> bool:
@@ -71,18 +71,18 @@ def _cuts_of(airspace: Airspace, legs: Sequence[Leg]) -> list[Cuts | None]:
     """Return what is cut plainly on each leg, None where one must be looked at closer."""
     ends = np.array([(leg.lon0, leg.lat0, leg.lon1, leg.lat1) for leg in legs])
     cuts = airspace.proper_intersections(ends.reshape(-1, 4))
-    return [None if leg.wraps else one for leg, one in zip(legs, cuts, strict=True)]
+    return [None if leg.wraps else leg_cuts for leg, leg_cuts in zip(legs, cuts, strict=True)]
 
 
 def _plain_transitions(leg: Leg, cuts: Cuts, inside: set[int]) -> list[Transition]:
     """Return the transitions where a leg cuts borders plainly: each changes its area's side."""
-    found = []
+    transitions = []
     for share, area in cuts:
         fraction = leg.start + share * (leg.end - leg.start)
-        found.append(Transition(fraction, area not in inside, area, *_point(leg, share)))
-    for one in found:
-        (inside.add if one.entered else inside.discard)(one.area)
-    return sorted(found)
+        transitions.append(Transition(fraction, area not in inside, area, *_point(leg, share)))
+    for transition in transitions:
+        (inside.add if transition.entered else inside.discard)(transition.area)
+    return sorted(transitions)
 
 
 def leg_transitions(
@@ -97,17 +97,17 @@ def leg_transitions(
     ``met`` holds the areas whose border the leg meets, with the border pieces it meets. ``profile``
     is that of the whole segment; without one, limits of height and time are not looked at.
     """
-    found: list[Transition] = []
+    transitions: list[Transition] = []
     areas = dict(met)
     if profile is not None and airspace.limits:  # what changes, though no border is met
         held = airspace.covering(leg.lon0, leg.lat0) & airspace.limits.keys()
         areas |= {area: [] for area in held - met.keys()}
     for area, pieces in areas.items():
-        one = _Area(airspace, leg, area, pieces, profile)
-        found += _area_transitions(one, area in inside)
-    for transition in sorted(found):
+        crossed = _Area(airspace, leg, area, pieces, profile)
+        transitions += _area_transitions(crossed, area in inside)
+    for transition in sorted(transitions):
         (inside.add if transition.entered else inside.discard)(transition.area)
-    return sorted(found)
+    return sorted(transitions)
 
 
 class _Area:
@@ -125,12 +125,12 @@ class _Area:
 
     def cuts(self) -> list[float]:
         """Return where on the leg the side may change, as fractions 0..1 of it, ascending."""
-        found = self._airspace.cuts(self.leg, self._pieces)
+        cuts = self._airspace.cuts(self.leg, self._pieces)
         start, span = self.leg.start, self.leg.end - self.leg.start
         if self._limits is None or self._profile is None or span <= 0.0:
-            return found
+            return cuts
         shares = [(at - start) / span for at in self._limits.cuts(self._profile)]
-        return sorted({*found, *(share for share in shares if 0.0 <= share <= 1.0)})
+        return sorted({*cuts, *(share for share in shares if 0.0 <= share <= 1.0)})
 
     def side_at(self, share: float) -> Side:
         """Return the side of a place between two cuts."""
@@ -159,18 +159,18 @@ class _Area:
 
 
 def _area_transitions(area: _Area, was_inside: bool) -> list[Transition]:
-    found: list[Transition] = []
+    transitions: list[Transition] = []
     leg, now_inside = area.leg, was_inside
     for start, side in _sides(area):
         if side is Side.BORDER or (side is Side.INSIDE) == now_inside:
             continue
         now_inside = not now_inside
         fraction = leg.start + start * (leg.end - leg.start)
-        if found and found[-1].fraction == fraction:
-            found.pop()  # there and back in no time
+        if transitions and transitions[-1].fraction == fraction:
+            transitions.pop()  # there and back in no time
         else:
-            found.append(Transition(fraction, now_inside, area.index, *_point(leg, start)))
-    return found
+            transitions.append(Transition(fraction, now_inside, area.index, *_point(leg, start)))
+    return transitions
 
 
 def _sides(area: _Area) -> Iterator[tuple[float, Side]]:

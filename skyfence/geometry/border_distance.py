@@ -94,12 +94,14 @@ class BorderDistanceIndex:
                 for place, owner in zip(places, owners, strict=True)
             ]
         )
-        found, ends = self._tree.query(points, k=_ENDS)
+        distances_m, ends = self._tree.query(points, k=_ENDS)
         distances2, chords = self._to_chords(points, ends)
-        reach_m = np.sqrt(found[:, 0] * found[:, 0] + self._reach2)
-        for one in np.flatnonzero(found[:, -1] <= reach_m).tolist():
-            near = np.array([self._tree.query_ball_point(points[one], reach_m[one])])
-            (distances2[one],), (chords[one],) = self._to_chords(points[one : one + 1], near)
+        reach_m = np.sqrt(distances_m[:, 0] * distances_m[:, 0] + self._reach2)
+        for point in np.flatnonzero(distances_m[:, -1] <= reach_m).tolist():
+            near = np.array([self._tree.query_ball_point(points[point], reach_m[point])])
+            (distances2[point],), (chords[point],) = self._to_chords(
+                points[point : point + 1], near
+            )
         accuracies_m = self._accuracies_m[chords].tolist()
         arcs_m = [_arc_m(sqrt(metres2)) for metres2 in distances2.tolist()]
         return list(zip(arcs_m, accuracies_m, strict=True))
@@ -129,8 +131,8 @@ class BorderDistanceIndex:
             return np.full(len(lons), inf)
         points = geocentric(lons, lats)
         points = np.column_stack((points, np.zeros(len(points))))
-        found, _ = self._tree.query(points, eps=_LOOSE)
-        least2 = np.square(found / (1.0 + _LOOSE)) - self._reach2
+        distances_m, _ = self._tree.query(points, eps=_LOOSE)
+        least2 = np.square(distances_m / (1.0 + _LOOSE)) - self._reach2
         least_m: Floats = np.sqrt(np.maximum(least2, 0.0)) - _SLACK_M
         return np.maximum(least_m, 0.0)
 
@@ -181,12 +183,12 @@ def _chords(segments: Floats) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
     return geocentric(*start.T), geocentric(*end.T), owners
 
 
-def _row_dot(one: Floats, other: Floats) -> Floats:
+def _row_dot(first: Floats, second: Floats) -> Floats:
     """Return the products of vectors, summed in one order however many there are."""
-    found: Floats = one[..., 0] * other[..., 0]
-    for axis in range(1, one.shape[-1]):
-        found = found + one[..., axis] * other[..., axis]
-    return found
+    total: Floats = first[..., 0] * second[..., 0]
+    for axis in range(1, first.shape[-1]):
+        total = total + first[..., axis] * second[..., axis]
+    return total
 
 
 def _of_owners(
@@ -195,11 +197,11 @@ def _of_owners(
     """Leave the seams out of each owner's border."""
     starts = np.flatnonzero(np.diff(owners, prepend=-1))
     parts = zip(np.split(segments, starts)[1:], np.split(accuracies_m, starts)[1:], strict=True)
-    kept = [without_seams(*part) for part in parts]
-    counts = [len(one) for one, _ in kept]
+    borders = [without_seams(*part) for part in parts]
+    counts = [len(border) for border, _ in borders]
     return (
-        np.vstack([np.empty((0, 4)), *(one for one, _ in kept)]),
-        np.concatenate([np.empty(0), *(one for _, one in kept)]),
+        np.vstack([np.empty((0, 4)), *(border for border, _ in borders)]),
+        np.concatenate([np.empty(0), *(accuracy_m for _, accuracy_m in borders)]),
         np.repeat(owners[starts], counts),
     )
 

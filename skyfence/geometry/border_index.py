@@ -53,8 +53,8 @@ class BorderSegmentIndex:
 
     def of(self, area: int) -> npt.NDArray[Any]:
         """Return the pieces of one area's border."""
-        found: npt.NDArray[Any] = self.lines[self.owners == area]
-        return found
+        pieces: npt.NDArray[Any] = self.lines[self.owners == area]
+        return pieces
 
 
 def segments_of(lines: npt.NDArray[Any]) -> Floats:

@@ -75,10 +75,10 @@ def legs(lon0: float, lat0: float, lon1: float, lat1: float) -> list[Leg]:
     stops = _evenly((0.0, lon0, lat0), (1.0, lon1, lat1), count)
     if max(abs(lat) for _, _, lat in stops) > _STEEP_DEG - 0.1:  # 10 km are under 0.1 degrees
         stops = _finer(stops, length_m / count)
-    found: list[Leg] = []
+    pieces: list[Leg] = []
     for (start, *place), (end, *beyond) in pairwise(stops):
-        found += _cut_at_antimeridian(Leg(place[0], place[1], beyond[0], beyond[1], start, end))
-    return found
+        pieces += _cut_at_antimeridian(Leg(place[0], place[1], beyond[0], beyond[1], start, end))
+    return pieces
 
 
 def _evenly(start: Stop, end: Stop, count: int) -> list[Stop]:
@@ -91,13 +91,13 @@ def _evenly(start: Stop, end: Stop, count: int) -> list[Stop]:
 
 def _finer(stops: list[Stop], apart_m: float) -> list[Stop]:
     """Divide what lies between stops further where a planar leg would err by more than 13 m."""
-    found = stops[:1]
+    finer = stops[:1]
     for start, end in pairwise(stops):
         highest = max(abs(start[2]), abs(end[2])) + apart_m / 200_000.0  # between them, at most
         steep = tan(radians(min(highest, _HIGHEST_DEG))) / tan(radians(_STEEP_DEG))
         count = ceil(apart_m * sqrt(max(steep, 1.0)) / MAX_LEG_M)
-        found += _evenly(start, end, count)[1:]
-    return found
+        finer += _evenly(start, end, count)[1:]
+    return finer
 
 
 def _cut_at_antimeridian(leg: Leg) -> list[Leg]:

@@ -70,20 +70,20 @@ def self_crossings(area: BaseGeometry) -> list[LonLat]:
     segments, ring, number, count = _segments(area)
     if not len(segments):
         return []
-    one, other = shapely.STRtree(segments).query(segments, predicate="intersects")
-    one, other = one[one < other], other[one < other]
-    apart = (number[other] - number[one]) % count[one]
-    beside = (ring[one] == ring[other]) & ((apart == 1) | (apart == count[one] - 1))
-    shared = shapely.intersection(segments[one], segments[other])
+    first, second = shapely.STRtree(segments).query(segments, predicate="intersects")
+    first, second = first[first < second], second[first < second]
+    apart = (number[second] - number[first]) % count[first]
+    beside = (ring[first] == ring[second]) & ((apart == 1) | (apart == count[first] - 1))
+    shared = shapely.intersection(segments[first], segments[second])
     lines = shapely.get_type_id(shared) == _LINE
     ends = shapely.get_coordinates(segments).reshape(-1, 2, 2)
     points = shapely.get_coordinates(shapely.centroid(shared))
     # Rings may touch in a corner: only what lies on both segments, off their ends, crosses.
-    corner = np.zeros(len(one), dtype=bool)
-    for segment in (one, other):
+    corner = np.zeros(len(first), dtype=bool)
+    for segment in (first, second):
         corner |= np.isclose(points[:, None, :], ends[segment], rtol=0, atol=1e-12).all(2).any(1)
-    found = np.round(points[lines | ~(beside | corner)], DECIMALS)
-    return [(float(lon), float(lat)) for lon, lat in np.unique(found, axis=0)]
+    crossings = np.round(points[lines | ~(beside | corner)], DECIMALS)
+    return [(float(lon), float(lat)) for lon, lat in np.unique(crossings, axis=0)]
 
 
 def unrolled(area: BaseGeometry) -> BaseGeometry:

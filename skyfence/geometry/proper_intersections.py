@@ -29,23 +29,23 @@ _CLEAR_DEG: Final = 1e-8
 
 def proper_intersections(pieces: BorderSegmentIndex, ends: Floats) -> list[Cuts | None]:
     """Return what each leg (lon0, lat0, lon1, lat1) cuts, or None where it is not plain."""
-    found: list[Cuts | None] = [()] * len(ends)
+    cuts_of_legs: list[Cuts | None] = [()] * len(ends)
     low = np.minimum(ends[:, :2], ends[:, 2:]) - _CLEAR_DEG
     high = np.maximum(ends[:, :2], ends[:, 2:]) + _CLEAR_DEG
     leg, segment = pieces.segments_near(low, high)
     leg, segment = _in_boxes(pieces, low, high, leg, segment)
     cut, unclear, share = _cut(ends[leg], pieces.segments[segment])
     for at in np.flatnonzero(cut).tolist():
-        one, area = int(leg[at]), int(pieces.segment_owners[segment[at]])
-        cuts = found[one]
+        number, area = int(leg[at]), int(pieces.segment_owners[segment[at]])
+        cuts = cuts_of_legs[number]
         if cuts is not None:
             twice = any(area == other for _, other in cuts)
-            found[one] = None if twice else (*cuts, (float(share[at]), area))
-    for one in leg[unclear].tolist():
-        found[one] = None
-    for one in np.flatnonzero(np.abs(ends[:, 2] - ends[:, 0]) > 180.0).tolist():
-        found[one] = None  # over the antimeridian
-    return found
+            cuts_of_legs[number] = None if twice else (*cuts, (float(share[at]), area))
+    for number in leg[unclear].tolist():
+        cuts_of_legs[number] = None
+    for number in np.flatnonzero(np.abs(ends[:, 2] - ends[:, 0]) > 180.0).tolist():
+        cuts_of_legs[number] = None  # over the antimeridian
+    return cuts_of_legs
 
 
 def _in_boxes(
@@ -67,8 +67,8 @@ def _cut(legs: Floats, segments: Floats) -> tuple[Mask, Mask, Floats]:
     segments = np.where(turned[:, None], segments[:, [2, 3, 0, 1]], segments)
     of_segment = _off(segments, legs[:, :2]), _off(segments, legs[:, 2:])
     of_leg = _off(legs, segments[:, :2]), _off(legs, segments[:, 2:])
-    low = [np.minimum(*one) for one in (of_segment, of_leg)]
-    high = [np.maximum(*one) for one in (of_segment, of_leg)]
+    low = [np.minimum(*pair) for pair in (of_segment, of_leg)]
+    high = [np.maximum(*pair) for pair in (of_segment, of_leg)]
     beside = (low[0] > _CLEAR_DEG) | (high[0] < -_CLEAR_DEG)
     beside |= (low[1] > _CLEAR_DEG) | (high[1] < -_CLEAR_DEG)
     cut = (low[0] < -_CLEAR_DEG) & (high[0] > _CLEAR_DEG)

@@ -75,8 +75,8 @@ def regions_of(met: npt.NDArray[np.bool_], around: int, block: int) -> Regions:
     cell[labels.ravel()] = np.arange(labels.size)
     blocks = np.asarray(met.reshape(len(met) // block, block, -1, block).any(axis=(1, 3)))
     gaps, block_gaps = (
-        np.minimum(ndimage.distance_transform_cdt(~one, "chessboard"), known + 1)
-        for one, known in ((met, around), (blocks, around // block))
+        np.minimum(ndimage.distance_transform_cdt(~raster, "chessboard"), radius + 1)
+        for raster, radius in ((met, around), (blocks, around // block))
     )
     inner_blocks = slice(around // block, len(blocks) - around // block)
     return Regions(
