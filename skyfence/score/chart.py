@@ -22,10 +22,10 @@ _TICKS_S: Final = (-600, -300, -60, -10, 0, 10, 60)
 _ROWS: Final[
     Sequence[tuple[str, str, Callable[[Result], Measured], Callable[[MeasuredEntry], float | None]]]
 ] = (
-    ("first warning", _WARNING, measure_engine, lambda one: _minus(one.lead_s)),
-    ("violation", _ENGINE, measure_engine, lambda one: one.delay_s),
-    ("confirmed", _ENGINE, measure_engine, lambda one: one.confirm_s),
-    ("naive", _NAIVE, measure_naive, lambda one: one.delay_s),
+    ("first warning", _WARNING, measure_engine, lambda entry: _minus(entry.lead_s)),
+    ("violation", _ENGINE, measure_engine, lambda entry: entry.delay_s),
+    ("confirmed", _ENGINE, measure_engine, lambda entry: entry.confirm_s),
+    ("naive", _NAIVE, measure_naive, lambda entry: entry.delay_s),
 )
 
 
@@ -36,13 +36,15 @@ def draw(results: Sequence[Result], seed: int, out: BinaryIO) -> None:
     tops = axes[0, 1].get_gridspec()
     for unused in axes[:, 1]:
         unused.remove()
-    sums = [both([one for one in results if one.batch.sigma_m == sigma]) for sigma in SIGMAS_M]
+    sums = [
+        both([result for result in results if result.batch.sigma_m == sigma]) for sigma in SIGMAS_M
+    ]
     _bars(axes[0, 0], sums, _far_rate, "Violations told, objects that stay 3 sigma outside")
     axes[0, 0].axhline(MOST_NUISANCES, color="black", linewidth=0.8, linestyle=":")
     _bars(axes[1, 0], sums, _flap_rate, "Flaps, all objects")
     _bars_legend(axes[0, 0])
-    _timing(figure.add_subplot(tops[:, 1]), [one for one in results if _is_straight(one)])
-    hours = sum(one.hours for one in results)
+    _timing(figure.add_subplot(tops[:, 1]), [result for result in results if _is_straight(result)])
+    hours = sum(result.hours for result in results)
     figure.suptitle(
         f"skyfence score: {len(results):,} tracks, {hours:,.0f} track-hours, seed {seed}",
         fontsize=12,
@@ -86,7 +88,7 @@ def _timing(axis: Any, results: Sequence[Result]) -> None:
     """Draw when straight crossers were told of: median, and the range of nine in ten."""
     place, ticks, names = 0.0, [], []
     for sigma_m in SIGMAS_M:
-        own = [one for one in results if one.batch.sigma_m == sigma_m]
+        own = [result for result in results if result.batch.sigma_m == sigma_m]
         for name, colour, measure, value in _ROWS:
             seconds = _seconds(map(measure, own), value)
             if seconds:
@@ -121,8 +123,8 @@ def _timing(axis: Any, results: Sequence[Result]) -> None:
 def _seconds(
     measured: Iterable[Measured], value: Callable[[MeasuredEntry], float | None]
 ) -> list[float]:
-    entries = [one.entry for one in measured if one.entry and one.entry.sigmas >= SIGMAS]
-    return [found for found in map(value, entries) if found is not None]
+    entries = [track.entry for track in measured if track.entry and track.entry.sigmas >= SIGMAS]
+    return [seconds for seconds in map(value, entries) if seconds is not None]
 
 
 def _is_straight(result: Result) -> bool:

@@ -54,7 +54,9 @@ def _columns(world: World, tracks: Sequence[Track], order: npt.NDArray[np.int64]
         "lon": _of("lon", places[:, 0] + middles[owners]),
         "ground_speed_mps": _known("ground_speed_mps", [track.sent.speeds for track in tracks]),
         "course_deg": _known("course_deg", [track.sent.courses for track in tracks]),
-        "accuracy_m": _of("accuracy_m", np.repeat([one.batch.sigma_m for one in tracks], counts)),
+        "accuracy_m": _of(
+            "accuracy_m", np.repeat([track.batch.sigma_m for track in tracks], counts)
+        ),
         "category": pa.repeat("unknown", len(owners)),
         "phase": pa.repeat("confirmed", len(owners)),
         "simulated": pa.repeat(True, len(owners)),

@@ -127,8 +127,8 @@ def score_of(seed: int, results: Sequence[Result]) -> Score:
     return Score(
         seed=seed,
         tracks=len(results),
-        hours=sum(one.hours for one in results),
-        reports=sum(one.reports for one in results),
+        hours=sum(result.hours for result in results),
+        reports=sum(result.reports for result in results),
         aims=tuple(aims(results)),
         cells=cells,
     )
@@ -142,37 +142,39 @@ def both(results: Sequence[Result]) -> tuple[Figures, Figures]:
 def figures(measured: Iterable[Measured]) -> Figures:
     """Sum up one detector's measures."""
     every = list(measured)
-    outside = [one for one in every if one.result.stays_outside]
+    outside = [track for track in every if track.result.stays_outside]
     hours = _hours(every)
-    threats = sum(one.threats for one in every)
-    baseless = sum(one.baseless for one in every)
+    threats = sum(track.threats for track in every)
+    baseless = sum(track.baseless for track in every)
     return Figures(
         tracks=len(every),
         hours=hours,
-        flaps=sum(one.flaps for one in every),
+        flaps=sum(track.flaps for track in every),
         threats=threats,
         baseless=baseless,
         threats_rate=_rate(threats, hours),
         baseless_rate=_rate(baseless, hours),
-        far=_outside([one for one in outside if one.result.sigmas_outside >= SIGMAS]),
-        near=_outside([one for one in outside if one.result.sigmas_outside < SIGMAS]),
-        inside=_inside([one for one in every if not one.result.stays_outside]),
+        far=_outside([track for track in outside if track.result.sigmas_outside >= SIGMAS]),
+        near=_outside([track for track in outside if track.result.sigmas_outside < SIGMAS]),
+        inside=_inside([track for track in every if not track.result.stays_outside]),
     )
 
 
 def aims(results: Sequence[Result]) -> list[Aim]:
     """Hold the engine to its aims, over all tracks; what no track can tell is left out."""
     engine, naive = both(results)
-    found: list[Aim] = []
+    held: list[Aim] = []
     if engine.inside.entries + engine.inside.shallow:
-        missed = _none("missed, three sigma deep", engine, naive, lambda one: one.inside.missed)
-        deep = _none(
-            "deep entries confirmed later", engine, naive, lambda one: one.inside.deep_late
+        missed = _none(
+            "missed, three sigma deep", engine, naive, lambda figures: figures.inside.missed
         )
-        found += [missed, deep]
-    found += [aim for sigma_m in SIGMAS_M for aim in _nuisances(results, sigma_m)]
-    found.append(_none("flaps", engine, naive, lambda one: one.flaps))
-    return found + _lead([one for one in results if one.batch.kind is TrafficKind.CROSSER])
+        deep = _none(
+            "deep entries confirmed later", engine, naive, lambda figures: figures.inside.deep_late
+        )
+        held += [missed, deep]
+    held += [aim for sigma_m in SIGMAS_M for aim in _nuisances(results, sigma_m)]
+    held.append(_none("flaps", engine, naive, lambda figures: figures.flaps))
+    return held + _lead([result for result in results if result.batch.kind is TrafficKind.CROSSER])
 
 
 def _none(name: str, engine: Figures, naive: Figures, count: Callable[[Figures], int]) -> Aim:
@@ -182,15 +184,15 @@ def _none(name: str, engine: Figures, naive: Figures, count: Callable[[Figures],
 def _lead(straight: Sequence[Result]) -> list[Aim]:
     if not straight:
         return []
-    engine, naive = (one.inside.lead_median_s for one in both(straight))
+    engine, naive = (detector.inside.lead_median_s for detector in both(straight))
     met = engine is not None and engine >= LEAST_LEAD_S
     name, aim = "median lead of straight crossers", f">= {LEAST_LEAD_S:.0f} s"
     return [Aim(name, aim, _text(engine, " s"), _text(naive, " s"), met)]
 
 
 def _nuisances(results: Sequence[Result], sigma_m: float) -> list[Aim]:
-    own = [one for one in results if one.batch.sigma_m == sigma_m]
-    engine, naive = (one.far for one in both(own))
+    own = [result for result in results if result.batch.sigma_m == sigma_m]
+    engine, naive = (detector.far for detector in both(own))
     rate = engine.violations_rate
     if rate is None:
         return []
@@ -208,40 +210,42 @@ def _nuisances(results: Sequence[Result], sigma_m: float) -> list[Aim]:
 
 def _outside(measured: Sequence[Measured]) -> Outside:
     hours = _hours(measured)
-    violations = sum(one.violations for one in measured)
-    confirmed = sum(one.confirmed for one in measured)
+    violations = sum(track.violations for track in measured)
+    confirmed = sum(track.confirmed for track in measured)
     rates = _rate(violations, hours), _rate(confirmed, hours)
     return Outside(len(measured), hours, violations, confirmed, *rates)
 
 
 def _inside(measured: Sequence[Measured]) -> Inside:
-    every = [one.entry for one in measured if one.entry is not None]
-    entries = [one for one in every if one.sigmas >= SIGMAS]
-    shallow = [one for one in every if one.sigmas < SIGMAS]
-    delays = _known(entries, lambda one: one.delay_s)
-    confirms = _known(entries, lambda one: one.confirm_s)
-    leads = _known(entries, lambda one: one.lead_s)
+    every = [track.entry for track in measured if track.entry is not None]
+    entries = [entry for entry in every if entry.sigmas >= SIGMAS]
+    shallow = [entry for entry in every if entry.sigmas < SIGMAS]
+    delays = _known(entries, lambda entry: entry.delay_s)
+    confirms = _known(entries, lambda entry: entry.confirm_s)
+    leads = _known(entries, lambda entry: entry.lead_s)
     return Inside(
         entries=len(entries),
         missed=len(entries) - len(delays),
         missed_confirmed=len(entries) - len(confirms),
         shallow=len(shallow),
-        shallow_told=sum(one.delay_s is not None for one in shallow),
+        shallow_told=sum(entry.delay_s is not None for entry in shallow),
         delay_median_s=_quantile(delays, 0.5),
         delay_p95_s=_quantile(delays, 0.95),
         confirm_median_s=_quantile(confirms, 0.5),
         confirm_p95_s=_quantile(confirms, 0.95),
         lead_median_s=_quantile(leads, 0.5),
         # Of all entries: what was never told led by nothing.
-        lead_60_share=sum(one >= LEAST_LEAD_S for one in leads) / len(entries) if entries else None,
-        deep=sum(one.deep for one in every),
-        deep_late=sum(one.deep and not one.deep_in_time for one in every),
-        early=sum(one.early for one in measured),
+        lead_60_share=sum(lead_s >= LEAST_LEAD_S for lead_s in leads) / len(entries)
+        if entries
+        else None,
+        deep=sum(entry.deep for entry in every),
+        deep_late=sum(entry.deep and not entry.deep_in_time for entry in every),
+        early=sum(track.early for track in measured),
     )
 
 
 def _hours(measured: Sequence[Measured]) -> float:
-    return sum(one.result.hours for one in measured)
+    return sum(track.result.hours for track in measured)
 
 
 def _rate(count: int, hours: float) -> float | None:
@@ -251,7 +255,7 @@ def _rate(count: int, hours: float) -> float | None:
 def _known(
     entries: Sequence[MeasuredEntry], value: Callable[[MeasuredEntry], float | None]
 ) -> list[float]:
-    return [found for found in map(value, entries) if found is not None]
+    return [seconds for seconds in map(value, entries) if seconds is not None]
 
 
 def _quantile(values: Sequence[float], share: float) -> float | None:
@@ -264,7 +268,7 @@ def _text(value: float | None, unit: str = "") -> str:
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _rounded(one) for name, one in value.items()}
+        return {name: _rounded(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(one) for one in value]
+        return [_rounded(item) for item in value]
     return round(value, 3) if isinstance(value, float) else value

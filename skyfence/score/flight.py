@@ -68,8 +68,8 @@ class Truth:
 def truth_of(world: World, path: Flight) -> Truth:
     """Work out what is true about a path that begins outside."""
     met = world.crossings(path.points)
-    entries = tuple(path.second_of(one) for one in met if one.entered)
-    exits = tuple(path.second_of(one) for one in met if not one.entered)
+    entries = tuple(path.second_of(crossing) for crossing in met if crossing.entered)
+    exits = tuple(path.second_of(crossing) for crossing in met if not crossing.entered)
     return Truth(entries, exits, 0.0 if met else world.nearest_m(path.points))
 
 

@@ -85,43 +85,43 @@ def measure_naive(result: Result) -> Measured:
 def spells(said: Sequence[Said], *, threats: bool = False) -> list[Spell]:
     """Return the violations that were told of, in order; with ``threats``, all warnings."""
     begins = (*_VIOLATIONS, "threat") if threats else _VIOLATIONS
-    found: list[Spell] = []
-    for one in said:
-        standing = bool(found) and found[-1].end_ms is None
-        if one.state in begins and not standing:
-            found.append(Spell(one))
+    ordered: list[Spell] = []
+    for statement in said:
+        standing = bool(ordered) and ordered[-1].end_ms is None
+        if statement.state in begins and not standing:
+            ordered.append(Spell(statement))
             standing = True
-        if one.state == "violation" and standing and found[-1].confirmed is None:
-            found[-1].confirmed = one
-        if one.state in _OVER and standing:
-            found[-1].end_ms = one.at_ms
-    return found
+        if statement.state == "violation" and standing and ordered[-1].confirmed is None:
+            ordered[-1].confirmed = statement
+        if statement.state in _OVER and standing:
+            ordered[-1].end_ms = statement.at_ms
+    return ordered
 
 
 def _measure(result: Result, said: Sequence[Said]) -> Measured:
-    found = spells(said)
+    violations = spells(said)
     warnings = spells(said, threats=True)
     idle = [warning for warning in warnings if _is_idle(result, warning)]
     outside_m, first_ms = -SIGMAS * result.batch.sigma_m, min(result.entries_ms, default=inf)
     return Measured(
         result=result,
-        violations=len(found),
-        confirmed=sum(spell.confirmed is not None for spell in found),
+        violations=len(violations),
+        confirmed=sum(spell.confirmed is not None for spell in violations),
         # Coming back is news only if the object did, and each entry may be told once.
-        flaps=max(0, len(found) - max(1, len(result.entries_ms))),
+        flaps=max(0, len(violations) - max(1, len(result.entries_ms))),
         early=sum(
             spell.start.true_depth_m <= outside_m and spell.start.at_ms < first_ms
-            for spell in found
+            for spell in violations
         ),
         threats=len(idle),
         baseless=sum(not warning.start.headed_in for warning in idle),
-        entry=_entry(result, found, warnings) if result.entries_ms else None,
+        entry=_entry(result, violations, warnings) if result.entries_ms else None,
     )
 
 
-def _entry(result: Result, found: list[Spell], warnings: list[Spell]) -> MeasuredEntry:
+def _entry(result: Result, violations: list[Spell], warnings: list[Spell]) -> MeasuredEntry:
     at_ms = result.entries_ms[0]
-    spell, warning = _about(found, at_ms), _about(warnings, at_ms)
+    spell, warning = _about(violations, at_ms), _about(warnings, at_ms)
     confirmed = spell.confirmed if spell else None
     plain = _about(spells(result.naive), at_ms)
     deep_m = SIGMAS * result.batch.sigma_m
@@ -145,9 +145,9 @@ def _is_deep(said: Said, deep_m: float) -> bool:
     return said.seen_depth_m > deep_m and stray_m <= _STRAY_SIGMAS / SIGMAS * deep_m
 
 
-def _about(found: Sequence[Spell], at_ms: float) -> Spell | None:
+def _about(ordered: Sequence[Spell], at_ms: float) -> Spell | None:
     """Return the spell that stands at a time, or the first that begins after it."""
-    for spell in found:
+    for spell in ordered:
         if spell.stands_at(at_ms) or spell.start.at_ms > at_ms:
             return spell
     return None

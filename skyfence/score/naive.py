@@ -40,18 +40,18 @@ class Naive:
 
     def take(self, frame: Frame) -> list[NaiveSighting]:
         """Judge one frame. A track that is first seen inside has entered."""
-        found: list[NaiveSighting] = []
+        sightings: list[NaiveSighting] = []
         held = shapely.contains_xy(self._area, frame.lons, frame.lats).tolist()
         for row, (track_id, inside) in enumerate(zip(frame.track_ids, held, strict=True)):
             key = (frame.run, track_id)
             was_inside, latest_ms = self._last.get(key, (False, 0))
             latest_ms = max(latest_ms, int(frame.times_ms[row]))
             if inside != was_inside:
-                found.append(_seen(frame, row, latest_ms, inside=inside))
+                sightings.append(_seen(frame, row, latest_ms, inside=inside))
             self._last[key] = inside, latest_ms
         if frame.last:
             self._last = {key: held for key, held in self._last.items() if key[0] != frame.run}
-        return found
+        return sightings
 
 
 def _seen(frame: Frame, row: int, known_ms: int, *, inside: bool) -> NaiveSighting:

@@ -60,9 +60,11 @@ _WHEN: Final[_Columns] = {
 
 def tables(score: Score) -> list[Table]:
     """Return all that was found, the aims last."""
-    outside = [one for one in score.cells if one.engine.far.tracks + one.engine.near.tracks]
-    entered = [one for one in score.cells if one.engine.inside.entries + one.engine.inside.shallow]
-    found = [
+    outside = [cell for cell in score.cells if cell.engine.far.tracks + cell.engine.near.tracks]
+    entered = [
+        cell for cell in score.cells if cell.engine.inside.entries + cell.engine.inside.shallow
+    ]
+    made = [
         _table(
             "Tracks that stay outside, per 1,000 track-hours: engine | naive",
             "far: three sigma outside and more; near: closer; sure: confirmed; threats: those that "
@@ -86,7 +88,7 @@ def tables(score: Score) -> list[Table]:
             entered,
         ),
     ]
-    return [*(table for table in found if table.row_count), _aims(score.aims)]
+    return [*(table for table in made if table.row_count), _aims(score.aims)]
 
 
 def _aims(aims: Iterable[Aim]) -> Table:
@@ -116,8 +118,8 @@ def _table(title: str, caption: str, columns: _Columns, cells: Iterable[Cell]) -
     return table
 
 
-def _pair(one: float | None, other: float | None) -> str:
-    return f"{_number(one)} | {_number(other)}"
+def _pair(engine: float | None, naive: float | None) -> str:
+    return f"{_number(engine)} | {_number(naive)}"
 
 
 def _percent(share: float | None) -> str:

@@ -109,9 +109,15 @@ class Track:
 
 def tracks_of(world: World, seed: int, batch: Batch) -> list[Track]:
     """Make a batch's tracks, one for each copy of the world."""
-    words = [seed, *(list(one).index(two) for one, two in _places(batch)), round(batch.sigma_m)]
+    words = [
+        seed,
+        *(list(enum).index(member) for enum, member in _places(batch)),
+        round(batch.sigma_m),
+    ]
     children = np.random.SeedSequence([*words, batch.number]).spawn(world.copies)
-    return [_track(world, batch, n, np.random.default_rng(one)) for n, one in enumerate(children)]
+    return [
+        _track(world, batch, n, np.random.default_rng(child)) for n, child in enumerate(children)
+    ]
 
 
 def _places(batch: Batch) -> list[tuple[type[StrEnum], StrEnum]]:

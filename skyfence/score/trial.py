@@ -94,8 +94,8 @@ class Bench:
         for frame in frames_of(self._world, tracks, run):
             for alert in self._engine.take(frame).alerts:
                 alerts[alert.track_id].append(alert)
-            for one in self._naive.take(frame):
-                seen[one.track_id].append(one)
+            for sighting in self._naive.take(frame):
+                seen[sighting.track_id].append(sighting)
         return [self._result(track, alerts[track.name], seen[track.name]) for track in tracks]
 
     def _result(self, track: Track, alerts: list[Alert], seen: list[NaiveSighting]) -> Result:
@@ -115,30 +115,32 @@ class Bench:
 
 def said_by_engine(world: World, track: Track, alerts: Iterable[Alert]) -> tuple[Said, ...]:
     """Return what was said of a track: each change once, whatever the number of channels."""
-    found: list[tuple[SaidState, int]] = []
+    changes: list[tuple[SaidState, int]] = []
     for alert in alerts:
         if alert.event != "airspace violation":
             continue  # a situation is about several objects
         new = (_state_of(alert), to_ms(alert.last_seen))
-        if not found or found[-1][0] != new[0]:
-            found.append(new)
-    depths = track.true_depth_m(world, [at_ms for _, at_ms in found])
+        if not changes or changes[-1][0] != new[0]:
+            changes.append(new)
+    depths = track.true_depth_m(world, [at_ms for _, at_ms in changes])
     return tuple(
         Said(state, at_ms, depth, headed_in=state == "threat" and headed_in(world, track, at_ms))
-        for (state, at_ms), depth in zip(found, depths.tolist(), strict=True)
+        for (state, at_ms), depth in zip(changes, depths.tolist(), strict=True)
     )
 
 
 def said_by_naive(world: World, track: Track, seen: Iterable[NaiveSighting]) -> tuple[Said, ...]:
     """Return what the naive detector said, in the engine's words: it is always sure."""
-    found = list(seen)
+    sightings = list(seen)
     states: dict[str, SaidState] = {"enter": "violation", "exit": "exited"}
-    depths = track.true_depth_m(world, [one.time_ms for one in found])
-    places = to_plane(np.array([(one.lon, one.lat) for one in found]).reshape(-1, 2))
+    depths = track.true_depth_m(world, [sighting.time_ms for sighting in sightings])
+    places = to_plane(
+        np.array([(sighting.lon, sighting.lat) for sighting in sightings]).reshape(-1, 2)
+    )
     return tuple(
-        Said(states[one.what], one.known_ms, depth, seen_depth)
-        for one, depth, seen_depth in zip(
-            found, depths.tolist(), world.depth_m(places).tolist(), strict=True
+        Said(states[sighting.what], sighting.known_ms, depth, seen_depth)
+        for sighting, depth, seen_depth in zip(
+            sightings, depths.tolist(), world.depth_m(places).tolist(), strict=True
         )
     )
 

@@ -133,11 +133,11 @@ class World:
             across = _cross(between, step) / turn
         hit = (along >= 0) & (along < 1) & (across >= 0) & (across < 1)
         # The member lies to the left of its ring: who turns left off the border's way enters.
-        found = [
+        crossings = [
             Met(float(leg + along[leg, edge]), bool(turn[leg, edge] < 0))
             for leg, edge in np.argwhere(hit)
         ]
-        return sorted(found, key=lambda met: met.at)
+        return sorted(crossings, key=lambda met: met.at)
 
     def nearest_m(self, path: Floats) -> float:
         """Return how near a path (n, 2) that stays outside comes to the border, metres.
@@ -151,14 +151,14 @@ class World:
         own, other = f"AA{copy:02d}", f"XX{copy:02d}"
         corners = [[BORDER[-1, 0], _SOUTH_M], [BORDER[0, 0], _SOUTH_M]]
         neighbour = shapely.Polygon(np.vstack([BORDER, corners]))
-        found = [
+        zones = [
             self._zone(copy, own, own, self.member, nato=True),
             self._zone(copy, other, other, neighbour, nato=False),
         ]
         for number, (west, east) in enumerate(pairwise(_REGIONS), 1):
             area = self.member.intersection(shapely.box(west, _SOUTH_M, east, _NORTH_M))
-            found.append(self._zone(copy, f"{own}-{number}", own, area, kind="region", nato=True))
-        return found
+            zones.append(self._zone(copy, f"{own}-{number}", own, area, kind="region", nato=True))
+        return zones
 
     def _zone(
         self,
@@ -194,5 +194,5 @@ def _metres_to(points: Floats, starts: Floats, ends: Floats) -> Floats:
     return np.asarray(np.sqrt(((to_foot * scale) ** 2).sum(axis=2)).min(axis=1))
 
 
-def _cross(one: Floats, other: Floats) -> Floats:
-    return np.asarray(one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0])
+def _cross(first: Floats, second: Floats) -> Floats:
+    return np.asarray(first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0])
