@@ -114,7 +114,7 @@ def import_(
         raise click.BadParameter("alerts could not name it", param_hint="--version")
     read = read_raw(file, layer=layer, crs=crs)
     placed, found = normalize(read.raws, _wanted(version, options), str(file))
-    found = [*read.found, *found, *repeated(placed)]
+    found = [*read.findings, *found, *repeated(placed)]
     for finding in found:
         click.echo(str(finding), err=True)
     errors = _count(found)["error"]
@@ -144,7 +144,7 @@ def _read(path: Path) -> _Checked:
     if path.suffix.lower() not in GEOJSON:
         read = read_raw(path)
         placed, found = normalize(read.raws, ImportOptions(lenient=True), where)
-        return _Checked(path, "", placed, [*read.found, *found])
+        return _Checked(path, "", placed, [*read.findings, *found])
     document = read_json(path)
     placed, found = read_document(document, where)
     header = document if isinstance(document, dict) else {}

@@ -84,10 +84,10 @@ def canonical(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def suspects(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
     """Mark the rows that a Report might refuse, shape (n,)."""
-    found = np.zeros(batch.num_rows, dtype=bool)
+    marked = np.zeros(batch.num_rows, dtype=bool)
     for name in batch.schema.names:
-        found |= _suspects(name, batch.column(name))
-    return found
+        marked |= _suspects(name, batch.column(name))
+    return marked
 
 
 def _suspects(name: str, column: pa.Array) -> npt.NDArray[np.bool_]:

@@ -122,10 +122,10 @@ class Frame:
         return self.batch.column(column)[row].as_py()
 
     def _values(self, column: str) -> list[Any]:
-        found: list[Any] | None = self._columns.get(column)
-        if found is None:
-            found = self._columns[column] = self.batch.column(column).to_pylist()
-        return found
+        values: list[Any] | None = self._columns.get(column)
+        if values is None:
+            values = self._columns[column] = self.batch.column(column).to_pylist()
+        return values
 
     @cached_property
     def _columns(self) -> dict[str, list[Any]]:

@@ -74,8 +74,8 @@ def _checked_codes(text: str) -> str:
 
 def _codes(text: str) -> Iterator[str]:
     """Yield the codes of one entry; none where it is neither a code nor a range."""
-    if found := _CODES.fullmatch(text):
-        first, last = int(found[1], 8), int(found[2] or found[1], 8)
+    if match := _CODES.fullmatch(text):
+        first, last = int(match[1], 8), int(match[2] or match[1], 8)
         yield from (f"{code:04o}" for code in range(first, last + 1))
 
 
@@ -97,7 +97,7 @@ def _checked_ring(ring: _Ring) -> _Ring:
     closed = (*ring, ring[0]) if ring else ring
     if len(set(ring)) < 3:
         raise ValueError("fewer than 3 positions")
-    if any(abs(one[0] - other[0]) > 180 for one, other in pairwise(closed)):
+    if any(abs(start[0] - end[0]) > 180 for start, end in pairwise(closed)):
         raise ValueError("crosses the antimeridian; make one permit for each side")
     area = shapely.Polygon(ring)
     if not area.is_valid:
@@ -184,8 +184,10 @@ class Permit(Contract):
         """
         if self._addresses:
             return self._addresses
-        if self.callsigns and all(len(one) >= AIRLINE_LETTERS for one in self._beginnings):
-            return self._exact.union(one[:AIRLINE_LETTERS] for one in self._beginnings)
+        if self.callsigns and all(
+            len(beginning) >= AIRLINE_LETTERS for beginning in self._beginnings
+        ):
+            return self._exact.union(beginning[:AIRLINE_LETTERS] for beginning in self._beginnings)
         return self._codes
 
     def unmet(self, known: ObjectInfo, time_ms: int, lon: float, lat: float) -> str | None:
@@ -215,11 +217,13 @@ class Permit(Contract):
 
     @cached_property
     def _exact(self) -> frozenset[str]:
-        return frozenset(one for one in self.callsigns or () if not one.endswith("*"))
+        return frozenset(
+            callsign for callsign in self.callsigns or () if not callsign.endswith("*")
+        )
 
     @cached_property
     def _beginnings(self) -> tuple[str, ...]:
-        return tuple(one[:-1] for one in self.callsigns or () if one.endswith("*"))
+        return tuple(callsign[:-1] for callsign in self.callsigns or () if callsign.endswith("*"))
 
     @cached_property
     def _codes(self) -> frozenset[str]:

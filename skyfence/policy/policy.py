@@ -170,8 +170,8 @@ class Policy:
 
     def lateness_ms(self, source: str) -> int:
         """Return how much later than its neighbours a source's report may come, milliseconds."""
-        found = self.file.sources.get(source)
-        return 0 if found is None else found.lateness_ms
+        rules = self.file.sources.get(source)
+        return 0 if rules is None else rules.lateness_ms
 
     def silent_after_s(self, source: str) -> float:
         """Return after how long a source's silence is alarming, seconds."""
@@ -204,11 +204,11 @@ class Policy:
     @cached_property
     def _permits(self) -> dict[str, list[Permit]]:
         """The permits by what their objects send, so that few are asked."""
-        found: dict[str, list[Permit]] = {}
+        permits: dict[str, list[Permit]] = {}
         for permit in self.file.permit:
             for sign in permit.signs or {_ANY_SIGN}:
-                found.setdefault(sign, []).append(permit)
-        return found
+                permits.setdefault(sign, []).append(permit)
+        return permits
 
     @cached_property
     def _civil_is_quiet(self) -> bool:
@@ -252,12 +252,12 @@ def _read(text: str, where: str) -> tuple[PolicyFile | None, list[str]]:
     except (ValueError, RecursionError) as error:  # a number too long, brackets too deep
         reason = str(error)
         return None, [f"{where}: not TOML: {reason[:1].lower()}{reason[1:]}"]
-    findings = [f"{where}: {one}" for one in _names_taken(_permits_of(document))]
+    findings = [f"{where}: {reason}" for reason in _names_taken(_permits_of(document))]
     try:
         file = PolicyFile.model_validate(document)
     except ValidationError as error:
         wrong = error.errors(include_url=False)
-        return None, [f"{where}: {_finding(one, document)}" for one in wrong] + findings
+        return None, [f"{where}: {_finding(detail, document)}" for detail in wrong] + findings
     return (None if findings else file), findings
 
 

@@ -39,7 +39,7 @@ class RawZone:
     where: str
     fields: Mapping[str, Any]
     area: BaseGeometry | None  # longitude and latitude; not judged yet
-    found: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,17 +59,17 @@ def normalize(
     raws: Sequence[RawZone], wanted: ImportOptions, where: str
 ) -> tuple[list[LocatedZone], list[Finding]]:
     """Return raw zones in the project's form, and all there is to say about them."""
-    named, found = _identified(raws, wanted)
-    found += [] if wanted.lenient else _not_said(raws, wanted, where)
-    found += _not_read(raws, wanted, where)
+    named, findings = _identified(raws, wanted)
+    findings += [] if wanted.lenient else _not_said(raws, wanted, where)
+    findings += _not_read(raws, wanted, where)
     placed: list[LocatedZone] = []
     for raw, identifier, name in named:
         full = f"{raw.where} ({identifier})"
-        found += [replace(note, where=full) for note in raw.found]
-        if any(note.severity == "error" for note in raw.found):
+        findings += [replace(note, where=full) for note in raw.findings]
+        if any(note.severity == "error" for note in raw.findings):
             continue
         area, notes = repair_outline(raw.area, repair=wanted.repair, areas_only=wanted.areas_only)
-        found += [replace(note, where=full) for note in notes]
+        findings += [replace(note, where=full) for note in notes]
         if area is None:
             continue
         properties = _properties(raw.fields, wanted) | {"id": identifier, "name": name}
@@ -78,10 +78,10 @@ def normalize(
             "properties": properties,
             "geometry": json.loads(json.dumps(mapping(area))),  # lists, as a file has
         }
-        one, wrong = read_feature(feature, raw.where, wanted.version)
-        placed += [one] if one is not None else []
-        found += wrong
-    return placed, found
+        located, wrong = read_feature(feature, raw.where, wanted.version)
+        placed += [located] if located is not None else []
+        findings += wrong
+    return placed, findings
 
 
 def written(zones: Iterable[Zone], header: Mapping[str, str]) -> str:
@@ -106,9 +106,9 @@ def _identified(
     An identifier that the file has is kept and may be a repetition, which is an error later; one
     made of a name gets a number if it is taken.
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     own = [_own_identifier(raw, wanted) for raw in raws]
-    taken = {slug(one) for one in own if one}
+    taken = {slug(identifier) for identifier in own if identifier}
     named: list[tuple[RawZone, str, str]] = []
     for number, (raw, given) in enumerate(zip(raws, own, strict=True)):
         name = _text(_own(raw.fields, wanted.name_field or "name"))
@@ -118,11 +118,11 @@ def _identified(
             taken.add(identifier)
         elif identifier != given:
             reason = f"identifier {given!r} was written as {identifier!r}"
-            found.append(Finding(raw.where, reason, severity="warning"))
+            findings.append(Finding(raw.where, reason, severity="warning"))
         if wanted.id_field and not given:
-            found.append(Finding(raw.where, f"no {wanted.id_field!r} to be its identifier"))
+            findings.append(Finding(raw.where, f"no {wanted.id_field!r} to be its identifier"))
         named.append((raw, identifier, name or identifier))
-    return named, found
+    return named, findings
 
 
 def _own_identifier(raw: RawZone, wanted: ImportOptions) -> str:
@@ -143,15 +143,17 @@ def _free(identifier: str, taken: set[str]) -> str:
 
 
 def _not_said(raws: Sequence[RawZone], wanted: ImportOptions, where: str) -> list[Finding]:
-    found: list[Finding] = []
-    readable = [raw for raw in raws if not any(one.severity == "error" for one in raw.found)]
+    findings: list[Finding] = []
+    readable = [
+        raw for raw in raws if not any(finding.severity == "error" for finding in raw.findings)
+    ]
     for name in _REQUIRED:
         lacking = sum(_own(raw.fields, name) is None for raw in readable)
         if lacking and wanted.given.get(name) is None:
             option = "--nato or --no-nato" if name == "nato" else f"--{name.replace('_', '-')}"
             reason = f"{name} is not said of {lacking} of {len(readable)} zones: give {option}"
-            found.append(Finding(where, reason))
-    return found
+            findings.append(Finding(where, reason))
+    return findings
 
 
 def _not_read(raws: Sequence[RawZone], wanted: ImportOptions, where: str) -> list[Finding]:

@@ -116,7 +116,7 @@ def _airspace(records: list[str], where: str) -> RawZone:
     try:
         (airspace,) = openair.parse_string("\n".join(records) + "\n")
         fields, notes = limits(airspace["lowerBound"], airspace["upperBound"])
-        area, found = _area(airspace["geom"])
+        area, wrong = _area(airspace["geom"])
     except ValueError as error:
         reason = str(error).removeprefix("Failed to parse OpenAir data: ")
         fields = {"name": _name(records)}
@@ -124,7 +124,7 @@ def _airspace(records: list[str], where: str) -> RawZone:
     fields |= {"name": airspace["name"], "kind": _kind(airspace)}
     times: Any = airspace.get("activationTimes") or {}
     fields |= {"valid_from": times.get("start"), "valid_until": times.get("end")}
-    return RawZone(where, fields, area, (*notes, *found))
+    return RawZone(where, fields, area, (*notes, *wrong))
 
 
 def _passed_over(records: list[str]) -> str:
@@ -201,10 +201,12 @@ def _area(geometry: Any) -> tuple[Polygon, list[Finding]]:
         return Polygon(points), []
     points, notes = list[LonLat](), list[Finding]()
     for segment in geometry["segments"]:
-        corners, found = _corners(segment)
+        corners, wrong = _corners(segment)
         points += corners
-        notes += found
-    points = [one for one, before in zip(points, [None, *points], strict=False) if one != before]
+        notes += wrong
+    points = [
+        point for point, before in zip(points, [None, *points], strict=False) if point != before
+    ]
     if len(set(points)) < 3:
         raise ValueError(f"an outline needs 3 corners, it has {len(set(points))}")
     return Polygon(_densified(points)), notes
@@ -267,10 +269,10 @@ def _arc(centre: Any, radii_m: tuple[float, float], start: float, sweep: float) 
 def _densified(points: Sequence[LonLat]) -> list[LonLat]:
     """Return a ring's corners with those between, so that its straight lines are geodesics."""
     made: list[LonLat] = []
-    for one, other in zip(points, [*points[1:], points[0]], strict=True):
-        made.append(one)
-        between = int(distance_m(*one, *other) // _LONGEST_EDGE_M)
-        made += WGS84.npts(*one, *other, between) if between else []
+    for start, end in zip(points, [*points[1:], points[0]], strict=True):
+        made.append(start)
+        between = int(distance_m(*start, *end) // _LONGEST_EDGE_M)
+        made += WGS84.npts(*start, *end, between) if between else []
     return made
 
 

@@ -60,7 +60,7 @@ class ReadResult:
     """What a file holds: raw zones, what is to be said of it, and what it says of itself."""
 
     raws: list[RawZone]
-    found: list[Finding]
+    findings: list[Finding]
     header: dict[str, str]
 
 
@@ -176,13 +176,13 @@ def _geojson_feature(feature: Any, where: str, own: System) -> RawZone:
 
 
 def _open_air(content: bytes, where: str) -> ReadResult:
-    found: list[Finding] = []
+    findings: list[Finding] = []
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("cp1252", errors="replace")
         reason = "not UTF-8: its letters were read as Windows-1252"
-        found.append(Finding(where, reason, severity="remark"))
+        findings.append(Finding(where, reason, severity="remark"))
     try:
         from skyfence.zone_import.openair import read_open_air  # noqa: PLC0415 - its library is an extra
     except ImportError:
@@ -190,7 +190,7 @@ def _open_air(content: bytes, where: str) -> ReadResult:
     raws, outside = read_open_air(text, where)
     if not raws and not outside:
         raise InputError(f"{where}: no airspace in it (an OpenAir file has AC records)")
-    return ReadResult(raws, [*found, *outside], {})
+    return ReadResult(raws, [*findings, *outside], {})
 
 
 def _layers(path: Path, layer: str | None, crs: str | None) -> ReadResult:
@@ -215,12 +215,14 @@ def _layers(path: Path, layer: str | None, crs: str | None) -> ReadResult:
         # The last is how pyogrio fails at a broken .prj.
         except (DataSourceError, DataLayerError, UnboundLocalError) as error:
             raise InputError(f"{path}: unreadable: {error}") from None
-    heard = dict.fromkeys(str(one.message) for one in said)
-    found = [Finding(str(path), f"its reader says: {one}", severity="warning") for one in heard]
-    raws = [raw for one in read for raw in one.raws]
+    heard = dict.fromkeys(str(warning.message) for warning in said)
+    findings = [
+        Finding(str(path), f"its reader says: {text}", severity="warning") for text in heard
+    ]
+    raws = [raw for result in read for raw in result.raws]
     if not raws:
         raise InputError(f"{path}: no feature in it")
-    return ReadResult(raws, [*found, *(note for one in read for note in one.found)], {})
+    return ReadResult(raws, [*findings, *(note for result in read for note in result.findings)], {})
 
 
 def _layer(pyogrio: Any, path: Path, name: str, crs: str | None, *, several: bool) -> ReadResult:

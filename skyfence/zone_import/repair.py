@@ -45,18 +45,18 @@ def repair_outline(
     except OutlineError as error:
         lon, lat = shapely.get_coordinates(drawn)[0].tolist()
         return None, [Finding("", str(error), on_map((lon, lat)))]
-    wrong = [_on_map(one) for one in outline_findings(whole, "")]
+    wrong = [_on_map(finding) for finding in outline_findings(whole, "")]
     if wrong and not repair:
         return None, wrong
-    found: list[Finding] = []
+    findings: list[Finding] = []
     if wrong:
         whole, note = _mended(whole, wrong)
-        found.append(note)
+        findings.append(note)
     made = cut(whole)
     if made is not whole:
         reason = f"cut at longitude 180, polygons now: {len(polygons(made))}"
-        found.append(Finding("", reason, severity="remark"))
-    return rounded(made), found
+        findings.append(Finding("", reason, severity="remark"))
+    return rounded(made), findings
 
 
 def _no_area(area: BaseGeometry | None) -> str:
@@ -92,5 +92,5 @@ def _mended(area: BaseGeometry, wrong: list[Finding]) -> tuple[BaseGeometry, Fin
     return made, Finding("", reason, wrong[0].place, "warning")
 
 
-def _on_map(found: Finding) -> Finding:
-    return replace(found, place=None if found.place is None else on_map(found.place))
+def _on_map(finding: Finding) -> Finding:
+    return replace(finding, place=None if finding.place is None else on_map(finding.place))

@@ -105,13 +105,13 @@ class Limits:
         Where the height between the ends is not known, both ends are such places.
         """
         ends_ms = profile.start_ms, profile.end_ms
-        found = {*_passed(*ends_ms, self.from_ms), *_passed(*ends_ms, self.until_ms)}
+        fractions = {*_passed(*ends_ms, self.from_ms), *_passed(*ends_ms, self.until_ms)}
         if profile.height_at(0.5) is None:
-            found |= {0.0, 1.0}
+            fractions |= {0.0, 1.0}
         elif profile.start_m is not None and profile.end_m is not None:
             for limit_m in self._band(profile.start_ref):
-                found.update(_passed(profile.start_m, profile.end_m, limit_m))
-        return sorted(found)
+                fractions.update(_passed(profile.start_m, profile.end_m, limit_m))
+        return sorted(fractions)
 
     def _band(self, altitude_ref: VerticalRef | None) -> tuple[float, float]:
         """Return between which readings over a reference an object may be inside."""
@@ -142,9 +142,9 @@ def limits_of(properties: ZoneProperties) -> Limits | None:
     return None if unlimited == (-inf, inf, -inf, inf) else limits
 
 
-def both(one: Side, other: Side) -> Side:
+def both(first: Side, second: Side) -> Side:
     """Return where something is, seen from what two zones have in common."""
-    return one if one.value < other.value else other
+    return first if first.value < second.value else second
 
 
 def _side(low: float, value: float, high: float) -> Side:

@@ -24,7 +24,8 @@ _CYRILLIC: Final = (
 _WORDS: Final = f"{_LATIN} {_GREEK} {_CYRILLIC}".split()
 _LETTERS: Final = dict(zip(_WORDS[::2], _WORDS[1::2], strict=True)) | {"ь": "", "ъ": ""}
 _TABLE: Final = str.maketrans(
-    _LETTERS | {one.upper(): to.capitalize() for one, to in _LETTERS.items() if one != "ß"}
+    _LETTERS
+    | {letter.upper(): latin.capitalize() for letter, latin in _LETTERS.items() if letter != "ß"}
 )
 _LONGEST: Final = 64  # of a zone's identifier
 

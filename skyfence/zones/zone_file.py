@@ -135,10 +135,12 @@ def parse_zones(document: object, where: str) -> list[Zone]:
     if wrong:
         first = wrong[0]
         at = "" if first.place is None else "[{:.10g} {:.10g}]".format(*first.place)
-        more = sum(one.where == first.where != where for one in wrong[1:])  # of the same feature
+        more = sum(
+            finding.where == first.where != where for finding in wrong[1:]
+        )  # of the same feature
         also = f" (and {more} more)" if more else ""
         raise InputError(f"{first.where}: {first.reason}{at}{also}")
-    return [one.zone for one in placed]
+    return [located.zone for located in placed]
 
 
 def read_document(document: object, where: str) -> tuple[list[LocatedZone], list[Finding]]:
@@ -154,9 +156,9 @@ def read_document(document: object, where: str) -> tuple[list[LocatedZone], list
         return [], [*wrong, Finding(where, "the collection has no features")]
     placed: list[LocatedZone] = []
     for number, feature in enumerate(features):
-        one, found = read_feature(feature, f"{where}: feature {number}", str(version))
-        placed += [one] if one is not None else []
-        wrong += found
+        located, findings = read_feature(feature, f"{where}: feature {number}", str(version))
+        placed += [located] if located is not None else []
+        wrong += findings
     return placed, wrong
 
 
@@ -197,8 +199,8 @@ def read_feature(
         where = f"{where} ({properties.id})"
     except ValidationError as error:
         wrong += [Finding(where, reason) for reason in _reasons(error)]
-    area, found = _area(feature.get("geometry"), where)
-    wrong += found
+    area, findings = _area(feature.get("geometry"), where)
+    wrong += findings
     if properties is not None:
         wrong += [Finding(where, reason) for reason in _contradictions(properties)]
     if wrong or properties is None or area is None:
@@ -235,12 +237,14 @@ def outline_findings(area: BaseGeometry, where: str) -> list[Finding]:
         return []
     reason, _, rest = shapely.is_valid_reason(area).partition("[")
     lon, lat = map(float, rest.rstrip("]").split()[:2])
-    found = [Finding(where, f"not a valid area: {reason}", (lon, lat))]
+    findings = [Finding(where, f"not a valid area: {reason}", (lon, lat))]
     more = [place for place in self_crossings(area) if math.dist(place, (lon, lat)) > 1e-6]
-    found += [Finding(where, "crosses itself", place) for place in more[:_PLACES_NAMED]]
+    findings += [Finding(where, "crosses itself", place) for place in more[:_PLACES_NAMED]]
     if len(more) > _PLACES_NAMED:
-        found.append(Finding(where, f"crosses itself in {len(more) - _PLACES_NAMED} more places"))
-    return found
+        findings.append(
+            Finding(where, f"crosses itself in {len(more) - _PLACES_NAMED} more places")
+        )
+    return findings
 
 
 def _reasons(error: ValidationError) -> list[str]:
@@ -248,8 +252,8 @@ def _reasons(error: ValidationError) -> list[str]:
     # pydantic takes back what it gave out, though its types say otherwise
     details: list[Any] = error.errors(include_url=False)
     return [
-        describe_validation_error(ValidationError.from_exception_data(error.title, [one]))
-        for one in details
+        describe_validation_error(ValidationError.from_exception_data(error.title, [detail]))
+        for detail in details
     ]
 
 
@@ -302,13 +306,13 @@ def _misplaced(ring: list[Any]) -> str:
     ]
     if away:
         return f"leaves longitude -180..180, latitude -90..90: {away[0]}{_and_more(away)}"
-    if any(abs(one[0] - other[0]) > 180 for one, other in pairwise(ring)):
+    if any(abs(start[0] - end[0]) > 180 for start, end in pairwise(ring)):
         return "crosses the antimeridian; cut it at longitude 180"
     return ""
 
 
-def _and_more(found: list[Any]) -> str:
-    return f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+def _and_more(same: list[Any]) -> str:
+    return f" (and {len(same) - 1} more)" if len(same) > 1 else ""
 
 
 def _is_position(position: Any) -> bool:
