@@ -52,15 +52,17 @@ def test_many_points_and_legs_are_judged_like_one(seed: int) -> None:
     corners = shapely.get_coordinates(areas)
     places = np.array([source.choice(corners) + source.gauss(0, 0.1) for _ in range(60)])
     places[::6] = [source.choice(corners) for _ in range(10)]
-    found = space.covering_many(*places.T)
-    assert found == [space.covering(*place) for place in places.tolist()]
+    sets = space.covering_many(*places.T)
+    assert sets == [space.covering(*place) for place in places.tolist()]
     ends = places + np.array([[source.gauss(0, 0.05), source.gauss(0, 0.05)] for _ in places])
     ends[::4] = places[::4]  # no way at all
     met = space.met_by([Leg(*a, *b, 0, 1) for a, b in zip(places, ends, strict=True)])
     cuts = space.proper_intersections(np.hstack((places, ends)))
-    plain = {number: {area for _, area in one} for number, one in enumerate(cuts) if one}
+    plain = {
+        number: {area for _, area in leg_cuts} for number, leg_cuts in enumerate(cuts) if leg_cuts
+    }
     assert {number: set(met[number]) for number in plain} == plain
-    clear = {number for number, one in enumerate(cuts) if one == ()}
+    clear = {number for number, leg_cuts in enumerate(cuts) if leg_cuts == ()}
     assert clear == set(range(60)) - met.keys()
     assert len(plain) > 3
     assert not any(cuts[::12])  # on a vertex, and no way from it
@@ -90,13 +92,13 @@ def test_near_zones_come_nearest_first() -> None:
         zone("NEXT", (27.1, 56.0, 27.2, 57.0)),
         zone("HERE", (26.0, 56.0, 27.05, 57.0)),
     )
-    found = space.near(27.0, 56.5, 10_000)
-    assert [space.zones[index].id for _, index in found] == ["HERE", "NEXT"]
+    zones = space.near(27.0, 56.5, 10_000)
+    assert [space.zones[index].id for _, index in zones] == ["HERE", "NEXT"]
     metres = distance_m(27.0, 56.5, 27.1, 56.5)
-    assert found[0][0] == 0.0
-    assert found[1][0] == pytest.approx(metres, rel=1e-4)
-    assert len(space.near(27.0, 56.5, found[1][0])) == 2
-    assert len(space.near(27.0, 56.5, found[1][0] - 0.001)) == 1
+    assert zones[0][0] == 0.0
+    assert zones[1][0] == pytest.approx(metres, rel=1e-4)
+    assert len(space.near(27.0, 56.5, zones[1][0])) == 2
+    assert len(space.near(27.0, 56.5, zones[1][0] - 0.001)) == 1
 
 
 def test_an_airspace_may_be_empty() -> None:
@@ -158,7 +160,8 @@ def test_a_sloping_sliver_is_closed(turn: int) -> None:
     """Whatever the slope of the gap, no hair of it stays open."""
     short = shapely.box(26.0, 56.2, 27.0, 56.8)
     west, east, place = (
-        shapely.affinity.rotate(one, turn, origin=(27, 56.5)) for one in (short, EAST, IN_SLIVER)
+        shapely.affinity.rotate(shape, turn, origin=(27, 56.5))
+        for shape in (short, EAST, IN_SLIVER)
     )
     made = outline(zone("A", west), zone("B", east))
     assert made.contains(place)

@@ -28,7 +28,7 @@ def test_no_answer_differs_from_shapely(default: Case, seed: int) -> None:
     """Sets, uniform moves, legs that meet and paths are those of asking every area every time."""
     counts = run(default, 1_200, seed)
     assert min(count.compared for count in counts.values()) > 50
-    assert [one for count in counts.values() for one in count.examples] == []
+    assert [example for count in counts.values() for example in count.examples] == []
     assert sum(count.unclear for count in counts.values()) <= 5
 
 

@@ -76,7 +76,7 @@ def test_cells_tell_what_covers_them(seed: int, cell_deg: float) -> None:
     source = random.Random(seed)
     areas = [shapely.transform(star(source, 1.0), lambda p: p / 20 + 20) for _ in range(3)]
     areas.append(on_grid(source, 16 * cell_deg))
-    space = airspace(*(zone(f"Z{n}", one, nato=False) for n, one in enumerate(areas)))
+    space = airspace(*(zone(f"Z{n}", area, nato=False) for n, area in enumerate(areas)))
     grid = Grid(space, cell_deg)
     lons = np.array([source.uniform(19.8, 20.6) for _ in range(300)])
     lats = np.array([source.uniform(19.8, 20.6) for _ in range(300)])
@@ -84,13 +84,13 @@ def test_cells_tell_what_covers_them(seed: int, cell_deg: float) -> None:
     for column, row, code in zip(x.tolist(), y.tolist(), grid.codes(x, y).tolist(), strict=True):
         west, south = column * cell_deg - 180, row * cell_deg - 90
         cell = shapely.box(west, south, west + cell_deg, south + cell_deg)
-        border = [one.boundary.distance(cell) < 1e-9 for one in areas]
+        border = [area.boundary.distance(cell) < 1e-9 for area in areas]
         if code == BOUNDARY:
-            near = [one.boundary.distance(cell) < 4e-9 for one in areas]
+            near = [area.boundary.distance(cell) < 4e-9 for area in areas]
             assert any(near)
         else:
             assert not any(border)
-            assert grid.members(code) == {n for n, one in enumerate(areas) if one.covers(cell)}
+            assert grid.members(code) == {n for n, area in enumerate(areas) if area.covers(cell)}
 
 
 def test_pages_are_made_when_first_asked_for() -> None:
@@ -263,18 +263,18 @@ def test_regions_and_gaps(seed: int) -> None:
     source = np.random.default_rng(seed)
     around, block, side = 8, 4, 24
     met = source.random((side + 2 * around,) * 2) < 0.02
-    found = regions_of(met, around, block)
+    regions = regions_of(met, around, block)
     inner = met[around:-around, around:-around]
-    assert np.array_equal(found.labels == 0, inner)
-    both = (found.labels[1:] > 0) & (found.labels[:-1] > 0)
-    assert np.array_equal(found.labels[1:][both], found.labels[:-1][both])
-    assert [found.labels[x, y] for x, y in found.seeds.tolist()] == [
-        *range(1, len(found.seeds) + 1)
+    assert np.array_equal(regions.labels == 0, inner)
+    both = (regions.labels[1:] > 0) & (regions.labels[:-1] > 0)
+    assert np.array_equal(regions.labels[1:][both], regions.labels[:-1][both])
+    assert [regions.labels[x, y] for x, y in regions.seeds.tolist()] == [
+        *range(1, len(regions.seeds) + 1)
     ]
     for x, y in np.ndindex(side, side):
         for gap, scale in (
-            (int(found.gaps[x, y]), 1),
-            (int(found.block_gaps[x // block, y // block]), block),
+            (int(regions.gaps[x, y]), 1),
+            (int(regions.block_gaps[x // block, y // block]), block),
         ):
             column, row = (x // scale * scale + around, y // scale * scale + around)
             reach = (gap - 1) * scale

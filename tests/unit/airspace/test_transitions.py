@@ -25,20 +25,20 @@ HERE = 0  # the index of the first zone
 
 def fly(space: Airspace, points: list[Point], inside: set[int]) -> list[list[Transition]]:
     """Return the transitions on each segment of a path, and bring ``inside`` up to its end."""
-    found = []
+    segments = []
     for (lon0, lat0), (lon1, lat1) in pairwise(points):
-        found.append(path_transitions(space, legs(lon0, lat0, lon1, lat1), inside))
-    return found
+        segments.append(path_transitions(space, legs(lon0, lat0, lon1, lat1), inside))
+    return segments
 
 
 def fly_planar(space: Airspace, points: list[Point], inside: set[int]) -> list[list[Transition]]:
     """Fly straight lines in degrees, as the oracle does."""
-    found = []
+    segments = []
     for (lon0, lat0), (lon1, lat1) in pairwise(points):
         leg = Leg(lon0, lat0, lon1, lat1, 0.0, 1.0)
         met = space.met_by([leg])
-        found.append(leg_transitions(space, leg, met[0], inside) if met else [])
-    return found
+        segments.append(leg_transitions(space, leg, met[0], inside) if met else [])
+    return segments
 
 
 def side_by_force(area: BaseGeometry, point: Point) -> Side:
@@ -79,14 +79,14 @@ def changes_by_force(
 
 
 def check_samples(
-    area: BaseGeometry, start: Point, end: Point, found: list[Transition], was_inside: bool
+    area: BaseGeometry, start: Point, end: Point, transitions: list[Transition], was_inside: bool
 ) -> None:
     """Check that along the way each sampled point off the border is where the path says."""
     line = shapely.LineString([start, end])
     for number in range(1, 24):
         share = number / 24
         side = side_of_share(area, line, share)
-        passed = sum(one.fraction < share for one in found)
+        passed = sum(transition.fraction < share for transition in transitions)
         if side is not Side.BORDER:
             assert (side is Side.INSIDE) == (was_inside ^ bool(passed % 2)), (start, end, share)
 
@@ -137,19 +137,21 @@ def test_walks_agree_with_brute_force(
         there = somewhere(source, area, step, here)
         was_inside = HERE in inside
         expected = changes_by_force(area, here, there, was_inside) if here != there else []
-        (found,) = fly_planar(space, [here, there], inside)
+        (transitions,) = fly_planar(space, [here, there], inside)
         trace = f"{here} to {there}"
-        assert [one.entered for one in found] == [entered for _, entered in expected], trace
-        for one, (at, _) in zip(found, expected, strict=True):
-            assert abs(one.fraction - at) < 1e-6 or at == 1.0, trace
-        check_samples(area, here, there, found, was_inside)
+        assert [transition.entered for transition in transitions] == [
+            entered for _, entered in expected
+        ], trace
+        for transition, (at, _) in zip(transitions, expected, strict=True):
+            assert abs(transition.fraction - at) < 1e-6 or at == 1.0, trace
+        check_samples(area, here, there, transitions, was_inside)
         side = side_by_force(area, there)
         assert side is Side.BORDER or (HERE in inside) == (side is Side.INSIDE), trace
         here = there
 
 
-def entries(found: list[list[Transition]]) -> list[list[bool]]:
-    return [[one.entered for one in segment] for segment in found]
+def entries(segments: list[list[Transition]]) -> list[list[bool]]:
+    return [[transition.entered for transition in segment] for segment in segments]
 
 
 BOX = airspace(zone("A", (0.0, 0.0, 1.0, 1.0), nato=False))
@@ -230,19 +232,23 @@ def test_moving_between_members_does_not_leave_the_protected() -> None:
     space = airspace(zone("A", shapely.union(west, gap)), zone("B", east))
     assert space.protected is not None
     inside = {0, space.protected}
-    found = fly(space, [(26.5, 56.6), (27.5, 56.6)], inside)[0]
-    assert space.protected not in {one.area for one in found}
+    transitions = fly(space, [(26.5, 56.6), (27.5, 56.6)], inside)[0]
+    assert space.protected not in {transition.area for transition in transitions}
     assert inside >= {1, space.protected}
 
 
 def test_a_long_segment_crosses_where_its_geodesic_does() -> None:
     """On a segment of many legs the fraction is the share of the whole way, in order."""
     space = airspace(zone("A", (25.0, 50.0, 26.0, 60.0), nato=False))
-    (found,) = fly(space, [(24.0, 56.0), (27.0, 56.0)], set())
-    assert [one.entered for one in found] == [True, False]
-    assert [one.fraction for one in found] == pytest.approx([1 / 3, 2 / 3], abs=2e-4)
-    assert [one.lon for one in found] == pytest.approx([25.0, 26.0])
-    assert all(one.lat > 56.005 for one in found)  # the geodesic bows to the pole
+    (transitions,) = fly(space, [(24.0, 56.0), (27.0, 56.0)], set())
+    assert [transition.entered for transition in transitions] == [True, False]
+    assert [transition.fraction for transition in transitions] == pytest.approx(
+        [1 / 3, 2 / 3], abs=2e-4
+    )
+    assert [transition.lon for transition in transitions] == pytest.approx([25.0, 26.0])
+    assert all(
+        transition.lat > 56.005 for transition in transitions
+    )  # the geodesic bows to the pole
 
 
 EAST_WEST = airspace(
@@ -269,8 +275,13 @@ EAST_WEST = airspace(
 def test_the_antimeridian_is_no_border_of_an_area_on_both_sides(stops: list[Point]) -> None:
     """An area that ends at 180 degrees is left there; one that goes on beyond is not."""
     inside = {0, 2}
-    found = [one for segment in fly(EAST_WEST, stops, inside) for one in segment]
-    assert [(one.area, one.entered) for one in found] == [(0, False), (1, True)]
+    transitions = [
+        transition for segment in fly(EAST_WEST, stops, inside) for transition in segment
+    ]
+    assert [(transition.area, transition.entered) for transition in transitions] == [
+        (0, False),
+        (1, True),
+    ]
     assert inside == {1, 2}
     back = [(-lon, lat) for lon, lat in stops]
     inside = {1, 2}
@@ -286,9 +297,14 @@ NORTH = airspace(
 
 def test_a_flight_over_the_pole_is_followed() -> None:
     """Past the pole and back down, what lies around it is entered and left once each."""
-    (found,) = fly(NORTH, [(0.0, 89.0), (180.0, 89.0)], set())
-    assert [(one.area, one.entered) for one in found] == [(0, True), (0, False)]
-    assert [one.fraction for one in found] == pytest.approx([0.25, 0.75], abs=1e-3)
+    (transitions,) = fly(NORTH, [(0.0, 89.0), (180.0, 89.0)], set())
+    assert [(transition.area, transition.entered) for transition in transitions] == [
+        (0, True),
+        (0, False),
+    ]
+    assert [transition.fraction for transition in transitions] == pytest.approx(
+        [0.25, 0.75], abs=1e-3
+    )
 
 
 @pytest.mark.parametrize("off_deg", [0.001, 0.01, 0.1])
@@ -297,8 +313,10 @@ def test_a_wedge_that_ends_at_the_pole_is_clipped_near_it(off_deg: float) -> Non
     lean = math.degrees(math.asin(off_deg))  # off the meridian, so far from the pole as it comes
     for side, expected in ((-1, [True, False]), (1, [])):
         path = [(side * lean, 89.0), (side * (180 - lean), 89.0)]
-        found = fly(NORTH, path, set())[0]
-        assert [one.entered for one in found if one.area == 1] == expected
+        transitions = fly(NORTH, path, set())[0]
+        assert [
+            transition.entered for transition in transitions if transition.area == 1
+        ] == expected
 
 
 # A zone from 1,000 to 3,000 m over the box, and one valid for half a minute from T0 + 15 s.
@@ -320,8 +338,12 @@ def changes(
     area: int, points: list[Point], profile: Profile | None, inside: set[int]
 ) -> list[tuple[bool, float]]:
     (start, end) = points
-    found = path_transitions(HERE_AND_NOW, legs(*start, *end), inside, profile)
-    return [(one.entered, round(one.fraction, 6)) for one in found if one.area == area]
+    transitions = path_transitions(HERE_AND_NOW, legs(*start, *end), inside, profile)
+    return [
+        (transition.entered, round(transition.fraction, 6))
+        for transition in transitions
+        if transition.area == area
+    ]
 
 
 STILL = [(0.5, 0.5), (0.5, 0.5)]
@@ -392,7 +414,9 @@ def test_limited_walks_agree_with_samples(seed: int) -> None:
         )
         was_inside = HERE in inside
         leg = Leg(*here, *there, 0.0, 1.0)
-        turns = [one.fraction for one in path_transitions(space, [leg], inside, profile)]
+        turns = [
+            transition.fraction for transition in path_transitions(space, [leg], inside, profile)
+        ]
         for share in (n / 40 + 1e-4 for n in range(40)):
             lon, lat = (a + share * (b - a) for a, b in zip(here, there, strict=True))
             now_m = profile.height_at(share)

@@ -147,8 +147,8 @@ def test_a_big_endian_stream_is_refused() -> None:
         value[:at] + bytes([offset]) + value[at + 1 :] for at in range(64) for offset in range(256)
     )
     assert any(
-        reason_of(one) == "arrow schema is not a frame's: its byte order is big-endian"
-        for one in swapped
+        reason_of(stream) == "arrow schema is not a frame's: its byte order is big-endian"
+        for stream in swapped
     )
 
 

@@ -92,7 +92,7 @@ def test_the_end_marks_the_last_frame() -> None:
     packer.add(of("b", 0))
     (frame,) = packer.add(End("a", T0_MS))
     assert (frame.source, len(frame), frame.last) == ("a", 1, True)
-    assert [(one.source, len(one), one.last) for one in packer.flush()] == [("b", 1, False)]
+    assert [(frame.source, len(frame), frame.last) for frame in packer.flush()] == [("b", 1, False)]
 
 
 def test_flushing_leaves_nothing() -> None:

@@ -13,25 +13,25 @@ from skyfence.geometry.geodesy import MAX_LEG_M, WGS84, Leg, distance_m, legs, m
 Point = tuple[float, float]
 
 
-def joined(one: Leg, other: Leg) -> bool:
+def joined(first: Leg, second: Leg) -> bool:
     """Tell whether a leg ends where the next begins, on either side of the antimeridian."""
-    same_lon = one.lon1 == other.lon0
-    if one.wraps:
-        same_lon = abs(one.lon1) == 180 and other.lon0 == -one.lon1
-    return same_lon and (one.lat1, one.end) == (other.lat0, other.start)
+    same_lon = first.lon1 == second.lon0
+    if first.wraps:
+        same_lon = abs(first.lon1) == 180 and second.lon0 == -first.lon1
+    return same_lon and (first.lat1, first.end) == (second.lat0, second.start)
 
 
 def check(start: Point, end: Point) -> list[Leg]:
     """Check what all legs between two points must hold, and return them."""
-    found = legs(*start, *end)
-    assert (found[0].lon0, found[0].lat0, found[0].start) == (*start, 0.0)
-    assert (found[-1].lon1, found[-1].lat1, found[-1].end) == (*end, 1.0)
-    assert all(joined(one, other) for one, other in pairwise(found))
-    for leg in found:
+    pieces = legs(*start, *end)
+    assert (pieces[0].lon0, pieces[0].lat0, pieces[0].start) == (*start, 0.0)
+    assert (pieces[-1].lon1, pieces[-1].lat1, pieces[-1].end) == (*end, 1.0)
+    assert all(joined(first, second) for first, second in pairwise(pieces))
+    for leg in pieces:
         assert abs(leg.lon1 - leg.lon0) <= 180
         assert leg.start <= leg.end
         assert distance_m(leg.lon0, leg.lat0, leg.lon1, leg.lat1) <= MAX_LEG_M + 1e-6
-    return found
+    return pieces
 
 
 @pytest.mark.parametrize("lat", [-80.0, -45.0, 0.0, 28.5, 45.0, 56.5, 70.0])
@@ -70,9 +70,9 @@ def test_a_long_segment_follows_the_geodesic() -> None:
     start, end = (24.0, 56.9), (28.6, 44.2)
     total = distance_m(*start, *end)
     azimuth = WGS84.inv(*start, *end)[0]
-    found = check(start, end)
-    assert len(found) == int(total // MAX_LEG_M) + 1
-    for leg in found:
+    pieces = check(start, end)
+    assert len(pieces) == int(total // MAX_LEG_M) + 1
+    for leg in pieces:
         lon, lat, _ = WGS84.fwd(*start, azimuth, total * leg.end)
         assert distance_m(lon, lat, leg.lon1, leg.lat1) < 0.001
 
@@ -116,9 +116,9 @@ def test_near_a_pole_a_leg_errs_by_no_more() -> None:
 )
 def test_the_antimeridian_cuts_once(start: Point, end: Point) -> None:
     """A segment over the antimeridian is cut there once, also when it begins or ends on it."""
-    found = check(start, end)
-    assert sum(leg.wraps for leg in found) == 1
-    cut = next(leg for leg in found if leg.wraps)
+    pieces = check(start, end)
+    assert sum(leg.wraps for leg in pieces) == 1
+    cut = next(leg for leg in pieces if leg.wraps)
     low, high = sorted((start[1], end[1]))
     assert low - 0.001 <= cut.lat1 <= high + 0.001
 

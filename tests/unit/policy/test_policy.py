@@ -45,17 +45,17 @@ def policy(*permits: Permit, **sections: Any) -> Policy:
 
 
 def rule(
-    found: Policy, *, after_s: int = 0, lon: float = LON, lat: float = LAT, **known: Any
+    judged: Policy, *, after_s: int = 0, lon: float = LON, lat: float = LAT, **known: Any
 ) -> Any:
     """Return the rule that holds an object back, so many seconds after T0."""
-    return found.suppressed_by(ObjectInfo.model_validate(known), T0_MS + 1_000 * after_s, lon, lat)
+    return judged.suppressed_by(ObjectInfo.model_validate(known), T0_MS + 1_000 * after_s, lon, lat)
 
 
 def findings(text: str, version: str = 'version = "v1"') -> list[str]:
     """Return what is wrong with a policy of this text, without the file's name."""
-    found = check_policy(f"{version}\n{text}", WHERE)
-    assert all(one.startswith(f"{WHERE}: ") for one in found)
-    return [one.removeprefix(f"{WHERE}: ") for one in found]
+    lines = check_policy(f"{version}\n{text}", WHERE)
+    assert all(line.startswith(f"{WHERE}: ") for line in lines)
+    return [line.removeprefix(f"{WHERE}: ") for line in lines]
 
 
 def entry(lines: str = 'callsigns = ["AB1"]', name: str = "survey flight") -> str:
@@ -80,7 +80,7 @@ def test_the_default_file_s_examples_are_good() -> None:
         if "skyfence policy check" not in line
     )
     shown = parse_policy(text, WHERE)
-    assert [one.name for one in shown.file.permit] == ["survey flight"]
+    assert [candidate.name for candidate in shown.file.permit] == ["survey flight"]
     assert shown.lateness_ms("radar-north") == 2_000
     assert shown.silent_after_s("radar-north") == 30
     assert tomllib.loads(text)["permit"][0]["corridor"]["vertical_ref"] == "amsl"
@@ -137,9 +137,9 @@ def test_identified_civil_flights(changes: dict[str, Any], held_back: bool) -> N
 @pytest.mark.parametrize("code", sorted(EMERGENCY_CODES))
 def test_emergency_codes_always_alert(code: str) -> None:
     """No permit and no civil identity holds back an object that sends an emergency code."""
-    found = policy(permit(icao_addresses=["4A08F3"]), permit(corridor=CORRIDOR, name="b"))
-    assert rule(found, **AIRLINER | LOW) == "survey"
-    assert rule(found, **AIRLINER | LOW | {"mode_3a": code}) is None
+    judged = policy(permit(icao_addresses=["4A08F3"]), permit(corridor=CORRIDOR, name="b"))
+    assert rule(judged, **AIRLINER | LOW) == "survey"
+    assert rule(judged, **AIRLINER | LOW | {"mode_3a": code}) is None
 
 
 @pytest.mark.parametrize(
@@ -147,14 +147,14 @@ def test_emergency_codes_always_alert(code: str) -> None:
 )
 def test_a_permit_holds_from_its_beginning_until_it_expires(after_s: int, held_back: bool) -> None:
     """A permit counts from its first moment, and no more at the one when it expires."""
-    found = policy(permit(mode_3a=["4021"]))
-    assert (rule(found, after_s=after_s, mode_3a="4021") == "survey") is held_back
+    judged = policy(permit(mode_3a=["4021"]))
+    assert (rule(judged, after_s=after_s, mode_3a="4021") == "survey") is held_back
 
 
 def test_a_permit_without_beginning_has_always_been() -> None:
     """Without ``from`` only the expiry bounds a permit."""
-    found = policy(permit(**{"from": None}, mode_3a=["4021"]))
-    assert rule(found, after_s=-1_000_000, mode_3a="4021") == "survey"
+    judged = policy(permit(**{"from": None}, mode_3a=["4021"]))
+    assert rule(judged, after_s=-1_000_000, mode_3a="4021") == "survey"
 
 
 @pytest.mark.parametrize(
@@ -182,15 +182,15 @@ def test_what_a_permit_names(given: dict[str, Any], known: dict[str, Any], held_
 
 def test_all_conditions_hold_together() -> None:
     """A permit with several conditions covers only what meets every one of them."""
-    found = policy(
+    judged = policy(
         permit(icao_addresses=["4A08F3"], callsigns=["SVY*"], mode_3a=["4021"], corridor=CORRIDOR),
         civil={"identified": "alert"},
     )
     whole = {"icao_address": "4A08F3", "callsign": "SVY1", "mode_3a": "4021"} | LOW
-    assert rule(found, **whole) == "survey"
-    assert rule(found, **whole, lon=29.5) is None
+    assert rule(judged, **whole) == "survey"
+    assert rule(judged, **whole, lon=29.5) is None
     for missing in whole:
-        assert rule(found, **whole | {missing: None}) is None, missing
+        assert rule(judged, **whole | {missing: None}) is None, missing
 
 
 @pytest.mark.parametrize(
@@ -206,15 +206,15 @@ def test_all_conditions_hold_together() -> None:
 )
 def test_a_corridor_is_closed(lon: float, lat: float, inside: bool) -> None:
     """A corridor holds its border, to the millionth of a degree."""
-    found = policy(permit(corridor=CORRIDOR))
-    assert (rule(found, lon=lon, lat=lat, **LOW) == "survey") is inside
+    judged = policy(permit(corridor=CORRIDOR))
+    assert (rule(judged, lon=lon, lat=lat, **LOW) == "survey") is inside
 
 
 def test_a_corridor_is_not_its_bounding_box() -> None:
     """A corner that a corridor leaves out is outside."""
-    found = policy(permit(corridor=CORRIDOR | {"polygon": SQUARE[:3]}))
-    assert rule(found, lon=28.9, lat=45.1, **LOW) == "survey"
-    assert rule(found, lon=28.1, lat=45.9, **LOW) is None
+    judged = policy(permit(corridor=CORRIDOR | {"polygon": SQUARE[:3]}))
+    assert rule(judged, lon=28.9, lat=45.1, **LOW) == "survey"
+    assert rule(judged, lon=28.1, lat=45.9, **LOW) is None
 
 
 @pytest.mark.parametrize(
@@ -231,9 +231,9 @@ def test_a_corridor_is_not_its_bounding_box() -> None:
 )
 def test_a_corridor_s_layer(altitude_m: Any, altitude_ref: Any, inside: bool) -> None:
     """An altitude that is unknown, or counted from elsewhere, is in no corridor."""
-    found = policy(permit(corridor=CORRIDOR))
+    judged = policy(permit(corridor=CORRIDOR))
     known = {"altitude_m": altitude_m, "altitude_ref": altitude_ref}
-    assert (rule(found, **known) == "survey") is inside
+    assert (rule(judged, **known) == "survey") is inside
 
 
 def test_which_of_several_permits_is_named() -> None:
@@ -259,7 +259,7 @@ _PERMITS = st.fixed_dictionaries(
         "mode_3a": st.lists(_CODES, min_size=1),
         "corridor": st.just(CORRIDOR),
     },
-).filter(lambda found: len(found) > 1)
+).filter(lambda given: len(given) > 1)
 _KNOWN = st.fixed_dictionaries(
     {},
     optional={
@@ -277,15 +277,17 @@ def test_looking_permits_up_finds_what_asking_each_would(
     permits: list[dict[str, Any]], given: dict[str, Any]
 ) -> None:
     """An object is held back by one of the permits that cover it, or by none if none does."""
-    made = [permit(name=f"p{number}", **one) for number, one in enumerate(permits)]
+    made = [permit(name=f"p{number}", **conditions) for number, conditions in enumerate(permits)]
     known = ObjectInfo.model_validate(given)
-    covering = {one.name for one in made if one.unmet(known, T0_MS, LON, LAT) is None}
+    covering = {
+        candidate.name for candidate in made if candidate.unmet(known, T0_MS, LON, LAT) is None
+    }
     if known.mode_3a == "7700":
         covering = set()
     elif not covering and not_civil(known) is None:
         covering = {CIVIL}
-    found = policy(*made).suppressed_by(known, T0_MS, LON, LAT)
-    assert found in (covering or {None})
+    held_back_by = policy(*made).suppressed_by(known, T0_MS, LON, LAT)
+    assert held_back_by in (covering or {None})
 
 
 def test_how_early_to_warn() -> None:
@@ -302,9 +304,9 @@ def test_how_early_to_warn() -> None:
 
 def test_sources() -> None:
     """A source that is not named may not be late, and its silence is an alarm after a minute."""
-    found = policy(sources={"radar": {"lateness_ms": 2_000, "silent_after_s": 12.5}})
-    assert (found.lateness_ms("radar"), found.silent_after_s("radar")) == (2_000, 12.5)
-    assert (found.lateness_ms("other"), found.silent_after_s("other")) == (0, 60)
+    judged = policy(sources={"radar": {"lateness_ms": 2_000, "silent_after_s": 12.5}})
+    assert (judged.lateness_ms("radar"), judged.silent_after_s("radar")) == (2_000, 12.5)
+    assert (judged.lateness_ms("other"), judged.silent_after_s("other")) == (0, 60)
 
 
 @pytest.mark.parametrize(
@@ -330,8 +332,8 @@ def test_sources() -> None:
 )
 def test_what_is_wrong_is_named(text: str, finding: str) -> None:
     """Each wrong entry is named with its place, the reason and the value."""
-    (found,) = findings(text)
-    assert finding in found
+    (line,) = findings(text)
+    assert finding in line
 
 
 @pytest.mark.parametrize(
@@ -362,9 +364,9 @@ def test_what_is_wrong_is_named(text: str, finding: str) -> None:
 )
 def test_a_wrong_permit_is_named(lines: str, finding: str) -> None:
     """A wrong permit is named with its number and name."""
-    found = findings(entry(name="first") + entry(lines))[0]
-    assert found.startswith('permit 2 ("survey flight"): ')
-    assert finding in found
+    line = findings(entry(name="first") + entry(lines))[0]
+    assert line.startswith('permit 2 ("survey flight"): ')
+    assert finding in line
 
 
 @pytest.mark.parametrize(
@@ -388,8 +390,8 @@ def test_a_wrong_corridor_is_refused(changes: dict[str, Any], finding: str) -> N
 
 def test_a_closed_ring_is_the_open_one() -> None:
     """Whether the first position is repeated at the end makes no difference."""
-    found = policy(permit(corridor=CORRIDOR | {"polygon": [*SQUARE, SQUARE[0]]}))
-    assert rule(found, **LOW) == "survey"
+    judged = policy(permit(corridor=CORRIDOR | {"polygon": [*SQUARE, SQUARE[0]]}))
+    assert rule(judged, **LOW) == "survey"
 
 
 def test_names_are_unique() -> None:
@@ -416,9 +418,9 @@ def test_all_findings_are_collected() -> None:
 )
 def test_what_is_not_toml_is_one_line(text: str) -> None:
     """A file that cannot be read as TOML is one finding that says so."""
-    (found,) = check_policy(text, WHERE)
-    assert found.startswith(f"{WHERE}: not TOML: ")
-    assert "\n" not in found
+    (line,) = check_policy(text, WHERE)
+    assert line.startswith(f"{WHERE}: not TOML: ")
+    assert "\n" not in line
 
 
 @pytest.mark.parametrize(
@@ -446,17 +448,17 @@ def test_a_missing_policy_file(tmp_path: Path) -> None:
 
 def test_a_region_says_only_what_is_its_own() -> None:
     """What the rules of a region leave out is as in [public], not as in the default policy."""
-    found = policy(
+    judged = policy(
         public={
             "after_deadline": "withdraw",
             "deadline_s": 30.0,
             "regions": {"AA-1": {"deadline_s": 60.0}, "AA-2": {"mode": "automatic"}},
         }
     )
-    own = found.public_rules("AA-1")
+    own = judged.public_rules("AA-1")
     assert (own.mode, own.deadline_s, own.after_deadline) == ("held", 60.0, "withdraw")
-    assert found.public_rules("AA-2").mode == "automatic"
-    assert found.public_rules("AA-3").deadline_s == 30.0
+    assert judged.public_rules("AA-2").mode == "automatic"
+    assert judged.public_rules("AA-3").deadline_s == 30.0
 
 
 @pytest.mark.parametrize(

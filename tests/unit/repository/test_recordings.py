@@ -38,9 +38,9 @@ def area_of(zone_id: str) -> BaseGeometry:
 
 @cache
 def outline() -> BaseGeometry:
-    found = protected_outline(zones().zones)
-    assert found is not None
-    return found
+    union = protected_outline(zones().zones)
+    assert union is not None
+    return union
 
 
 @cache
@@ -52,7 +52,7 @@ def reports(name: str) -> list[Report]:
 @cache
 def tracks(name: str) -> dict[str, list[Report]]:
     ordered = sorted(reports(name), key=lambda report: report.track_id)  # stable: times stay sorted
-    return {key: list(group) for key, group in groupby(ordered, key=lambda one: one.track_id)}
+    return {key: list(group) for key, group in groupby(ordered, key=lambda report: report.track_id)}
 
 
 def drone(name: str) -> list[Report]:
@@ -63,28 +63,28 @@ def path(track: list[Report]) -> shapely.LineString:
     return shapely.LineString([(report.lon, report.lat) for report in track])
 
 
-def seconds_between(one: Report, other: Report) -> float:
-    return (other.time - one.time).total_seconds()
+def seconds_between(first: Report, second: Report) -> float:
+    return (second.time - first.time).total_seconds()
 
 
-def metres_between(one: Report, other: Report) -> float:
-    return distance_m(one.lon, one.lat, other.lon, other.lat)
+def metres_between(first: Report, second: Report) -> float:
+    return distance_m(first.lon, first.lat, second.lon, second.lat)
 
 
 def visits(track: list[Report]) -> list[str]:
     """Return the zones that a path meets, one entry for each stretch inside, in any order."""
     line = path(track)
-    found = []
+    visited = []
     for zone in zones().zones:
         inside = shapely.line_merge(shapely.intersection(line, zone.area))
-        found += [zone.id] * (0 if inside.is_empty else shapely.get_num_geometries(inside))
-    return sorted(found)
+        visited += [zone.id] * (0 if inside.is_empty else shapely.get_num_geometries(inside))
+    return sorted(visited)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sorted_and_continuous(name: str) -> None:
     """Reports are sorted by time, come from one source, and never pause for ten seconds."""
-    gaps = [seconds_between(one, other) for one, other in pairwise(reports(name))]
+    gaps = [seconds_between(first, second) for first, second in pairwise(reports(name))]
     assert min(gaps) >= 0
     assert max(gaps) <= 10
     assert 15 * 60 <= sum(gaps) <= 40 * 60
@@ -95,7 +95,7 @@ def test_sorted_and_continuous(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_drone_spacing(name: str) -> None:
     """The drone is reported every one to four seconds."""
-    gaps = [seconds_between(one, other) for one, other in pairwise(drone(name))]
+    gaps = [seconds_between(first, second) for first, second in pairwise(drone(name))]
     assert min(gaps) >= 1
     assert max(gaps) <= 4
 
@@ -151,7 +151,7 @@ def test_other_traffic_crosses_nothing(name: str) -> None:
     others = [track for key, track in tracks(name).items() if key != DRONES[name]]
     inside = [outline().covers(path(track)) for track in others]
     outside = [outline().disjoint(path(track)) for track in others]
-    assert all(one != other for one, other in zip(inside, outside, strict=True))
+    assert all(is_in != is_out for is_in, is_out in zip(inside, outside, strict=True))
     assert 4 <= len(others) <= 6
     assert 0 < sum(inside) < len(others)
 

@@ -78,7 +78,7 @@ def test_inside_is_what_the_zones_say(world: World) -> None:
     rng = np.random.default_rng(SEED)
     points = rng.uniform((-160_000.0, -30_000.0), (160_000.0, 30_000.0), (2_000, 2))
     copy = 3
-    zone = next(one for one in world.zones.zones if one.id == f"AA{copy:02d}")
+    zone = next(zone for zone in world.zones.zones if zone.id == f"AA{copy:02d}")
     lons, lats = (to_degrees(points) + np.array([world.middle(copy), 0.0])).T
     assert np.array_equal(shapely.contains_xy(zone.area, lons, lats), world.depth_m(points) > 0.0)
 
@@ -98,8 +98,8 @@ def test_copies_lie_apart(world: World) -> None:
 def test_crossings_are_exact(world: World, kind: TrafficKind) -> None:
     """At the second of an entry or exit the path is on the border, and changes sides there."""
     for track in made(world, kind):
-        for at, sign in [(one, 1) for one in track.truth.entries_s] + [
-            (one, -1) for one in track.truth.exits_s
+        for at, sign in [(entry_s, 1) for entry_s in track.truth.entries_s] + [
+            (exit_s, -1) for exit_s in track.truth.exits_s
         ]:
             before, on, after = world.depth_m(track.path.at(np.array([at - 1e-3, at, at + 1e-3])))
             assert abs(on) < 1e-3
@@ -118,17 +118,20 @@ def test_the_nearest_point_of_a_path_may_be_between_its_vertices(world: World) -
 @pytest.mark.parametrize("kind", TrafficKind)
 def test_a_seed_makes_the_same_tracks(world: World, kind: TrafficKind) -> None:
     """The same seed gives the same reports to the last bit, another seed others."""
-    one, same = (made(world, kind) for _ in range(2))
-    assert all(np.array_equal(a.sent.points, b.sent.points) for a, b in zip(one, same, strict=True))
-    other = made(world, kind, seed=SEED + 1)
-    assert not np.array_equal(one[0].sent.points, other[0].sent.points)
+    first, same = (made(world, kind) for _ in range(2))
+    assert all(
+        np.array_equal(first_track.sent.points, same_track.sent.points)
+        for first_track, same_track in zip(first, same, strict=True)
+    )
+    second = made(world, kind, seed=SEED + 1)
+    assert not np.array_equal(first[0].sent.points, second[0].sent.points)
 
 
 def test_a_track_does_not_depend_on_how_many_there_are(world: World) -> None:
     """A smaller world has the first of the larger one's tracks."""
     few = made(World(2), TrafficKind.CLIPPER)
-    for one, other in zip(few, made(world, TrafficKind.CLIPPER), strict=False):
-        assert np.array_equal(one.sent.points, other.sent.points)
+    for track, same in zip(few, made(world, TrafficKind.CLIPPER), strict=False):
+        assert np.array_equal(track.sent.points, same.sent.points)
 
 
 @pytest.mark.parametrize("kind", [TrafficKind.ALONG, TrafficKind.ALONG_GAPS])
@@ -157,7 +160,7 @@ def test_turn_backs_stay_outside(world: World, sigma_m: float) -> None:
 def test_clippers_reach_their_depth(world: World, sigma_m: float) -> None:
     """They enter and leave once, 0.5 to 20 sigma deep, and some of them not three."""
     deepest = np.array(
-        [depths(world, one).max() for one in made(world, TrafficKind.CLIPPER, sigma_m)]
+        [depths(world, track).max() for track in made(world, TrafficKind.CLIPPER, sigma_m)]
     )
     assert np.all((deepest > 0.45 * sigma_m) & (deepest < 20.1 * sigma_m))
     assert np.ptp(deepest) > 8.0 * sigma_m
@@ -178,9 +181,9 @@ def test_white_and_correlated_errors() -> None:
     """Both have the sigma in each direction; only correlated ones keep to e^-1 after 75 s."""
     seconds = np.arange(200_000) * 2.5
     for noise, kept in ((Noise.WHITE, 0.0), (Noise.CORRELATED, np.exp(-1.0))):
-        found = errors(noise, np.random.default_rng(SEED), seconds, 150.0)
-        assert found.std(axis=0) == pytest.approx([150.0, 150.0], rel=0.05)
-        both_ways = (found[:-30] * found[30:]).mean(axis=0) / 150.0**2
+        noises = errors(noise, np.random.default_rng(SEED), seconds, 150.0)
+        assert noises.std(axis=0) == pytest.approx([150.0, 150.0], rel=0.05)
+        both_ways = (noises[:-30] * noises[30:]).mean(axis=0) / 150.0**2
         assert both_ways == pytest.approx([kept, kept], abs=0.05)
 
 
@@ -200,26 +203,28 @@ def test_half_report_speed_and_course(world: World) -> None:
 
 def test_what_befalls_reports(world: World) -> None:
     """Gaps last 20 s and more, one report jumps 100 km, late and repeated ones come out of turn."""
-    gaps = [np.diff(one.sent.times_ms).max() for one in made(world, TrafficKind.ALONG_GAPS)]
+    gaps = [np.diff(track.sent.times_ms).max() for track in made(world, TrafficKind.ALONG_GAPS)]
     assert sorted(gaps)[TRACKS // 2] > 20_000
     for track in made(world, TrafficKind.CROSSER_JUMP):
         true = track.path.at((track.sent.times_ms - START_MS) / 1_000.0)
         off = np.hypot(*(track.sent.points - true).T)
         assert (off > 50_000.0).sum() == 1
     late = made(world, TrafficKind.LATE)
-    waits = np.concatenate([one.sent.arrivals_ms - one.sent.times_ms for one in late])
+    waits = np.concatenate([track.sent.arrivals_ms - track.sent.times_ms for track in late])
     assert 0 < np.mean(waits > 20_000) < 0.05 < np.mean(waits > 0) < 0.15
-    assert all(len(set(one.sent.times_ms.tolist())) < len(one.sent.times_ms) for one in late)
-    assert all(np.all(np.diff(one.sent.arrivals_ms) >= 0) for one in late)
+    assert all(len(set(track.sent.times_ms.tolist())) < len(track.sent.times_ms) for track in late)
+    assert all(np.all(np.diff(track.sent.arrivals_ms) >= 0) for track in late)
 
 
 def test_the_long_run_is_long_enough() -> None:
     """Where three in four stay far enough, it has 3,000 hours along the border for each sigma."""
     for sigma_m in SIGMAS_M:
-        along = [one for one in batches(LONG_HOURS, 39) if one.sigma_m == sigma_m]
-        hours = 39 * sum(one.kind in (TrafficKind.ALONG, TrafficKind.ALONG_GAPS) for one in along)
+        along = [planned for planned in batches(LONG_HOURS, 39) if planned.sigma_m == sigma_m]
+        hours = 39 * sum(
+            planned.kind in (TrafficKind.ALONG, TrafficKind.ALONG_GAPS) for planned in along
+        )
         assert 0.74 * hours > 2_700.0  # turn-backs and late ones add 350
-        assert {one.kind for one in along} == set(TrafficKind)
+        assert {planned.kind for planned in along} == set(TrafficKind)
 
 
 # Frames
@@ -229,13 +234,15 @@ def test_frames_hold_every_report_in_order_of_arrival(world: World) -> None:
     """All reports come once, at most 500 in a frame, none later than its frame's scan."""
     tracks = made(world, TrafficKind.LATE)
     frames = list(frames_of(world, tracks, "run"))
-    assert sum(map(len, frames)) == sum(len(one.sent.times_ms) for one in tracks)
+    assert sum(map(len, frames)) == sum(len(track.sent.times_ms) for track in tracks)
     assert max(map(len, frames)) == 500
     assert all(frame.times_ms.max() <= frame.scan_time_ms for frame in frames if len(frame))
     scans = [frame.scan_time_ms for frame in frames]
     assert scans == sorted(scans)
     assert [frame.last for frame in frames] == [False] * (len(frames) - 1) + [True]
-    assert {name for frame in frames for name in frame.track_ids} == {one.name for one in tracks}
+    assert {name for frame in frames for name in frame.track_ids} == {
+        track.name for track in tracks
+    }
 
 
 def test_heartbeats_between_reports(world: World) -> None:
@@ -248,7 +255,7 @@ def test_heartbeats_between_reports(world: World) -> None:
         arrivals_ms=START_MS + 60_000 * two,
     )
     frames = list(frames_of(world, [replace(track, sent=sent)], "run"))
-    assert [(len(one), one.scan_time_ms - START_MS) for one in frames] == [
+    assert [(len(frame), frame.scan_time_ms - START_MS) for frame in frames] == [
         (1, 0),
         *[(0, at) for at in range(10_000, 60_000, 10_000)],
         (1, 60_000),
@@ -264,14 +271,14 @@ def naive_sees(*lons: float, times: Sequence[float] | None = None) -> list[Naive
     detector = Naive(shapely.box(27.0, 56.0, 28.0, 57.0))
     at = times or range(len(lons))
     return [
-        one
+        sighting
         for when, lon in zip(at, lons, strict=True)
-        for one in detector.take(packed(seen(when, lon)))
+        for sighting in detector.take(packed(seen(when, lon)))
     ]
 
 
 def naive_says(*lons: float, times: Sequence[float] | None = None) -> list[str]:
-    return [one.what for one in naive_sees(*lons, times=times)]
+    return [sighting.what for sighting in naive_sees(*lons, times=times)]
 
 
 def test_the_naive_detector_flaps_on_noise() -> None:
@@ -288,8 +295,8 @@ def test_the_naive_detector_goes_by_arrival() -> None:
 def test_a_late_report_tells_the_naive_detector_nothing_before_it_comes() -> None:
     """What it makes of a report from before is known when the track's later ones are, too."""
     (enter, leave) = naive_sees(26.9, 26.8, 27.1, 26.7, times=[0, 20, 10, 30])
-    assert [one.time_ms - T0_MS for one in (enter, leave)] == [10_000, 30_000]
-    assert [one.known_ms - T0_MS for one in (enter, leave)] == [20_000, 30_000]
+    assert [sighting.time_ms - T0_MS for sighting in (enter, leave)] == [10_000, 30_000]
+    assert [sighting.known_ms - T0_MS for sighting in (enter, leave)] == [20_000, 30_000]
 
 
 # What was said
@@ -323,7 +330,7 @@ def test_each_change_is_counted_once(world: World) -> None:
             alert("lost", 300),
         ],
     )
-    assert [(one.state, (one.at_ms - START_MS) / 1_000) for one in said] == [
+    assert [(statement.state, (statement.at_ms - START_MS) / 1_000) for statement in said] == [
         ("threat", 100),
         ("possible", 200),
         ("violation", 210),
@@ -369,11 +376,11 @@ def measured(*states: tuple[str, float], **changes: Any) -> Measured:
 
 def test_a_crosser_told_well() -> None:
     """Warned 300 s ahead, possible after 5 s, confirmed after 12: no flap, nothing early."""
-    found = measured(("threat", 700), ("possible", 1_005), ("violation", 1_012), ("lost", 1_500))
-    assert found.entry is not None
-    assert (found.entry.lead_s, found.entry.delay_s, found.entry.confirm_s) == (300, 5, 12)
-    assert (found.violations, found.confirmed) == (1, 1)
-    assert (found.flaps, found.early, found.threats) == (0, 0, 0)
+    told = measured(("threat", 700), ("possible", 1_005), ("violation", 1_012), ("lost", 1_500))
+    assert told.entry is not None
+    assert (told.entry.lead_s, told.entry.delay_s, told.entry.confirm_s) == (300, 5, 12)
+    assert (told.violations, told.confirmed) == (1, 1)
+    assert (told.flaps, told.early, told.threats) == (0, 0, 0)
 
 
 def test_a_crosser_never_told_is_missed() -> None:
@@ -385,9 +392,9 @@ def test_a_crosser_never_told_is_missed() -> None:
 
 def test_what_was_called_off_before_is_no_help() -> None:
     """A violation or threat that was over before the entry is neither told nor lead."""
-    found = measured(("threat", 300), ("violation", 400), ("exited", 500), ("closed", 600))
-    assert found.entry is not None
-    assert (found.entry.delay_s, found.entry.lead_s) == (None, None)
+    told = measured(("threat", 300), ("violation", 400), ("exited", 500), ("closed", 600))
+    assert told.entry is not None
+    assert (told.entry.delay_s, told.entry.lead_s) == (None, None)
     again = measured(("threat", 300), ("closed", 500), ("threat", 880), ("violation", 1_004))
     assert again.entry is not None
     assert again.entry.lead_s == 120
@@ -425,10 +432,10 @@ def test_nuisances_far_and_near() -> None:
     far = result(("possible", 100), ("exited", 200), closest_m=3.0 * SIGMA_M, **outside)
     near = result(("violation", 100), closest_m=2.9 * SIGMA_M, **outside)
     calm = result(closest_m=4.0 * SIGMA_M, **outside)
-    found = both([far, near, calm])[0]
-    assert (found.far.violations, found.far.confirmed, found.far.hours) == (1, 0, 1.0)
-    assert found.far.violations_rate == 1_000.0
-    assert (found.near.violations, found.near.confirmed, found.near.tracks) == (1, 1, 1)
+    figures = both([far, near, calm])[0]
+    assert (figures.far.violations, figures.far.confirmed, figures.far.hours) == (1, 0, 1.0)
+    assert figures.far.violations_rate == 1_000.0
+    assert (figures.near.violations, figures.near.confirmed, figures.near.tracks) == (1, 1, 1)
 
 
 def test_early_violations() -> None:
@@ -462,10 +469,10 @@ def test_threats_that_no_entry_followed() -> None:
 def test_both_detectors_are_measured_alike() -> None:
     """The naive detector's enter is a confirmed violation, its exit the end of it."""
     naive = say(("violation", 1_001), ("exited", 1_003), ("violation", 1_006))
-    found = measure_naive(result(naive=naive))
-    assert (found.violations, found.confirmed, found.flaps) == (2, 2, 1)
-    assert found.entry is not None
-    assert found.entry.delay_s == 1
+    told = measure_naive(result(naive=naive))
+    assert (told.violations, told.confirmed, told.flaps) == (2, 2, 1)
+    assert told.entry is not None
+    assert told.entry.delay_s == 1
 
 
 def test_aims_can_be_missed() -> None:
@@ -494,12 +501,12 @@ def test_aims_can_be_missed() -> None:
 def test_a_batch_is_judged_alike_whatever_came_before() -> None:
     """A batch's results depend on its name and the seed, not on what was judged before."""
     world = World(2)
-    one, other = Bench(world), Bench(world)
-    other.judge(SEED, batch(TrafficKind.CLIPPER, 50.0))
-    found = one.judge(SEED, batch())
-    assert other.judge(SEED, batch()) == found
-    assert all(result.engine for result in found)
-    assert all(result.naive for result in found)
+    fresh, used = Bench(world), Bench(world)
+    used.judge(SEED, batch(TrafficKind.CLIPPER, 50.0))
+    results = fresh.judge(SEED, batch())
+    assert used.judge(SEED, batch()) == results
+    assert all(result.engine for result in results)
+    assert all(result.naive for result in results)
 
 
 def test_the_command(tmp_path: Flight, monkeypatch: Any, capsys: Any) -> None:

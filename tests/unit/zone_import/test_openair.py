@@ -21,17 +21,17 @@ def airspace(
     return f"AC {kind}\nAN EVR1\nAL {low}\nAH {high}\n{more}{shape}"
 
 
-def one(text: str) -> RawZone:
+def only_airspace(text: str) -> RawZone:
     (raw,), outside = read_open_air(text, "lv.txt")
     assert outside == []
     return raw
 
 
 def refused(text: str) -> str:
-    raw = one(text)
+    raw = only_airspace(text)
     assert raw.area is None
-    (found,) = raw.found
-    return found.reason
+    (finding,) = raw.findings
+    return finding.reason
 
 
 def border(raw: RawZone) -> np.ndarray:
@@ -47,13 +47,13 @@ def off_circle_m(points: Iterable[tuple[float, float]], lon: float, lat: float, 
 def test_an_airspace_is_what_its_records_say() -> None:
     """Name, kind, limits and corners are taken over; comments, blanks and CRLF are no matter."""
     text = "* a comment\r\n\r\n" + airspace().replace("\n", "\r\n").replace("FL95", "FL95 * high")
-    raw = one(text)
+    raw = only_airspace(text)
     assert raw.where == "lv.txt: feature 0, line 3"
     assert raw.fields["name"] == "EVR1"
     assert raw.fields["kind"] == "restricted"
     assert (raw.fields["ceiling_m"], raw.fields["vertical_ref"]) == (2895.6, "pressure")
     assert "floor_m" not in raw.fields
-    assert raw.found == ()
+    assert raw.findings == ()
     assert shapely.Point(27.1, 56.12).within(raw.area)
 
 
@@ -68,7 +68,7 @@ def test_each_airspace_stands_at_its_line() -> None:
 @pytest.mark.parametrize("nm", [0.1, 5, 100])
 def test_a_circle_is_round(lat: int, nm: float) -> None:
     """A circle's border is nowhere more than 10 m off its radius, up to latitude 80."""
-    raw = one(airspace(f"V X={lat}:00:00 N 027:00:00 E\nDC {nm}\n"))
+    raw = only_airspace(airspace(f"V X={lat}:00:00 N 027:00:00 E\nDC {nm}\n"))
     points = border(raw)[:: 1 if nm < 50 else 7]
     assert off_circle_m(map(tuple, points), 27, lat, nm) < 10
 
@@ -76,7 +76,7 @@ def test_a_circle_is_round(lat: int, nm: float) -> None:
 @pytest.mark.parametrize(("direction", "mid"), [("+", 0), ("-", 180)])
 def test_an_arc_turns_as_it_says(direction: str, mid: float) -> None:
     """Clockwise from 270 to 90 passes north, the other way round south; each within 10 m."""
-    raw = one(airspace(f"V D={direction}\n{CENTRE}DA 3,270,90\n"))
+    raw = only_airspace(airspace(f"V D={direction}\n{CENTRE}DA 3,270,90\n"))
     lon, lat, _ = WGS84.fwd(27.5, 56.5, mid, 2.9 * NM)
     assert shapely.Point(lon, lat).within(raw.area)
     assert shapely.area(raw.area) > 0
@@ -87,27 +87,27 @@ def test_an_arc_turns_as_it_says(direction: str, mid: float) -> None:
 def test_an_arc_between_two_points() -> None:
     """An arc given by its ends begins and ends there, and is as far from its centre as they."""
     ends = "DB 56:33:00 N 027:30:00 E, 56:30:00 N 027:35:25.5 E\n"
-    raw = one(airspace(CENTRE + ends + "DP 56:30:00 N 027:30:00 E\n"))
+    raw = only_airspace(airspace(CENTRE + ends + "DP 56:30:00 N 027:30:00 E\n"))
     points = border(raw)
     away = [distance_m(27.5, 56.5, *point) for point in points]
     first = distance_m(27.5, 56.5, 27.5, 56.55)
     assert max(away) == pytest.approx(first, abs=35)  # its ends stand in whole seconds
     assert shapely.Point(27.55, 56.53).within(raw.area)
-    assert raw.found == ()
+    assert raw.findings == ()
 
 
 def test_an_arc_with_a_wrong_centre_is_told() -> None:
     """Ends that lie unequally far from the centre are a warning with both distances."""
     ends = "DB 56:33:00 N 027:30:00 E, 56:30:00 N 027:40:00 E\n"
-    (found,) = one(airspace(CENTRE + ends + "DP 56:30:00 N 027:30:00 E\n")).found
-    assert found.severity == "warning"
-    assert found.reason == "an arc's ends lie 5568 m and 10264 m from its centre"
+    (finding,) = only_airspace(airspace(CENTRE + ends + "DP 56:30:00 N 027:30:00 E\n")).findings
+    assert finding.severity == "warning"
+    assert finding.reason == "an arc's ends lie 5568 m and 10264 m from its centre"
 
 
 def test_straight_lines_are_geodesics() -> None:
     """A line of 250 km stays within 10 m of the shortest way between its ends."""
     long = "DP 56:00:00 N 024:00:00 E\nDP 56:00:00 N 028:00:00 E\nDP 57:00:00 N 026:00:00 E\n"
-    area = one(airspace(long)).area
+    area = only_airspace(airspace(long)).area
     points = np.array(WGS84.npts(24, 56, 28, 56, 500))
     border_line = shapely.boundary(area)
     assert max(shapely.distance(border_line, shapely.points(points))) * 111_000 < 10
@@ -126,11 +126,11 @@ def test_straight_lines_are_geodesics() -> None:
 )
 def test_limits_of_one_reference(low: str, high: str, expected: dict[str, object]) -> None:
     """Limits that one reference can express are taken over as they are, to 30 cm."""
-    raw = one(airspace(low=low, high=high))
+    raw = only_airspace(airspace(low=low, high=high))
     names = ("floor_m", "ceiling_m", "vertical_ref")
-    found = {name: raw.fields[name] for name in names if name in raw.fields}
-    assert found == pytest.approx(expected, abs=0.31)
-    assert raw.found == ()
+    bounds = {name: raw.fields[name] for name in names if name in raw.fields}
+    assert bounds == pytest.approx(expected, abs=0.31)
+    assert raw.findings == ()
 
 
 @pytest.mark.parametrize(
@@ -170,11 +170,11 @@ def test_limits_of_two_references(
     low: str, high: str, expected: dict[str, object], said: str
 ) -> None:
     """Limits of two references make a zone that is larger than the airspace, and a warning."""
-    raw = one(airspace(low=low, high=high))
+    raw = only_airspace(airspace(low=low, high=high))
     names = ("floor_m", "ceiling_m", "vertical_ref")
     assert {name: raw.fields[name] for name in names if name in raw.fields} == expected
-    (found,) = raw.found
-    assert (found.severity, found.reason) == ("warning", said)
+    (finding,) = raw.findings
+    assert (finding.severity, finding.reason) == ("warning", said)
 
 
 @pytest.mark.parametrize(("sea_hpa", "warmth"), [(870, 0.8), (1085, 1.12), (1013.25, 1.0)])
@@ -225,8 +225,8 @@ def test_what_is_not_understood_is_named(text: str, reason: str) -> None:
 
 def test_what_stands_before_the_first_airspace_is_named() -> None:
     """A record that belongs to no airspace is not dropped in silence."""
-    raws, (found,) = read_open_air("AN EVR0\n" + airspace(), "lv.txt")
-    assert str(found) == "lv.txt: line 1: 'AN EVR0' stands before the first AC"
+    raws, (finding,) = read_open_air("AN EVR0\n" + airspace(), "lv.txt")
+    assert str(finding) == "lv.txt: line 1: 'AN EVR0' stands before the first AC"
     assert len(raws) == 1
 
 
@@ -241,11 +241,11 @@ def test_what_stands_before_the_first_airspace_is_named() -> None:
 )
 def test_kinds(kind: str, more: str, expected: str) -> None:
     """The type says the kind, and where there is none the class does."""
-    assert one(airspace(kind=kind, more=more)).fields["kind"] == expected
+    assert only_airspace(airspace(kind=kind, more=more)).fields["kind"] == expected
 
 
 def test_activation_times() -> None:
     """Activation becomes validity, open where the record is."""
-    fields = one(airspace(more="AA NONE/2024-09-08T13:00Z\n")).fields
+    fields = only_airspace(airspace(more="AA NONE/2024-09-08T13:00Z\n")).fields
     assert fields["valid_from"] is None
     assert fields["valid_until"].startswith("2024-09-08T13:00:00")

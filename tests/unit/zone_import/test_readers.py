@@ -74,9 +74,9 @@ def brought(
 ) -> tuple[list[Zone], list[str]]:
     """Return a file's zones, and all that was found with the file's name left out."""
     read = read_raw(path, layer=layer, crs=crs)
-    placed, found = normalize(read.raws, ImportOptions(given=SAID, **wanted), str(path))
-    said: list[Finding] = [*read.found, *found]
-    return [one.zone for one in placed], [str(one).removeprefix(f"{path}: ") for one in said]
+    placed, findings = normalize(read.raws, ImportOptions(given=SAID, **wanted), str(path))
+    said: list[Finding] = [*read.findings, *findings]
+    return [item.zone for item in placed], [str(item).removeprefix(f"{path}: ") for item in said]
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
@@ -148,11 +148,11 @@ def test_a_files_own_fields(tmp_path: Path) -> None:
     fields = {"vertical_r": ["AMSL"], "ceiling_m": ["900"], "NATO": ["0"], "kind": ["Danger Area"]}
     path = write(tmp_path / "z.shp", SQUARE, name=["a"], accuracy_m=["12.5"], **fields)
     read = read_raw(path)
-    (placed,), found = normalize(read.raws, ImportOptions(), "z")
+    (placed,), findings = normalize(read.raws, ImportOptions(), "z")
     properties = placed.zone.properties
     assert (properties.vertical_ref, properties.ceiling_m) == ("amsl", 900.0)
     assert (properties.nato, properties.kind, properties.accuracy_m) == (False, "danger-area", 12.5)
-    assert found == []
+    assert findings == []
 
 
 def test_fields_left_behind_are_named(tmp_path: Path) -> None:
@@ -167,8 +167,8 @@ def test_fields_left_behind_are_named(tmp_path: Path) -> None:
 def test_what_nobody_says_is_asked_for(tmp_path: Path) -> None:
     """Kind, accuracy and membership have no default: who leaves them out is told the option."""
     path = geojson(tmp_path / "z.geojson", feature(SQUARE), feature(SQUARE, kind="x"))
-    _, found = normalize(read_raw(path).raws, ImportOptions(), "z")
-    assert [str(one) for one in found] == [
+    _, findings = normalize(read_raw(path).raws, ImportOptions(), "z")
+    assert [str(finding) for finding in findings] == [
         "z: kind is not said of 1 of 2 zones: give --kind",
         "z: accuracy_m is not said of 2 of 2 zones: give --accuracy-m",
         "z: nato is not said of 2 of 2 zones: give --nato or --no-nato",
@@ -324,7 +324,7 @@ def test_open_air_and_its_letters(tmp_path: Path) -> None:
 def test_identifiers(tmp_path: Path) -> None:
     """An identifier is made safe and says so; names that repeat are numbered in their order."""
     own = [("a b", "x"), (None, "Rīga"), (None, "Rīga"), (None, "Rīga-2"), (None, None)]
-    features = [feature(SQUARE, id=one, name=name) for one, name in own]
+    features = [feature(SQUARE, id=identifier, name=name) for identifier, name in own]
     zones, said = brought(geojson(tmp_path / "z.geojson", *features))
     assert [zone.id for zone in zones] == ["a-b", "Riga", "Riga-2", "Riga-2-2", "zone-4"]
     assert said == ["feature 0: warning: identifier 'a b' was written as 'a-b'"]
@@ -413,9 +413,12 @@ rings = st.lists(st.lists(numbers, min_size=1, max_size=3), min_size=1, max_size
     lambda ring: [*ring, ring[0]]
 )
 geometries = st.one_of(
-    st.builds(lambda found: {"type": "Polygon", "coordinates": found}, st.lists(rings, max_size=3)),
-    st.builds(lambda found: {"type": "MultiPolygon", "coordinates": [found]}, st.lists(rings)),
-    st.builds(lambda found: {"type": "LineString", "coordinates": found}, rings),
+    st.builds(
+        lambda coordinates: {"type": "Polygon", "coordinates": coordinates},
+        st.lists(rings, max_size=3),
+    ),
+    st.builds(lambda polygon: {"type": "MultiPolygon", "coordinates": [polygon]}, st.lists(rings)),
+    st.builds(lambda line: {"type": "LineString", "coordinates": line}, rings),
     st.recursive(st.none() | numbers | st.text(max_size=3), st.lists, max_leaves=5),
 )
 
@@ -427,7 +430,7 @@ def test_nothing_breaks_an_import(tmp_path: Path, geometry: Any, crs: str | None
     path = tmp_path / "z.geojson"
     path.write_text(json.dumps(feature(geometry, name="a")), encoding="utf-8")
     zones, said = brought(path, crs=crs, repair=True)
-    errors = [one for one in said if ": warning: " not in one and "remark: " not in one]
+    errors = [line for line in said if ": warning: " not in line and "remark: " not in line]
     assert len(zones) == 1 or errors
     for zone in zones:
         west, south, east, north = zone.area.bounds

@@ -16,9 +16,9 @@ BOX = (27.0, 56.0, 28.0, 57.0)
 
 
 def limits(**properties: object) -> Limits:
-    found = limits_of(zone("A", BOX, **properties).properties)
-    assert found is not None
-    return found
+    limits = limits_of(zone("A", BOX, **properties).properties)
+    assert limits is not None
+    return limits
 
 
 def band(ref: VerticalRef, low: float | None = 1_000.0, high: float | None = 3_000.0) -> Limits:

@@ -35,7 +35,7 @@ def refused(given: object) -> str:
     return str(caught.value)
 
 
-def one(**properties: Any) -> Zone:
+def parsed_zone(**properties: Any) -> Zone:
     (made,) = parse_zones(document(feature(**properties)), "zones.json")
     return made
 
@@ -43,7 +43,7 @@ def one(**properties: Any) -> Zone:
 def test_a_zone_is_what_its_file_says() -> None:
     """A good feature gives its properties, its area with the hole, and its file's version."""
     geometry = {"type": "MultiPolygon", "coordinates": [[SQUARE, HOLE]]}
-    made = one(geometry=geometry, floor_m=0, ceiling_m=3_000.5, vertical_ref="amsl")
+    made = parsed_zone(geometry=geometry, floor_m=0, ceiling_m=3_000.5, vertical_ref="amsl")
     assert (made.id, made.version, made.properties.ceiling_m) == ("LV", VERSION, 3_000.5)
     assert made.area.area == pytest.approx(1 - 0.04)
     assert (made.is_region, made.is_protected) == (False, True)
@@ -51,21 +51,21 @@ def test_a_zone_is_what_its_file_says() -> None:
 
 def test_what_is_protected() -> None:
     """A member's nation is protected; its regions are part of it, and others are not."""
-    assert one().is_protected
-    assert not one(nato=False).is_protected
-    region = one(kind="region")
+    assert parsed_zone().is_protected
+    assert not parsed_zone(nato=False).is_protected
+    region = parsed_zone(kind="region")
     assert (region.is_region, region.is_protected) == (True, False)
 
 
 def test_heights_are_dropped() -> None:
     """A third coordinate is no part of a border."""
-    assert not one(ring=[[*position, 7.0] for position in SQUARE]).area.has_z
+    assert not parsed_zone(ring=[[*position, 7.0] for position in SQUARE]).area.has_z
 
 
 def test_an_unknown_property_is_refused() -> None:
     """A misspelt ceiling is named: it must not mean that there is none."""
     with pytest.raises(InputError, match=r"celing_m: unknown field, got 500\.0$"):
-        one(celing_m=500.0)
+        parsed_zone(celing_m=500.0)
 
 
 @pytest.mark.parametrize("reserved", ["NATO", "all"])
