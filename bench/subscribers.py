@@ -29,7 +29,7 @@ from redis.asyncio import Redis
 
 from consumers.channels.sink import RedisChannels
 from skyfence.adapters.redis import connect
-from skyfence.adapters.settings import Settings
+from skyfence.adapters.settings import RedisSettings, Settings
 from skyfence.cli.local import embedded
 from skyfence.contracts.alert import Alert, AlertMessage, Timeline
 from skyfence.errors import SkyfenceError
@@ -49,7 +49,7 @@ SMALL = 4_096  # bytes that the kernel takes for one who does not read
 
 def login(settings: Settings) -> tuple[int, str]:
     """Return the port and the password of the embedded Valkey."""
-    password, port = settings.redis_password, urlsplit(settings.redis_url).port
+    password, port = settings.redis.password, urlsplit(settings.redis.url).port
     if password is None or port is None:
         raise ValueError("not the embedded valkey")
     return port, password.get_secret_value()
@@ -167,8 +167,7 @@ def main(given: argparse.Namespace) -> None:
     password, port = embedded.new_password(), embedded.free_port()
     settings = Settings(
         environment=Environment.EXERCISE,
-        redis_url=f"redis://{embedded.HOST}:{port}/0",
-        redis_password=password,
+        redis=RedisSettings(url=f"redis://{embedded.HOST}:{port}/0", password=password),
     )
     with tempfile.TemporaryDirectory() as folder:
         server = embedded.valkey(port, Path(folder), password, None)

@@ -103,7 +103,7 @@ class Monitor:
                     health_file.refresh(self._settings.health_file)
                     await asyncio.sleep(self._look_every_s)
         except KafkaError as error:
-            where = self._settings.kafka_bootstrap
+            where = self._settings.kafka.bootstrap
             raise UnavailableError(f"kafka at {where} failed: {error}") from None
         finally:
             await self._consumer.stop()

@@ -81,7 +81,7 @@ class Relay:
                 health_file.refresh(self._settings.health_file)
         except KafkaError as error:
             raise UnavailableError(
-                f"kafka at {self._settings.kafka_bootstrap} failed: {error}"
+                f"kafka at {self._settings.kafka.bootstrap} failed: {error}"
             ) from None
         finally:
             await self._consumer.stop()

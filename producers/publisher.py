@@ -29,7 +29,7 @@ class Publisher:
     """Publishes one run to the environment of the settings; connect with ``async with``."""
 
     def __init__(self, settings: Settings, run: str) -> None:
-        self._bootstrap = settings.kafka_bootstrap
+        self._bootstrap = settings.kafka.bootstrap
         self._topic = settings.topics.tracks
         self._packer = Packer(run)
         self._settings = settings

@@ -123,7 +123,7 @@ def _keep(
 
 
 def _app(settings: Settings) -> CheckpointingApp:
-    brokers = ";".join(f"kafka://{one}" for one in settings.kafka_bootstrap.split(","))
+    brokers = ";".join(f"kafka://{one}" for one in settings.kafka.bootstrap.split(","))
     return CheckpointingApp(
         settings.topics.worker_group,
         origin="streams.app",

@@ -76,7 +76,7 @@ class RedisChannels:
 
 async def _check_rights(redis: Redis, settings: Settings) -> None:
     """Refuse a user who may not do all that ``deliver`` does; raise ``UsageError``."""
-    library, user = ChannelFunctions(redis), settings.redis_user or "default"
+    library, user = ChannelFunctions(redis), settings.redis.user or "default"
     channel = Channel(settings.environment, Audience.OPERATORS, ALLIANCE)
     keys = {
         "steps": channel.steps("0"),

@@ -64,7 +64,7 @@ async def why_away(settings: Settings, error: KafkaError) -> SkyfenceError:
     """
     options = kafka_options(settings)
     host, _, port = options.pop("bootstrap_servers").split(",")[0].rpartition(":")
-    brokers, reason = f"kafka at {settings.kafka_bootstrap}", error
+    brokers, reason = f"kafka at {settings.kafka.bootstrap}", error
     try:
         async with asyncio.timeout(_ASK_WHY_S):
             (await create_conn(host, int(port), **options)).close()
@@ -77,7 +77,7 @@ async def why_away(settings: Settings, error: KafkaError) -> SkyfenceError:
 
 def user_name(settings: Settings) -> str:
     """Return as whom the settings log in to the brokers, in words for an error message."""
-    if settings.kafka_user is not None:
-        return f"user {settings.kafka_user}"
-    certificate = settings.kafka_certificate_file
+    if settings.kafka.user is not None:
+        return f"user {settings.kafka.user}"
+    certificate = settings.kafka.certificate_file
     return "a user without a name" if certificate is None else f"the user of {certificate}"

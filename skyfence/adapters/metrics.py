@@ -151,14 +151,14 @@ def serve(settings: Settings, process: str) -> None:
     Raises ``UsageError`` where the port cannot be had.
     """
     INFO.labels(process, settings.environment, __version__).set(1)
-    if settings.metrics_port is None:
+    if settings.metrics.port is None:
         return
-    host = settings.metrics_host
+    host = settings.metrics.host
     try:
-        server, _ = start_http_server(settings.metrics_port, host)
+        server, _ = start_http_server(settings.metrics.port, host)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"metrics port {settings.metrics_port} on {host}: {reason}") from None
+        raise UsageError(f"metrics port {settings.metrics.port} on {host}: {reason}") from None
     log.info("metrics.served", host=host, port=server.server_port)
 
 

@@ -22,7 +22,7 @@ async def connect(settings: Settings) -> Redis:
     user: trying again does not mend that.
     """
     redis = Redis.from_url(
-        settings.redis_url,
+        settings.redis.url,
         **redis_options(settings),
         socket_connect_timeout=_TIMEOUT_S,
         health_check_interval=_CHECK_S,
@@ -31,9 +31,9 @@ async def connect(settings: Settings) -> Redis:
         await redis.ping()
     except (RedisError, OSError) as error:
         await redis.aclose()
-        where = redis_address(settings.redis_url)
+        where = redis_address(settings.redis.url)
         if isinstance(error, _REFUSALS):
-            user = settings.redis_user or "default"
+            user = settings.redis.user or "default"
             raise UsageError(f"redis at {where} refused user {user}: {_in_short(error)}") from None
         raise UnavailableError(f"redis at {where} cannot be reached: {error}") from None
     return redis

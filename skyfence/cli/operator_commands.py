@@ -83,7 +83,7 @@ def _command(
     exercise: bool, operator: str | None, kind: type[OperatorCommand], **given: Any
 ) -> None:
     settings = runtime_file.reach(Environment.EXERCISE if exercise else Environment.ACTUAL)
-    name = operator or name_of(settings.environment, settings.redis_user)
+    name = operator or name_of(settings.environment, settings.redis.user)
     if name is None:
         raise UsageError(
             "who commands? set SKYFENCE_REDIS_USER to an operator's user, or name one: --operator"

@@ -22,7 +22,7 @@ def install_() -> None:
     """
     settings = load()
     new = asyncio.run(_install(settings))
-    where, (version, _) = redis_address(settings.redis_url), library()
+    where, (version, _) = redis_address(settings.redis.url), library()
     click.echo(f"redis at {where} {'now has' if new else 'has'} function library {version}")
 
 

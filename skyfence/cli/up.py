@@ -65,8 +65,8 @@ async def _up(
     ):
         path = runtime_file.write(settings)
         try:
-            redis = redis_address(settings.redis_url)
-            console.print(f"kafka at {settings.kafka_bootstrap}, redis at {redis}")
+            redis = redis_address(settings.redis.url)
+            console.print(f"kafka at {settings.kafka.bootstrap}, redis at {redis}")
             console.print(f"how to reach both is in {path}")
             console.print("workers and relays are starting; try: skyfence watch all --exercise")
             console.print("Ctrl-C ends")

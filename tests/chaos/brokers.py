@@ -29,11 +29,11 @@ async def brokers_of(count: int, processes: Processes, folder: Path) -> Brokers:
         processes.start(*embedded.kafka(port, folder, None).command.arguments)
         address = f"{embedded.HOST}:{port}"
         return Brokers(
-            {"kafka_bootstrap": address, "fetch_pause_ms": embedded.FETCH_PAUSE_MS},
+            {"kafka": {"bootstrap": address}, "fetch_pause_ms": embedded.FETCH_PAUSE_MS},
         )
     cluster = Cluster(processes, folder, count)
     await cluster.start_all()
-    settings = {"kafka_bootstrap": cluster.bootstrap, "replication": count}
+    settings = {"kafka": {"bootstrap": cluster.bootstrap}, "replication": count}
     victims = [_victim(cluster, node) for node in cluster.nodes] if count > 2 else []
     return Brokers(settings, victims)
 

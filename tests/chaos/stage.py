@@ -17,7 +17,7 @@ from scenario import ZONES
 
 from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.redis import connect
-from skyfence.adapters.settings import Settings
+from skyfence.adapters.settings import RedisSettings, Settings
 from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.local import embedded
 from skyfence.errors import SkyfenceError
@@ -103,8 +103,10 @@ def _settings_of(kafka: Brokers, zones: Path | None) -> Settings:
     """Return settings that reach some brokers, and a Redis of their own that is yet to start."""
     return Settings(
         environment=Environment.EXERCISE,
-        redis_url=f"redis://{embedded.HOST}:{embedded.free_port()}/0",
-        redis_password=embedded.new_password(),
+        redis=RedisSettings(
+            url=f"redis://{embedded.HOST}:{embedded.free_port()}/0",
+            password=embedded.new_password(),
+        ),
         track_partitions=_PARTITIONS,
         zones=zones,
         **kafka.settings,
@@ -136,9 +138,9 @@ async def until(answers: Callable[[], Awaitable[None]]) -> None:
 
 def redis_of(processes: Processes, folder: Path, settings: Settings) -> tuple[Running, Victim]:
     """Return the Redis of the settings, which keeps everything on disk at once."""
-    port = int(settings.redis_url.rsplit(":", 1)[1].split("/")[0])
-    assert settings.redis_password is not None
-    server = embedded.valkey(port, folder, settings.redis_password, None)
+    port = int(settings.redis.url.rsplit(":", 1)[1].split("/")[0])
+    assert settings.redis.password is not None
+    server = embedded.valkey(port, folder, settings.redis.password, None)
     running = Running("redis", lambda: processes.start(*server.command.arguments))
 
     async def answers() -> None:

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis_server import Server
 
 from skyfence.adapters.redis import connect
-from skyfence.adapters.settings import Settings
+from skyfence.adapters.settings import KafkaSettings, RedisSettings, Settings
 from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.local import embedded
 from skyfence.naming import Environment
@@ -29,9 +29,8 @@ def settings(processes: Processes, zones_file: Path, tmp_path: Path) -> Settings
         wait_for(server)
     made = Settings(
         environment=Environment.EXERCISE,
-        kafka_bootstrap=f"{embedded.HOST}:{kafka_port}",
-        redis_url=f"redis://{embedded.HOST}:{redis_port}/0",
-        redis_password=password,
+        kafka=KafkaSettings(bootstrap=f"{embedded.HOST}:{kafka_port}"),
+        redis=RedisSettings(url=f"redis://{embedded.HOST}:{redis_port}/0", password=password),
         track_partitions=4,
         fetch_pause_ms=embedded.FETCH_PAUSE_MS,
         zones=zones_file,

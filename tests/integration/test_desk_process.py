@@ -69,10 +69,10 @@ async def added(settings: Settings, name: str, *may: str) -> Settings:
     code, said = await skyfence(settings, "operators", "add", name, "--channels", "RO-TL", *rights)
     assert code == 0, said
     told = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
-    return settings.model_copy(
-        update={
-            "redis_user": told["SKYFENCE_REDIS_USER"],
-            "redis_password": SecretStr(told["SKYFENCE_REDIS_PASSWORD"]),
+    return settings.changed(
+        redis={
+            "user": told["SKYFENCE_REDIS_USER"],
+            "password": SecretStr(told["SKYFENCE_REDIS_PASSWORD"]),
         }
     )
 

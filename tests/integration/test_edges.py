@@ -16,7 +16,7 @@ from producers.replay import Replay
 from skyfence.adapters.files import load_zones
 from skyfence.adapters.kafka import admin_client
 from skyfence.adapters.redis import connect
-from skyfence.adapters.settings import Settings
+from skyfence.adapters.settings import RedisSettings, Settings
 from skyfence.adapters.topics import ensure_topics
 from skyfence.contracts.alert import AlertMessage, Timeline
 from skyfence.contracts.report import Report
@@ -42,7 +42,7 @@ async def frames_in(settings: Settings, count: int) -> list[Any]:
     """Return the first messages of ``tracks``, once there are so many."""
     consumer = AIOKafkaConsumer(
         settings.topics.tracks,
-        bootstrap_servers=settings.kafka_bootstrap,
+        bootstrap_servers=settings.kafka.bootstrap,
         auto_offset_reset="earliest",
     )
     await consumer.start()
@@ -96,7 +96,7 @@ async def test_the_embedded_valkey_forgets_nothing(settings: Settings) -> None:
 
 async def test_kafka_away_is_one_line(settings: Settings) -> None:
     """Without a broker the publisher says which address does not answer."""
-    away = settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
+    away = settings.changed(kafka={"bootstrap": "127.0.0.1:1"})
     with pytest.raises(UnavailableError, match=r"^kafka at 127\.0\.0\.1:1 cannot be reached"):
         await Publisher(away, "run-1").__aenter__()
 
@@ -104,7 +104,7 @@ async def test_kafka_away_is_one_line(settings: Settings) -> None:
 async def test_redis_away_is_one_line_without_its_password(settings: Settings) -> None:
     """Without Redis the error names the address and never a password."""
     url = "redis://:secret@127.0.0.1:1/0"
-    away = settings.model_copy(update={"redis_url": url, "redis_password": None})
+    away = settings.changed(redis=RedisSettings.model_construct(url=url))
     with pytest.raises(UnavailableError) as error:
         await connect(away)
     assert str(error.value).startswith("redis at 127.0.0.1:1/0 cannot be reached")
@@ -189,7 +189,7 @@ class FailingSink:
 
 async def send_alerts(settings: Settings, *values: bytes) -> None:
     """Put values on the alerts topic."""
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap)
     await producer.start()
     for value in values:
         await producer.send_and_wait(settings.topics.alerts, value, key=b"one")

@@ -86,7 +86,7 @@ class Relay:
     @property
     def login(self) -> dict[str, str]:
         """Return how an operator with no more rights than all have reaches it."""
-        url = self._server.settings.redis_url
+        url = self._server.settings.redis.url
         return {"EXERCISE": "1", "REDIS_URL": url, "REDIS_USER": USER, "REDIS_PASSWORD": SECRET}
 
 

@@ -80,7 +80,7 @@ async def hear(settings: Settings, published_ms: int, *, last: bool = False) -> 
         run="live", key="radar", time=from_ms(published_ms), last=last
     ).to_json()
     headers = [("published", str(published_ms).encode()), ("partition", b"0")]
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap)
     await producer.start()
     await producer.send_and_wait(settings.topics.track_events, value, headers=headers)
     await producer.stop()
@@ -166,7 +166,7 @@ async def test_reports_that_nobody_judges_are_no_silence(settings: Settings) -> 
 
 async def backlog(settings: Settings, partition: int) -> None:
     """Put a message on a partition of ``tracks``."""
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap)
     await producer.start()
     await producer.send_and_wait(settings.topics.tracks, b"[]", key=b"radar", partition=partition)
     await producer.stop()
@@ -209,7 +209,7 @@ def metrics_of(port: int) -> dict[str, float]:
 
 async def test_every_process_shows_its_metrics(settings: Settings, processes: Any) -> None:
     """Worker, relay and monitor count what passed them, and `skyfence status` says the same."""
-    shown = settings.model_copy(update={"metrics_port": 0})
+    shown = settings.changed(metrics={"port": 0})
     worker, relay, monitor = (
         processes.skyfence(shown, name) for name in ("worker", "relay", "monitor")
     )

@@ -16,7 +16,7 @@ from redis_server import Server
 from consumers.channels.sink import RedisChannels
 from skyfence.adapters.operator_store import OperatorStore
 from skyfence.adapters.redis import connect
-from skyfence.adapters.settings import Settings
+from skyfence.adapters.settings import RedisSettings, Settings
 from skyfence.cli.local import embedded
 from skyfence.client.feed import AlertFeed
 from skyfence.errors import UnavailableError, UsageError
@@ -72,7 +72,7 @@ DENIED: dict[str, Callable[[Redis], Any]] = {
 def as_operator(server: Server, secret: str, name: str = "anna") -> Settings:
     """Return settings of an operator's user."""
     user, password = user_name(EXERCISE, name), SecretStr(secret)
-    return server.settings.model_copy(update={"redis_user": user, "redis_password": password})
+    return server.settings.changed(redis={"user": user, "password": password})
 
 
 @pytest.fixture
@@ -181,7 +181,9 @@ async def test_without_an_aclfile_there_are_no_operators(processes: Processes) -
     """A server that would forget users is refused with the reason, and nothing is left there."""
     port = embedded.free_port()
     processes.start(embedded.valkey_binary(), "--port", str(port), "--bind", embedded.HOST)
-    settings = Settings.model_construct(redis_url=f"redis://{embedded.HOST}:{port}/0")
+    settings = Settings.model_construct(
+        redis=RedisSettings(url=f"redis://{embedded.HOST}:{port}/0")
+    )
     async with asyncio.timeout(20):
         while not await answers(settings):
             pass

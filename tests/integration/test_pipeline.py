@@ -148,7 +148,7 @@ async def test_a_poison_event_is_rejected_by_the_incident_agent(
 ) -> None:
     """What is no track event on track.events is kept in rejected, and the agent goes on."""
     edges()
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap)
     await producer.start()
     await producer.send_and_wait(settings.topics.track_events, b"{}")
     await producer.stop()

@@ -33,7 +33,7 @@ from skyfence.adapters.credentials import redis_options
 from skyfence.adapters.files import load_zones
 from skyfence.adapters.operator_store import OperatorStore
 from skyfence.adapters.redis import connect
-from skyfence.adapters.settings import Settings, check
+from skyfence.adapters.settings import RedisSettings, Settings, check
 from skyfence.adapters.status_store import read_status
 from skyfence.cli.local import embedded
 from skyfence.client.feed import AlertFeed, Connected, Received
@@ -107,15 +107,15 @@ class Secured:
         secret = self.folder / f"{user}.txt"
         secret.write_text(password_of(user) + "\n")
         given: dict[str, object] = {
-            "environment": environment,
-            "redis_url": f"rediss://localhost:{self.port}/0",
-            "redis_user": user,
-            "redis_password_file": secret,
-            "redis_ca_file": self.folder / "ca.pem",
-            "redis_certificate_file": self.folder / "client.pem",
-            "redis_key_file": self.folder / "client.key",
+            "url": f"rediss://localhost:{self.port}/0",
+            "user": user,
+            "password_file": secret,
+            "ca_file": self.folder / "ca.pem",
+            "certificate_file": self.folder / "client.pem",
+            "key_file": self.folder / "client.key",
         }
-        made = Settings.model_construct(**(given | more))
+        redis = RedisSettings.model_validate(given | more)
+        made = Settings.model_construct(environment=environment, redis=redis)
         check(made)
         return made
 
@@ -298,9 +298,9 @@ async def test_desk_and_administrator_do_their_work(
         as_anna = secured.settings(
             "operator",
             environment,
-            redis_user=user_name(environment, "anna"),
-            redis_password=SecretStr(secret),
-            redis_password_file=None,
+            user=user_name(environment, "anna"),
+            password=SecretStr(secret),
+            password_file=None,
         )
         waits = public_alert(region, {})
         assert waits is not None
@@ -352,7 +352,7 @@ async def test_a_relay_that_may_load_no_function_says_who_should(socket_path: Pa
     """Where the library is missing, whoever may only call it is told what to do."""
     password = SecretStr(password_of("exercise-relay"))
     settings = Settings.model_construct(
-        redis_url=f"unix://{socket_path}", redis_user="exercise-relay", redis_password=password
+        redis=RedisSettings(url=f"unix://{socket_path}", user="exercise-relay", password=password)
     )
     async with asyncio.timeout(20):
         while not await reaches(settings):
@@ -363,9 +363,7 @@ async def test_a_relay_that_may_load_no_function_says_who_should(socket_path: Pa
 
 async def test_a_wrong_password_is_one_line_without_it(secured: Secured) -> None:
     """A wrong password is refused at once, naming the user and never the password."""
-    wrong = secured.settings(
-        "relay", redis_password_file=None, redis_password=SecretStr("hunter2-wrong")
-    )
+    wrong = secured.settings("relay", password_file=None, password=SecretStr("hunter2-wrong"))
     where = f"localhost:{secured.port}/0"
     assert await refusal(wrong, UsageError) == (
         f"redis at {where} refused user exercise-relay: invalid username-password pair or "
@@ -375,16 +373,16 @@ async def test_a_wrong_password_is_one_line_without_it(secured: Secured) -> None
 
 async def test_who_gives_no_user_is_refused(secured: Secured) -> None:
     """The default user, which has no password elsewhere, has no access."""
-    anonymous = secured.settings("relay", redis_user=None, redis_password_file=None)
+    anonymous = secured.settings("relay", user=None, password_file=None)
     assert "refused user default" in await refusal(anonymous, UsageError)
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"redis_ca_file": "stranger-ca.pem"}, "CERTIFICATE_VERIFY_FAILED"),
-        ({"redis_url": "rediss://127.0.0.1:{port}/0"}, "CERTIFICATE_VERIFY_FAILED"),
-        ({"redis_certificate_file": None, "redis_key_file": None}, ""),
+        ({"ca_file": "stranger-ca.pem"}, "CERTIFICATE_VERIFY_FAILED"),
+        ({"url": "rediss://127.0.0.1:{port}/0"}, "CERTIFICATE_VERIFY_FAILED"),
+        ({"certificate_file": None, "key_file": None}, ""),
     ],
     ids=["another authority", "another host name", "no certificate of one's own"],
 )
@@ -396,8 +394,8 @@ async def test_certificates_are_checked_on_both_sides(
         name: secured.folder / value if value and name.endswith("file") else value
         for name, value in change.items()
     }
-    if "redis_url" in more:
-        more["redis_url"] = str(more["redis_url"]).format(port=secured.port)
+    if "url" in more:
+        more["url"] = str(more["url"]).format(port=secured.port)
     said = await refusal(secured.settings("relay", **more), UnavailableError)
     assert said.startswith("redis at ")
     assert reason in said
@@ -411,7 +409,7 @@ async def test_a_relay_of_the_other_world_does_not_start(
     other = next(one for one in Environment if one is not environment)
     user = secured.settings("relay", other)
     mixed = secured.settings(
-        "relay", redis_user=user.redis_user, redis_password_file=user.redis_password_file
+        "relay", user=user.redis.user, password_file=user.redis.password_file
     ).model_copy(update={"environment": environment})
     with pytest.raises(UsageError, match=f"redis user {other}-relay may not publish alerts"):
         await RedisChannels.open(mixed)

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.integration
 
 async def send(settings: Settings, messages: Sequence[AlertMessage], decided_ms: int) -> None:
     """Put alerts on the topic, as they were decided then."""
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap)
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap)
     await producer.start()
     decided = [("decided", str(decided_ms).encode())]
     for message in messages:

@@ -179,7 +179,7 @@ def test_watch_shows_an_operator_its_regions_only(stack: Any, processes: Any) ->
 
 def test_a_port_in_use_is_named(processes: Any, settings: Settings) -> None:
     """`skyfence up` on a port that somebody has says which, and exits 2."""
-    port = settings.kafka_bootstrap.split(":")[1]
+    port = settings.kafka.bootstrap.split(":")[1]
     arguments = [*SKYFENCE, "up", "--kafka-port", port, "--data", str(processes.folder)]
     apart = os.environ | {"XDG_STATE_HOME": str(processes.folder)}
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=apart)

@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from proc import Processes
 from repository import ROOT
 
-from skyfence.adapters.settings import Settings
+from skyfence.adapters.settings import KafkaSettings, RedisSettings, Settings
 from skyfence.cli.local.embedded import HOST, free_port
 from skyfence.naming import Environment
 
@@ -193,14 +193,15 @@ class Cluster:
 
 def settings_of(cluster: Cluster, redis: Mapping[str, Any], **changes: Any) -> Settings:
     """Return the settings of an exercise on a cluster, with as many copies as it can keep."""
-    given = {
-        "environment": Environment.EXERCISE,
-        "kafka_bootstrap": cluster.bootstrap,
-        "replication": min(3, cluster.count),
-        "track_partitions": 4,
-        "worker_slot": 0,
-    }
-    return Settings(**(given | dict(redis) | changes))
+    made = Settings(
+        environment=Environment.EXERCISE,
+        kafka=KafkaSettings(bootstrap=cluster.bootstrap),
+        redis=RedisSettings.model_validate(redis),
+        replication=min(3, cluster.count),
+        track_partitions=4,
+        worker_slot=0,
+    )
+    return made.changed(**changes)
 
 
 async def _until(

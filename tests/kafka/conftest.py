@@ -34,12 +34,12 @@ async def three(processes: Processes, tmp_path: Path) -> Cluster:
 
 @pytest.fixture
 def redis(processes: Processes, tmp_path: Path) -> dict[str, Any]:
-    """Return the settings that reach an own Valkey."""
+    """Return the settings of Redis that reach an own Valkey."""
     password, port = embedded.new_password(), embedded.free_port()
     server = embedded.valkey(port, tmp_path, password, None)
     processes.start(*server.command.arguments)
     wait_for(server)
-    return {"redis_url": f"redis://{embedded.HOST}:{port}/0", "redis_password": password}
+    return {"url": f"redis://{embedded.HOST}:{port}/0", "password": password}
 
 
 @pytest_asyncio.fixture

@@ -35,16 +35,16 @@ class Secured:
     passwords: dict[str, str]
 
     def login(self, user: str) -> dict[str, Any]:
-        """Return the settings with which a user comes."""
+        """Return the settings of Kafka with which a user comes."""
         given: dict[str, Any] = {
-            "kafka_security_protocol": self.protocol,
-            "kafka_ca_file": self.files / "ca.pem",
+            "security_protocol": self.protocol,
+            "ca_file": self.files / "ca.pem",
         }
         if self.protocol == "SSL":
-            given["kafka_certificate_file"] = self.files / f"{user}.pem"
-            given["kafka_key_file"] = self.files / f"{user}.key"
+            given["certificate_file"] = self.files / f"{user}.pem"
+            given["key_file"] = self.files / f"{user}.key"
         else:
-            given |= {"kafka_user": user, "kafka_password": self.passwords[user]}
+            given |= {"user": user, "password": self.passwords[user]}
         return given
 
 

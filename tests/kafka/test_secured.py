@@ -45,13 +45,13 @@ def broker(request: Any, tmp_path_factory: Any) -> Iterator[Secured]:
 def superuser(broker: Secured, redis: dict[str, Any], **changes: Any) -> Settings:
     """Return settings with which everything is allowed, to look at what others did."""
     return settings_of(
-        broker.cluster, redis, kafka_bootstrap=broker.cluster.inner_bootstrap, **changes
+        broker.cluster, redis, kafka={"bootstrap": broker.cluster.inner_bootstrap}, **changes
     )
 
 
 def as_user(broker: Secured, redis: dict[str, Any], user: str, **changes: Any) -> Settings:
     """Return the settings of a user, for the exercise unless changed."""
-    return settings_of(broker.cluster, redis, **broker.login(user), **changes)
+    return settings_of(broker.cluster, redis, kafka=broker.login(user), **changes)
 
 
 async def test_each_role_has_the_rights_it_needs(
@@ -145,9 +145,7 @@ async def test_a_wrong_password_ends_in_one_line(
     if broker.protocol != "SASL_SSL":
         pytest.skip("a certificate needs no password")
     user, wrong = "exercise-worker", "hunter2-is-wrong"
-    settings = as_user(broker, redis, user).model_copy(
-        update={"kafka_password": Settings(kafka_password=wrong).kafka_password}
-    )
+    settings = as_user(broker, redis, user).changed(kafka={"password": wrong})
     path = str(default_file("recordings", RECORDINGS[1]))
     started = processes.skyfence(
         settings, *(path if one == "RECORDING" else one for one in arguments)
@@ -155,6 +153,6 @@ async def test_a_wrong_password_ends_in_one_line(
     assert await asyncio.to_thread(started.wait, LONGEST_S) == USAGE_ERROR
     said = processes.said(started)
     [line] = said.splitlines()
-    assert line.startswith(f"skyfence: kafka at {settings.kafka_bootstrap} refused user {user}: ")
+    assert line.startswith(f"skyfence: kafka at {settings.kafka.bootstrap} refused user {user}: ")
     assert wrong not in said
     assert broker.passwords[user] not in said

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from proc import Processes, wait_for
 
-from skyfence.adapters.settings import Settings
+from skyfence.adapters.settings import RedisSettings, Settings
 from skyfence.cli.local import embedded
 from skyfence.naming import Environment
 
@@ -19,8 +19,9 @@ class Server:
         self._port = embedded.free_port()
         self.settings = Settings(
             environment=Environment.EXERCISE,
-            redis_url=f"redis://{embedded.HOST}:{self._port}/0",
-            redis_password=self._password,
+            redis=RedisSettings(
+                url=f"redis://{embedded.HOST}:{self._port}/0", password=self._password
+            ),
         )
         self.start()
 

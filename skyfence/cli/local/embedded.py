@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from skyfence.adapters.kafka import admin_client
 from skyfence.adapters.redis import connect
-from skyfence.adapters.settings import Settings
+from skyfence.adapters.settings import KafkaSettings, RedisSettings, Settings
 from skyfence.cli.local.processes import ProcessCommand
 from skyfence.errors import SkyfenceError, UnavailableError, UsageError
 
@@ -64,7 +64,7 @@ def check_port(port: int) -> int:
 
 def kafka(port: int, data: Path, output: IO[bytes] | None) -> EmbeddedServer:
     """Return the embedded broker on a port, its data in a folder."""
-    settings = Settings.model_construct(kafka_bootstrap=f"{HOST}:{port}")
+    settings = Settings.model_construct(kafka=KafkaSettings(bootstrap=f"{HOST}:{port}"))
     arguments = [_noida_binary(), "start", "--only", "kafka", "--kafka-port", str(port)]
     arguments += ["--data-dir", str(data / "kafka")]
 
@@ -88,7 +88,7 @@ def valkey(port: int, data: Path, password: SecretStr, output: IO[bytes] | None)
         f"{SLOW_SUBSCRIBERS}\n"
     )
     url = f"redis://{HOST}:{port}/0"
-    settings = Settings.model_construct(redis_url=url, redis_password=password)
+    settings = Settings.model_construct(redis=RedisSettings(url=url, password=password))
 
     async def answers() -> None:
         await (await connect(settings)).aclose()

@@ -11,16 +11,14 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from skyfence.adapters.settings import LOGIN, TLS, Settings, check, load
+from skyfence.adapters.settings import LOGIN, ServerSettings, Settings, check, load
 from skyfence.errors import UnavailableError
 from skyfence.naming import Environment
 
+# Metrics, slots and folders are each process's own.
 _FIELDS: Final = (
-    "kafka_bootstrap",
-    "kafka_security_protocol",
-    "kafka_sasl_mechanism",
-    "redis_url",
-    *sorted(LOGIN | TLS),
+    "kafka",
+    "redis",
     "track_partitions",
     "replication",
     "min_insync_replicas",
@@ -28,23 +26,27 @@ _FIELDS: Final = (
     "regions",
     "policy",
 )
+# The field that says where a server is, by the server's name.
+_ADDRESSES: Final = {"kafka": "bootstrap", "redis": "url"}
 
 
 def write(settings: Settings) -> Path:
     """Write the file; return its path."""
     path = settings.runtime_file
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = {name: _plain(getattr(settings, name)) for name in _FIELDS}
+    told = {name: _plain(value) for name, value in settings if name in _FIELDS}
     path.unlink(missing_ok=True)  # it may have been made with other rights
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump({"pid": os.getpid(), **found}, file, indent=2)
+        json.dump({"pid": os.getpid(), **told}, file, indent=2)
     return path
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
+    if isinstance(value, ServerSettings):
+        return {name: _plain(held) for name, held in value}
     return str(value.resolve()) if isinstance(value, Path) else value
 
 
@@ -68,29 +70,30 @@ def running_pid(settings: Settings) -> int | None:
 def reach(environment: Environment) -> Settings:
     """Return settings that reach a running skyfence, for one environment."""
     settings = load().model_copy(update={"environment": environment})
-    named = settings.model_fields_set
-    if named >= {"kafka_bootstrap", "redis_url"}:
+    named = settings.model_dump(exclude_unset=True)
+    addressed = {server for server, field in _ADDRESSES.items() if field in named.get(server, {})}
+    running = running_pid(settings) is not None
+    if addressed == set(_ADDRESSES) or (addressed and not running):
         return settings
-    if running_pid(settings) is None and named & {"kafka_bootstrap", "redis_url"}:
-        return settings
-    if running_pid(settings) is None:
+    if not running:
         raise UnavailableError(
             "no skyfence is running here: start `skyfence up`, "
             "or set SKYFENCE_KAFKA_BOOTSTRAP and SKYFENCE_REDIS_URL"
         )
-    found: dict[str, Any] = json.loads(settings.runtime_file.read_text())
-    found.pop("pid")
-    for server, address in (("kafka", "kafka_bootstrap"), ("redis", "redis_url")):
-        own = {name for name in found if name.startswith(server)}
-        if address in named:
-            unwanted = own
-        elif named & own & LOGIN:  # half of one login and half of another would be nobody's
-            unwanted = own & LOGIN
-        else:
-            continue
-        found = {name: value for name, value in found.items() if name not in unwanted}
-    reached = Settings(
-        **(found | settings.model_dump(include=named) | {"environment": environment})
-    )
+    told: dict[str, Any] = json.loads(settings.runtime_file.read_text())
+    del told["pid"]
+    if not told.keys() >= _ADDRESSES.keys():
+        raise UnavailableError(
+            f"{settings.runtime_file}: another version of skyfence wrote it, restart `skyfence up`"
+        )
+    servers: dict[str, dict[str, Any]] = {}
+    for name in _ADDRESSES:
+        given, known = named.get(name, {}), told[name]
+        if name in addressed:
+            known = {}
+        elif LOGIN & given.keys():  # half of one login and half of another would be nobody's
+            known = {field: value for field, value in known.items() if field not in LOGIN}
+        servers[name] = known | given
+    reached = Settings(**(told | named | servers | {"environment": environment}))
     check(reached)
     return reached

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from skyfence.adapters.settings import LOGIN, PREFIX, TLS, Settings, environment_of
+from skyfence.adapters.settings import LOGIN, TLS, ServerSettings, Settings, environment_of
 from skyfence.cli.local import embedded
 from skyfence.cli.local.processes import ProcessCommand, keep_running
 from skyfence.errors import UsageError
@@ -30,23 +30,21 @@ async def servers(
     """Run the embedded servers that the settings do not name; yield settings that reach them."""
     started: list[embedded.EmbeddedServer] = []
     _refuse_logins_of_nobody(settings)
-    if "kafka_bootstrap" not in settings.model_fields_set:
+    if "bootstrap" not in settings.kafka.model_fields_set:
         port = kafka_port or embedded.free_port()
         started.append(embedded.kafka(port, data, output))
-        settings = settings.model_copy(
-            update={
-                "kafka_bootstrap": f"{embedded.HOST}:{port}",
-                "replication": 1,
-                "min_insync_replicas": None,
-                "fetch_pause_ms": embedded.FETCH_PAUSE_MS,
-            }
+        settings = settings.changed(
+            kafka={"bootstrap": f"{embedded.HOST}:{port}"},
+            replication=1,
+            min_insync_replicas=None,
+            fetch_pause_ms=embedded.FETCH_PAUSE_MS,
         )
-    if "redis_url" not in settings.model_fields_set:
+    if "url" not in settings.redis.model_fields_set:
         port = redis_port or embedded.free_port()
         password = embedded.new_password()
         started.append(embedded.valkey(port, data, password, output))
         url = f"redis://{embedded.HOST}:{port}/0"
-        settings = settings.model_copy(update={"redis_url": url, "redis_password": password})
+        settings = settings.changed(redis={"url": url, "password": password})
     async with _kept_running(server.command for server in started) as tasks:
         for server, task in zip(started, tasks, strict=True):
             await embedded.wait_until_answers(server, task)
@@ -55,12 +53,16 @@ async def servers(
 
 def _refuse_logins_of_nobody(settings: Settings) -> None:
     """Refuse a login for a server that is not named: the embedded ones would not ask for it."""
-    for server, address in (("kafka", "kafka_bootstrap"), ("redis", "redis_url")):
-        given = {name for name in LOGIN | TLS if name.startswith(server)}
-        for name in sorted(given & settings.model_fields_set):
-            if address not in settings.model_fields_set:
+    servers: Sequence[tuple[str, ServerSettings, str]] = (
+        ("kafka", settings.kafka, "bootstrap"),
+        ("redis", settings.redis, "url"),
+    )
+    for name, server, address in servers:
+        given = server.model_fields_set
+        for field in sorted(given & (LOGIN | TLS)):
+            if address not in given:
                 raise UsageError(
-                    f"{PREFIX}{name.upper()}: is for a {server} that {PREFIX}{address.upper()} "
+                    f"{server.variable(field)}: is for a {name} that {server.variable(address)} "
                     "names, not for the embedded one"
                 )
 
@@ -79,10 +81,8 @@ async def edges(
     commands: list[ProcessCommand] = []
     for environment in environments:
         for name in names:
-            port = settings.metrics_port and settings.metrics_port + len(commands)
-            own = settings.model_copy(
-                update={"environment": environment, "worker_slot": 0, "metrics_port": port}
-            )
+            port = settings.metrics.port and settings.metrics.port + len(commands)
+            own = settings.changed(environment=environment, worker_slot=0, metrics={"port": port})
             arguments = [sys.executable, "-m", "skyfence", name]
             commands.append(
                 ProcessCommand(f"{environment}-{name}", arguments, environment_of(own), output)

@@ -1,11 +1,20 @@
 """Settings: what is read from the environment, and what is said when it is wrong."""
 
+import os
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from skyfence.adapters.settings import PREFIX, Settings, environment_of, load
+from skyfence.adapters.settings import (
+    PREFIX,
+    KafkaSettings,
+    MetricsSettings,
+    RedisSettings,
+    Settings,
+    environment_of,
+    load,
+)
 from skyfence.errors import UsageError
 from skyfence.naming import Environment
 
@@ -15,8 +24,8 @@ ADDRESSES = r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$"
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Take away what the environment of the tests may hold."""
-    for field in Settings.model_fields:
-        monkeypatch.delenv(PREFIX + field.upper(), raising=False)
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 
@@ -24,8 +33,8 @@ def test_defaults_are_safe(tmp_path: Path) -> None:
     """Without an environment everything is this machine's own, and an exercise."""
     settings = load()
     assert settings.environment is Environment.EXERCISE
-    assert settings.kafka_bootstrap.startswith("127.0.0.1:")
-    assert settings.redis_url.startswith("redis://127.0.0.1:")
+    assert settings.kafka.bootstrap.startswith("127.0.0.1:")
+    assert settings.redis.url.startswith("redis://127.0.0.1:")
     assert settings.runtime_file == tmp_path / "skyfence" / "up.json"
     assert settings.topics.tracks == "exercise.tracks"
 
@@ -64,8 +73,8 @@ def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither writing settings nor printing them shows the password."""
     monkeypatch.setenv("SKYFENCE_REDIS_PASSWORD", "hunter2")
     settings = load()
-    assert settings.redis_password is not None
-    assert settings.redis_password.get_secret_value() == "hunter2"
+    assert settings.redis.password is not None
+    assert settings.redis.password.get_secret_value() == "hunter2"
     for text in (repr(settings), str(settings), settings.model_dump_json()):
         assert "hunter2" not in text
 
@@ -76,9 +85,9 @@ def test_settings_survive_the_way_to_a_child(
     """A child started with the environment made of settings reads the same settings."""
     given = Settings(
         environment=Environment.ACTUAL,
-        kafka_bootstrap="a:1,b:2",
-        redis_url="unix:///run/valkey.sock",
-        redis_password=SecretStr("hunter2"),
+        kafka=KafkaSettings(bootstrap="a:1,b:2"),
+        redis=RedisSettings(url="unix:///run/valkey.sock", password=SecretStr("hunter2")),
+        metrics=MetricsSettings(port=0),
         track_partitions=3,
         worker_slot=0,
         zones=tmp_path / "zones.geojson",

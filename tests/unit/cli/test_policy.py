@@ -1,5 +1,6 @@
 """``skyfence policy check``: what it says of a policy, of a report, and of what is wrong."""
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from builders import report
 
-from skyfence.adapters.settings import PREFIX, Settings, load
+from skyfence.adapters.settings import PREFIX, load
 from skyfence.cli.local import runtime_file
 from skyfence.cli.main import main
 from skyfence.naming import Environment
@@ -68,8 +69,8 @@ Check = Callable[..., Ended]
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away what the environment of the tests may hold."""
-    for field in Settings.model_fields:
-        monkeypatch.delenv(PREFIX + field.upper(), raising=False)
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture

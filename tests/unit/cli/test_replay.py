@@ -1,13 +1,14 @@
 """``skyfence replay``: options that are refused before anything is published."""
 
 import math
+import os
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
-from skyfence.adapters.settings import PREFIX, Settings
+from skyfence.adapters.settings import PREFIX
 from skyfence.cli.recording import checked_run
 from skyfence.cli.replay import ACTUAL_WORDS, Speed, replay
 from skyfence.errors import UnavailableError
@@ -16,8 +17,8 @@ from skyfence.errors import UnavailableError
 @pytest.fixture(autouse=True)
 def _nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Take away every way to a running skyfence."""
-    for field in Settings.model_fields:
-        monkeypatch.delenv(PREFIX + field.upper(), raising=False)
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("SKYFENCE_RUNTIME_FILE", str(tmp_path / "up.json"))
 
 

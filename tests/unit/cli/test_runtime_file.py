@@ -19,17 +19,14 @@ from skyfence.naming import Environment
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
     """Return settings of a running skyfence, whose runtime file the environment names."""
-    for field in Settings.model_fields:
-        monkeypatch.delenv(PREFIX + field.upper(), raising=False)
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("SKYFENCE_RUNTIME_FILE", str(tmp_path / "state" / "up.json"))
-    return load().model_copy(
-        update={
-            "kafka_bootstrap": "127.0.0.1:9999",
-            "redis_url": "redis://127.0.0.1:7777/0",
-            "redis_password": SecretStr("hunter2"),
-            "track_partitions": 3,
-            "zones": tmp_path / "zones.geojson",
-        }
+    return load().changed(
+        kafka={"bootstrap": "127.0.0.1:9999"},
+        redis={"url": "redis://127.0.0.1:7777/0", "password": SecretStr("hunter2")},
+        track_partitions=3,
+        zones=tmp_path / "zones.geojson",
     )
 
 
@@ -63,7 +60,7 @@ def test_it_tells_how_to_reach_it(settings: Settings, environment: Environment) 
     runtime_file.write(settings)
     found = runtime_file.reach(environment)
     assert found.environment is environment
-    for name in ("kafka_bootstrap", "redis_url", "redis_password", "track_partitions", "zones"):
+    for name in ("kafka", "redis", "track_partitions", "zones"):
         assert getattr(found, name) == getattr(settings, name), name
 
 
@@ -109,14 +106,15 @@ def test_the_environment_wins(
     runtime_file.write(settings)
     monkeypatch.setenv(PREFIX + name, value)
     found = runtime_file.reach(Environment.ACTUAL)
-    expected = settings.model_copy(update={name.lower(): value})
+    server, _, field = name.lower().partition("_")
+    expected = settings.changed(**{server: {field: value}})
     assert found.environment is Environment.ACTUAL
-    assert (found.kafka_bootstrap, found.redis_url) == (
-        expected.kafka_bootstrap,
-        expected.redis_url,
+    assert (found.kafka.bootstrap, found.redis.url) == (
+        expected.kafka.bootstrap,
+        expected.redis.url,
     )
     # The file's password is for the file's Redis, and is sent to no other.
-    assert (found.redis_password is None) == (name == "REDIS_URL")
+    assert (found.redis.password is None) == (name == "REDIS_URL")
     assert found.track_partitions == settings.track_partitions
 
 
@@ -125,31 +123,31 @@ def test_a_login_goes_only_where_it_belongs(
 ) -> None:
     """Kafka's login is found again; another Kafka gets none of it, another user none of the old."""
     sasl = {
-        "kafka_security_protocol": "SASL_PLAINTEXT",
-        "kafka_user": "exercise-producer",
-        "kafka_password": SecretStr("hunter2"),
+        "security_protocol": "SASL_PLAINTEXT",
+        "user": "exercise-producer",
+        "password": SecretStr("hunter2"),
     }
-    runtime_file.write(settings.model_copy(update=sasl))
+    runtime_file.write(settings.changed(kafka=sasl))
     found = runtime_file.reach(Environment.EXERCISE)
-    assert {name: getattr(found, name) for name in sasl} == sasl
+    assert found.kafka.model_dump(include=set(sasl)) == sasl
     monkeypatch.setenv(PREFIX + "KAFKA_BOOTSTRAP", "kafka.example:9092")
     found = runtime_file.reach(Environment.EXERCISE)
-    assert found.kafka_security_protocol == "PLAINTEXT"
-    assert (found.kafka_user, found.kafka_password) == (None, None)
+    assert found.kafka.security_protocol == "PLAINTEXT"
+    assert (found.kafka.user, found.kafka.password) == (None, None)
     monkeypatch.delenv(PREFIX + "KAFKA_BOOTSTRAP")
     (tmp_path / "operator.txt").write_text("hunter3")
     monkeypatch.setenv(PREFIX + "REDIS_USER", "exercise-operator")
     monkeypatch.setenv(PREFIX + "REDIS_PASSWORD_FILE", str(tmp_path / "operator.txt"))
     found = runtime_file.reach(Environment.EXERCISE)
-    assert (found.redis_user, found.redis_password) == ("exercise-operator", None)
-    assert found.redis_url == settings.redis_url
+    assert (found.redis.user, found.redis.password) == ("exercise-operator", None)
+    assert found.redis.url == settings.redis.url
 
 
 def test_the_environment_is_enough(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no skyfence runs, a named Kafka is used with the default Redis."""
     monkeypatch.setenv(PREFIX + "KAFKA_BOOTSTRAP", "kafka.example:9092")
     found = runtime_file.reach(Environment.ACTUAL)
-    assert (found.kafka_bootstrap, found.redis_url) == ("kafka.example:9092", load().redis_url)
+    assert (found.kafka.bootstrap, found.redis.url) == ("kafka.example:9092", load().redis.url)
 
 
 def test_removing_it_twice_is_fine(settings: Settings) -> None:

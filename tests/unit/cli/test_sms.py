@@ -1,6 +1,7 @@
 """``skyfence sms``: what its commands say, and that a gateway of the wrong world does not begin."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from sms_desk import ONE, TWO
 
 from consumers.outbox.items import Item
 from consumers.outbox.outbox import Outbox
-from skyfence.adapters.settings import PREFIX, Settings
+from skyfence.adapters.settings import PREFIX
 from skyfence.cli.sms import sms
 from skyfence.errors import InputError, SkyfenceError, UsageError
 
@@ -23,8 +24,8 @@ form = { to = "{number}", text = "{text}" }
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch, zones_file: Path) -> None:
     """Take away what the environment of the tests may hold."""
-    for field in Settings.model_fields:
-        monkeypatch.delenv(PREFIX + field.upper(), raising=False)
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("SKYFENCE_ZONES", str(zones_file))
 
 

@@ -123,7 +123,7 @@ def test_our_processes_take_these_settings(name: str, monkeypatch: pytest.Monkey
             monkeypatch.setenv(key, str(value))
     settings = load()
     assert settings.environment == ("exercise" if name.endswith("-exercise") else "actual")
-    assert settings.kafka_security_protocol == "SSL"
+    assert settings.kafka.security_protocol == "SSL"
 
 
 @pytest.mark.parametrize("name", ["prometheus", "grafana"])

@@ -1,5 +1,6 @@
 """The file of webhooks: what is refused, in which words, and that no secret is among them."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from consumers.outgoing.receivers import read
 from consumers.webhooks.endpoint import WebhooksFile
-from skyfence.adapters.settings import PREFIX, Settings
+from skyfence.adapters.settings import PREFIX
 from skyfence.cli.main import main
 from skyfence.errors import SkyfenceError
 from skyfence.naming import Environment
@@ -91,8 +92,8 @@ def command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
     """Return a function that runs ``skyfence`` and says how it ended."""
-    for field in Settings.model_fields:
-        monkeypatch.delenv(PREFIX + field.upper(), raising=False)
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
 
     def run(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["skyfence", *words])
