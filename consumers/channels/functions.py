@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from redis.asyncio import Redis
-from redis.exceptions import NoPermissionError, RedisError, ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
+from skyfence.adapters.redis import redis_errors
 from skyfence.contracts.alert import Alert, FeedAlarm, PublicAlert
 from skyfence.contracts.base import Contract
 from skyfence.contracts.channel_message import Acknowledged, OperatorNote, gravity, is_over
-from skyfence.errors import UnavailableError, UsageError
+from skyfence.errors import UsageError
 from skyfence.naming import Channel, Environment, heartbeat_channel
 from skyfence.times import format_time, from_ms
 
@@ -41,34 +42,35 @@ async def install(redis: Redis) -> bool:
     Raises ``UsageError`` where another version is there, or none, and this user may load none.
     """
     version, code = library()
-    found = await _version(redis)
-    if found == version:
+    loaded = await _version(redis)
+    if loaded == version:
         return False
-    try:
-        await redis.function_load(code, replace=True)
-    except NoPermissionError:
-        what = "is missing" if found is None else f"has version {found}, not {version}"
-        raise UsageError(
-            f"the function library in redis {what}: run `skyfence redis install` "
-            "as a user who may load it"
-        ) from None
-    except (RedisError, OSError) as error:
-        raise UnavailableError(f"redis took no function library: {error}") from None
+    with redis_errors("redis took no function library"):
+        try:
+            await redis.function_load(code, replace=True)
+        except NoPermissionError:
+            state = "is missing" if loaded is None else f"has version {loaded}, not {version}"
+            raise UsageError(
+                f"the function library in redis {state}: run `skyfence redis install` "
+                "as a user who may load it"
+            ) from None
     return True
 
 
 async def _version(redis: Redis) -> str | None:
-    try:
-        found: bytes = await redis.fcall("skyfence_version", 0)
-    except NoPermissionError:
-        raise UsageError("this redis user may not publish alerts: FCALL is not permitted") from None
-    except ResponseError as error:
-        if _MISSING in str(error):
+    """Return the version of the library that Redis holds, None if it holds none."""
+    with redis_errors("redis did not tell its function library"):
+        try:
+            version: bytes = await redis.fcall("skyfence_version", 0)
+        except NoPermissionError:
+            raise UsageError(
+                "this redis user may not publish alerts: FCALL is not permitted"
+            ) from None
+        except ResponseError as error:
+            if _MISSING not in str(error):
+                raise
             return None
-        raise UnavailableError(f"redis did not tell its function library: {error}") from None
-    except (RedisError, OSError) as error:
-        raise UnavailableError(f"redis did not tell its function library: {error}") from None
-    return found.decode()
+    return version.decode()
 
 
 class ChannelFunctions:
@@ -83,7 +85,7 @@ class ChannelFunctions:
         """Publish a step of a chain; return how many received it, None if it was no news."""
         incident = str(alert.incident_id)
         keys = [channel.steps(incident), channel.stream, channel.active, channel.acknowledged]
-        given = [
+        arguments = [
             alert.step,
             _STEPS_KEPT_S,
             channel.name,
@@ -93,7 +95,7 @@ class ChannelFunctions:
             gravity(alert),
             message.to_json(),
         ]
-        receivers = int(await self._call("deliver", keys, given))
+        receivers = int(await self._call("deliver", keys, arguments))
         return None if receivers < 0 else receivers
 
     async def acknowledge(
@@ -109,7 +111,7 @@ class ChannelFunctions:
         ``judged`` is the incident's message among the active ones, of which ``alert`` was read.
         """
         keys = [channel.stream, channel.active, channel.acknowledged]
-        given = [
+        arguments = [
             str(alert.incident_id),
             judged,
             gravity(alert),
@@ -118,17 +120,17 @@ class ChannelFunctions:
             STREAM_LENGTH,
             _noted(note),
         ]
-        return bool(await self._call("acknowledge", keys, given))
+        return bool(await self._call("acknowledge", keys, arguments))
 
     async def note(self, channel: Channel, note: OperatorNote) -> int:
         """Publish something beside the alerts; return how many received it."""
-        given = [channel.name, STREAM_LENGTH, _noted(note)]
-        return int(await self._call("note", [channel.stream], given))
+        arguments = [channel.name, STREAM_LENGTH, _noted(note)]
+        return int(await self._call("note", [channel.stream], arguments))
 
     async def beat(self, environment: Environment, now_ms: int) -> int:
         """Publish a sign of life; return how many received it."""
-        given = [heartbeat_channel(environment), format_time(from_ms(now_ms))]
-        return int(await self._call("beat", [], given))
+        arguments = [heartbeat_channel(environment), format_time(from_ms(now_ms))]
+        return int(await self._call("beat", [], arguments))
 
     async def swap(self, key: str, field: str, known: bytes | None, new: bytes | None) -> bool:
         """Change a field of a hash; return False, changing nothing, if another was faster."""
@@ -138,11 +140,9 @@ class ChannelFunctions:
         """Tell whether this user may run a command, given word by word."""
         return bool(await self._call("may", [], command))
 
-    async def _call(self, name: str, keys: Sequence[str], given: Sequence[Any]) -> Any:
-        try:
-            return await self._redis.fcall(f"skyfence_{name}", len(keys), *keys, *given)
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"redis did not {name}: {error}") from None
+    async def _call(self, name: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        with redis_errors(f"redis did not {name}"):
+            return await self._redis.fcall(f"skyfence_{name}", len(keys), *keys, *arguments)
 
 
 def _noted(note: OperatorNote) -> bytes:

@@ -20,11 +20,12 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from consumers.channels.functions import ChannelFunctions
 from consumers.desk.release import ReleaseService
 from skyfence.adapters.operator_store import parse_operators
+from skyfence.adapters.redis import redis_errors
 from skyfence.contracts.alert import Alert, FeedAlarm
 from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.channel_message import (
@@ -105,15 +106,16 @@ class CommandService:
     async def serve_once(self) -> int:
         """Carry out the commands that wait, or that come within a moment; return how many."""
         try:
-            operators = await self._operators()
-            entries = await self._entries(sorted(operators)) if operators else []
-            if not operators:
-                await asyncio.sleep(_BLOCK_MS / 1000)
-            for name, command_id, fields in entries:
-                await self._answer(operators[name], command_id, fields)
-        except (RedisError, OSError) as error:
+            with redis_errors("redis gave no commands"):
+                operators = await self._operators()
+                entries = await self._entries(sorted(operators)) if operators else []
+                if not operators:
+                    await asyncio.sleep(_BLOCK_MS / 1000)
+                for name, command_id, fields in entries:
+                    await self._answer(operators[name], command_id, fields)
+        except UnavailableError:
             self._known.clear()  # a stream may have gone with its operator, and come back
-            raise UnavailableError(f"redis gave no commands: {error}") from None
+            raise
         return len(entries)
 
     async def _operators(self) -> dict[str, Operator]:

@@ -19,9 +19,9 @@ from typing import Any, Final, Literal
 import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from consumers.channels.functions import ChannelFunctions
+from skyfence.adapters.redis import redis_errors
 from skyfence.contracts.alert import Alert, AlertMessage, PublicAlert
 from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.channel_message import (
@@ -31,7 +31,6 @@ from skyfence.contracts.channel_message import (
     is_over,
     parse_channel_message,
 )
-from skyfence.errors import UnavailableError
 from skyfence.identity import derive
 from skyfence.naming import Audience, Channel, Environment, decisions_key, held_key
 from skyfence.operators.public_release import HeldState, PendingRelease, at_deadline, hold, is_stale
@@ -263,10 +262,8 @@ class ReleaseService:
         return {field.decode(): raw for field, raw in found.items()}
 
     async def _ask(self, command: Any) -> Any:
-        try:
+        with redis_errors("redis did not answer the release service"):
             return await command
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"redis did not answer the desk: {error}") from None
 
 
 def _field(alert: PublicAlert) -> str:

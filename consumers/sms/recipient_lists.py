@@ -15,7 +15,6 @@ from typing import Generic, TypeVar
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from consumers.sms.files import read
 from consumers.sms.rules.gateway_file import IN_REDIS, GatewayFile
@@ -28,7 +27,8 @@ from consumers.sms.rules.recipients import (
 )
 from skyfence.adapters.file_change import Fingerprint, fingerprint
 from skyfence.adapters.metrics import SMS_LIST_FAILURES
-from skyfence.errors import InputError, SkyfenceError, UnavailableError
+from skyfence.adapters.redis import redis_errors
+from skyfence.errors import InputError, SkyfenceError
 from skyfence.naming import Environment, sms_opt_outs_key, sms_recipients_key
 
 log = structlog.get_logger()
@@ -138,11 +138,9 @@ def _opt_outs(lines: list[str], where: str) -> frozenset[str]:
     return found
 
 
-async def _answer(asked: Awaitable[T], key: str) -> T:
-    try:
-        return await asked
-    except (RedisError, OSError) as error:
-        raise UnavailableError(f"redis did not give {key}: {error}") from None
+async def _answer(reply: Awaitable[T], key: str) -> T:
+    with redis_errors(f"redis did not give {key}"):
+        return await reply
 
 
 def _text(value: bytes | str) -> str:

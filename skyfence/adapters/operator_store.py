@@ -12,10 +12,11 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import NoPermissionError, RedisError, ResponseError
+from redis.exceptions import ResponseError
 
+from skyfence.adapters.redis import redis_errors
 from skyfence.contracts.base import describe_validation_error
-from skyfence.errors import UnavailableError, UsageError
+from skyfence.errors import UsageError
 from skyfence.naming import Environment, commands_key, operators_key, outcomes_key
 from skyfence.operators.accounts import Operator, rules, user_name
 
@@ -87,19 +88,19 @@ class OperatorStore:
         await self._ask("ACL", "SAVE")
 
     async def _ask(self, *command: Any) -> Any:
-        try:
-            return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
-        except NoPermissionError as error:
-            raise UsageError(f"this redis user may not manage operators: {error}") from None
-        except ResponseError as error:
-            if "ACL file" in str(error):
+        with redis_errors(
+            f"redis did not carry out {command[0]}",
+            forbidden="this redis user may not manage operators",
+        ):
+            try:
+                return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+            except ResponseError as error:
+                if "ACL file" not in str(error):  # NoPermissionError is a ResponseError
+                    raise
                 raise UsageError(
                     "this redis has no aclfile, so operators would be gone after its restart: "
                     "set one in its configuration"
                 ) from None
-            raise UnavailableError(f"redis refused {command[0]}: {error}") from None
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"redis failed: {error}") from None
 
 
 def parse_operators(records: Mapping[bytes, bytes]) -> dict[str, Operator]:

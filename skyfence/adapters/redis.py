@@ -1,5 +1,7 @@
 """How to reach Redis: a connection, or an error that says whose fault it is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
@@ -37,6 +39,24 @@ async def connect(settings: Settings) -> Redis:
             raise UsageError(f"redis at {where} refused user {user}: {_in_short(error)}") from None
         raise UnavailableError(f"redis at {where} cannot be reached: {error}") from None
     return redis
+
+
+@contextmanager
+def redis_errors(failure: str, *, forbidden: str | None = None) -> Iterator[None]:
+    """Turn an error of redis-py or of the connection into ``UnavailableError``.
+
+    ``failure`` says what failed ("redis gave no lease"); the library's reason follows it. With
+    ``forbidden`` ("this redis user may not command") a right that the user lacks is a
+    ``UsageError`` instead, because trying again does not mend it.
+    """
+    try:
+        yield
+    except NoPermissionError as error:
+        if forbidden is None:
+            raise UnavailableError(f"{failure}: {error}") from None
+        raise UsageError(f"{forbidden}: {error}") from None
+    except (RedisError, OSError) as error:  # TimeoutError is an OSError
+        raise UnavailableError(f"{failure}: {str(error) or type(error).__name__}") from None
 
 
 def _in_short(error: Exception) -> str:

@@ -9,14 +9,18 @@ from collections.abc import Awaitable
 from typing import Any, Final, cast
 from uuid import UUID
 
+import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from skyfence.adapters.redis import redis_errors
 from skyfence.contracts.base import describe_validation_error
 from skyfence.errors import UnavailableError
 from skyfence.monitoring.status import MonitorState, SystemStatus, from_hash, to_hash
 from skyfence.naming import Environment, status_key, status_memory_key, status_writer_key
+
+log = structlog.get_logger()
 
 # Several looks of the monitor; after this long without one, another takes over.
 LEASE_MS: Final = 15_000
@@ -54,18 +58,15 @@ class StatusStore:
             await asyncio.sleep(_ASK_AGAIN_S)
 
     async def _try_to_lead(self) -> bool:
-        try:
+        with redis_errors("redis gave no lease"):
             return bool(await self._redis.set(self._writer, self._name, nx=True, px=LEASE_MS))
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"redis gave no lease: {error}") from None
 
     async def memory(self) -> MonitorState:
         """Return what the last writer left; raise ``UnavailableError`` if it cannot be read."""
+        with redis_errors("redis gave no memory"):
+            stored = await self._redis.get(self._memory)
         try:
-            found = await self._redis.get(self._memory)
-            return MonitorState() if found is None else MonitorState.model_validate_json(found)
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"redis gave no memory: {error}") from None
+            return MonitorState() if stored is None else MonitorState.model_validate_json(stored)
         except ValidationError as error:
             raise UnavailableError(
                 f"{self._memory} in redis: {describe_validation_error(error)}"
@@ -74,11 +75,10 @@ class StatusStore:
     async def write(self, memory: MonitorState, status: SystemStatus) -> None:
         """Store both; raise ``UnavailableError`` if that failed or another may write now."""
         fields = [part for pair in to_hash(status).items() for part in pair]
-        given: list[Any] = [self._name, LEASE_MS, memory.to_json(), *fields]
-        try:
-            written = await self._write(keys=[self._writer, self._memory, self._hash], args=given)
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"redis took no status: {error}") from None
+        arguments: list[Any] = [self._name, LEASE_MS, memory.to_json(), *fields]
+        keys = [self._writer, self._memory, self._hash]
+        with redis_errors("redis took no status"):
+            written = await self._write(keys=keys, args=arguments)
         if not written:
             raise UnavailableError("another monitor writes the status now")
 
@@ -86,8 +86,8 @@ class StatusStore:
         """Leave the lease to others and disconnect."""
         try:
             await self._resign(keys=[self._writer], args=[self._name])
-        except (RedisError, OSError):
-            return  # it runs out by itself
+        except (RedisError, OSError) as error:
+            log.warning("monitor.lease_kept", reason=str(error))  # it runs out by itself
         finally:
             await self._redis.aclose()
 
@@ -95,10 +95,11 @@ class StatusStore:
 async def read_status(redis: Redis, environment: Environment) -> SystemStatus | None:
     """Return the status as it was written last, or None if nobody has yet."""
     key = status_key(environment)
+    with redis_errors("redis gave no status"):
+        fields = await cast(Awaitable[dict[bytes, bytes]], redis.hgetall(key))
     try:
-        found = await cast(Awaitable[dict[bytes, bytes]], redis.hgetall(key))
-        return from_hash({name.decode(): value for name, value in found.items()}) if found else None
-    except (RedisError, OSError) as error:
-        raise UnavailableError(f"redis gave no status: {error}") from None
+        return (
+            from_hash({name.decode(): value for name, value in fields.items()}) if fields else None
+        )
     except (ValidationError, KeyError, ValueError) as error:
         raise UnavailableError(f"{key} in redis is no status: {error}") from None

@@ -12,9 +12,8 @@ from uuid import UUID
 import click
 from pydantic import ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import NoPermissionError, RedisError
 
-from skyfence.adapters.redis import connect
+from skyfence.adapters.redis import connect, redis_errors
 from skyfence.adapters.settings import Settings
 from skyfence.cli.local import runtime_file
 from skyfence.cli.operators import exercise_option
@@ -103,14 +102,13 @@ async def _send(settings: Settings, name: str, command: OperatorCommand) -> Comm
     key = commands_key(settings.environment, name)
     answers = outcomes_key(settings.environment, name)
     try:
-        found: Any = await redis.xrevrange(answers, count=1)
-        newest = found[0][0] if found else "0"
-        command_id: Any = await redis.xadd(key, {"command": command.to_json()})
-        return await _answer(redis, answers, newest, command_id.decode())
-    except NoPermissionError as error:
-        raise UsageError(f"this redis user may not command as {name}: {error}") from None
-    except (RedisError, OSError) as error:
-        raise UnavailableError(f"redis took no command: {error}") from None
+        with redis_errors(
+            "redis took no command", forbidden=f"this redis user may not command as {name}"
+        ):
+            newest_entries: Any = await redis.xrevrange(answers, count=1)
+            newest = newest_entries[0][0] if newest_entries else "0"
+            command_id: Any = await redis.xadd(key, {"command": command.to_json()})
+            return await _answer(redis, answers, newest, command_id.decode())
     finally:
         await redis.aclose()
 

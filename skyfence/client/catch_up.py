@@ -13,11 +13,10 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
-from redis.exceptions import NoPermissionError, RedisError
 
+from skyfence.adapters.redis import redis_errors
 from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.channel_message import ChannelMessage, parse_channel_message
-from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import Channel
 
 log = structlog.get_logger()
@@ -106,15 +105,13 @@ async def read_on(
     the user may not read.
     """
     found: list[Received | Missed] = []
-    try:
+    with redis_errors(
+        "redis gave no messages", forbidden="this redis user may not read what is missed"
+    ):
         for start in range(0, len(channels), _TOGETHER):
             some = channels[start : start + _TOGETHER]
             for one, newest, active in await _standing(redis, some):
                 found += await _read_one(redis, one, newest, active, again=again)
-    except NoPermissionError as error:
-        raise UsageError(f"this redis user may not read what is missed: {error}") from None
-    except (RedisError, OSError) as error:
-        raise UnavailableError(f"redis gave no messages: {error}") from None
     return found
 
 

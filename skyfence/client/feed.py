@@ -18,12 +18,11 @@ from typing import Any, Final, Self
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import NoPermissionError, RedisError
 
-from skyfence.adapters.redis import connect
+from skyfence.adapters.redis import connect, redis_errors
 from skyfence.adapters.settings import Settings
 from skyfence.client.catch_up import ChannelCursor, Missed, Received, read_on
-from skyfence.errors import UnavailableError, UsageError
+from skyfence.errors import UnavailableError
 from skyfence.naming import Channel, heartbeat_channel
 
 __all__ = [
@@ -153,7 +152,11 @@ class AlertFeed:
 
     async def _open(self, pubsub: PubSub) -> None:
         names = [*self._followed, self._heartbeats]
-        try:
+        shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+        with redis_errors(
+            "redis took no subscription",
+            forbidden=f"this user may not subscribe to {shown} in redis",
+        ):
             async with asyncio.timeout(_ANSWER_S):
                 await pubsub.subscribe(*names)
                 for _ in names:
@@ -161,11 +164,6 @@ class AlertFeed:
             self._opening = await self._catch_up(list(self._followed.values()))
             self._opened = False
             await pubsub.ping(_OPENED)
-        except NoPermissionError:
-            shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-            raise UsageError(f"this user may not subscribe to {shown} in redis") from None
-        except (RedisError, OSError, TimeoutError) as error:
-            raise UnavailableError(f"redis took no subscription: {error}") from None
 
     async def _drop(self) -> None:
         redis, pubsub, self._redis, self._pubsub = self._redis, self._pubsub, None, None
@@ -200,12 +198,10 @@ class AlertFeed:
 
     async def _next(self) -> dict[str, Any] | None:
         assert self._pubsub is not None  # noqa: S101 - subscribed
-        try:
+        with redis_errors("the connection to redis was cut"):
             received: dict[str, Any] | None = await self._pubsub.get_message(
                 ignore_subscribe_messages=True, timeout=_LOOK_EVERY_S
             )
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"the connection to redis was cut: {error}") from None
         if received is not None and received["type"] == "pong":
             self._opened = self._opened or received["data"] == _OPENED
             if received["data"] == _SETTLE:
@@ -215,11 +211,9 @@ class AlertFeed:
     async def _probe(self) -> None:
         """Make sure that Redis itself answers; what comes meanwhile is caught up on."""
         assert self._redis is not None  # noqa: S101 - subscribed
-        try:
+        with redis_errors("redis does not answer"):
             async with asyncio.timeout(_ANSWER_S):
                 await self._redis.ping()
-        except (RedisError, OSError, TimeoutError) as error:
-            raise UnavailableError(f"redis does not answer: {error or 'timeout'}") from None
 
     async def _take(self, followed: ChannelCursor, data: bytes) -> list[Received | Missed]:
         """Return what follows from something published: itself, or all that was missed."""
