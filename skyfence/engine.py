@@ -36,11 +36,11 @@ class Engine:
         zones: ZoneSet,
         environment: Environment = Environment.EXERCISE,
         policy: Policy | None = None,
-        rules: DetectionParameters | None = None,
+        parameters: DetectionParameters | None = None,
     ) -> None:
         airspace = Airspace(zones)
         self.protects = bool(airspace.protected_areas)
-        self._tracker = Tracker(airspace, environment, policy, rules)
+        self._tracker = Tracker(airspace, environment, policy, parameters)
         self._book = IncidentManager(environment, zones.names)
 
     @property

@@ -48,11 +48,11 @@ class CoarseFilter:
     """The tracks of one source, as columns; a slot is kept as long as its track is."""
 
     def __init__(
-        self, grid: Grid, airspace: Airspace, rules: DetectionParameters, look_ahead_s: float
+        self, grid: Grid, airspace: Airspace, parameters: DetectionParameters, look_ahead_s: float
     ) -> None:
         self._grid = grid
         self._airspace = airspace
-        self._rules = rules
+        self._parameters = parameters
         self._look_ahead_s = look_ahead_s
         self._slots: dict[str, int] = {}
         self._judged: dict[str, TrackState] = {}  # since the last sift: their columns are old
@@ -159,13 +159,13 @@ class CoarseFilter:
         seen[busy] = 0
         passing: Mask = (slots >= 0) & (seen[slots] == 1) & (columns["set"][slots] != _JUDGE)
         passed_ms = frame.times_ms - times_ms[slots]
-        passing &= (passed_ms > 0) & (passed_ms <= self._rules.lost_after_ms)
+        passing &= (passed_ms > 0) & (passed_ms <= self._parameters.lost_after_ms)
         passing &= ~_is_in(frame.batch.column("phase"), _ENDED)
         up, along = np.abs(frame.lats - columns["lat"][slots]), frame.lons - columns["lon"][slots]
         passing &= (up < SHORT_LAT_DEG) & (np.abs(along) < SHORT_LON_DEG)
         metres = _LAT_DEG_M * up + _LON_DEG_M * np.abs(along) * np.cos(np.radians(frame.lats))
-        slowest = self._rules.slowest_limit_mps
-        passing &= metres <= slowest / SECOND_MS * passed_ms + self._rules.scatter_m / 2
+        slowest = self._parameters.slowest_limit_mps
+        passing &= metres <= slowest / SECOND_MS * passed_ms + self._parameters.scatter_m / 2
         return passing
 
     def _stays(
@@ -201,13 +201,14 @@ class CoarseFilter:
         if others.size:
             places = (cells[0][others], cells[1][others])
             clear_m = self._grid.surely_clear_m(*places, _PAGES_AT_ONCE)
-            speeds = _filled(frame, "ground_speed_mps", self._rules.unknown_speed_mps)
-            accuracies = _filled(frame, "accuracy_m", self._rules.unknown_accuracy_m)
+            speeds = _filled(frame, "ground_speed_mps", self._parameters.unknown_speed_mps)
+            accuracies = _filled(frame, "accuracy_m", self._parameters.unknown_accuracy_m)
             own = rows[others]
             reach_m = (
-                speeds[own] * self._look_ahead_s + self._rules.reach_accuracies * accuracies[own]
+                speeds[own] * self._look_ahead_s
+                + self._parameters.reach_accuracies * accuracies[own]
             )
-            same[others] = clear_m > reach_m + self._rules.reach_margin_m + _ROUNDING_M
+            same[others] = clear_m > reach_m + self._parameters.reach_margin_m + _ROUNDING_M
         return same
 
     def _note(self, frame: Frame, rows: Rows, slots: Rows, cells: Any) -> None:

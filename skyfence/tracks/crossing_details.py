@@ -48,19 +48,19 @@ class PendingCrossing:
 
 
 def fill_details(
-    airspace: Airspace, rules: DetectionParameters, found: Sequence[PendingCrossing]
+    airspace: Airspace, parameters: DetectionParameters, found: Sequence[PendingCrossing]
 ) -> None:
     """Fill in what the places of crossings tell."""
     met = [one for one in found if one.kind in ("enter", "exit")]
     places = [(one.place.lon, one.place.lat) for one in met]
-    beyond = across_many(airspace, [one.area for one in met], places, rules)
+    beyond = across_many(airspace, [one.area for one in met], places, parameters)
     for one, zones in zip(met, beyond, strict=True):
         one.other_side = zones
-    _measure(airspace, rules, found)
+    _measure(airspace, parameters, found)
 
 
 def _measure(
-    airspace: Airspace, rules: DetectionParameters, found: Sequence[PendingCrossing]
+    airspace: Airspace, parameters: DetectionParameters, found: Sequence[PendingCrossing]
 ) -> None:
     """Bring in the depths and the probabilities; what both need is measured in one go."""
     left = [one for one in found if one.kind in ("exit", "vanish")]
@@ -73,7 +73,7 @@ def _measure(
     for (one, _), depth_m in zip(deep, metres[len(found) :], strict=True):
         one.depth_m = max(one.depth_m or 0, round(depth_m))
     for one, distance_m in zip(found, metres, strict=False):
-        one.probability = _probability(airspace, rules, one, distance_m)
+        one.probability = _probability(airspace, parameters, one, distance_m)
 
 
 def _deepest_inside(
@@ -95,10 +95,10 @@ def _deepest_inside(
 
 
 def _probability(
-    airspace: Airspace, rules: DetectionParameters, one: PendingCrossing, distance_m: float
+    airspace: Airspace, parameters: DetectionParameters, one: PendingCrossing, distance_m: float
 ) -> float:
     """Return how likely the last report alone makes the side that a crossing says."""
     border_m = airspace.zones[one.area].properties.accuracy_m
     depth_m = distance_m if one.held else -distance_m
-    inside = probability(log_odds(depth_m, sigma_m(one.sight.accuracy_m, border_m, rules)))
+    inside = probability(log_odds(depth_m, sigma_m(one.sight.accuracy_m, border_m, parameters)))
     return round(1.0 - inside, 3) if one.kind == "exit" else inside

@@ -31,9 +31,9 @@ def log_odds(depth_m: float, sigma_m: float) -> float:
     return round(z * (_LINEAR + _CUBIC * z * z), 3)
 
 
-def sigma_m(report_m: float | None, border_m: float, rules: DetectionParameters) -> float:
+def sigma_m(report_m: float | None, border_m: float, parameters: DetectionParameters) -> float:
     """Return one sigma of a depth, metres: the report's accuracy and the border's together."""
-    own_m = rules.unknown_accuracy_m if report_m is None else report_m
+    own_m = parameters.unknown_accuracy_m if report_m is None else report_m
     return sqrt(own_m * own_m + border_m * border_m)
 
 
@@ -52,14 +52,14 @@ class Belief:
     time_ms: int | None = None
     left: bool = False  # it was told to be out again: one wild report does not bring it back
 
-    def update(self, time_ms: int, fresh: float, rules: DetectionParameters) -> None:
+    def update(self, time_ms: int, fresh: float, parameters: DetectionParameters) -> None:
         """Take in a report's log odds; the first counts whole."""
         if self.time_ms is None:
             self.odds = fresh
         else:
             seconds = (time_ms - self.time_ms) / 1000
-            keep = exp(-seconds / rules.forget_s)
-            share = 1.0 - exp(-seconds / rules.shared_error_s)
+            keep = exp(-seconds / parameters.forget_s)
+            share = 1.0 - exp(-seconds / parameters.shared_error_s)
             odds = round(self.odds * keep + share * fresh, 3)
             self.odds = max(-_MOST_ODDS, min(_MOST_ODDS, odds))
         self.before, self.fresh, self.time_ms = self.fresh, fresh, time_ms
@@ -72,19 +72,21 @@ class Belief:
         """Tell whether the object is inside with these odds: at once if one report says so."""
         return max(self.odds, self.fresh) >= bound
 
-    def may_enter(self, rules: DetectionParameters) -> bool:
+    def may_enter(self, parameters: DetectionParameters) -> bool:
         """Tell whether an entry is to be told: at once if one report says so, the first time.
 
         What has left must come back for sure, much as it left: an object that flies along the
         border has a wild report every hour or so.
         """
         if not self.left:
-            return self.is_in(rules.possible_odds)
-        twice = min(self.fresh, self.before) >= rules.confirmed_odds
-        return twice or self.fresh >= rules.far_in_odds or self.odds >= rules.confirmed_odds
+            return self.is_in(parameters.possible_odds)
+        twice = min(self.fresh, self.before) >= parameters.confirmed_odds
+        return (
+            twice or self.fresh >= parameters.far_in_odds or self.odds >= parameters.confirmed_odds
+        )
 
-    def is_out(self, rules: DetectionParameters) -> bool:
+    def is_out(self, parameters: DetectionParameters) -> bool:
         """Tell whether it is out: slower, because one stray report must not end an alert."""
         twice = max(self.fresh, self.before)
-        far = twice <= rules.far_out_odds or self.fresh <= rules.gone_odds
-        return far or self.odds <= rules.out_odds
+        far = twice <= parameters.far_out_odds or self.fresh <= parameters.gone_odds
+        return far or self.odds <= parameters.out_odds

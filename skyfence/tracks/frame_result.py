@@ -34,7 +34,7 @@ class FrameResult:
 
     environment: Environment
     airspace: Airspace
-    rules: DetectionParameters
+    parameters: DetectionParameters
     policy: Policy
     found: list[PendingCrossing] = field(default_factory=list)
     events: list[TrackFact] = field(default_factory=list)
@@ -50,7 +50,7 @@ class FrameResult:
     def fill_details(self) -> None:
         """Find out what the places of all crossings tell, when the last one is recorded."""
         if self.found:
-            fill_details(self.airspace, self.rules, self.found)
+            fill_details(self.airspace, self.parameters, self.found)
 
     def crossing(
         self,
@@ -127,7 +127,7 @@ class FrameResult:
         protected = self.airspace.protected
         if protected is None:
             return ()
-        return across(self.airspace, protected, place.lon, place.lat, self.rules)
+        return across(self.airspace, protected, place.lon, place.lat, self.parameters)
 
 
 def _crossing(environment: Environment, airspace: Airspace, found: PendingCrossing) -> Crossing:

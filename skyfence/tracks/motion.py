@@ -78,7 +78,7 @@ class ReferenceFixes:
         lat: float,
         lon: float,
         accuracy_m: float | None,
-        rules: DetectionParameters,
+        parameters: DetectionParameters,
     ) -> Motion | None:
         """Return the velocity since the older anchor, if there is one and it says something."""
         anchor = self.older or self.newer
@@ -86,7 +86,7 @@ class ReferenceFixes:
             return None
         course, _, metres = WGS84.inv(anchor.lon, anchor.lat, lon, lat)
         speed_mps = metres / (time_ms - anchor.time_ms) * 1000
-        error_m = sqrt(2.0) * (rules.unknown_accuracy_m if accuracy_m is None else accuracy_m)
+        error_m = sqrt(2.0) * (parameters.unknown_accuracy_m if accuracy_m is None else accuracy_m)
         sigma_deg = max(_COURSE_SIGMA_DEG, degrees(atan(error_m / max(metres, 1.0))))
         if speed_mps < SLOWEST_MPS or sigma_deg > _WORST_SIGMA_DEG:
             return None

@@ -172,12 +172,16 @@ class ViolationEpisode:
     told_speed_mps: float = 0.0
     told_ms: int = 0  # when an event said last where the track is
 
-    def deadline_ms(self, rules: DetectionParameters) -> int | None:
+    def deadline_ms(self, parameters: DetectionParameters) -> int | None:
         """Return when the story ends by itself, or None while the object is followed."""
         if self.status is ViolationStatus.EXITED:
-            return self.since_ms + rules.clear_after_ms
+            return self.since_ms + parameters.clear_after_ms
         if self.status is ViolationStatus.LOST:
-            waits_ms = rules.threat_expires_after_ms if self.was_threat else rules.expire_after_ms
+            waits_ms = (
+                parameters.threat_expires_after_ms
+                if self.was_threat
+                else parameters.expire_after_ms
+            )
             return self.since_ms + waits_ms
         return None
 
@@ -236,11 +240,11 @@ class TrackState:
         self.belief, self.anchors, self.outlook = Belief(), ReferenceFixes(), ForecastState()
         self.depths = {}
 
-    def motion(self, rules: DetectionParameters) -> Motion | None:
+    def motion(self, parameters: DetectionParameters) -> Motion | None:
         """Return the track's velocity, reported or measured."""
         sight = self.sight
         return sight.motion or self.anchors.motion(
-            sight.time_ms, sight.lat, sight.lon, sight.accuracy_m, rules
+            sight.time_ms, sight.lat, sight.lon, sight.accuracy_m, parameters
         )
 
     def is_late(self, time_ms: int) -> bool:
@@ -248,17 +252,17 @@ class TrackState:
         last_ms = self.sight.time_ms if self.stray is None else self.stray.time_ms
         return time_ms <= max(last_ms, self.settled_ms)
 
-    def deadline_ms(self, rules: DetectionParameters) -> int:
+    def deadline_ms(self, parameters: DetectionParameters) -> int:
         """Return when the next timer of this track runs out."""
-        own_ms = self.sight.time_ms + rules.lost_after_ms
-        end_ms = self.story.deadline_ms(rules) if self.story else None
+        own_ms = self.sight.time_ms + parameters.lost_after_ms
+        end_ms = self.story.deadline_ms(parameters) if self.story else None
         if self.live:
             return own_ms if end_ms is None else min(own_ms, end_ms)
         if end_ms is not None:
             return end_ms
         # Kept while its next report may tell that it crossed, and a repeated one may come.
-        kept_ms = rules.longest_gap_ms if self.suppressed_by else rules.remembered_ms
-        return max(own_ms + rules.lost_after_ms, self.sight.time_ms + kept_ms)
+        kept_ms = parameters.longest_gap_ms if self.suppressed_by else parameters.remembered_ms
+        return max(own_ms + parameters.lost_after_ms, self.sight.time_ms + kept_ms)
 
 
 @dataclass
@@ -287,13 +291,13 @@ class SourceTracks:
             _, name, _, sight = heapq.heappop(self.waiting)
             yield name, sight
 
-    def schedule(self, track: TrackState, rules: DetectionParameters) -> None:
+    def schedule(self, track: TrackState, parameters: DetectionParameters) -> None:
         """Have a track looked at when its next timer runs out.
 
         A deadline nearly always moves later, with every report; the entry that is there already
         is left and put right when it comes up.
         """
-        deadline_ms = track.deadline_ms(rules)
+        deadline_ms = track.deadline_ms(parameters)
         if track.due_ms is None or deadline_ms < track.due_ms:
             track.due_ms = deadline_ms
             heapq.heappush(self.timers, (deadline_ms, track.track_id))

@@ -17,11 +17,11 @@ from skyfence.tracks.state import ForecastState, TrackState, ViolationEpisode, V
 
 def update_forecast(facts: FrameResult, track: TrackState) -> None:
     """Look ahead, if the last look is old."""
-    outlook, now_ms, rules = track.outlook, track.sight.time_ms, facts.rules
-    if outlook.time_ms is not None and now_ms - outlook.time_ms < rules.forecast_every_ms:
+    outlook, now_ms, parameters = track.outlook, track.sight.time_ms, facts.parameters
+    if outlook.time_ms is not None and now_ms - outlook.time_ms < parameters.forecast_every_ms:
         return
     outlook.time_ms = now_ms
-    motion = track.motion(rules)
+    motion = track.motion(parameters)
     if motion is None:
         outlook.forecast = Forecast()
     else:
@@ -32,7 +32,7 @@ def update_forecast(facts: FrameResult, track: TrackState) -> None:
             motion,
             facts.policy.look_ahead_s,
             frozenset(track.inside),
-            likely=rules.threat_share if track.story is None else 0.0,
+            likely=parameters.threat_share if track.story is None else 0.0,
         )
     _remember(facts, outlook, now_ms)
 
@@ -43,15 +43,15 @@ def is_threat(facts: FrameResult, track: TrackState) -> bool:
     if outlook.heads_for_since_ms is None or border is None:
         return False
     held_ms = track.sight.time_ms - outlook.heads_for_since_ms
-    at_once = border.seconds <= facts.rules.threat_at_once_s
-    return at_once or held_ms >= facts.rules.threat_holds_ms
+    at_once = border.seconds <= facts.parameters.threat_at_once_s
+    return at_once or held_ms >= facts.parameters.threat_holds_ms
 
 
 def has_receded(facts: FrameResult, track: TrackState) -> bool:
     """Tell whether the track has headed elsewhere for long enough."""
     since_ms = track.outlook.heads_away_since_ms
     held_ms = 0 if since_ms is None else track.sight.time_ms - since_ms
-    return held_ms >= facts.rules.recede_holds_ms
+    return held_ms >= facts.parameters.recede_holds_ms
 
 
 def refresh_ahead(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> bool:
@@ -75,19 +75,19 @@ def refresh_ahead(facts: FrameResult, track: TrackState, story: ViolationEpisode
 def _aim(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> None:
     """Set whose border a threat will reach: the nation, and a region if none is clearly ahead."""
     found, sight = track.outlook.forecast, track.sight
-    motion = track.motion(facts.rules)
+    motion = track.motion(facts.parameters)
     if found.border is None or motion is None:
         return
     reach_m = motion.speed_mps * found.border.seconds
     lon, lat, _ = WGS84.fwd(sight.lon, sight.lat, motion.course_deg, reach_m)
-    airspace, rules = facts.airspace, facts.rules
+    airspace, parameters = facts.airspace, facts.parameters
     nations = {airspace.zones[area].nation for area in _clearly(facts, found.regions or {})}
     if found.border_area is not None and found.border_area != airspace.protected:
         nations = {airspace.zones[found.border_area].nation}
-    nearest = tuple(sorted(nations)) or nearest_nation(airspace, lon, lat, rules)
+    nearest = tuple(sorted(nations)) or nearest_nation(airspace, lon, lat, parameters)
     story.nations = nearest or story.nations
     if sight.time_ms not in story.ahead_ms.values():  # no region is ahead now
-        for place in nearest_region(airspace, lon, lat, story.nations, rules):
+        for place in nearest_region(airspace, lon, lat, story.nations, parameters):
             story.ahead[place] = found.border.seconds // 60
             story.ahead_ms[place] = sight.time_ms
 
@@ -95,11 +95,11 @@ def _aim(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> None
 def _remember(facts: FrameResult, outlook: ForecastState, now_ms: int) -> None:
     border = outlook.forecast.border
     share = 0.0 if border is None else border.share
-    if share < facts.rules.threat_share:
+    if share < facts.parameters.threat_share:
         outlook.heads_for_since_ms = None
     elif outlook.heads_for_since_ms is None:
         outlook.heads_for_since_ms = now_ms
-    if share > facts.rules.clear_share:
+    if share > facts.parameters.clear_share:
         outlook.heads_away_since_ms = None
     elif outlook.heads_away_since_ms is None:
         outlook.heads_away_since_ms = now_ms
@@ -107,16 +107,16 @@ def _remember(facts: FrameResult, outlook: ForecastState, now_ms: int) -> None:
 
 def _ahead(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> dict[str, int]:
     """Return the minutes left to each region ahead, the last known ones where it turned away."""
-    rules, now_ms = facts.rules, track.sight.time_ms
+    parameters, now_ms = facts.parameters, track.sight.time_ms
     found: dict[str, int] = {}
     for area, arrival in (track.outlook.forecast.regions or {}).items():
         place = _zone(facts, area)
-        stays = place in story.ahead and arrival.share > rules.clear_share
-        if stays or arrival.share >= rules.threat_share:
+        stays = place in story.ahead and arrival.share > parameters.clear_share
+        if stays or arrival.share >= parameters.threat_share:
             found[place] = arrival.seconds // 60
             story.ahead_ms[place] = now_ms
     for place, minutes in story.ahead.items():
-        if now_ms - story.ahead_ms.get(place, 0) < rules.recede_holds_ms:
+        if now_ms - story.ahead_ms.get(place, 0) < parameters.recede_holds_ms:
             found.setdefault(place, minutes)
     return {place: left for place, left in found.items() if place not in story.regions}
 
@@ -126,7 +126,7 @@ def _clearly(facts: FrameResult, arrivals: Mapping[int, Arrival]) -> list[int]:
     likely = [
         (arrival.seconds, area)
         for area, arrival in arrivals.items()
-        if arrival.share >= facts.rules.threat_share
+        if arrival.share >= facts.parameters.threat_share
     ]
     return [min(likely)[1]] if likely else []
 

@@ -41,7 +41,7 @@ class Tracker:
         airspace: Airspace,
         environment: Environment,
         policy: Policy | None = None,
-        rules: DetectionParameters | None = None,
+        parameters: DetectionParameters | None = None,
         *,
         sift: bool = True,
     ) -> None:
@@ -49,8 +49,8 @@ class Tracker:
         self.airspace = airspace
         self._environment = environment
         self._policy = policy or Policy()
-        self._rules = rules or DetectionParameters()
-        self._follower = TrackUpdater(airspace, self._policy, self._rules)
+        self._parameters = parameters or DetectionParameters()
+        self._follower = TrackUpdater(airspace, self._policy, self._parameters)
         self.grid = Grid(airspace)
         self._sift = sift
         self._sources: dict[tuple[str, str], SourceTracks] = {}
@@ -70,13 +70,13 @@ class Tracker:
             name = (found.run, found.key)
             _, quiet = self._source(name)
             for track in found.tracks.values():
-                found.schedule(track, self._rules)
+                found.schedule(track, self._parameters)
             quiet.save_all(found.tracks.values())
             self._sources[name] = found
 
     def nothing(self) -> FrameResult:
         """Return what happens where nothing is judged."""
-        return FrameResult(self._environment, self.airspace, self._rules, self._policy)
+        return FrameResult(self._environment, self.airspace, self._parameters, self._policy)
 
     def take(self, frame: Frame) -> FrameResult:
         """Judge one frame and return what happened in it."""
@@ -107,7 +107,9 @@ class Tracker:
         if name not in self._sources:
             self._sources[name] = SourceTracks(*name)
             look_ahead_s = self._follower.look_ahead_s
-            self._quiet[name] = CoarseFilter(self.grid, self.airspace, self._rules, look_ahead_s)
+            self._quiet[name] = CoarseFilter(
+                self.grid, self.airspace, self._parameters, look_ahead_s
+            )
         return self._sources[name], self._quiet[name]
 
     def _release(
@@ -166,12 +168,12 @@ class Tracker:
         while (found := source.next_due(until_ms)) is not None:
             _, track = found
             quiet.load(track)
-            if track.deadline_ms(self._rules) <= until_ms:
+            if track.deadline_ms(self._parameters) <= until_ms:
                 due.append(track.track_id)
             else:
-                source.schedule(track, self._rules)
+                source.schedule(track, self._parameters)
         for track_id in due:
-            source.schedule(source.tracks[track_id], self._rules)
+            source.schedule(source.tracks[track_id], self._parameters)
         return due
 
     def _tell_clock(self, facts: FrameResult, source: SourceTracks, reached_ms: int) -> None:
@@ -179,7 +181,7 @@ class Tracker:
 
         In whole steps, so that the clock strikes between the same events in frames of any size.
         """
-        every_ms = self._rules.clock_every_ms
+        every_ms = self._parameters.clock_every_ms
         if reached_ms - source.clock_ms >= every_ms:
             source.clock_ms = reached_ms - reached_ms % every_ms
             facts.clock(source.run, source.key, source.clock_ms)
@@ -203,7 +205,7 @@ class Tracker:
                 del source.tracks[track.track_id]
                 quiet.drop(track.track_id)
             else:
-                source.schedule(track, self._rules)
+                source.schedule(track, self._parameters)
                 quiet.save(track)
         self._tell_clock(facts, source, until_ms)
 
@@ -219,7 +221,7 @@ class Tracker:
         track = source.tracks.get(track_id)
         if track is not None:
             quiet.load(track)
-        too_old_ms = source.watermark_ms - self._rules.lost_after_ms
+        too_old_ms = source.watermark_ms - self._parameters.lost_after_ms
         if track.is_late(sight.time_ms) if track else sight.time_ms <= too_old_ms:
             facts.late += 1
             return
@@ -230,7 +232,7 @@ class Tracker:
             self._follower.begin(facts, track)
         else:
             self._follower.follow(facts, track, sight)
-        source.schedule(track, self._rules)
+        source.schedule(track, self._parameters)
         quiet.save(track)
 
     def _finish(self, facts: FrameResult, source: SourceTracks, quiet: CoarseFilter) -> None:
@@ -240,7 +242,9 @@ class Tracker:
         """
         for track in list(source.tracks.values()):
             quiet.load(track)
-            self._follower.settle(facts, track, track.sight.time_ms + self._rules.lost_after_ms)
+            self._follower.settle(
+                facts, track, track.sight.time_ms + self._parameters.lost_after_ms
+            )
             told = track.story
             if told is not None and (told.status is ViolationStatus.EXITED or told.was_threat):
-                self._follower.settle(facts, track, track.deadline_ms(self._rules))
+                self._follower.settle(facts, track, track.deadline_ms(self._parameters))

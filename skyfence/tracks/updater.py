@@ -29,11 +29,11 @@ _DEPTH_EXACT_M: Final = 5_000.0
 class TrackUpdater:
     """Follows tracks through an airspace, by a policy and rules."""
 
-    def __init__(self, airspace: Airspace, policy: Policy, rules: DetectionParameters) -> None:
+    def __init__(self, airspace: Airspace, policy: Policy, parameters: DetectionParameters) -> None:
         self.airspace = airspace
         self.scout = BatchedBorderQueries(airspace)
         self._policy = policy
-        self._rules = rules
+        self._parameters = parameters
         kinds = [airspace.zones[area].properties.kind for area in airspace.limited_areas]
         kinds += airspace.protected_kinds
         self.look_ahead_s = max(map(policy.look_ahead_s, kinds), default=0.0)
@@ -71,7 +71,9 @@ class TrackUpdater:
     def _is_jump(self, before: Observation, after: Observation) -> bool:
         """Tell whether nothing can have flown from one report to the other."""
         seconds = (after.time_ms - before.time_ms) / SECOND_MS
-        most_m = self._rules.fastest(after.known.category) * seconds + self._rules.scatter_m
+        most_m = (
+            self._parameters.fastest(after.known.category) * seconds + self._parameters.scatter_m
+        )
         return distance_m(before.lon, before.lat, after.lon, after.lat) > most_m
 
     def _jump(self, facts: FrameResult, track: TrackState, sight: Observation) -> None:
@@ -112,7 +114,7 @@ class TrackUpdater:
     def _move(self, facts: FrameResult, track: TrackState, sight: Observation) -> None:
         """Follow a track to its next report, or let it begin anew where its path is not known."""
         before = track.sight
-        silent = sight.time_ms - before.time_ms > self._rules.longest_gap_ms
+        silent = sight.time_ms - before.time_ms > self._parameters.longest_gap_ms
         jumped = not track.live and self._is_jump(before, sight)
         if silent and track.live:
             self._lose(facts, track, before.time_ms)
@@ -175,9 +177,11 @@ class TrackUpdater:
         depth_m, border_m = self.airspace.protected_border(lon, lat)
         before, after = entry.before, entry.after
         length_m = distance_m(before.lon, before.lat, after.lon, after.lat)
-        path_m = self._rules.path_sigma_m(length_m, (after.time_ms - before.time_ms) / SECOND_MS)
+        path_m = self._parameters.path_sigma_m(
+            length_m, (after.time_ms - before.time_ms) / SECOND_MS
+        )
         border_m = hypot(border_m, path_m)
-        sigmas = [sigma_m(one.accuracy_m, border_m, self._rules) for one in (before, after)]
+        sigmas = [sigma_m(one.accuracy_m, border_m, self._parameters) for one in (before, after)]
         violation.clip(facts, track, entry, log_odds(depth_m, max(sigmas)), round(depth_m))
 
     def _judge(self, facts: FrameResult, track: TrackState, before_ms: int | None) -> None:
@@ -201,15 +205,15 @@ class TrackUpdater:
         self._measure(track)
         track.judged_ms = sight.time_ms
         track.anchors.drop(sight.time_ms, sight.lat, sight.lon)
-        sigma = sigma_m(sight.accuracy_m, accuracy_m, self._rules)
+        sigma = sigma_m(sight.accuracy_m, accuracy_m, self._parameters)
         depth_m = distance_m if inside else -distance_m
-        track.belief.update(sight.time_ms, log_odds(depth_m, sigma), self._rules)
+        track.belief.update(sight.time_ms, log_odds(depth_m, sigma), self._parameters)
         violation.follow(facts, track)
 
     def _reach_m(self, sight: Observation) -> float:
         """Return the distance from the border past which a track means nothing yet."""
         motion = sight.motion
-        return self._rules.reach_m(
+        return self._parameters.reach_m(
             motion.speed_mps if motion else None, sight.accuracy_m, self.look_ahead_s
         )
 
@@ -264,11 +268,11 @@ class TrackUpdater:
 
     def settle(self, facts: FrameResult, track: TrackState, until_ms: int) -> None:
         """Run out one track's timers that are due, each as of its own deadline."""
-        while (due_ms := track.deadline_ms(self._rules)) <= until_ms:
+        while (due_ms := track.deadline_ms(self._parameters)) <= until_ms:
             if self.is_forgotten(track, until_ms):
                 return
             track.settled_ms = due_ms
-            if track.live and due_ms == track.sight.time_ms + self._rules.lost_after_ms:
+            if track.live and due_ms == track.sight.time_ms + self._parameters.lost_after_ms:
                 self._tell_stray(facts, track)
                 self._lose(facts, track, due_ms)
             else:
@@ -276,7 +280,7 @@ class TrackUpdater:
 
     def is_forgotten(self, track: TrackState, at_ms: int) -> bool:
         """Tell whether nothing of a track is waited for any more."""
-        return not track.live and not track.story and track.deadline_ms(self._rules) <= at_ms
+        return not track.live and not track.story and track.deadline_ms(self._parameters) <= at_ms
 
 
 def _mean_mps(before: Observation, after: Observation) -> float:

@@ -37,7 +37,7 @@ def follow(facts: FrameResult, track: TrackState) -> None:
         return
     threat.update_forecast(facts, track)
     inside = facts.airspace.is_protected_at(track.inside)
-    likely = inside and track.belief.may_enter(facts.rules)
+    likely = inside and track.belief.may_enter(facts.parameters)
     if story is None or story.status in (ViolationStatus.THREAT, ViolationStatus.EXITED):
         _from_outside(facts, track, likely=likely)
     elif story.status is ViolationStatus.VIOLATION:
@@ -52,7 +52,7 @@ def clip(
     """Tell of a corner that was cut between two reports, if it was cut deep enough."""
     story = track.story
     known = story is not None and story.status in (ViolationStatus.VIOLATION, ViolationStatus.LOST)
-    needed = facts.rules.far_in_odds if track.belief.left else facts.rules.possible_odds
+    needed = facts.parameters.far_in_odds if track.belief.left else facts.parameters.possible_odds
     if odds < needed or known or track.suppressed_by is not None:
         return
     track.entry = passage
@@ -120,7 +120,7 @@ def _from_outside(facts: FrameResult, track: TrackState, *, likely: bool) -> Non
 def _from_inside(facts: FrameResult, track: TrackState, *, inside: bool) -> None:
     story = track.story
     assert story is not None  # noqa: S101 - called with one only
-    if not inside and track.belief.is_out(facts.rules):
+    if not inside and track.belief.is_out(facts.parameters):
         _exit(facts, track)
     elif story.confidence == "possible" and track.crossed and _is_sure(facts, track):
         story.confidence = "confirmed"
@@ -148,7 +148,7 @@ def _from_lost(facts: FrameResult, track: TrackState, *, likely: bool, inside: b
         threat.refresh_ahead(facts, track, story)
         _note_depth(facts, track, story)
         facts.event("reacquired", track, track.sight.place)
-    elif track.belief.is_out(facts.rules):
+    elif track.belief.is_out(facts.parameters):
         _exit(facts, track)
 
 
@@ -223,7 +223,7 @@ def _update(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> N
 
 
 def _sight(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> None:
-    if track.sight.time_ms - story.told_ms >= facts.rules.sighted_every_ms:
+    if track.sight.time_ms - story.told_ms >= facts.parameters.sighted_every_ms:
         facts.event("sighted", track, track.sight.place)
 
 
@@ -244,7 +244,7 @@ def _counts(facts: FrameResult, area: int) -> bool:
 
 
 def _note_speed(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> bool:
-    motion = track.motion(facts.rules)
+    motion = track.motion(facts.parameters)
     if motion is None:
         return False
     told = story.told_speed_mps
@@ -265,18 +265,18 @@ def _locate(
     inside = airspace.is_protected_at(track.inside)
     at = track.sight.place if inside or border is None else border
     nations = nations_of(airspace, track.inside) if inside else ()
-    nations = nations or nearest_nation(airspace, at.lon, at.lat, facts.rules) or story.nations
+    nations = nations or nearest_nation(airspace, at.lon, at.lat, facts.parameters) or story.nations
     regions = regions_at(airspace, at.lon, at.lat, nations, story.regions) or story.regions
     story.nations = nations
-    story.regions = regions or nearest_region(airspace, at.lon, at.lat, nations, facts.rules)
+    story.regions = regions or nearest_region(airspace, at.lon, at.lat, nations, facts.parameters)
 
 
 def _is_sure(facts: FrameResult, track: TrackState) -> bool:
-    return track.belief.is_in(facts.rules.confirmed_odds)
+    return track.belief.is_in(facts.parameters.confirmed_odds)
 
 
 def _confidence(facts: FrameResult, track: TrackState, odds: float) -> Confidence:
-    sure = odds >= facts.rules.confirmed_odds or _is_sure(facts, track)
+    sure = odds >= facts.parameters.confirmed_odds or _is_sure(facts, track)
     return "confirmed" if sure else "possible"
 
 

@@ -128,7 +128,7 @@ def tell(by: Tracker, *items: Report | Frame) -> list[TrackEvent]:
 
 
 def tracker(over: Airspace, **given: Any) -> Tracker:
-    """Return a tracker of exercises over an airspace; ``given`` are its policy and rules."""
+    """Return a tracker of exercises over an airspace; ``given`` are its policy and parameters."""
     return Tracker(over, Environment.EXERCISE, **given)
 
 

@@ -219,14 +219,14 @@ def test_a_region_is_sought_near_an_entry_where_none_lies() -> None:
 
 
 @pytest.mark.parametrize(
-    "rules",
+    "parameters",
     [DetectionParameters(clear_after_ms=30_000), DetectionParameters(expire_after_ms=60_000)],
 )
-def test_rules_are_obeyed(rules: DetectionParameters) -> None:
-    """The times of all-clear and expiry are those of the rules given."""
-    track = (OUT, IN, *([seen(20, 26.99)] if rules.clear_after_ms == 30_000 else []))
-    events = tell(tracker(WORLD, rules=rules), *track, beat(HOUR_S))
-    expected = ("cleared", 45.0) if rules.clear_after_ms == 30_000 else ("expired", 130.0)
+def test_parameters_are_obeyed(parameters: DetectionParameters) -> None:
+    """The times of all-clear and expiry are those of the parameters given."""
+    track = (OUT, IN, *([seen(20, 26.99)] if parameters.clear_after_ms == 30_000 else []))
+    events = tell(tracker(WORLD, parameters=parameters), *track, beat(HOUR_S))
+    expected = ("cleared", 45.0) if parameters.clear_after_ms == 30_000 else ("expired", 130.0)
     assert kinds(events)[-1] == expected
 
 
