@@ -97,7 +97,7 @@ class CoarseFilter:
         if slot is None or self._columns["row"][slot] < 0:
             return
         row = int(self._columns["row"][slot])
-        track.sight = Observation.of(self._columns["frame"][slot], row)
+        track.observation = Observation.of(self._columns["frame"][slot], row)
         self._columns["row"][slot], self._columns["frame"][slot] = -1, None
 
     def save(self, track: TrackState) -> None:
@@ -117,11 +117,11 @@ class CoarseFilter:
         self._columns["row"][slots], self._columns["frame"][slots] = -1, None
 
     def _figures(self, track: TrackState) -> dict[str, Any]:
-        sight = track.sight
+        observation = track.observation
         return {
-            "time_ms": sight.time_ms,
-            "lat": sight.lat,
-            "lon": sight.lon,
+            "time_ms": observation.time_ms,
+            "lat": observation.lat,
+            "lon": observation.lon,
             "set": self._set_of(track),
             "civil": track.suppressed_by == CIVIL,
         }
@@ -144,7 +144,7 @@ class CoarseFilter:
         number = self._grid.set_id(track.inside)
         if not self._airspace.limits:
             return number
-        covering = self._airspace.covering(track.sight.lon, track.sight.lat)
+        covering = self._airspace.covering(track.observation.lon, track.observation.lat)
         limited = not covering.isdisjoint(self._airspace.limits)
         return _JUDGE if limited else number
 

@@ -37,7 +37,7 @@ class PendingCrossing:
     track_id: str
     first_ms: int
     number: int
-    sight: Observation
+    observation: Observation
     held: bool
     came: CrossingPoint
     deepest_m: float | None
@@ -65,7 +65,7 @@ def _measure(
     """Bring in the depths and the probabilities; what both need is measured in one go."""
     left = [one for one in found if one.kind in ("exit", "vanish")]
     deep = _deepest_inside(airspace, [one for one in left if one.deepest_m is None])
-    asked = [(one.area, (one.sight.lon, one.sight.lat)) for one in found]
+    asked = [(one.area, (one.observation.lon, one.observation.lat)) for one in found]
     asked += [(one.area, place) for one, place in deep]
     metres = airspace.border_distances_m([area for area, _ in asked], [at for _, at in asked])
     for one in left:
@@ -100,5 +100,7 @@ def _probability(
     """Return how likely the last report alone makes the side that a crossing says."""
     border_m = airspace.zones[one.area].properties.accuracy_m
     depth_m = distance_m if one.held else -distance_m
-    inside = probability(log_odds(depth_m, sigma_m(one.sight.accuracy_m, border_m, parameters)))
+    inside = probability(
+        log_odds(depth_m, sigma_m(one.observation.accuracy_m, border_m, parameters))
+    )
     return round(1.0 - inside, 3) if one.kind == "exit" else inside

@@ -76,7 +76,7 @@ class FrameResult:
                 track.track_id,
                 track.first_ms,
                 track.facts,
-                track.sight,
+                track.observation,
                 area in track.inside,
                 track.came.get(area, place),
                 None if measured is None else measured.deepest_m,
@@ -92,7 +92,7 @@ class FrameResult:
         story = track.story
         assert story is not None  # noqa: S101 - events are steps of a story
         story.number += 1
-        story.told_ms = track.sight.time_ms
+        story.told_ms = track.observation.time_ms
         passage = track.entry if kind == "entered" else track.exit if kind == "exited" else None
         names = _names(self.environment, track)
         self.events.append(
@@ -106,14 +106,14 @@ class FrameResult:
                 opened=from_ms(story.opened_ms),
                 number=story.number,
                 time=from_ms(place.time_ms),
-                last_seen=from_ms(track.sight.time_ms),
+                last_seen=from_ms(track.observation.time_ms),
                 lat=round_degrees(place.lat),
                 lon=round_degrees(place.lon),
                 other_side=() if passage is None else self._beyond(passage.place),
                 evidence=evidence_of(track, passage),
                 first=track.began.seen,
                 zones_version=self.airspace.version,
-                object=track.sight.known,
+                object=track.observation.known,
                 **_situation(story),
                 **more,
             )
@@ -149,15 +149,15 @@ def _crossing(environment: Environment, airspace: Airspace, found: PendingCrossi
         probability=found.probability,
         cut=found.cut,
         suppressed_by=found.suppressed_by,
-        object=found.sight.known,
+        object=found.observation.known,
     )
 
 
 def evidence_of(track: TrackState, passage: Passage | None) -> Evidence:
     """Return what a statement about a track rests on."""
     before = passage.before if passage else None
-    after = passage.after if passage else track.sight.fix
-    place = passage.place if passage else track.sight.place
+    after = passage.after if passage else track.observation.fix
+    place = passage.place if passage else track.observation.place
     return Evidence(
         before=before.seen if before else None,
         after=after.seen,

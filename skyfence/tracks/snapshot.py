@@ -58,11 +58,11 @@ class _Weighed(msgspec.Struct, array_like=True):
 
 
 class _Track(msgspec.Struct, array_like=True):
-    """A track; ``sight`` and ``stray`` are rows of its source's reports."""
+    """A track; ``observation`` and ``stray`` are rows of its source's reports."""
 
     track_id: str
     first_ms: int
-    sight: int
+    observation: int
     began: Fix
     inside: list[int]
     came: dict[int, CrossingPoint]
@@ -145,12 +145,12 @@ class _Reports:
         self._frames: dict[int, Frame] = {}
         self._places: list[tuple[int, int]] = []
 
-    def add(self, sight: Observation) -> int:
+    def add(self, observation: Observation) -> int:
         """Take in a report; return its number."""
-        frame = id(sight.frame)
-        self._frames[frame] = sight.frame
+        frame = id(observation.frame)
+        self._frames[frame] = observation.frame
         self._places.append((frame, len(self._rows[frame])))
-        self._rows[frame].append(sight.row)
+        self._rows[frame].append(observation.row)
         return len(self._places) - 1
 
     def pack(self) -> bytes:
@@ -187,7 +187,7 @@ def _track(track: TrackState, reports: _Reports) -> _Track:
     return _Track(
         track.track_id,
         track.first_ms,
-        reports.add(track.sight),
+        reports.add(track.observation),
         track.began,
         sorted(track.inside),
         track.came,
@@ -215,22 +215,24 @@ def _restored(packed: _Source) -> SourceTracks:
     batch = pa.concat_batches([batch_of([]), *table.to_batches()])
     frame = Frame(packed.key, packed.run, packed.watermark_ms, last=False, batch=batch)
     places = zip(frame.times_ms.tolist(), frame.lats.tolist(), frame.lons.tolist(), strict=True)
-    sights = [Observation(frame, row, *place) for row, place in enumerate(places)]
+    observations = [Observation(frame, row, *place) for row, place in enumerate(places)]
     source = SourceTracks(packed.run, packed.key, packed.watermark_ms, packed.clock_ms)
     source.arrivals = packed.arrivals
     for one in packed.tracks:
-        source.tracks[one.track_id] = _track_of(frame, one, sights)
-    source.waiting = [(at, name, number, sights[row]) for at, name, number, row in packed.waiting]
+        source.tracks[one.track_id] = _track_of(frame, one, observations)
+    source.waiting = [
+        (at, name, number, observations[row]) for at, name, number, row in packed.waiting
+    ]
     return source
 
 
-def _track_of(frame: Frame, packed: _Track, sights: Sequence[Observation]) -> TrackState:
+def _track_of(frame: Frame, packed: _Track, observations: Sequence[Observation]) -> TrackState:
     track = TrackState(
         frame.run,
         frame.source,
         packed.track_id,
         packed.first_ms,
-        sights[packed.sight],
+        observations[packed.observation],
         packed.began,
         set(packed.inside),
         packed.came,
@@ -240,7 +242,7 @@ def _track_of(frame: Frame, packed: _Track, sights: Sequence[Observation]) -> Tr
         packed.settled_ms,
     )
     track.facts = packed.facts
-    track.stray = None if packed.stray is None else sights[packed.stray]
+    track.stray = None if packed.stray is None else observations[packed.stray]
     track.suppressed_by, track.judged_ms = packed.suppressed_by, packed.judged_ms
     track.crossed, track.entry, track.exit = packed.crossed, packed.entry, packed.exit
     if packed.weighed is not None:
@@ -258,10 +260,10 @@ def _move_to(airspace: Airspace, tracks: Iterable[TrackState], before: Sequence[
     """Put tracks among the areas of other zones than those that they were judged by."""
     numbers = {name: number for number, name in enumerate(_areas(airspace))}
     for track in tracks:
-        sight = track.sight
+        observation = track.observation
         came = {numbers.get(before[area], -1): place for area, place in track.came.items()}
-        covering = airspace.covering(sight.lon, sight.lat)
-        height = (sight.altitude_m, sight.altitude_ref)
-        track.inside = set(airspace.within_limits(covering, sight.time_ms, *height))
-        track.came = {area: came.get(area, sight.place) for area in sorted(track.inside)}
+        covering = airspace.covering(observation.lon, observation.lat)
+        height = (observation.altitude_m, observation.altitude_ref)
+        track.inside = set(airspace.within_limits(covering, observation.time_ms, *height))
+        track.came = {area: came.get(area, observation.place) for area in sorted(track.inside)}
         track.depths, track.outlook = {}, ForecastState()

@@ -212,7 +212,7 @@ class TrackState:
     source: str
     track_id: str
     first_ms: int  # with its names, what identifies its life
-    sight: Observation
+    observation: Observation
     began: Fix  # where its path was first known, which is later after a cut or a long silence
     inside: set[int] = field(default_factory=set)
     came: dict[int, CrossingPoint] = field(default_factory=dict)  # where it entered, or appeared
@@ -242,19 +242,23 @@ class TrackState:
 
     def motion(self, parameters: DetectionParameters) -> Motion | None:
         """Return the track's velocity, reported or measured."""
-        sight = self.sight
-        return sight.motion or self.anchors.motion(
-            sight.time_ms, sight.lat, sight.lon, sight.accuracy_m, parameters
+        observation = self.observation
+        return observation.motion or self.anchors.motion(
+            observation.time_ms,
+            observation.lat,
+            observation.lon,
+            observation.accuracy_m,
+            parameters,
         )
 
     def is_late(self, time_ms: int) -> bool:
         """Tell whether a report of this time comes after what has been decided without it."""
-        last_ms = self.sight.time_ms if self.stray is None else self.stray.time_ms
+        last_ms = self.observation.time_ms if self.stray is None else self.stray.time_ms
         return time_ms <= max(last_ms, self.settled_ms)
 
     def deadline_ms(self, parameters: DetectionParameters) -> int:
         """Return when the next timer of this track runs out."""
-        own_ms = self.sight.time_ms + parameters.lost_after_ms
+        own_ms = self.observation.time_ms + parameters.lost_after_ms
         end_ms = self.story.deadline_ms(parameters) if self.story else None
         if self.live:
             return own_ms if end_ms is None else min(own_ms, end_ms)
@@ -262,7 +266,7 @@ class TrackState:
             return end_ms
         # Kept while its next report may tell that it crossed, and a repeated one may come.
         kept_ms = parameters.longest_gap_ms if self.suppressed_by else parameters.remembered_ms
-        return max(own_ms + parameters.lost_after_ms, self.sight.time_ms + kept_ms)
+        return max(own_ms + parameters.lost_after_ms, self.observation.time_ms + kept_ms)
 
 
 @dataclass
@@ -282,14 +286,16 @@ class SourceTracks:
     def keep(self, frame: Frame, row: int) -> None:
         """Keep a report of a source that may be late, until no earlier one can come."""
         self.arrivals += 1
-        sight = Observation.of(frame, row)
-        heapq.heappush(self.waiting, (sight.time_ms, frame.track_ids[row], self.arrivals, sight))
+        observation = Observation.of(frame, row)
+        heapq.heappush(
+            self.waiting, (observation.time_ms, frame.track_ids[row], self.arrivals, observation)
+        )
 
     def kept_until(self, until_ms: int) -> Iterator[tuple[str, Observation]]:
         """Hand out the reports that were kept, up to a time, in order, with their tracks' names."""
         while self.waiting and self.waiting[0][0] <= until_ms:
-            _, name, _, sight = heapq.heappop(self.waiting)
-            yield name, sight
+            _, name, _, observation = heapq.heappop(self.waiting)
+            yield name, observation
 
     def schedule(self, track: TrackState, parameters: DetectionParameters) -> None:
         """Have a track looked at when its next timer runs out.

@@ -17,7 +17,7 @@ from skyfence.tracks.state import ForecastState, TrackState, ViolationEpisode, V
 
 def update_forecast(facts: FrameResult, track: TrackState) -> None:
     """Look ahead, if the last look is old."""
-    outlook, now_ms, parameters = track.outlook, track.sight.time_ms, facts.parameters
+    outlook, now_ms, parameters = track.outlook, track.observation.time_ms, facts.parameters
     if outlook.time_ms is not None and now_ms - outlook.time_ms < parameters.forecast_every_ms:
         return
     outlook.time_ms = now_ms
@@ -25,7 +25,7 @@ def update_forecast(facts: FrameResult, track: TrackState) -> None:
     if motion is None:
         outlook.forecast = Forecast()
     else:
-        place = (track.sight.lon, track.sight.lat)
+        place = (track.observation.lon, track.observation.lat)
         outlook.forecast = forecast(
             facts.airspace,
             place,
@@ -42,7 +42,7 @@ def is_threat(facts: FrameResult, track: TrackState) -> bool:
     outlook, border = track.outlook, track.outlook.forecast.border
     if outlook.heads_for_since_ms is None or border is None:
         return False
-    held_ms = track.sight.time_ms - outlook.heads_for_since_ms
+    held_ms = track.observation.time_ms - outlook.heads_for_since_ms
     at_once = border.seconds <= facts.parameters.threat_at_once_s
     return at_once or held_ms >= facts.parameters.threat_holds_ms
 
@@ -50,7 +50,7 @@ def is_threat(facts: FrameResult, track: TrackState) -> bool:
 def has_receded(facts: FrameResult, track: TrackState) -> bool:
     """Tell whether the track has headed elsewhere for long enough."""
     since_ms = track.outlook.heads_away_since_ms
-    held_ms = 0 if since_ms is None else track.sight.time_ms - since_ms
+    held_ms = 0 if since_ms is None else track.observation.time_ms - since_ms
     return held_ms >= facts.parameters.recede_holds_ms
 
 
@@ -74,22 +74,22 @@ def refresh_ahead(facts: FrameResult, track: TrackState, story: ViolationEpisode
 
 def _aim(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> None:
     """Set whose border a threat will reach: the nation, and a region if none is clearly ahead."""
-    found, sight = track.outlook.forecast, track.sight
+    found, observation = track.outlook.forecast, track.observation
     motion = track.motion(facts.parameters)
     if found.border is None or motion is None:
         return
     reach_m = motion.speed_mps * found.border.seconds
-    lon, lat, _ = WGS84.fwd(sight.lon, sight.lat, motion.course_deg, reach_m)
+    lon, lat, _ = WGS84.fwd(observation.lon, observation.lat, motion.course_deg, reach_m)
     airspace, parameters = facts.airspace, facts.parameters
     nations = {airspace.zones[area].nation for area in _clearly(facts, found.regions or {})}
     if found.border_area is not None and found.border_area != airspace.protected:
         nations = {airspace.zones[found.border_area].nation}
     nearest = tuple(sorted(nations)) or nearest_nation(airspace, lon, lat, parameters)
     story.nations = nearest or story.nations
-    if sight.time_ms not in story.ahead_ms.values():  # no region is ahead now
+    if observation.time_ms not in story.ahead_ms.values():  # no region is ahead now
         for place in nearest_region(airspace, lon, lat, story.nations, parameters):
             story.ahead[place] = found.border.seconds // 60
-            story.ahead_ms[place] = sight.time_ms
+            story.ahead_ms[place] = observation.time_ms
 
 
 def _remember(facts: FrameResult, outlook: ForecastState, now_ms: int) -> None:
@@ -107,7 +107,7 @@ def _remember(facts: FrameResult, outlook: ForecastState, now_ms: int) -> None:
 
 def _ahead(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> dict[str, int]:
     """Return the minutes left to each region ahead, the last known ones where it turned away."""
-    parameters, now_ms = facts.parameters, track.sight.time_ms
+    parameters, now_ms = facts.parameters, track.observation.time_ms
     found: dict[str, int] = {}
     for area, arrival in (track.outlook.forecast.regions or {}).items():
         place = _zone(facts, area)

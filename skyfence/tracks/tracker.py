@@ -116,9 +116,9 @@ class Tracker:
         self, facts: FrameResult, source: SourceTracks, quiet: CoarseFilter, until_ms: int
     ) -> None:
         """Judge the reports that were kept, up to a time, and move the source's clock there."""
-        for track_id, sight in source.kept_until(until_ms):
-            self._advance(facts, source, quiet, sight.time_ms)
-            self._observe(facts, source, quiet, track_id, sight)
+        for track_id, observation in source.kept_until(until_ms):
+            self._advance(facts, source, quiet, observation.time_ms)
+            self._observe(facts, source, quiet, track_id, observation)
         self._advance(facts, source, quiet, until_ms)
 
     def _take_rows(
@@ -150,7 +150,7 @@ class Tracker:
             track = source.tracks.get(name)
             if track is not None and name not in last:
                 quiet.load(track)
-                last[name] = (track.sight.lon, track.sight.lat)
+                last[name] = (track.observation.lon, track.observation.lat)
             if track is None or track.suppressed_by is None:
                 places.append(place)
             if name in last:
@@ -215,23 +215,25 @@ class Tracker:
         source: SourceTracks,
         quiet: CoarseFilter,
         track_id: str,
-        sight: Observation,
+        observation: Observation,
     ) -> None:
         facts.judged += 1
         track = source.tracks.get(track_id)
         if track is not None:
             quiet.load(track)
         too_old_ms = source.watermark_ms - self._parameters.lost_after_ms
-        if track.is_late(sight.time_ms) if track else sight.time_ms <= too_old_ms:
+        if track.is_late(observation.time_ms) if track else observation.time_ms <= too_old_ms:
             facts.late += 1
             return
         if track is None:
-            frame = sight.frame
-            track = TrackState(frame.run, frame.source, track_id, sight.time_ms, sight, sight.fix)
+            frame = observation.frame
+            track = TrackState(
+                frame.run, frame.source, track_id, observation.time_ms, observation, observation.fix
+            )
             source.tracks[track_id] = track
             self._follower.begin(facts, track)
         else:
-            self._follower.follow(facts, track, sight)
+            self._follower.follow(facts, track, observation)
         source.schedule(track, self._parameters)
         quiet.save(track)
 
@@ -243,7 +245,7 @@ class Tracker:
         for track in list(source.tracks.values()):
             quiet.load(track)
             self._follower.settle(
-                facts, track, track.sight.time_ms + self._parameters.lost_after_ms
+                facts, track, track.observation.time_ms + self._parameters.lost_after_ms
             )
             told = track.story
             if told is not None and (told.status is ViolationStatus.EXITED or told.was_threat):

@@ -44,29 +44,29 @@ class TrackUpdater:
         self._appear(facts, track, cut=False)
         self._seen_now(facts, track, None)
 
-    def follow(self, facts: FrameResult, track: TrackState, sight: Observation) -> None:
+    def follow(self, facts: FrameResult, track: TrackState, observation: Observation) -> None:
         """Take in a track's next report."""
-        if track.live and self._leaves(track, sight):
-            self._jump(facts, track, sight)
+        if track.live and self._leaves(track, observation):
+            self._jump(facts, track, observation)
         else:
             self._tell_stray(facts, track)
-            self._move(facts, track, sight)
+            self._move(facts, track, observation)
 
     def _seen_now(self, facts: FrameResult, track: TrackState, before_ms: int | None) -> None:
         """Judge a track where it is now, and end it if its source says so."""
         self._judge(facts, track, before_ms)
         track.live = True
-        if track.sight.ended:
-            self._lose(facts, track, track.sight.time_ms)
+        if track.observation.ended:
+            self._lose(facts, track, track.observation.time_ms)
 
-    def _leaves(self, track: TrackState, sight: Observation) -> bool:
+    def _leaves(self, track: TrackState, observation: Observation) -> bool:
         """Tell whether a report does not go on from the track's last one."""
-        if self._is_jump(track.sight, sight):
+        if self._is_jump(track.observation, observation):
             return True
         stray = track.stray
-        if stray is None or self._is_jump(stray, sight):
+        if stray is None or self._is_jump(stray, observation):
             return False
-        return _mean_mps(stray, sight) < _mean_mps(track.sight, sight)
+        return _mean_mps(stray, observation) < _mean_mps(track.observation, observation)
 
     def _is_jump(self, before: Observation, after: Observation) -> bool:
         """Tell whether nothing can have flown from one report to the other."""
@@ -76,26 +76,26 @@ class TrackUpdater:
         )
         return distance_m(before.lon, before.lat, after.lon, after.lat) > most_m
 
-    def _jump(self, facts: FrameResult, track: TrackState, sight: Observation) -> None:
+    def _jump(self, facts: FrameResult, track: TrackState, observation: Observation) -> None:
         """Hold back a report that nothing can have flown to, until the next one decides.
 
         One that goes on from there cuts the track: its identity was spoofed or swapped. One that
         goes on from before leaves the stray by itself.
         """
         stray = track.stray
-        if stray is None or self._is_jump(stray, sight):
+        if stray is None or self._is_jump(stray, observation):
             self._tell_stray(facts, track)
-            track.stray = sight.alone()
+            track.stray = observation.alone()
             return
         track.stray = None
-        self._lose(facts, track, track.sight.time_ms, cut=True)
+        self._lose(facts, track, track.observation.time_ms, cut=True)
         if track.story is not None:
             track.story.away = True
-        track.sight = stray
+        track.observation = stray
         self._identify(track)
         self._appear(facts, track, cut=True)
         track.live = True
-        self._move(facts, track, sight)
+        self._move(facts, track, observation)
 
     def _tell_stray(self, facts: FrameResult, track: TrackState) -> None:
         """Record a report that belonged to no path: for the audit, where it seemed to be inside."""
@@ -106,19 +106,19 @@ class TrackUpdater:
             facts.crossing("appear", track, area, stray.place, cut=True)
 
     def _identify(self, track: TrackState) -> None:
-        sight = track.sight
+        observation = track.observation
         track.suppressed_by = self._policy.suppressed_by(
-            sight.known, sight.time_ms, sight.lon, sight.lat
+            observation.known, observation.time_ms, observation.lon, observation.lat
         )
 
-    def _move(self, facts: FrameResult, track: TrackState, sight: Observation) -> None:
+    def _move(self, facts: FrameResult, track: TrackState, observation: Observation) -> None:
         """Follow a track to its next report, or let it begin anew where its path is not known."""
-        before = track.sight
-        silent = sight.time_ms - before.time_ms > self._parameters.longest_gap_ms
-        jumped = not track.live and self._is_jump(before, sight)
+        before = track.observation
+        silent = observation.time_ms - before.time_ms > self._parameters.longest_gap_ms
+        jumped = not track.live and self._is_jump(before, observation)
         if silent and track.live:
             self._lose(facts, track, before.time_ms)
-        was_ended, track.sight = before.ended, sight
+        was_ended, track.observation = before.ended, observation
         self._identify(track)
         if jumped or silent or was_ended:
             if jumped and track.story is not None:
@@ -127,7 +127,7 @@ class TrackUpdater:
             self._appear(facts, track, cut=jumped)
             track.crossed |= was_outside  # where, nobody saw
         else:
-            metres = distance_m(before.lon, before.lat, sight.lon, sight.lat)
+            metres = distance_m(before.lon, before.lat, observation.lon, observation.lat)
             self._fly(facts, track, before, metres)
         self._seen_now(facts, track, before.time_ms)
 
@@ -140,14 +140,14 @@ class TrackUpdater:
         flight = _Flight(before, held, transitions)
         track.flown_m = metres
         for one in transitions:
-            place = _place(one, before, track.sight)
+            place = _place(one, before, track.observation)
             facts.crossing("enter" if one.entered else "exit", track, one.area, place)
             if one.entered:
                 track.came[one.area] = place
         if not track.live:  # it vanished from these, and is seen in them again
             moved = {transition.area for transition in transitions}
             for area in sorted(held & track.inside - moved):
-                facts.crossing("appear", track, area, track.sight.place)
+                facts.crossing("appear", track, area, track.observation.place)
         self._pass(facts, track, flight)
         for area in track.came.keys() - track.inside:
             del track.came[area]
@@ -162,8 +162,8 @@ class TrackUpdater:
             if self.airspace.is_protected_at(areas) == inside:
                 continue
             inside = not inside
-            place = _place(one, before, track.sight)
-            passage = Passage(place, before.fix, track.sight.fix)
+            place = _place(one, before, track.observation)
+            passage = Passage(place, before.fix, track.observation.fix)
             if inside:
                 track.entry = entry = passage
                 continue
@@ -195,31 +195,31 @@ class TrackUpdater:
         if track.suppressed_by is not None and track.story is None:
             track.depths = {}
             return
-        sight, inside = track.sight, self.airspace.is_protected_at(track.inside)
-        distance_m, accuracy_m = self.scout.protected_border(sight.lon, sight.lat)
-        if track.story is None and not inside and distance_m > self._reach_m(sight):
+        observation, inside = track.observation, self.airspace.is_protected_at(track.inside)
+        distance_m, accuracy_m = self.scout.protected_border(observation.lon, observation.lat)
+        if track.story is None and not inside and distance_m > self._reach_m(observation):
             track.depths = {}
             return
         if track.judged_ms != before_ms:
             track.forget()  # it was far away meanwhile
         self._measure(track)
-        track.judged_ms = sight.time_ms
-        track.anchors.drop(sight.time_ms, sight.lat, sight.lon)
-        sigma = sigma_m(sight.accuracy_m, accuracy_m, self._parameters)
+        track.judged_ms = observation.time_ms
+        track.anchors.drop(observation.time_ms, observation.lat, observation.lon)
+        sigma = sigma_m(observation.accuracy_m, accuracy_m, self._parameters)
         depth_m = distance_m if inside else -distance_m
-        track.belief.update(sight.time_ms, log_odds(depth_m, sigma), self._parameters)
+        track.belief.update(observation.time_ms, log_odds(depth_m, sigma), self._parameters)
         violation.follow(facts, track)
 
-    def _reach_m(self, sight: Observation) -> float:
+    def _reach_m(self, observation: Observation) -> float:
         """Return the distance from the border past which a track means nothing yet."""
-        motion = sight.motion
+        motion = observation.motion
         return self._parameters.reach_m(
-            motion.speed_mps if motion else None, sight.accuracy_m, self.look_ahead_s
+            motion.speed_mps if motion else None, observation.accuracy_m, self.look_ahead_s
         )
 
     def _transitions(self, track: TrackState, before: Observation) -> list[Transition]:
-        way = (before.lon, before.lat, track.sight.lon, track.sight.lat)
-        profile = profile_of(before, track.sight) if self.airspace.limits else None
+        way = (before.lon, before.lat, track.observation.lon, track.observation.lat)
+        profile = profile_of(before, track.observation) if self.airspace.limits else None
         known = self.scout.cuts(way)
         return path_transitions(self.airspace, legs(*way), track.inside, profile, known)
 
@@ -235,35 +235,35 @@ class TrackUpdater:
             slack_m = _DEPTH_SHARE * depth.deepest_m if depth.deepest_m > _DEPTH_EXACT_M else 0.0
             if depth.bound_m > depth.deepest_m + slack_m:
                 due.append(area)
-        found_m = self.scout.border_distances_m(due, track.sight.lon, track.sight.lat)
+        found_m = self.scout.border_distances_m(due, track.observation.lon, track.observation.lat)
         for area, metres in zip(due, found_m, strict=True):
             depth = track.depths[area]
             depth.bound_m, depth.deepest_m = metres, max(depth.deepest_m, metres)
 
     def _appear(self, facts: FrameResult, track: TrackState, *, cut: bool) -> None:
         """Begin a path where the track is seen, knowing nothing of how it came there."""
-        sight = track.sight
-        covering = self.airspace.covering(sight.lon, sight.lat)
+        observation = track.observation
+        covering = self.airspace.covering(observation.lon, observation.lat)
         track.inside = set(covering)
         if self.airspace.limits:
-            height = (sight.altitude_m, sight.altitude_ref)
-            track.inside = set(self.airspace.within_limits(covering, sight.time_ms, *height))
+            height = (observation.altitude_m, observation.altitude_ref)
+            track.inside = set(self.airspace.within_limits(covering, observation.time_ms, *height))
         track.forget()
-        track.began = sight.fix
+        track.began = observation.fix
         track.entry = track.exit = None
-        track.came = dict.fromkeys(track.inside, sight.place)
+        track.came = dict.fromkeys(track.inside, observation.place)
         track.crossed = not self.airspace.is_protected_at(track.inside)
         track.flown_m = inf
         for area in sorted(track.inside):
-            facts.crossing("appear", track, area, sight.place, cut=cut)
+            facts.crossing("appear", track, area, observation.place, cut=cut)
 
     def _lose(
         self, facts: FrameResult, track: TrackState, time_ms: int, *, cut: bool = False
     ) -> None:
         """Note that a track is no longer seen, as of an event time."""
         for area in sorted(track.inside):
-            facts.crossing("vanish", track, area, track.sight.place, cut=cut)
-        track.live, track.sight = False, track.sight.alone()
+            facts.crossing("vanish", track, area, track.observation.place, cut=cut)
+        track.live, track.observation = False, track.observation.alone()
         violation.lose(facts, track, time_ms)
 
     def settle(self, facts: FrameResult, track: TrackState, until_ms: int) -> None:
@@ -272,7 +272,7 @@ class TrackUpdater:
             if self.is_forgotten(track, until_ms):
                 return
             track.settled_ms = due_ms
-            if track.live and due_ms == track.sight.time_ms + self._parameters.lost_after_ms:
+            if track.live and due_ms == track.observation.time_ms + self._parameters.lost_after_ms:
                 self._tell_stray(facts, track)
                 self._lose(facts, track, due_ms)
             else:

@@ -66,7 +66,7 @@ def lose(facts: FrameResult, track: TrackState, time_ms: int) -> None:
         return
     story.was_threat = story.status is ViolationStatus.THREAT
     _reach(story, ViolationStatus.LOST, time_ms)
-    facts.event("lost", track, CrossingPoint(time_ms, track.sight.lat, track.sight.lon))
+    facts.event("lost", track, CrossingPoint(time_ms, track.observation.lat, track.observation.lon))
 
 
 def end(facts: FrameResult, track: TrackState, time_ms: int) -> None:
@@ -74,7 +74,7 @@ def end(facts: FrameResult, track: TrackState, time_ms: int) -> None:
     story = track.story
     if story is None:
         return
-    place = CrossingPoint(time_ms, track.sight.lat, track.sight.lon)
+    place = CrossingPoint(time_ms, track.observation.lat, track.observation.lon)
     facts.event("cleared" if story.status is ViolationStatus.EXITED else "expired", track, place)
     track.story = None
 
@@ -90,7 +90,7 @@ def _stands(story: ViolationEpisode | None) -> bool:
 
 def _identified(facts: FrameResult, track: TrackState) -> None:
     if track.story is not None:
-        facts.event("identified", track, track.sight.place, identified_as=track.suppressed_by)
+        facts.event("identified", track, track.observation.place, identified_as=track.suppressed_by)
         track.story = None
 
 
@@ -109,10 +109,10 @@ def _from_outside(facts: FrameResult, track: TrackState, *, likely: bool) -> Non
         if facts.airspace.is_protected_at(track.inside):
             return  # at the border: in a moment it is in, or out again
         if threat.has_receded(facts, track):
-            facts.event("receded", track, track.sight.place)
+            facts.event("receded", track, track.observation.place)
             track.story = None
         elif threat.refresh_ahead(facts, track, story):
-            facts.event("updated", track, track.sight.place, changes=("ahead",))
+            facts.event("updated", track, track.observation.place, changes=("ahead",))
         else:
             _sight(facts, track, story)
 
@@ -125,7 +125,7 @@ def _from_inside(facts: FrameResult, track: TrackState, *, inside: bool) -> None
     elif story.confidence == "possible" and track.crossed and _is_sure(facts, track):
         story.confidence = "confirmed"
         _locate(facts, track, story)
-        facts.event("confirmed", track, track.sight.place)
+        facts.event("confirmed", track, track.observation.place)
     else:
         _update(facts, track, story)
 
@@ -143,28 +143,28 @@ def _from_lost(facts: FrameResult, track: TrackState, *, likely: bool, inside: b
     elif story.was_threat:
         _appear(facts, track)
     elif inside:
-        _reach(story, ViolationStatus.VIOLATION, track.sight.time_ms)
+        _reach(story, ViolationStatus.VIOLATION, track.observation.time_ms)
         _locate(facts, track, story)
         threat.refresh_ahead(facts, track, story)
         _note_depth(facts, track, story)
-        facts.event("reacquired", track, track.sight.place)
+        facts.event("reacquired", track, track.observation.place)
     elif track.belief.is_out(facts.parameters):
         _exit(facts, track)
 
 
 def _open(track: TrackState, status: ViolationStatus, confidence: Confidence) -> ViolationEpisode:
-    now_ms = track.sight.time_ms
+    now_ms = track.observation.time_ms
     track.story = ViolationEpisode(now_ms, status, confidence, now_ms)
     return track.story
 
 
 def _threaten(facts: FrameResult, track: TrackState) -> None:
     story = track.story or _open(track, ViolationStatus.THREAT, "possible")
-    _reach(story, ViolationStatus.THREAT, track.sight.time_ms)
+    _reach(story, ViolationStatus.THREAT, track.observation.time_ms)
     story.confidence, story.regions = "possible", ()
     threat.refresh_ahead(facts, track, story)
     _note_speed(facts, track, story)
-    facts.event("threatened", track, track.sight.place)
+    facts.event("threatened", track, track.observation.place)
 
 
 def _enter(
@@ -188,12 +188,12 @@ def _appear(facts: FrameResult, track: TrackState) -> None:
     distance_m, _ = facts.airspace.protected_border(track.began.lon, track.began.lat)
     near = round(distance_m) <= facts.policy.near_border_m
     story = track.story or _open(track, ViolationStatus.VIOLATION, "possible" if near else "fact")
-    _reach(story, ViolationStatus.VIOLATION, track.sight.time_ms)
+    _reach(story, ViolationStatus.VIOLATION, track.observation.time_ms)
     _locate(facts, track, story)
     threat.refresh_ahead(facts, track, story)
     _note_depth(facts, track, story)
     _note_speed(facts, track, story)
-    facts.event("appeared", track, track.sight.place)
+    facts.event("appeared", track, track.observation.place)
 
 
 def _exit(facts: FrameResult, track: TrackState) -> None:
@@ -217,14 +217,14 @@ def _update(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> N
     }
     changes = tuple(name for name, is_new in news.items() if is_new)
     if changes:
-        facts.event("updated", track, track.sight.place, changes=changes)
+        facts.event("updated", track, track.observation.place, changes=changes)
     else:
         _sight(facts, track, story)
 
 
 def _sight(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> None:
-    if track.sight.time_ms - story.told_ms >= facts.parameters.sighted_every_ms:
-        facts.event("sighted", track, track.sight.place)
+    if track.observation.time_ms - story.told_ms >= facts.parameters.sighted_every_ms:
+        facts.event("sighted", track, track.observation.place)
 
 
 def _note_depth(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> bool:
@@ -263,7 +263,7 @@ def _locate(
     """Bring nations and regions up to date; where the files know none, the last known stay."""
     airspace = facts.airspace
     inside = airspace.is_protected_at(track.inside)
-    at = track.sight.place if inside or border is None else border
+    at = track.observation.place if inside or border is None else border
     nations = nations_of(airspace, track.inside) if inside else ()
     nations = nations or nearest_nation(airspace, at.lon, at.lat, facts.parameters) or story.nations
     regions = regions_at(airspace, at.lon, at.lat, nations, story.regions) or story.regions
@@ -286,4 +286,4 @@ def _reach(story: ViolationEpisode, status: ViolationStatus, time_ms: int) -> No
 
 
 def _at(passage: Passage | None, track: TrackState) -> CrossingPoint:
-    return track.sight.place if passage is None else passage.place
+    return track.observation.place if passage is None else passage.place

@@ -561,5 +561,5 @@ def test_quiet_rows_are_remembered() -> None:
         sights = [(one.track_id, T0_MS + 1000 * second, one.lon) for one in many]
     assert facts.judged < 40
     (source,) = by.sources.values()
-    found = [(name, one.sight.time_ms, one.sight.lon) for name, one in source.tracks.items()]
+    found = [(name, one.observation.time_ms, one.sight.lon) for name, one in source.tracks.items()]
     assert found == sights
