@@ -137,7 +137,7 @@ class CoarseFilter:
 
     def _set_of(self, track: TrackState) -> int:
         civil = track.suppressed_by == CIVIL
-        if not track.live or track.story is not None or track.stray is not None:
+        if not track.live or track.violation is not None or track.stray is not None:
             return _JUDGE
         if not civil and (track.suppressed_by or self._airspace.is_protected_at(track.inside)):
             return _JUDGE

@@ -89,22 +89,22 @@ class FrameResult:
         self, kind: TrackEventKind, track: TrackState, place: CrossingPoint, **more: Any
     ) -> None:
         """Record a step of a track's story with the protected airspace."""
-        story = track.story
-        assert story is not None  # noqa: S101 - events are steps of a story
-        story.number += 1
-        story.told_ms = track.observation.time_ms
+        episode = track.violation
+        assert episode is not None  # noqa: S101 - events are steps of a story
+        episode.number += 1
+        episode.told_ms = track.observation.time_ms
         passage = track.entry if kind == "entered" else track.exit if kind == "exited" else None
         names = _names(self.environment, track)
         self.events.append(
             TrackEvent(
-                event_id=derive("event", *names[:-1], story.opened_ms, story.number),
+                event_id=derive("event", *names[:-1], episode.opened_ms, episode.number),
                 kind=kind,
-                confidence=story.confidence,
+                confidence=episode.confidence,
                 run=track.run,
                 source=track.source,
                 track_id=track.track_id,
-                opened=from_ms(story.opened_ms),
-                number=story.number,
+                opened=from_ms(episode.opened_ms),
+                number=episode.number,
                 time=from_ms(place.time_ms),
                 last_seen=from_ms(track.observation.time_ms),
                 lat=round_degrees(place.lat),
@@ -114,7 +114,7 @@ class FrameResult:
                 first=track.began.seen,
                 zones_version=self.airspace.version,
                 object=track.observation.known,
-                **_situation(story),
+                **_situation(episode),
                 **more,
             )
         )
@@ -169,14 +169,14 @@ def evidence_of(track: TrackState, passage: Passage | None) -> Evidence:
     )
 
 
-def _situation(story: ViolationEpisode) -> dict[str, Any]:
-    ahead = sorted(story.ahead.items(), key=lambda one: (one[1], one[0]))
+def _situation(episode: ViolationEpisode) -> dict[str, Any]:
+    ahead = sorted(episode.ahead.items(), key=lambda one: (one[1], one[0]))
     return {
-        "nations": story.nations,
-        "regions": story.regions,
+        "nations": episode.nations,
+        "regions": episode.regions,
         "ahead": tuple(Ahead(place=place, minutes_left=minutes) for place, minutes in ahead),
-        "minutes_left": story.minutes_left,
-        "depth_m": story.deepest_m,
+        "minutes_left": episode.minutes_left,
+        "depth_m": episode.deepest_m,
     }
 
 

@@ -78,7 +78,7 @@ class _Track(msgspec.Struct, array_like=True):
     entry: Passage | None
     exit: Passage | None
     weighed: _Weighed | None
-    story: ViolationEpisode | None
+    violation: ViolationEpisode | None
 
 
 class _Source(msgspec.Struct, array_like=True):
@@ -203,7 +203,7 @@ def _track(track: TrackState, reports: _Reports) -> _Track:
         track.entry,
         track.exit,
         weighed,
-        track.story,
+        track.violation,
     )
 
 
@@ -252,7 +252,7 @@ def _track_of(frame: Frame, packed: _Track, observations: Sequence[Observation])
             weighed.anchors,
             weighed.outlook,
         )
-    track.story = packed.story
+    track.violation = packed.violation
     return track
 
 

@@ -233,7 +233,7 @@ class TrackState:
     belief: Belief = field(default_factory=Belief)
     anchors: ReferenceFixes = field(default_factory=ReferenceFixes)
     outlook: ForecastState = field(default_factory=ForecastState)
-    story: ViolationEpisode | None = None
+    violation: ViolationEpisode | None = None
 
     def forget(self) -> None:
         """Drop what was weighed and foreseen: it was about another place or another object."""
@@ -259,7 +259,7 @@ class TrackState:
     def deadline_ms(self, parameters: DetectionParameters) -> int:
         """Return when the next timer of this track runs out."""
         own_ms = self.observation.time_ms + parameters.lost_after_ms
-        end_ms = self.story.deadline_ms(parameters) if self.story else None
+        end_ms = self.violation.deadline_ms(parameters) if self.violation else None
         if self.live:
             return own_ms if end_ms is None else min(own_ms, end_ms)
         if end_ms is not None:

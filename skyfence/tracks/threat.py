@@ -32,7 +32,7 @@ def update_forecast(facts: FrameResult, track: TrackState) -> None:
             motion,
             facts.policy.look_ahead_s,
             frozenset(track.inside),
-            likely=parameters.threat_share if track.story is None else 0.0,
+            likely=parameters.threat_share if track.violation is None else 0.0,
         )
     _remember(facts, outlook, now_ms)
 
@@ -54,25 +54,25 @@ def has_receded(facts: FrameResult, track: TrackState) -> bool:
     return held_ms >= facts.parameters.recede_holds_ms
 
 
-def refresh_ahead(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> bool:
+def refresh_ahead(facts: FrameResult, track: TrackState, episode: ViolationEpisode) -> bool:
     """Bring a story's regions ahead and minutes up to date; return whether people should hear.
 
     They should when a region joins or is dropped, or when minutes left pass a mark.
     """
     found = track.outlook.forecast
-    before = set(story.ahead)
-    story.ahead = _ahead(facts, track, story)
-    if story.status is ViolationStatus.THREAT:
-        _aim(facts, track, story)
-    story.minutes_left = None if found.border is None else found.border.seconds // 60
-    passed = _passes_mark(story, "", found.border)
+    before = set(episode.ahead)
+    episode.ahead = _ahead(facts, track, episode)
+    if episode.status is ViolationStatus.THREAT:
+        _aim(facts, track, episode)
+    episode.minutes_left = None if found.border is None else found.border.seconds // 60
+    passed = _passes_mark(episode, "", found.border)
     arrivals = {_zone(facts, area): one for area, one in (found.regions or {}).items()}
-    for place in story.ahead:
-        passed = _passes_mark(story, place, arrivals.get(place)) or passed
-    return passed or set(story.ahead) != before
+    for place in episode.ahead:
+        passed = _passes_mark(episode, place, arrivals.get(place)) or passed
+    return passed or set(episode.ahead) != before
 
 
-def _aim(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> None:
+def _aim(facts: FrameResult, track: TrackState, episode: ViolationEpisode) -> None:
     """Set whose border a threat will reach: the nation, and a region if none is clearly ahead."""
     found, observation = track.outlook.forecast, track.observation
     motion = track.motion(facts.parameters)
@@ -85,11 +85,11 @@ def _aim(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> None
     if found.border_area is not None and found.border_area != airspace.protected:
         nations = {airspace.zones[found.border_area].nation}
     nearest = tuple(sorted(nations)) or nearest_nation(airspace, lon, lat, parameters)
-    story.nations = nearest or story.nations
-    if observation.time_ms not in story.ahead_ms.values():  # no region is ahead now
-        for place in nearest_region(airspace, lon, lat, story.nations, parameters):
-            story.ahead[place] = found.border.seconds // 60
-            story.ahead_ms[place] = observation.time_ms
+    episode.nations = nearest or episode.nations
+    if observation.time_ms not in episode.ahead_ms.values():  # no region is ahead now
+        for place in nearest_region(airspace, lon, lat, episode.nations, parameters):
+            episode.ahead[place] = found.border.seconds // 60
+            episode.ahead_ms[place] = observation.time_ms
 
 
 def _remember(facts: FrameResult, outlook: ForecastState, now_ms: int) -> None:
@@ -105,20 +105,20 @@ def _remember(facts: FrameResult, outlook: ForecastState, now_ms: int) -> None:
         outlook.heads_away_since_ms = now_ms
 
 
-def _ahead(facts: FrameResult, track: TrackState, story: ViolationEpisode) -> dict[str, int]:
+def _ahead(facts: FrameResult, track: TrackState, episode: ViolationEpisode) -> dict[str, int]:
     """Return the minutes left to each region ahead, the last known ones where it turned away."""
     parameters, now_ms = facts.parameters, track.observation.time_ms
     found: dict[str, int] = {}
     for area, arrival in (track.outlook.forecast.regions or {}).items():
         place = _zone(facts, area)
-        stays = place in story.ahead and arrival.share > parameters.clear_share
+        stays = place in episode.ahead and arrival.share > parameters.clear_share
         if stays or arrival.share >= parameters.threat_share:
             found[place] = arrival.seconds // 60
-            story.ahead_ms[place] = now_ms
-    for place, minutes in story.ahead.items():
-        if now_ms - story.ahead_ms.get(place, 0) < parameters.recede_holds_ms:
+            episode.ahead_ms[place] = now_ms
+    for place, minutes in episode.ahead.items():
+        if now_ms - episode.ahead_ms.get(place, 0) < parameters.recede_holds_ms:
             found.setdefault(place, minutes)
-    return {place: left for place, left in found.items() if place not in story.regions}
+    return {place: left for place, left in found.items() if place not in episode.regions}
 
 
 def _clearly(facts: FrameResult, arrivals: Mapping[int, Arrival]) -> list[int]:
@@ -131,13 +131,13 @@ def _clearly(facts: FrameResult, arrivals: Mapping[int, Arrival]) -> list[int]:
     return [min(likely)[1]] if likely else []
 
 
-def _passes_mark(story: ViolationEpisode, place: str, arrival: Arrival | None) -> bool:
+def _passes_mark(episode: ViolationEpisode, place: str, arrival: Arrival | None) -> bool:
     """Note the lowest mark that the time left is within; return whether it fell."""
     if arrival is None:
         return False
     mark = minute_mark(arrival.seconds // 60)
-    fell = mark < story.marks.get(place, mark)
-    story.marks[place] = min(mark, story.marks.get(place, mark))
+    fell = mark < episode.marks.get(place, mark)
+    episode.marks[place] = min(mark, episode.marks.get(place, mark))
     return fell
 
 

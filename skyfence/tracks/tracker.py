@@ -247,6 +247,6 @@ class Tracker:
             self._follower.settle(
                 facts, track, track.observation.time_ms + self._parameters.lost_after_ms
             )
-            told = track.story
+            told = track.violation
             if told is not None and (told.status is ViolationStatus.EXITED or told.was_threat):
                 self._follower.settle(facts, track, track.deadline_ms(self._parameters))

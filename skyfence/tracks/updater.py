@@ -89,8 +89,8 @@ class TrackUpdater:
             return
         track.stray = None
         self._lose(facts, track, track.observation.time_ms, cut=True)
-        if track.story is not None:
-            track.story.away = True
+        if track.violation is not None:
+            track.violation.away = True
         track.observation = stray
         self._identify(track)
         self._appear(facts, track, cut=True)
@@ -121,8 +121,8 @@ class TrackUpdater:
         was_ended, track.observation = before.ended, observation
         self._identify(track)
         if jumped or silent or was_ended:
-            if jumped and track.story is not None:
-                track.story.away = True
+            if jumped and track.violation is not None:
+                track.violation.away = True
             was_outside = not (jumped or was_ended or self.airspace.is_protected_at(track.inside))
             self._appear(facts, track, cut=jumped)
             track.crossed |= was_outside  # where, nobody saw
@@ -192,12 +192,12 @@ class TrackUpdater:
         """
         if not self.airspace.protected_areas:
             return
-        if track.suppressed_by is not None and track.story is None:
+        if track.suppressed_by is not None and track.violation is None:
             track.depths = {}
             return
         observation, inside = track.observation, self.airspace.is_protected_at(track.inside)
         distance_m, accuracy_m = self.scout.protected_border(observation.lon, observation.lat)
-        if track.story is None and not inside and distance_m > self._reach_m(observation):
+        if track.violation is None and not inside and distance_m > self._reach_m(observation):
             track.depths = {}
             return
         if track.judged_ms != before_ms:
@@ -280,7 +280,9 @@ class TrackUpdater:
 
     def is_forgotten(self, track: TrackState, at_ms: int) -> bool:
         """Tell whether nothing of a track is waited for any more."""
-        return not track.live and not track.story and track.deadline_ms(self._parameters) <= at_ms
+        return (
+            not track.live and not track.violation and track.deadline_ms(self._parameters) <= at_ms
+        )
 
 
 def _mean_mps(before: Observation, after: Observation) -> float:
