@@ -50,6 +50,6 @@ class Engine:
 
     def take(self, frame: Frame) -> EngineResult:
         """Judge one frame."""
-        facts = self._tracker.take(frame)
-        alerts = [alert for event in facts.events for alert in self._book.take(event)]
-        return EngineResult(facts.crossings, alerts, facts.late)
+        result = self._tracker.take(frame)
+        alerts = [alert for event in result.events for alert in self._book.take(event)]
+        return EngineResult(result.crossings, alerts, result.late)

@@ -15,9 +15,9 @@ from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.state import ForecastState, TrackState, ViolationEpisode, ViolationStatus
 
 
-def update_forecast(facts: FrameResult, track: TrackState) -> None:
+def update_forecast(result: FrameResult, track: TrackState) -> None:
     """Look ahead, if the last look is old."""
-    outlook, now_ms, parameters = track.outlook, track.observation.time_ms, facts.parameters
+    outlook, now_ms, parameters = track.outlook, track.observation.time_ms, result.parameters
     if outlook.time_ms is not None and now_ms - outlook.time_ms < parameters.forecast_every_ms:
         return
     outlook.time_ms = now_ms
@@ -27,61 +27,61 @@ def update_forecast(facts: FrameResult, track: TrackState) -> None:
     else:
         place = (track.observation.lon, track.observation.lat)
         outlook.forecast = forecast(
-            facts.airspace,
+            result.airspace,
             place,
             motion,
-            facts.policy.look_ahead_s,
+            result.policy.look_ahead_s,
             frozenset(track.inside),
             likely=parameters.threat_share if track.violation is None else 0.0,
         )
-    _remember(facts, outlook, now_ms)
+    _remember(result, outlook, now_ms)
 
 
-def is_threat(facts: FrameResult, track: TrackState) -> bool:
+def is_threat(result: FrameResult, track: TrackState) -> bool:
     """Tell whether the track has headed for the protected airspace for long enough."""
     outlook, border = track.outlook, track.outlook.forecast.border
     if outlook.heads_for_since_ms is None or border is None:
         return False
     held_ms = track.observation.time_ms - outlook.heads_for_since_ms
-    at_once = border.seconds <= facts.parameters.threat_at_once_s
-    return at_once or held_ms >= facts.parameters.threat_holds_ms
+    at_once = border.seconds <= result.parameters.threat_at_once_s
+    return at_once or held_ms >= result.parameters.threat_holds_ms
 
 
-def has_receded(facts: FrameResult, track: TrackState) -> bool:
+def has_receded(result: FrameResult, track: TrackState) -> bool:
     """Tell whether the track has headed elsewhere for long enough."""
     since_ms = track.outlook.heads_away_since_ms
     held_ms = 0 if since_ms is None else track.observation.time_ms - since_ms
-    return held_ms >= facts.parameters.recede_holds_ms
+    return held_ms >= result.parameters.recede_holds_ms
 
 
-def refresh_ahead(facts: FrameResult, track: TrackState, episode: ViolationEpisode) -> bool:
+def refresh_ahead(result: FrameResult, track: TrackState, episode: ViolationEpisode) -> bool:
     """Bring a story's regions ahead and minutes up to date; return whether people should hear.
 
     They should when a region joins or is dropped, or when minutes left pass a mark.
     """
     found = track.outlook.forecast
     before = set(episode.ahead)
-    episode.ahead = _ahead(facts, track, episode)
+    episode.ahead = _ahead(result, track, episode)
     if episode.status is ViolationStatus.THREAT:
-        _aim(facts, track, episode)
+        _aim(result, track, episode)
     episode.minutes_left = None if found.border is None else found.border.seconds // 60
     passed = _passes_mark(episode, "", found.border)
-    arrivals = {_zone(facts, area): one for area, one in (found.regions or {}).items()}
+    arrivals = {_zone(result, area): one for area, one in (found.regions or {}).items()}
     for place in episode.ahead:
         passed = _passes_mark(episode, place, arrivals.get(place)) or passed
     return passed or set(episode.ahead) != before
 
 
-def _aim(facts: FrameResult, track: TrackState, episode: ViolationEpisode) -> None:
+def _aim(result: FrameResult, track: TrackState, episode: ViolationEpisode) -> None:
     """Set whose border a threat will reach: the nation, and a region if none is clearly ahead."""
     found, observation = track.outlook.forecast, track.observation
-    motion = track.motion(facts.parameters)
+    motion = track.motion(result.parameters)
     if found.border is None or motion is None:
         return
     reach_m = motion.speed_mps * found.border.seconds
     lon, lat, _ = WGS84.fwd(observation.lon, observation.lat, motion.course_deg, reach_m)
-    airspace, parameters = facts.airspace, facts.parameters
-    nations = {airspace.zones[area].nation for area in _clearly(facts, found.regions or {})}
+    airspace, parameters = result.airspace, result.parameters
+    nations = {airspace.zones[area].nation for area in _clearly(result, found.regions or {})}
     if found.border_area is not None and found.border_area != airspace.protected:
         nations = {airspace.zones[found.border_area].nation}
     nearest = tuple(sorted(nations)) or nearest_nation(airspace, lon, lat, parameters)
@@ -92,25 +92,25 @@ def _aim(facts: FrameResult, track: TrackState, episode: ViolationEpisode) -> No
             episode.ahead_ms[place] = observation.time_ms
 
 
-def _remember(facts: FrameResult, outlook: ForecastState, now_ms: int) -> None:
+def _remember(result: FrameResult, outlook: ForecastState, now_ms: int) -> None:
     border = outlook.forecast.border
     share = 0.0 if border is None else border.share
-    if share < facts.parameters.threat_share:
+    if share < result.parameters.threat_share:
         outlook.heads_for_since_ms = None
     elif outlook.heads_for_since_ms is None:
         outlook.heads_for_since_ms = now_ms
-    if share > facts.parameters.clear_share:
+    if share > result.parameters.clear_share:
         outlook.heads_away_since_ms = None
     elif outlook.heads_away_since_ms is None:
         outlook.heads_away_since_ms = now_ms
 
 
-def _ahead(facts: FrameResult, track: TrackState, episode: ViolationEpisode) -> dict[str, int]:
+def _ahead(result: FrameResult, track: TrackState, episode: ViolationEpisode) -> dict[str, int]:
     """Return the minutes left to each region ahead, the last known ones where it turned away."""
-    parameters, now_ms = facts.parameters, track.observation.time_ms
+    parameters, now_ms = result.parameters, track.observation.time_ms
     found: dict[str, int] = {}
     for area, arrival in (track.outlook.forecast.regions or {}).items():
-        place = _zone(facts, area)
+        place = _zone(result, area)
         stays = place in episode.ahead and arrival.share > parameters.clear_share
         if stays or arrival.share >= parameters.threat_share:
             found[place] = arrival.seconds // 60
@@ -121,12 +121,12 @@ def _ahead(facts: FrameResult, track: TrackState, episode: ViolationEpisode) -> 
     return {place: left for place, left in found.items() if place not in episode.regions}
 
 
-def _clearly(facts: FrameResult, arrivals: Mapping[int, Arrival]) -> list[int]:
+def _clearly(result: FrameResult, arrivals: Mapping[int, Arrival]) -> list[int]:
     """Return the first region to be reached, among those that most of the fan reaches."""
     likely = [
         (arrival.seconds, area)
         for area, arrival in arrivals.items()
-        if arrival.share >= facts.parameters.threat_share
+        if arrival.share >= result.parameters.threat_share
     ]
     return [min(likely)[1]] if likely else []
 
@@ -141,5 +141,5 @@ def _passes_mark(episode: ViolationEpisode, place: str, arrival: Arrival | None)
     return fell
 
 
-def _zone(facts: FrameResult, area: int) -> str:
-    return facts.airspace.zones[area].id
+def _zone(result: FrameResult, area: int) -> str:
+    return result.airspace.zones[area].id

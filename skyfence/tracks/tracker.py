@@ -80,28 +80,28 @@ class Tracker:
 
     def take(self, frame: Frame) -> FrameResult:
         """Judge one frame and return what happened in it."""
-        facts = self.nothing()
+        result = self.nothing()
         name = (frame.run, frame.key)
         source, quiet = self._source(name)
-        facts.reports = len(frame)
+        result.reports = len(frame)
         waits_ms = 0 if frame.last else self._policy.lateness_ms(frame.source)
         until_ms = frame.scan_time_ms - waits_ms
         if waits_ms or source.waiting:
             for row, time_ms in enumerate(frame.times_ms.tolist()):
                 if time_ms < source.watermark_ms:
-                    facts.late += 1  # by more than its source may be
+                    result.late += 1  # by more than its source may be
                     continue
                 source.keep(frame, row)
-                self._release(facts, source, quiet, time_ms - waits_ms)
+                self._release(result, source, quiet, time_ms - waits_ms)
         else:
-            self._take_rows(facts, source, quiet, frame)
-        self._release(facts, source, quiet, until_ms)
+            self._take_rows(result, source, quiet, frame)
+        self._release(result, source, quiet, until_ms)
         if frame.last:
-            self._finish(facts, source, quiet)
+            self._finish(result, source, quiet)
             del self._sources[name], self._quiet[name]
-            facts.clock(*name, source.watermark_ms, last=True)
-        facts.fill_details()
-        return facts
+            result.clock(*name, source.watermark_ms, last=True)
+        result.fill_details()
+        return result
 
     def _source(self, name: tuple[str, str]) -> tuple[SourceTracks, CoarseFilter]:
         if name not in self._sources:
@@ -113,16 +113,16 @@ class Tracker:
         return self._sources[name], self._quiet[name]
 
     def _release(
-        self, facts: FrameResult, source: SourceTracks, quiet: CoarseFilter, until_ms: int
+        self, result: FrameResult, source: SourceTracks, quiet: CoarseFilter, until_ms: int
     ) -> None:
         """Judge the reports that were kept, up to a time, and move the source's clock there."""
         for track_id, observation in source.kept_until(until_ms):
-            self._advance(facts, source, quiet, observation.time_ms)
-            self._observe(facts, source, quiet, track_id, observation)
-        self._advance(facts, source, quiet, until_ms)
+            self._advance(result, source, quiet, observation.time_ms)
+            self._observe(result, source, quiet, track_id, observation)
+        self._advance(result, source, quiet, until_ms)
 
     def _take_rows(
-        self, facts: FrameResult, source: SourceTracks, quiet: CoarseFilter, frame: Frame
+        self, result: FrameResult, source: SourceTracks, quiet: CoarseFilter, frame: Frame
     ) -> None:
         """Judge the rows of a frame that need it, each when the source's clock has come to it."""
         rows: Sequence[tuple[int, Cuts | None]] = [(row, None) for row in range(len(frame))]
@@ -131,8 +131,8 @@ class Tracker:
             rows = list(quiet.sift(frame, self._due(source, quiet, int(latest_ms[-1]) - 1)))
         self._foresee(source, quiet, frame, rows)
         for row, _ in rows:
-            self._advance(facts, source, quiet, int(latest_ms[row]))
-            self._observe(facts, source, quiet, frame.track_ids[row], Observation.of(frame, row))
+            self._advance(result, source, quiet, int(latest_ms[row]))
+            self._observe(result, source, quiet, frame.track_ids[row], Observation.of(frame, row))
 
     def _foresee(
         self,
@@ -176,7 +176,7 @@ class Tracker:
             source.schedule(source.tracks[track_id], self._parameters)
         return due
 
-    def _tell_clock(self, facts: FrameResult, source: SourceTracks, reached_ms: int) -> None:
+    def _tell_clock(self, result: FrameResult, source: SourceTracks, reached_ms: int) -> None:
         """Say how far the source has come, after everything that happened until then.
 
         In whole steps, so that the clock strikes between the same events in frames of any size.
@@ -184,10 +184,10 @@ class Tracker:
         every_ms = self._parameters.clock_every_ms
         if reached_ms - source.clock_ms >= every_ms:
             source.clock_ms = reached_ms - reached_ms % every_ms
-            facts.clock(source.run, source.key, source.clock_ms)
+            result.clock(source.run, source.key, source.clock_ms)
 
     def _advance(
-        self, facts: FrameResult, source: SourceTracks, quiet: CoarseFilter, time_ms: int
+        self, result: FrameResult, source: SourceTracks, quiet: CoarseFilter, time_ms: int
     ) -> None:
         """Move the source's clock on and run out the timers before it.
 
@@ -199,31 +199,31 @@ class Tracker:
         while (found := source.next_due(until_ms)) is not None:
             due_ms, track = found
             quiet.load(track)
-            self._tell_clock(facts, source, due_ms - 1)
-            self._follower.settle(facts, track, due_ms)
+            self._tell_clock(result, source, due_ms - 1)
+            self._follower.settle(result, track, due_ms)
             if self._follower.is_forgotten(track, due_ms):
                 del source.tracks[track.track_id]
                 quiet.drop(track.track_id)
             else:
                 source.schedule(track, self._parameters)
                 quiet.save(track)
-        self._tell_clock(facts, source, until_ms)
+        self._tell_clock(result, source, until_ms)
 
     def _observe(
         self,
-        facts: FrameResult,
+        result: FrameResult,
         source: SourceTracks,
         quiet: CoarseFilter,
         track_id: str,
         observation: Observation,
     ) -> None:
-        facts.judged += 1
+        result.judged += 1
         track = source.tracks.get(track_id)
         if track is not None:
             quiet.load(track)
         too_old_ms = source.watermark_ms - self._parameters.lost_after_ms
         if track.is_late(observation.time_ms) if track else observation.time_ms <= too_old_ms:
-            facts.late += 1
+            result.late += 1
             return
         if track is None:
             frame = observation.frame
@@ -231,13 +231,13 @@ class Tracker:
                 frame.run, frame.source, track_id, observation.time_ms, observation, observation.fix
             )
             source.tracks[track_id] = track
-            self._follower.begin(facts, track)
+            self._follower.begin(result, track)
         else:
-            self._follower.follow(facts, track, observation)
+            self._follower.follow(result, track, observation)
         source.schedule(track, self._parameters)
         quiet.save(track)
 
-    def _finish(self, facts: FrameResult, source: SourceTracks, quiet: CoarseFilter) -> None:
+    def _finish(self, result: FrameResult, source: SourceTracks, quiet: CoarseFilter) -> None:
         """End a finite source: lose what it still saw, clear what had left or never came.
 
         What is lost inside stays lost: nobody has watched for it since, so no time heals it.
@@ -245,8 +245,8 @@ class Tracker:
         for track in list(source.tracks.values()):
             quiet.load(track)
             self._follower.settle(
-                facts, track, track.observation.time_ms + self._parameters.lost_after_ms
+                result, track, track.observation.time_ms + self._parameters.lost_after_ms
             )
             told = track.violation
             if told is not None and (told.status is ViolationStatus.EXITED or told.was_threat):
-                self._follower.settle(facts, track, track.deadline_ms(self._parameters))
+                self._follower.settle(result, track, track.deadline_ms(self._parameters))

@@ -38,26 +38,26 @@ class TrackUpdater:
         kinds += airspace.protected_kinds
         self.look_ahead_s = max(map(policy.look_ahead_s, kinds), default=0.0)
 
-    def begin(self, facts: FrameResult, track: TrackState) -> None:
+    def begin(self, result: FrameResult, track: TrackState) -> None:
         """Take in a track that was not known."""
         self._identify(track)
-        self._appear(facts, track, cut=False)
-        self._seen_now(facts, track, None)
+        self._appear(result, track, cut=False)
+        self._seen_now(result, track, None)
 
-    def follow(self, facts: FrameResult, track: TrackState, observation: Observation) -> None:
+    def follow(self, result: FrameResult, track: TrackState, observation: Observation) -> None:
         """Take in a track's next report."""
         if track.live and self._leaves(track, observation):
-            self._jump(facts, track, observation)
+            self._jump(result, track, observation)
         else:
-            self._tell_stray(facts, track)
-            self._move(facts, track, observation)
+            self._tell_stray(result, track)
+            self._move(result, track, observation)
 
-    def _seen_now(self, facts: FrameResult, track: TrackState, before_ms: int | None) -> None:
+    def _seen_now(self, result: FrameResult, track: TrackState, before_ms: int | None) -> None:
         """Judge a track where it is now, and end it if its source says so."""
-        self._judge(facts, track, before_ms)
+        self._judge(result, track, before_ms)
         track.live = True
         if track.observation.ended:
-            self._lose(facts, track, track.observation.time_ms)
+            self._lose(result, track, track.observation.time_ms)
 
     def _leaves(self, track: TrackState, observation: Observation) -> bool:
         """Tell whether a report does not go on from the track's last one."""
@@ -76,7 +76,7 @@ class TrackUpdater:
         )
         return distance_m(before.lon, before.lat, after.lon, after.lat) > most_m
 
-    def _jump(self, facts: FrameResult, track: TrackState, observation: Observation) -> None:
+    def _jump(self, result: FrameResult, track: TrackState, observation: Observation) -> None:
         """Hold back a report that nothing can have flown to, until the next one decides.
 
         One that goes on from there cuts the track: its identity was spoofed or swapped. One that
@@ -84,26 +84,26 @@ class TrackUpdater:
         """
         stray = track.stray
         if stray is None or self._is_jump(stray, observation):
-            self._tell_stray(facts, track)
+            self._tell_stray(result, track)
             track.stray = observation.alone()
             return
         track.stray = None
-        self._lose(facts, track, track.observation.time_ms, cut=True)
+        self._lose(result, track, track.observation.time_ms, cut=True)
         if track.violation is not None:
             track.violation.away = True
         track.observation = stray
         self._identify(track)
-        self._appear(facts, track, cut=True)
+        self._appear(result, track, cut=True)
         track.live = True
-        self._move(facts, track, observation)
+        self._move(result, track, observation)
 
-    def _tell_stray(self, facts: FrameResult, track: TrackState) -> None:
+    def _tell_stray(self, result: FrameResult, track: TrackState) -> None:
         """Record a report that belonged to no path: for the audit, where it seemed to be inside."""
         stray, track.stray = track.stray, None
         if stray is None:
             return
         for area in sorted(self.airspace.covering(stray.lon, stray.lat)):
-            facts.crossing("appear", track, area, stray.place, cut=True)
+            result.crossing("appear", track, area, stray.place, cut=True)
 
     def _identify(self, track: TrackState) -> None:
         observation = track.observation
@@ -111,28 +111,28 @@ class TrackUpdater:
             observation.known, observation.time_ms, observation.lon, observation.lat
         )
 
-    def _move(self, facts: FrameResult, track: TrackState, observation: Observation) -> None:
+    def _move(self, result: FrameResult, track: TrackState, observation: Observation) -> None:
         """Follow a track to its next report, or let it begin anew where its path is not known."""
         before = track.observation
         silent = observation.time_ms - before.time_ms > self._parameters.longest_gap_ms
         jumped = not track.live and self._is_jump(before, observation)
         if silent and track.live:
-            self._lose(facts, track, before.time_ms)
+            self._lose(result, track, before.time_ms)
         was_ended, track.observation = before.ended, observation
         self._identify(track)
         if jumped or silent or was_ended:
             if jumped and track.violation is not None:
                 track.violation.away = True
             was_outside = not (jumped or was_ended or self.airspace.is_protected_at(track.inside))
-            self._appear(facts, track, cut=jumped)
+            self._appear(result, track, cut=jumped)
             track.crossed |= was_outside  # where, nobody saw
         else:
             metres = distance_m(before.lon, before.lat, observation.lon, observation.lat)
-            self._fly(facts, track, before, metres)
-        self._seen_now(facts, track, before.time_ms)
+            self._fly(result, track, before, metres)
+        self._seen_now(result, track, before.time_ms)
 
     def _fly(
-        self, facts: FrameResult, track: TrackState, before: Observation, metres: float
+        self, result: FrameResult, track: TrackState, before: Observation, metres: float
     ) -> None:
         """Follow the path from the last report to this one, and record what it meets."""
         held = frozenset(track.inside)
@@ -141,19 +141,19 @@ class TrackUpdater:
         track.flown_m = metres
         for one in transitions:
             place = _place(one, before, track.observation)
-            facts.crossing("enter" if one.entered else "exit", track, one.area, place)
+            result.crossing("enter" if one.entered else "exit", track, one.area, place)
             if one.entered:
                 track.came[one.area] = place
         if not track.live:  # it vanished from these, and is seen in them again
             moved = {transition.area for transition in transitions}
             for area in sorted(held & track.inside - moved):
-                facts.crossing("appear", track, area, track.observation.place)
-        self._pass(facts, track, flight)
+                result.crossing("appear", track, area, track.observation.place)
+        self._pass(result, track, flight)
         for area in track.came.keys() - track.inside:
             del track.came[area]
             track.depths.pop(area, None)
 
-    def _pass(self, facts: FrameResult, track: TrackState, flight: "_Flight") -> None:
+    def _pass(self, result: FrameResult, track: TrackState, flight: "_Flight") -> None:
         """Note where the path passed the border of the protected airspace, clips included."""
         inside, areas = self.airspace.is_protected_at(flight.held), set(flight.held)
         before, entry = flight.before, None
@@ -169,9 +169,9 @@ class TrackUpdater:
                 continue
             track.exit, track.crossed = passage, True
             if entry is not None:
-                self._clip(facts, track, entry, passage)
+                self._clip(result, track, entry, passage)
 
-    def _clip(self, facts: FrameResult, track: TrackState, entry: Passage, leave: Passage) -> None:
+    def _clip(self, result: FrameResult, track: TrackState, entry: Passage, leave: Passage) -> None:
         lon = (entry.place.lon + leave.place.lon) / 2
         lat = (entry.place.lat + leave.place.lat) / 2
         depth_m, border_m = self.airspace.protected_border(lon, lat)
@@ -182,9 +182,9 @@ class TrackUpdater:
         )
         border_m = hypot(border_m, path_m)
         sigmas = [sigma_m(one.accuracy_m, border_m, self._parameters) for one in (before, after)]
-        violation.clip(facts, track, entry, log_odds(depth_m, max(sigmas)), round(depth_m))
+        violation.clip(result, track, entry, log_odds(depth_m, max(sigmas)), round(depth_m))
 
-    def _judge(self, facts: FrameResult, track: TrackState, before_ms: int | None) -> None:
+    def _judge(self, result: FrameResult, track: TrackState, before_ms: int | None) -> None:
         """Weigh the report as evidence, and tell what it means.
 
         What is suppressed, or farther away than it can come within the look-ahead, is not judged,
@@ -208,7 +208,7 @@ class TrackUpdater:
         sigma = sigma_m(observation.accuracy_m, accuracy_m, self._parameters)
         depth_m = distance_m if inside else -distance_m
         track.belief.update(observation.time_ms, log_odds(depth_m, sigma), self._parameters)
-        violation.follow(facts, track)
+        violation.follow(result, track)
 
     def _reach_m(self, observation: Observation) -> float:
         """Return the distance from the border past which a track means nothing yet."""
@@ -240,7 +240,7 @@ class TrackUpdater:
             depth = track.depths[area]
             depth.bound_m, depth.deepest_m = metres, max(depth.deepest_m, metres)
 
-    def _appear(self, facts: FrameResult, track: TrackState, *, cut: bool) -> None:
+    def _appear(self, result: FrameResult, track: TrackState, *, cut: bool) -> None:
         """Begin a path where the track is seen, knowing nothing of how it came there."""
         observation = track.observation
         covering = self.airspace.covering(observation.lon, observation.lat)
@@ -255,28 +255,28 @@ class TrackUpdater:
         track.crossed = not self.airspace.is_protected_at(track.inside)
         track.flown_m = inf
         for area in sorted(track.inside):
-            facts.crossing("appear", track, area, observation.place, cut=cut)
+            result.crossing("appear", track, area, observation.place, cut=cut)
 
     def _lose(
-        self, facts: FrameResult, track: TrackState, time_ms: int, *, cut: bool = False
+        self, result: FrameResult, track: TrackState, time_ms: int, *, cut: bool = False
     ) -> None:
         """Note that a track is no longer seen, as of an event time."""
         for area in sorted(track.inside):
-            facts.crossing("vanish", track, area, track.observation.place, cut=cut)
+            result.crossing("vanish", track, area, track.observation.place, cut=cut)
         track.live, track.observation = False, track.observation.alone()
-        violation.lose(facts, track, time_ms)
+        violation.lose(result, track, time_ms)
 
-    def settle(self, facts: FrameResult, track: TrackState, until_ms: int) -> None:
+    def settle(self, result: FrameResult, track: TrackState, until_ms: int) -> None:
         """Run out one track's timers that are due, each as of its own deadline."""
         while (due_ms := track.deadline_ms(self._parameters)) <= until_ms:
             if self.is_forgotten(track, until_ms):
                 return
             track.settled_ms = due_ms
             if track.live and due_ms == track.observation.time_ms + self._parameters.lost_after_ms:
-                self._tell_stray(facts, track)
-                self._lose(facts, track, due_ms)
+                self._tell_stray(result, track)
+                self._lose(result, track, due_ms)
             else:
-                violation.end(facts, track, due_ms)
+                violation.end(result, track, due_ms)
 
     def is_forgotten(self, track: TrackState, at_ms: int) -> bool:
         """Tell whether nothing of a track is waited for any more."""

@@ -29,25 +29,25 @@ _FASTER_SHARE = 1.5
 _FASTER_MPS = 50.0
 
 
-def follow(facts: FrameResult, track: TrackState) -> None:
+def follow(result: FrameResult, track: TrackState) -> None:
     """Tell what the last report means."""
     episode = track.violation
     if track.suppressed_by is not None and not _stands(episode):
-        _identified(facts, track)
+        _identified(result, track)
         return
-    threat.update_forecast(facts, track)
-    inside = facts.airspace.is_protected_at(track.inside)
-    likely = inside and track.belief.may_enter(facts.parameters)
+    threat.update_forecast(result, track)
+    inside = result.airspace.is_protected_at(track.inside)
+    likely = inside and track.belief.may_enter(result.parameters)
     if episode is None or episode.status in (ViolationStatus.THREAT, ViolationStatus.EXITED):
-        _from_outside(facts, track, likely=likely)
+        _from_outside(result, track, likely=likely)
     elif episode.status is ViolationStatus.VIOLATION:
-        _from_inside(facts, track, inside=inside)
+        _from_inside(result, track, inside=inside)
     else:
-        _from_lost(facts, track, likely=likely, inside=inside)
+        _from_lost(result, track, likely=likely, inside=inside)
 
 
 def clip(
-    facts: FrameResult, track: TrackState, passage: Passage, odds: float, depth_m: int
+    result: FrameResult, track: TrackState, passage: Passage, odds: float, depth_m: int
 ) -> None:
     """Tell of a corner that was cut between two reports, if it was cut deep enough."""
     episode = track.violation
@@ -55,30 +55,32 @@ def clip(
         ViolationStatus.VIOLATION,
         ViolationStatus.LOST,
     )
-    needed = facts.parameters.far_in_odds if track.belief.left else facts.parameters.possible_odds
+    needed = result.parameters.far_in_odds if track.belief.left else result.parameters.possible_odds
     if odds < needed or known or track.suppressed_by is not None:
         return
     track.entry = passage
-    _enter(facts, track, _confidence(facts, track, odds), depth_m)
+    _enter(result, track, _confidence(result, track, odds), depth_m)
 
 
-def lose(facts: FrameResult, track: TrackState, time_ms: int) -> None:
+def lose(result: FrameResult, track: TrackState, time_ms: int) -> None:
     """Tell that a track is no longer seen, if it was inside or on its way."""
     episode = track.violation
     if episode is None or episode.status not in (ViolationStatus.VIOLATION, ViolationStatus.THREAT):
         return
     episode.was_threat = episode.status is ViolationStatus.THREAT
     _reach(episode, ViolationStatus.LOST, time_ms)
-    facts.event("lost", track, CrossingPoint(time_ms, track.observation.lat, track.observation.lon))
+    result.event(
+        "lost", track, CrossingPoint(time_ms, track.observation.lat, track.observation.lon)
+    )
 
 
-def end(facts: FrameResult, track: TrackState, time_ms: int) -> None:
+def end(result: FrameResult, track: TrackState, time_ms: int) -> None:
     """Tell that the story is over: out for long enough, or lost for too long."""
     episode = track.violation
     if episode is None:
         return
     place = CrossingPoint(time_ms, track.observation.lat, track.observation.lon)
-    facts.event("cleared" if episode.status is ViolationStatus.EXITED else "expired", track, place)
+    result.event("cleared" if episode.status is ViolationStatus.EXITED else "expired", track, place)
     track.violation = None
 
 
@@ -91,68 +93,70 @@ def _stands(episode: ViolationEpisode | None) -> bool:
     )
 
 
-def _identified(facts: FrameResult, track: TrackState) -> None:
+def _identified(result: FrameResult, track: TrackState) -> None:
     if track.violation is not None:
-        facts.event("identified", track, track.observation.place, identified_as=track.suppressed_by)
+        result.event(
+            "identified", track, track.observation.place, identified_as=track.suppressed_by
+        )
         track.violation = None
 
 
-def _from_outside(facts: FrameResult, track: TrackState, *, likely: bool) -> None:
+def _from_outside(result: FrameResult, track: TrackState, *, likely: bool) -> None:
     episode = track.violation
     if likely and track.crossed:
-        _enter(facts, track, _confidence(facts, track, track.belief.fresh))
+        _enter(result, track, _confidence(result, track, track.belief.fresh))
     elif likely and episode is None:
-        _appear(facts, track)
+        _appear(result, track)
     elif (episode is None or episode.status is ViolationStatus.EXITED) and threat.is_threat(
-        facts, track
+        result, track
     ):
         if track.suppressed_by is None:
-            _threaten(facts, track)
+            _threaten(result, track)
     elif episode is not None and episode.status is ViolationStatus.THREAT:
-        if facts.airspace.is_protected_at(track.inside):
+        if result.airspace.is_protected_at(track.inside):
             return  # at the border: in a moment it is in, or out again
-        if threat.has_receded(facts, track):
-            facts.event("receded", track, track.observation.place)
+        if threat.has_receded(result, track):
+            result.event("receded", track, track.observation.place)
             track.violation = None
-        elif threat.refresh_ahead(facts, track, episode):
-            facts.event("updated", track, track.observation.place, changes=("ahead",))
+        elif threat.refresh_ahead(result, track, episode):
+            result.event("updated", track, track.observation.place, changes=("ahead",))
         else:
-            _sight(facts, track, episode)
+            _sight(result, track, episode)
 
 
-def _from_inside(facts: FrameResult, track: TrackState, *, inside: bool) -> None:
+def _from_inside(result: FrameResult, track: TrackState, *, inside: bool) -> None:
     episode = track.violation
     assert episode is not None  # noqa: S101 - called with one only
-    if not inside and track.belief.is_out(facts.parameters):
-        _exit(facts, track)
-    elif episode.confidence == "possible" and track.crossed and _is_sure(facts, track):
+    if not inside and track.belief.is_out(result.parameters):
+        _exit(result, track)
+    elif episode.confidence == "possible" and track.crossed and _is_sure(result, track):
         episode.confidence = "confirmed"
-        _locate(facts, track, episode)
-        facts.event("confirmed", track, track.observation.place)
+        _locate(result, track, episode)
+        result.event("confirmed", track, track.observation.place)
     else:
-        _update(facts, track, episode)
+        _update(result, track, episode)
 
 
-def _from_lost(facts: FrameResult, track: TrackState, *, likely: bool, inside: bool) -> None:
+def _from_lost(result: FrameResult, track: TrackState, *, likely: bool, inside: bool) -> None:
     episode = track.violation
     assert episode is not None  # noqa: S101 - called with one only
     if episode.away and not inside:
         return  # what jumped there need not be the object that was lost
     episode.away = False
     if episode.was_threat and not likely:
-        _threaten(facts, track)
+        _threaten(result, track)
     elif episode.was_threat and track.crossed:
-        _enter(facts, track, _confidence(facts, track, track.belief.fresh))
+        _enter(result, track, _confidence(result, track, track.belief.fresh))
     elif episode.was_threat:
-        _appear(facts, track)
+        _appear(result, track)
     elif inside:
         _reach(episode, ViolationStatus.VIOLATION, track.observation.time_ms)
-        _locate(facts, track, episode)
-        threat.refresh_ahead(facts, track, episode)
-        _note_depth(facts, track, episode)
-        facts.event("reacquired", track, track.observation.place)
-    elif track.belief.is_out(facts.parameters):
-        _exit(facts, track)
+        _locate(result, track, episode)
+        threat.refresh_ahead(result, track, episode)
+        _note_depth(result, track, episode)
+        result.event("reacquired", track, track.observation.place)
+    elif track.belief.is_out(result.parameters):
+        _exit(result, track)
 
 
 def _open(track: TrackState, status: ViolationStatus, confidence: Confidence) -> ViolationEpisode:
@@ -161,81 +165,81 @@ def _open(track: TrackState, status: ViolationStatus, confidence: Confidence) ->
     return track.violation
 
 
-def _threaten(facts: FrameResult, track: TrackState) -> None:
+def _threaten(result: FrameResult, track: TrackState) -> None:
     episode = track.violation or _open(track, ViolationStatus.THREAT, "possible")
     _reach(episode, ViolationStatus.THREAT, track.observation.time_ms)
     episode.confidence, episode.regions = "possible", ()
-    threat.refresh_ahead(facts, track, episode)
-    _note_speed(facts, track, episode)
-    facts.event("threatened", track, track.observation.place)
+    threat.refresh_ahead(result, track, episode)
+    _note_speed(result, track, episode)
+    result.event("threatened", track, track.observation.place)
 
 
 def _enter(
-    facts: FrameResult, track: TrackState, confidence: Confidence, deepest_m: int = 0
+    result: FrameResult, track: TrackState, confidence: Confidence, deepest_m: int = 0
 ) -> None:
     episode = track.violation or _open(track, ViolationStatus.VIOLATION, confidence)
     episode.confidence = confidence
     place = _at(track.entry, track)
     track.belief.discard_outside_evidence()
     _reach(episode, ViolationStatus.VIOLATION, place.time_ms)
-    _locate(facts, track, episode, place)
-    threat.refresh_ahead(facts, track, episode)
+    _locate(result, track, episode, place)
+    threat.refresh_ahead(result, track, episode)
     episode.deepest_m = max(episode.deepest_m, deepest_m)
-    _note_depth(facts, track, episode)
-    _note_speed(facts, track, episode)
-    facts.event("entered", track, place)
+    _note_depth(result, track, episode)
+    _note_speed(result, track, episode)
+    result.event("entered", track, place)
 
 
-def _appear(facts: FrameResult, track: TrackState) -> None:
+def _appear(result: FrameResult, track: TrackState) -> None:
     """Tell of what was first seen inside; of a threat that was lost, people wait to hear."""
-    distance_m, _ = facts.airspace.protected_border(track.began.lon, track.began.lat)
-    near = round(distance_m) <= facts.policy.near_border_m
+    distance_m, _ = result.airspace.protected_border(track.began.lon, track.began.lat)
+    near = round(distance_m) <= result.policy.near_border_m
     episode = track.violation or _open(
         track, ViolationStatus.VIOLATION, "possible" if near else "fact"
     )
     _reach(episode, ViolationStatus.VIOLATION, track.observation.time_ms)
-    _locate(facts, track, episode)
-    threat.refresh_ahead(facts, track, episode)
-    _note_depth(facts, track, episode)
-    _note_speed(facts, track, episode)
-    facts.event("appeared", track, track.observation.place)
+    _locate(result, track, episode)
+    threat.refresh_ahead(result, track, episode)
+    _note_depth(result, track, episode)
+    _note_speed(result, track, episode)
+    result.event("appeared", track, track.observation.place)
 
 
-def _exit(facts: FrameResult, track: TrackState) -> None:
+def _exit(result: FrameResult, track: TrackState) -> None:
     episode = track.violation
     assert episode is not None  # noqa: S101 - called with one only
     place = _at(track.exit, track)
     _reach(episode, ViolationStatus.EXITED, place.time_ms)
     episode.ahead, episode.ahead_ms, episode.minutes_left, episode.marks = {}, {}, None, {}
     track.crossed = track.belief.left = True  # what comes back from here will have crossed
-    facts.event("exited", track, place)
+    result.event("exited", track, place)
 
 
-def _update(facts: FrameResult, track: TrackState, episode: ViolationEpisode) -> None:
+def _update(result: FrameResult, track: TrackState, episode: ViolationEpisode) -> None:
     before = (episode.nations, episode.regions)
-    _locate(facts, track, episode)
+    _locate(result, track, episode)
     news = {
         "place": (episode.nations, episode.regions) != before,
-        "ahead": threat.refresh_ahead(facts, track, episode),
-        "deeper": _note_depth(facts, track, episode),
-        "faster": _note_speed(facts, track, episode),
+        "ahead": threat.refresh_ahead(result, track, episode),
+        "deeper": _note_depth(result, track, episode),
+        "faster": _note_speed(result, track, episode),
     }
     changes = tuple(name for name, is_new in news.items() if is_new)
     if changes:
-        facts.event("updated", track, track.observation.place, changes=changes)
+        result.event("updated", track, track.observation.place, changes=changes)
     else:
-        _sight(facts, track, episode)
+        _sight(result, track, episode)
 
 
-def _sight(facts: FrameResult, track: TrackState, episode: ViolationEpisode) -> None:
-    if track.observation.time_ms - episode.told_ms >= facts.parameters.sighted_every_ms:
-        facts.event("sighted", track, track.observation.place)
+def _sight(result: FrameResult, track: TrackState, episode: ViolationEpisode) -> None:
+    if track.observation.time_ms - episode.told_ms >= result.parameters.sighted_every_ms:
+        result.event("sighted", track, track.observation.place)
 
 
-def _note_depth(facts: FrameResult, track: TrackState, episode: ViolationEpisode) -> bool:
+def _note_depth(result: FrameResult, track: TrackState, episode: ViolationEpisode) -> bool:
     """Bring the depth up to date; return whether it passed a mark."""
     deepest_m = max(
-        (depth.deepest_m for area, depth in track.depths.items() if _counts(facts, area)),
+        (depth.deepest_m for area, depth in track.depths.items() if _counts(result, area)),
         default=0.0,
     )
     episode.deepest_m = max(episode.deepest_m, round(deepest_m))
@@ -244,12 +248,12 @@ def _note_depth(facts: FrameResult, track: TrackState, episode: ViolationEpisode
     return bool(passed)
 
 
-def _counts(facts: FrameResult, area: int) -> bool:
-    return area in facts.airspace.protected_areas
+def _counts(result: FrameResult, area: int) -> bool:
+    return area in result.airspace.protected_areas
 
 
-def _note_speed(facts: FrameResult, track: TrackState, episode: ViolationEpisode) -> bool:
-    motion = track.motion(facts.parameters)
+def _note_speed(result: FrameResult, track: TrackState, episode: ViolationEpisode) -> bool:
+    motion = track.motion(result.parameters)
     if motion is None:
         return False
     told = episode.told_speed_mps
@@ -260,30 +264,32 @@ def _note_speed(facts: FrameResult, track: TrackState, episode: ViolationEpisode
 
 
 def _locate(
-    facts: FrameResult,
+    result: FrameResult,
     track: TrackState,
     episode: ViolationEpisode,
     border: CrossingPoint | None = None,
 ) -> None:
     """Bring nations and regions up to date; where the files know none, the last known stay."""
-    airspace = facts.airspace
+    airspace = result.airspace
     inside = airspace.is_protected_at(track.inside)
     at = track.observation.place if inside or border is None else border
     nations = nations_of(airspace, track.inside) if inside else ()
     nations = (
-        nations or nearest_nation(airspace, at.lon, at.lat, facts.parameters) or episode.nations
+        nations or nearest_nation(airspace, at.lon, at.lat, result.parameters) or episode.nations
     )
     regions = regions_at(airspace, at.lon, at.lat, nations, episode.regions) or episode.regions
     episode.nations = nations
-    episode.regions = regions or nearest_region(airspace, at.lon, at.lat, nations, facts.parameters)
+    episode.regions = regions or nearest_region(
+        airspace, at.lon, at.lat, nations, result.parameters
+    )
 
 
-def _is_sure(facts: FrameResult, track: TrackState) -> bool:
-    return track.belief.is_in(facts.parameters.confirmed_odds)
+def _is_sure(result: FrameResult, track: TrackState) -> bool:
+    return track.belief.is_in(result.parameters.confirmed_odds)
 
 
-def _confidence(facts: FrameResult, track: TrackState, odds: float) -> Confidence:
-    sure = odds >= facts.parameters.confirmed_odds or _is_sure(facts, track)
+def _confidence(result: FrameResult, track: TrackState, odds: float) -> Confidence:
+    sure = odds >= result.parameters.confirmed_odds or _is_sure(result, track)
     return "confirmed" if sure else "possible"
 
 
