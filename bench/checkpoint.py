@@ -61,7 +61,7 @@ def filled(airspace: Airspace, tracks: int) -> Tracker:
     for scan in range(2):
         for first in range(0, tracks, FRAME):
             time_ms = _START_MS + 5_000 * scan
-            tracker.take(frame(places[first : first + FRAME], first, time_ms))
+            tracker.process(frame(places[first : first + FRAME], first, time_ms))
     return tracker
 
 

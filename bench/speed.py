@@ -43,7 +43,7 @@ SCAN_MS = 1_000
 START_MS = 1_700_000_000_000
 UNKNOWN_SHARE = 0.001
 MESH = 100  # fields along each side
-# The steps of ``Tracker.take``; none is called by another.
+# The steps of ``Tracker.process``; none is called by another.
 STAGES: dict[str, tuple[type, str]] = {
     "tracks' slots by name": (CoarseFilter, "_slots_of"),
     "sift: in order, no jump": (CoarseFilter, "_passing"),
@@ -52,7 +52,7 @@ STAGES: dict[str, tuple[type, str]] = {
     "sift: noted": (CoarseFilter, "_note"),
     "borders asked at once": (Tracker, "_foresee"),
     "judged, row by row": (Tracker, "_observe"),
-    "crossings measured": (FrameResult, "survey"),
+    "crossings measured": (FrameResult, "fill_details"),
 }
 
 
@@ -179,7 +179,7 @@ def warm_up(tracker: Tracker, traffic: Traffic) -> Iterator[Frame]:
             cells = tracker.grid.cells(frame.lons, frame.lats)
             tracker.grid.codes(*cells)
             tracker.grid.clear_of_border_m(*cells)
-            tracker.take(frame)
+            tracker.process(frame)
             yield frame
 
 
@@ -197,7 +197,7 @@ def measure(zones: ZoneSet, size: int, tracks: int, seed: int, seconds: float) -
         given, again = frames(scan[:limit]), frames(scan[:limit])
         start = time.perf_counter()
         for frame in given:
-            judged += tracker.take(frame).judged
+            judged += tracker.process(frame).judged
         engine_s += time.perf_counter() - start
         start = time.perf_counter()
         for frame in again:
@@ -237,7 +237,7 @@ def stages(
         given = frames(traffic.scan(500))
         start = time.perf_counter()
         for frame in given:
-            tracker.take(frame)
+            tracker.process(frame)
         all_s += time.perf_counter() - start
         done += len(given)
     spent["everything else"] = all_s - sum(spent.values())

@@ -48,8 +48,8 @@ class Engine:
         """Return the incidents that are not closed."""
         return self._book.open
 
-    def take(self, frame: Frame) -> EngineResult:
+    def process(self, frame: Frame) -> EngineResult:
         """Judge one frame."""
-        result = self._tracker.take(frame)
+        result = self._tracker.process(frame)
         alerts = [alert for event in result.events for alert in self._book.take(event)]
         return EngineResult(result.crossings, alerts, result.late)

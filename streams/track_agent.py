@@ -98,10 +98,10 @@ class TrackAgent:
 
     async def _judge(self, message: Any, tracker: Tracker, frame: Frame) -> FrameResult:
         try:
-            return tracker.take(frame)
+            return tracker.process(frame)
         except Exception:  # noqa: BLE001 - kept and logged
             await self._outbox.failed("judge.failed", message)
-            return tracker.nothing()
+            return tracker.empty_result()
 
     async def _send(self, message: Any, facts: FrameResult) -> None:
         for crossing in facts.crossings:

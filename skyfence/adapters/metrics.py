@@ -167,7 +167,7 @@ def judged(frame: Frame, facts: FrameResult, published_ms: int) -> None:
     FRAMES.inc()
     REPORTS.inc(len(frame))
     LATE_REPORTS.inc(facts.late)
-    for kind, count in Tally(crossing.kind for crossing in facts.found).items():
+    for kind, count in Tally(crossing.kind for crossing in facts.pending_crossings).items():
         CROSSINGS.labels(kind).inc(count)
     if frame.run == LIVE_RUN:
         OBSERVATION_TO_PUBLICATION.observe(_seconds(frame.scan_time_ms, published_ms))

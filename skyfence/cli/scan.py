@@ -58,7 +58,7 @@ def scan(
     packer = Packer(run, frame_reports=1 if recording == "-" else FRAME_REPORTS)
     for frame in (frame for item in play(reports) for frame in packer.add(item)):
         tally.sources.add(frame.source)
-        outcome = engine.take(frame)
+        outcome = engine.process(frame)
         tally.late += outcome.late
         tally.crossings += len(outcome.crossings)
         tally.alerts += len(outcome.alerts)

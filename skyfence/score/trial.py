@@ -92,7 +92,7 @@ class Bench:
         alerts: dict[str, list[Alert]] = defaultdict(list)
         seen: dict[str, list[NaiveSighting]] = defaultdict(list)
         for frame in frames_of(self._world, tracks, run):
-            for alert in self._engine.take(frame).alerts:
+            for alert in self._engine.process(frame).alerts:
                 alerts[alert.track_id].append(alert)
             for sighting in self._naive.take(frame):
                 seen[sighting.track_id].append(sighting)

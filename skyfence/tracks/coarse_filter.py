@@ -75,7 +75,7 @@ class CoarseFilter:
         With each comes what its way from the last report cuts plainly, where that was found out.
         Tracks that are ``due`` have a timer that may run out in this frame, and are judged.
         """
-        self.save_all(self._judged.values())
+        self.refresh_columns(self._judged.values())
         self._judged.clear()
         slots = self._slots_of(frame)
         busy = [self._slots[name] for name in due if name in self._slots]
@@ -84,14 +84,14 @@ class CoarseFilter:
         cells = self._grid.cells(frame.lons[rows], frame.lats[rows])
         kept, cuts = self._stays(frame, rows, slots[rows], cells)
         kept &= self._means_nothing(frame, rows, slots[rows], cells)
-        quiet = rows[kept]
-        self._note(frame, quiet, slots[quiet], (cells[0][kept], cells[1][kept]))
+        skipped = rows[kept]
+        self._note(frame, skipped, slots[skipped], (cells[0][kept], cells[1][kept]))
         judged = np.ones(len(frame), dtype=bool)
-        judged[quiet] = False
+        judged[skipped] = False
         for row in np.flatnonzero(judged).tolist():
             yield row, cuts.get(row)
 
-    def load(self, track: TrackState) -> None:
+    def restore_observation(self, track: TrackState) -> None:
         """Bring a track's last sight up to date with the rows noted here."""
         slot = self._slots.get(track.track_id)
         if slot is None or self._columns["row"][slot] < 0:
@@ -100,11 +100,11 @@ class CoarseFilter:
         track.observation = Observation.of(self._columns["frame"][slot], row)
         self._columns["row"][slot], self._columns["frame"][slot] = -1, None
 
-    def save(self, track: TrackState) -> None:
+    def mark_judged(self, track: TrackState) -> None:
         """Take in a track that was judged: its columns are brought up to date when next sifted."""
         self._judged[track.track_id] = track
 
-    def save_all(self, tracks: Collection[TrackState]) -> None:
+    def refresh_columns(self, tracks: Collection[TrackState]) -> None:
         """Bring the columns of tracks up to date, and whether each must always be judged."""
         if not tracks:
             return
@@ -137,7 +137,7 @@ class CoarseFilter:
 
     def _set_of(self, track: TrackState) -> int:
         civil = track.suppressed_by == CIVIL
-        if not track.live or track.violation is not None or track.stray is not None:
+        if not track.live or track.violation is not None or track.pending_outlier is not None:
             return _JUDGE
         if not civil and (track.suppressed_by or self._airspace.is_protected_at(track.inside)):
             return _JUDGE

@@ -30,7 +30,7 @@ class PendingCrossing:
 
     kind: CrossingKind
     area: int
-    place: CrossingPoint
+    point: CrossingPoint
     cut: bool
     run: str
     source: str
@@ -39,7 +39,7 @@ class PendingCrossing:
     number: int
     observation: Observation
     held: bool
-    came: CrossingPoint
+    entered_at: CrossingPoint
     deepest_m: float | None
     suppressed_by: str | None
     other_side: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ def fill_details(
 ) -> None:
     """Fill in what the places of crossings tell."""
     met = [one for one in found if one.kind in ("enter", "exit")]
-    places = [(one.place.lon, one.place.lat) for one in met]
+    places = [(one.point.lon, one.point.lat) for one in met]
     beyond = across_many(airspace, [one.area for one in met], places, parameters)
     for one, zones in zip(met, beyond, strict=True):
         one.other_side = zones
@@ -86,10 +86,10 @@ def _deepest_inside(
     """
     places = []
     for one in found:
-        half = ((one.place.lon - one.came.lon + 180.0) % 360.0 - 180.0) / 2
-        lon = (one.came.lon + half + 180.0) % 360.0 - 180.0
-        places.append((one, (lon, (one.came.lat + one.place.lat) / 2)))
-        places.append((one, (one.place.lon, one.place.lat)))
+        half = ((one.point.lon - one.entered_at.lon + 180.0) % 360.0 - 180.0) / 2
+        lon = (one.entered_at.lon + half + 180.0) % 360.0 - 180.0
+        places.append((one, (lon, (one.entered_at.lat + one.point.lat) / 2)))
+        places.append((one, (one.point.lon, one.point.lat)))
     inside = airspace.hold([one.area for one, _ in places], [place for _, place in places])
     return [one for one, is_inside in zip(places, inside, strict=True) if is_inside]
 

@@ -47,10 +47,10 @@ class Belief:
     """What the reports of a track say together. ``fresh`` is the last one's word alone."""
 
     odds: float = 0.0
-    fresh: float = 0.0
-    before: float = 0.0  # the report before the last one's word
+    last_odds: float = 0.0
+    previous_odds: float = 0.0  # of the report before the last one
     time_ms: int | None = None
-    left: bool = False  # it was told to be out again: one wild report does not bring it back
+    has_left: bool = False  # it was told to be out again: one wild report does not bring it back
 
     def update(self, time_ms: int, fresh: float, parameters: DetectionParameters) -> None:
         """Take in a report's log odds; the first counts whole."""
@@ -62,15 +62,15 @@ class Belief:
             share = 1.0 - exp(-seconds / parameters.shared_error_s)
             odds = round(self.odds * keep + share * fresh, 3)
             self.odds = max(-_MOST_ODDS, min(_MOST_ODDS, odds))
-        self.before, self.fresh, self.time_ms = self.fresh, fresh, time_ms
+        self.previous_odds, self.last_odds, self.time_ms = self.last_odds, fresh, time_ms
 
     def discard_outside_evidence(self) -> None:
         """Let go of what spoke for outside: it was about where the object came from."""
-        self.odds = max(self.odds, self.fresh)
+        self.odds = max(self.odds, self.last_odds)
 
     def is_in(self, bound: float) -> bool:
         """Tell whether the object is inside with these odds: at once if one report says so."""
-        return max(self.odds, self.fresh) >= bound
+        return max(self.odds, self.last_odds) >= bound
 
     def may_enter(self, parameters: DetectionParameters) -> bool:
         """Tell whether an entry is to be told: at once if one report says so, the first time.
@@ -78,15 +78,17 @@ class Belief:
         What has left must come back for sure, much as it left: an object that flies along the
         border has a wild report every hour or so.
         """
-        if not self.left:
+        if not self.has_left:
             return self.is_in(parameters.possible_odds)
-        twice = min(self.fresh, self.before) >= parameters.confirmed_odds
+        twice = min(self.last_odds, self.previous_odds) >= parameters.confirmed_odds
         return (
-            twice or self.fresh >= parameters.far_in_odds or self.odds >= parameters.confirmed_odds
+            twice
+            or self.last_odds >= parameters.far_in_odds
+            or self.odds >= parameters.confirmed_odds
         )
 
     def is_out(self, parameters: DetectionParameters) -> bool:
         """Tell whether it is out: slower, because one stray report must not end an alert."""
-        twice = max(self.fresh, self.before)
-        far = twice <= parameters.far_out_odds or self.fresh <= parameters.gone_odds
+        twice = max(self.last_odds, self.previous_odds)
+        far = twice <= parameters.far_out_odds or self.last_odds <= parameters.gone_odds
         return far or self.odds <= parameters.out_odds

@@ -36,7 +36,7 @@ class FrameResult:
     airspace: Airspace
     parameters: DetectionParameters
     policy: Policy
-    found: list[PendingCrossing] = field(default_factory=list)
+    pending_crossings: list[PendingCrossing] = field(default_factory=list)
     events: list[TrackFact] = field(default_factory=list)
     reports: int = 0
     judged: int = 0  # of the reports, those that were not quiet
@@ -45,12 +45,12 @@ class FrameResult:
     @property
     def crossings(self) -> list[Crossing]:
         """Return the crossings as they are written, made anew each time."""
-        return [_crossing(self.environment, self.airspace, one) for one in self.found]
+        return [_crossing(self.environment, self.airspace, one) for one in self.pending_crossings]
 
     def fill_details(self) -> None:
         """Find out what the places of all crossings tell, when the last one is recorded."""
-        if self.found:
-            fill_details(self.airspace, self.parameters, self.found)
+        if self.pending_crossings:
+            fill_details(self.airspace, self.parameters, self.pending_crossings)
 
     def crossing(
         self,
@@ -65,7 +65,7 @@ class FrameResult:
         if area == self.airspace.protected:
             return
         measured = track.depths.get(area)
-        self.found.append(
+        self.pending_crossings.append(
             PendingCrossing(
                 kind,
                 area,
@@ -75,15 +75,15 @@ class FrameResult:
                 track.source,
                 track.track_id,
                 track.first_ms,
-                track.facts,
+                track.crossing_count,
                 track.observation,
                 area in track.inside,
-                track.came.get(area, place),
+                track.entered_at.get(area, place),
                 None if measured is None else measured.deepest_m,
                 track.suppressed_by,
             )
         )
-        track.facts += 1
+        track.crossing_count += 1
 
     def event(
         self, kind: TrackEventKind, track: TrackState, place: CrossingPoint, **more: Any
@@ -91,29 +91,29 @@ class FrameResult:
         """Record a step of a track's story with the protected airspace."""
         episode = track.violation
         assert episode is not None  # noqa: S101 - events are steps of a story
-        episode.number += 1
-        episode.told_ms = track.observation.time_ms
+        episode.event_count += 1
+        episode.announced_ms = track.observation.time_ms
         passage = track.entry if kind == "entered" else track.exit if kind == "exited" else None
         names = _names(self.environment, track)
         self.events.append(
             TrackEvent(
-                event_id=derive("event", *names[:-1], episode.opened_ms, episode.number),
+                event_id=derive("event", *names[:-1], episode.opened_ms, episode.event_count),
                 kind=kind,
                 confidence=episode.confidence,
                 run=track.run,
                 source=track.source,
                 track_id=track.track_id,
                 opened=from_ms(episode.opened_ms),
-                number=episode.number,
+                number=episode.event_count,
                 time=from_ms(place.time_ms),
                 last_seen=from_ms(track.observation.time_ms),
                 lat=round_degrees(place.lat),
                 lon=round_degrees(place.lon),
-                other_side=() if passage is None else self._beyond(passage.place),
+                other_side=() if passage is None else self._beyond(passage.point),
                 evidence=evidence_of(track, passage),
-                first=track.began.seen,
+                first=track.path_start.position_fix,
                 zones_version=self.airspace.version,
-                object=track.observation.known,
+                object=track.observation.object_info,
                 **_situation(episode),
                 **more,
             )
@@ -138,9 +138,9 @@ def _crossing(environment: Environment, airspace: Airspace, found: PendingCrossi
         zone=zone.id,
         zone_kind=zone.properties.kind,
         zones_version=zone.version,
-        time=from_ms(found.place.time_ms),
-        lat=round_degrees(found.place.lat),
-        lon=round_degrees(found.place.lon),
+        time=from_ms(found.point.time_ms),
+        lat=round_degrees(found.point.lat),
+        lon=round_degrees(found.point.lon),
         run=found.run,
         source=found.source,
         track_id=found.track_id,
@@ -149,7 +149,7 @@ def _crossing(environment: Environment, airspace: Airspace, found: PendingCrossi
         probability=found.probability,
         cut=found.cut,
         suppressed_by=found.suppressed_by,
-        object=found.observation.known,
+        object=found.observation.object_info,
     )
 
 
@@ -157,14 +157,14 @@ def evidence_of(track: TrackState, passage: Passage | None) -> Evidence:
     """Return what a statement about a track rests on."""
     before = passage.before if passage else None
     after = passage.after if passage else track.observation.fix
-    place = passage.place if passage else track.observation.place
+    place = passage.point if passage else track.observation.point
     return Evidence(
-        before=before.seen if before else None,
-        after=after.seen,
+        before=before.position_fix if before else None,
+        after=after.position_fix,
         time=from_ms(place.time_ms),
         lat=round_degrees(place.lat),
         lon=round_degrees(place.lon),
-        probability=probability(track.belief.fresh),
+        probability=probability(track.belief.last_odds),
         probability_weighed=probability(track.belief.odds),
     )
 

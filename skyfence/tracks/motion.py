@@ -64,7 +64,7 @@ class ReferenceFixes:
     older: ReferenceFix | None = None
     newer: ReferenceFix | None = None
 
-    def drop(self, time_ms: int, lat: float, lon: float) -> None:
+    def note(self, time_ms: int, lat: float, lon: float) -> None:
         """Note where the track is, if the newer anchor is old enough."""
         here = ReferenceFix(time_ms, lat, lon)
         if self.newer is None or time_ms - self.newer.time_ms > _OLDEST_MS:
@@ -81,11 +81,14 @@ class ReferenceFixes:
         parameters: DetectionParameters,
     ) -> Motion | None:
         """Return the velocity since the older anchor, if there is one and it says something."""
-        anchor = self.older or self.newer
-        if anchor is None or not _ANCHOR_MS // 2 <= time_ms - anchor.time_ms <= 2 * _OLDEST_MS:
+        reference = self.older or self.newer
+        if (
+            reference is None
+            or not _ANCHOR_MS // 2 <= time_ms - reference.time_ms <= 2 * _OLDEST_MS
+        ):
             return None
-        course, _, metres = WGS84.inv(anchor.lon, anchor.lat, lon, lat)
-        speed_mps = metres / (time_ms - anchor.time_ms) * 1000
+        course, _, metres = WGS84.inv(reference.lon, reference.lat, lon, lat)
+        speed_mps = metres / (time_ms - reference.time_ms) * 1000
         error_m = sqrt(2.0) * (parameters.unknown_accuracy_m if accuracy_m is None else accuracy_m)
         sigma_deg = max(_COURSE_SIGMA_DEG, degrees(atan(error_m / max(metres, 1.0))))
         if speed_mps < SLOWEST_MPS or sigma_deg > _WORST_SIGMA_DEG:

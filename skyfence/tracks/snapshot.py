@@ -37,7 +37,7 @@ from skyfence.tracks.state import (
 from skyfence.tracks.tracker import Tracker
 
 # Counts up when a field of the state changes its meaning or its place.
-FORMAT: Final = 1
+FORMAT: Final = 2
 # What reading bytes of another form raises: by their types, rows and areas that there are none of.
 _UNREADABLE: Final = (
     msgspec.MsgspecError,
@@ -53,25 +53,25 @@ class _Weighed(msgspec.Struct, array_like=True):
     """What was weighed and foreseen of a track that was near enough to be judged."""
 
     belief: Belief
-    anchors: ReferenceFixes
-    outlook: ForecastState
+    reference_fixes: ReferenceFixes
+    forecast: ForecastState
 
 
 class _Track(msgspec.Struct, array_like=True):
-    """A track; ``observation`` and ``stray`` are rows of its source's reports."""
+    """A track; ``observation`` and ``pending_outlier`` are rows of its source's reports."""
 
     track_id: str
     first_ms: int
     observation: int
-    began: Fix
+    path_start: Fix
     inside: list[int]
-    came: dict[int, CrossingPoint]
+    entered_at: dict[int, CrossingPoint]
     depths: dict[int, Depth]
     flown_m: float
     live: bool
-    settled_ms: int
-    facts: int
-    stray: int | None
+    timers_run_ms: int
+    crossing_count: int
+    pending_outlier: int | None
     suppressed_by: str | None
     judged_ms: int | None
     crossed: bool
@@ -87,7 +87,7 @@ class _Source(msgspec.Struct, array_like=True):
     run: str
     key: str
     watermark_ms: int
-    clock_ms: int
+    announced_watermark_ms: int
     arrivals: int
     tracks: list[_Track]
     waiting: list[tuple[int, str, int, int]]
@@ -104,19 +104,19 @@ class _Snapshot(msgspec.Struct, array_like=True):
 def take_snapshot(tracker: Tracker) -> bytes:
     """Return everything that a tracker remembers."""
     airspace = tracker.airspace
-    sources = [_source(source) for source in tracker.sources.values()]
+    sources = [_source(source) for source in tracker.export_state().values()]
     return msgspec.msgpack.encode(_Snapshot(FORMAT, airspace.version, _areas(airspace), sources))
 
 
 def restore_snapshot(tracker: Tracker, data: bytes) -> None:
     """Give a tracker that remembers nothing what a snapshot holds.
 
-    Judged by other zones than before, each track is where it was seen last, and its story goes on.
-    Raises ``InputError`` where the bytes are no snapshot, or one of another format; the tracker is
-    not to be used then.
+    Judged by other zones than before, each track is where it was seen last, and its episode goes
+    on. Raises ``InputError`` where the bytes are no snapshot, or one of another format; the
+    tracker is not to be used then.
     """
     try:
-        tracker.adopt(_sources(data, tracker.airspace))
+        tracker.import_state(_sources(data, tracker.airspace))
     except _UNREADABLE as error:
         raise InputError(f"not a snapshot of format {FORMAT}: {error}") from None
 
@@ -172,7 +172,7 @@ def _source(source: SourceTracks) -> _Source:
         source.run,
         source.key,
         source.watermark_ms,
-        source.clock_ms,
+        source.announced_watermark_ms,
         source.arrivals,
         tracks,
         waiting,
@@ -183,20 +183,20 @@ def _source(source: SourceTracks) -> _Source:
 def _track(track: TrackState, reports: _Reports) -> _Track:
     weighed = None
     if track.judged_ms is not None:
-        weighed = _Weighed(track.belief, track.anchors, track.outlook)
+        weighed = _Weighed(track.belief, track.reference_fixes, track.forecast)
     return _Track(
         track.track_id,
         track.first_ms,
         reports.add(track.observation),
-        track.began,
+        track.path_start,
         sorted(track.inside),
-        track.came,
+        track.entered_at,
         track.depths,
         track.flown_m,
         track.live,
-        track.settled_ms,
-        track.facts,
-        None if track.stray is None else reports.add(track.stray),
+        track.timers_run_ms,
+        track.crossing_count,
+        None if track.pending_outlier is None else reports.add(track.pending_outlier),
         track.suppressed_by,
         track.judged_ms,
         track.crossed,
@@ -216,7 +216,9 @@ def _restored(packed: _Source) -> SourceTracks:
     frame = Frame(packed.key, packed.run, packed.watermark_ms, last=False, batch=batch)
     places = zip(frame.times_ms.tolist(), frame.lats.tolist(), frame.lons.tolist(), strict=True)
     observations = [Observation(frame, row, *place) for row, place in enumerate(places)]
-    source = SourceTracks(packed.run, packed.key, packed.watermark_ms, packed.clock_ms)
+    source = SourceTracks(
+        packed.run, packed.key, packed.watermark_ms, packed.announced_watermark_ms
+    )
     source.arrivals = packed.arrivals
     for one in packed.tracks:
         source.tracks[one.track_id] = _track_of(frame, one, observations)
@@ -233,24 +235,26 @@ def _track_of(frame: Frame, packed: _Track, observations: Sequence[Observation])
         packed.track_id,
         packed.first_ms,
         observations[packed.observation],
-        packed.began,
+        packed.path_start,
         set(packed.inside),
-        packed.came,
+        packed.entered_at,
         packed.depths,
         packed.flown_m,
         packed.live,
-        packed.settled_ms,
+        packed.timers_run_ms,
     )
-    track.facts = packed.facts
-    track.stray = None if packed.stray is None else observations[packed.stray]
+    track.crossing_count = packed.crossing_count
+    track.pending_outlier = (
+        None if packed.pending_outlier is None else observations[packed.pending_outlier]
+    )
     track.suppressed_by, track.judged_ms = packed.suppressed_by, packed.judged_ms
     track.crossed, track.entry, track.exit = packed.crossed, packed.entry, packed.exit
     if packed.weighed is not None:
         weighed = packed.weighed
-        track.belief, track.anchors, track.outlook = (
+        track.belief, track.reference_fixes, track.forecast = (
             weighed.belief,
-            weighed.anchors,
-            weighed.outlook,
+            weighed.reference_fixes,
+            weighed.forecast,
         )
     track.violation = packed.violation
     return track
@@ -261,9 +265,13 @@ def _move_to(airspace: Airspace, tracks: Iterable[TrackState], before: Sequence[
     numbers = {name: number for number, name in enumerate(_areas(airspace))}
     for track in tracks:
         observation = track.observation
-        came = {numbers.get(before[area], -1): place for area, place in track.came.items()}
+        entered_at = {
+            numbers.get(before[area], -1): place for area, place in track.entered_at.items()
+        }
         covering = airspace.covering(observation.lon, observation.lat)
         height = (observation.altitude_m, observation.altitude_ref)
         track.inside = set(airspace.within_limits(covering, observation.time_ms, *height))
-        track.came = {area: came.get(area, observation.place) for area in sorted(track.inside)}
-        track.depths, track.outlook = {}, ForecastState()
+        track.entered_at = {
+            area: entered_at.get(area, observation.point) for area in sorted(track.inside)
+        }
+        track.depths, track.forecast = {}, ForecastState()

@@ -1,7 +1,7 @@
 """What is remembered of a track, of a source, and of a track's story with the protected airspace.
 
-Plain data, one object a track; ``tracking`` and ``story`` change it. Everything here belongs to one
-partition of ``tracks`` and can be written to its checkpoint as it stands.
+Plain data, one object a track; ``updater`` and ``violation`` change it. Everything here belongs to
+one partition of ``tracks`` and can be written to its checkpoint as it stands.
 """
 
 import heapq
@@ -52,7 +52,7 @@ class Fix:
     accuracy_m: float | None = None
 
     @property
-    def seen(self) -> PositionFix:
+    def position_fix(self) -> PositionFix:
         """Return the fix as it is published."""
         return PositionFix(
             time=from_ms(self.time_ms),
@@ -79,7 +79,7 @@ class Observation:
         return cls(frame, row, int(time_ms), float(lat), float(lon))
 
     def alone(self) -> "Observation":
-        """Return the same sight on a frame of its own, so that the large one can be let go."""
+        """Return the same report on a frame of its own, so that the large one can be let go."""
         frame = replace(self.frame, batch=self.frame.batch.take([self.row]))
         return Observation(frame, 0, self.time_ms, self.lat, self.lon)
 
@@ -89,7 +89,7 @@ class Observation:
         return self.frame.text("phase", self.row) == "ended"
 
     @cached_property
-    def known(self) -> ObjectInfo:
+    def object_info(self) -> ObjectInfo:
         """Return what the report says of the object."""
         return ObjectInfo.model_validate(self.frame.known(self.row))
 
@@ -115,7 +115,7 @@ class Observation:
         return reported(speed_mps, self.frame.number("course_deg", self.row))
 
     @property
-    def place(self) -> CrossingPoint:
+    def point(self) -> CrossingPoint:
         """Return where and when it was, as the place of a fact."""
         return CrossingPoint(self.time_ms, self.lat, self.lon)
 
@@ -141,7 +141,7 @@ def profile_of(before: Observation, after: Observation) -> Profile:
 class Passage:
     """Where a track crossed the border of the protected airspace, and the fixes about it."""
 
-    place: CrossingPoint
+    point: CrossingPoint
     before: Fix
     after: Fix
 
@@ -158,31 +158,29 @@ class ViolationEpisode:
     status: ViolationStatus
     confidence: Confidence
     since_ms: int  # when the status was reached
-    number: int = 0  # of the last event
+    event_count: int = 0  # so far; the last event has this number
     was_threat: bool = False  # of what is lost: it had not entered
-    away: bool = False  # of what is lost: its identity was seen where it cannot have flown to
+    # Of what is lost: its identity was seen where it cannot have flown to.
+    seen_elsewhere: bool = False
     nations: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     ahead: dict[str, int] = field(default_factory=dict)
     ahead_ms: dict[str, int] = field(default_factory=dict)
     minutes_left: int | None = None
-    marks: dict[str, int] = field(default_factory=dict)
+    minute_marks: dict[str, int] = field(default_factory=dict)
     deepest_m: int = 0  # inside the protected airspace, in this story
-    told_depth_m: int = 0
-    told_speed_mps: float = 0.0
-    told_ms: int = 0  # when an event said last where the track is
+    announced_depth_m: int = 0
+    announced_speed_mps: float = 0.0
+    announced_ms: int = 0  # when an event said last where the track is
 
     def deadline_ms(self, parameters: DetectionParameters) -> int | None:
         """Return when the story ends by itself, or None while the object is followed."""
         if self.status is ViolationStatus.EXITED:
             return self.since_ms + parameters.clear_after_ms
         if self.status is ViolationStatus.LOST:
-            waits_ms = (
-                parameters.threat_expires_after_ms
-                if self.was_threat
-                else parameters.expire_after_ms
-            )
-            return self.since_ms + waits_ms
+            if self.was_threat:
+                return self.since_ms + parameters.threat_expires_after_ms
+            return self.since_ms + parameters.expire_after_ms
         return None
 
 
@@ -198,7 +196,7 @@ class Depth:
 class ForecastState:
     """The last forecast of a track, and since when it has said the same about the border."""
 
-    forecast: Forecast = field(default_factory=Forecast)
+    latest: Forecast = field(default_factory=Forecast)
     time_ms: int | None = None
     heads_for_since_ms: int | None = None
     heads_away_since_ms: int | None = None
@@ -213,37 +211,37 @@ class TrackState:
     track_id: str
     first_ms: int  # with its names, what identifies its life
     observation: Observation
-    began: Fix  # where its path was first known, which is later after a cut or a long silence
+    path_start: Fix  # where its path was first known, which is later after a cut or a long silence
     inside: set[int] = field(default_factory=set)
-    came: dict[int, CrossingPoint] = field(default_factory=dict)  # where it entered, or appeared
+    # Where it entered each area that it is inside of, or was first seen there.
+    entered_at: dict[int, CrossingPoint] = field(default_factory=dict)
     depths: dict[int, Depth] = field(default_factory=dict)
     flown_m: float = 0.0  # since the report before the last; infinite if nobody knows
     live: bool = True  # False once lost or ended, until it is seen again
-    settled_ms: int = -1  # timers have been decided up to here: an earlier report is late
+    timers_run_ms: int = -1  # timers have been decided up to here: an earlier report is late
     due_ms: int | None = None  # when its entry among the source's timers comes up
-    facts: int = 0  # crossings so far; numbers their identifiers
-    stray: Observation | None = (
-        None  # a report that nothing can have flown to; the next one decides
-    )
+    crossing_count: int = 0  # crossings so far; numbers their identifiers
+    # A report that nothing can have flown to; the next one decides.
+    pending_outlier: Observation | None = None
     suppressed_by: str | None = None
     judged_ms: int | None = None  # the last report that was near enough to be judged
     crossed: bool = True  # False while it is inside and was never seen outside
     entry: Passage | None = None
     exit: Passage | None = None
     belief: Belief = field(default_factory=Belief)
-    anchors: ReferenceFixes = field(default_factory=ReferenceFixes)
-    outlook: ForecastState = field(default_factory=ForecastState)
+    reference_fixes: ReferenceFixes = field(default_factory=ReferenceFixes)
+    forecast: ForecastState = field(default_factory=ForecastState)
     violation: ViolationEpisode | None = None
 
     def forget(self) -> None:
         """Drop what was weighed and foreseen: it was about another place or another object."""
-        self.belief, self.anchors, self.outlook = Belief(), ReferenceFixes(), ForecastState()
-        self.depths = {}
+        self.belief, self.reference_fixes = Belief(), ReferenceFixes()
+        self.forecast, self.depths = ForecastState(), {}
 
     def motion(self, parameters: DetectionParameters) -> Motion | None:
         """Return the track's velocity, reported or measured."""
         observation = self.observation
-        return observation.motion or self.anchors.motion(
+        return observation.motion or self.reference_fixes.motion(
             observation.time_ms,
             observation.lat,
             observation.lon,
@@ -253,8 +251,8 @@ class TrackState:
 
     def is_late(self, time_ms: int) -> bool:
         """Tell whether a report of this time comes after what has been decided without it."""
-        last_ms = self.observation.time_ms if self.stray is None else self.stray.time_ms
-        return time_ms <= max(last_ms, self.settled_ms)
+        last = self.pending_outlier or self.observation
+        return time_ms <= max(last.time_ms, self.timers_run_ms)
 
     def deadline_ms(self, parameters: DetectionParameters) -> int:
         """Return when the next timer of this track runs out."""
@@ -276,14 +274,14 @@ class SourceTracks:
     run: str
     key: str
     watermark_ms: int = -1
-    clock_ms: int = -1  # the last one that was told to those who join tracks
+    announced_watermark_ms: int = -1  # the last one that was told to those who join tracks
     tracks: dict[str, TrackState] = field(default_factory=dict)
     timers: list[tuple[int, str]] = field(default_factory=list)  # a heap of (due, track)
     # Reports of a source that may be late: a heap of (time, track, arrival, report).
     waiting: list[tuple[int, str, int, Observation]] = field(default_factory=list)
     arrivals: int = 0
 
-    def keep(self, frame: Frame, row: int) -> None:
+    def hold_back(self, frame: Frame, row: int) -> None:
         """Keep a report of a source that may be late, until no earlier one can come."""
         self.arrivals += 1
         observation = Observation.of(frame, row)
@@ -291,7 +289,7 @@ class SourceTracks:
             self.waiting, (observation.time_ms, frame.track_ids[row], self.arrivals, observation)
         )
 
-    def kept_until(self, until_ms: int) -> Iterator[tuple[str, Observation]]:
+    def released_until(self, until_ms: int) -> Iterator[tuple[str, Observation]]:
         """Hand out the reports that were kept, up to a time, in order, with their tracks' names."""
         while self.waiting and self.waiting[0][0] <= until_ms:
             _, name, _, observation = heapq.heappop(self.waiting)
@@ -308,7 +306,7 @@ class SourceTracks:
             track.due_ms = deadline_ms
             heapq.heappush(self.timers, (deadline_ms, track.track_id))
 
-    def next_due(self, until_ms: int) -> tuple[int, TrackState] | None:
+    def pop_due(self, until_ms: int) -> tuple[int, TrackState] | None:
         """Take the next track whose entry is due, and since when it is, or None."""
         while self.timers and self.timers[0][0] <= until_ms:
             due_ms, track_id = heapq.heappop(self.timers)

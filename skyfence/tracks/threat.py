@@ -17,16 +17,16 @@ from skyfence.tracks.state import ForecastState, TrackState, ViolationEpisode, V
 
 def update_forecast(result: FrameResult, track: TrackState) -> None:
     """Look ahead, if the last look is old."""
-    outlook, now_ms, parameters = track.outlook, track.observation.time_ms, result.parameters
-    if outlook.time_ms is not None and now_ms - outlook.time_ms < parameters.forecast_every_ms:
+    state, now_ms, parameters = track.forecast, track.observation.time_ms, result.parameters
+    if state.time_ms is not None and now_ms - state.time_ms < parameters.forecast_every_ms:
         return
-    outlook.time_ms = now_ms
+    state.time_ms = now_ms
     motion = track.motion(parameters)
     if motion is None:
-        outlook.forecast = Forecast()
+        state.latest = Forecast()
     else:
         place = (track.observation.lon, track.observation.lat)
-        outlook.forecast = forecast(
+        state.latest = forecast(
             result.airspace,
             place,
             motion,
@@ -34,22 +34,22 @@ def update_forecast(result: FrameResult, track: TrackState) -> None:
             frozenset(track.inside),
             likely=parameters.threat_share if track.violation is None else 0.0,
         )
-    _remember(result, outlook, now_ms)
+    _remember(result, state, now_ms)
 
 
 def is_threat(result: FrameResult, track: TrackState) -> bool:
     """Tell whether the track has headed for the protected airspace for long enough."""
-    outlook, border = track.outlook, track.outlook.forecast.border
-    if outlook.heads_for_since_ms is None or border is None:
+    state, border = track.forecast, track.forecast.latest.border
+    if state.heads_for_since_ms is None or border is None:
         return False
-    held_ms = track.observation.time_ms - outlook.heads_for_since_ms
+    held_ms = track.observation.time_ms - state.heads_for_since_ms
     at_once = border.seconds <= result.parameters.threat_at_once_s
     return at_once or held_ms >= result.parameters.threat_holds_ms
 
 
 def has_receded(result: FrameResult, track: TrackState) -> bool:
     """Tell whether the track has headed elsewhere for long enough."""
-    since_ms = track.outlook.heads_away_since_ms
+    since_ms = track.forecast.heads_away_since_ms
     held_ms = 0 if since_ms is None else track.observation.time_ms - since_ms
     return held_ms >= result.parameters.recede_holds_ms
 
@@ -59,7 +59,7 @@ def refresh_ahead(result: FrameResult, track: TrackState, episode: ViolationEpis
 
     They should when a region joins or is dropped, or when minutes left pass a mark.
     """
-    found = track.outlook.forecast
+    found = track.forecast.latest
     before = set(episode.ahead)
     episode.ahead = _ahead(result, track, episode)
     if episode.status is ViolationStatus.THREAT:
@@ -74,7 +74,7 @@ def refresh_ahead(result: FrameResult, track: TrackState, episode: ViolationEpis
 
 def _aim(result: FrameResult, track: TrackState, episode: ViolationEpisode) -> None:
     """Set whose border a threat will reach: the nation, and a region if none is clearly ahead."""
-    found, observation = track.outlook.forecast, track.observation
+    found, observation = track.forecast.latest, track.observation
     motion = track.motion(result.parameters)
     if found.border is None or motion is None:
         return
@@ -92,24 +92,24 @@ def _aim(result: FrameResult, track: TrackState, episode: ViolationEpisode) -> N
             episode.ahead_ms[place] = observation.time_ms
 
 
-def _remember(result: FrameResult, outlook: ForecastState, now_ms: int) -> None:
-    border = outlook.forecast.border
+def _remember(result: FrameResult, state: ForecastState, now_ms: int) -> None:
+    border = state.latest.border
     share = 0.0 if border is None else border.share
     if share < result.parameters.threat_share:
-        outlook.heads_for_since_ms = None
-    elif outlook.heads_for_since_ms is None:
-        outlook.heads_for_since_ms = now_ms
+        state.heads_for_since_ms = None
+    elif state.heads_for_since_ms is None:
+        state.heads_for_since_ms = now_ms
     if share > result.parameters.clear_share:
-        outlook.heads_away_since_ms = None
-    elif outlook.heads_away_since_ms is None:
-        outlook.heads_away_since_ms = now_ms
+        state.heads_away_since_ms = None
+    elif state.heads_away_since_ms is None:
+        state.heads_away_since_ms = now_ms
 
 
 def _ahead(result: FrameResult, track: TrackState, episode: ViolationEpisode) -> dict[str, int]:
     """Return the minutes left to each region ahead, the last known ones where it turned away."""
     parameters, now_ms = result.parameters, track.observation.time_ms
     found: dict[str, int] = {}
-    for area, arrival in (track.outlook.forecast.regions or {}).items():
+    for area, arrival in (track.forecast.latest.regions or {}).items():
         place = _zone(result, area)
         stays = place in episode.ahead and arrival.share > parameters.clear_share
         if stays or arrival.share >= parameters.threat_share:
@@ -136,8 +136,8 @@ def _passes_mark(episode: ViolationEpisode, place: str, arrival: Arrival | None)
     if arrival is None:
         return False
     mark = minute_mark(arrival.seconds // 60)
-    fell = mark < episode.marks.get(place, mark)
-    episode.marks[place] = min(mark, episode.marks.get(place, mark))
+    fell = mark < episode.minute_marks.get(place, mark)
+    episode.minute_marks[place] = min(mark, episode.minute_marks.get(place, mark))
     return fell
 
 

@@ -50,39 +50,38 @@ class Tracker:
         self._environment = environment
         self._policy = policy or Policy()
         self._parameters = parameters or DetectionParameters()
-        self._follower = TrackUpdater(airspace, self._policy, self._parameters)
+        self._updater = TrackUpdater(airspace, self._policy, self._parameters)
         self.grid = Grid(airspace)
         self._sift = sift
         self._sources: dict[tuple[str, str], SourceTracks] = {}
         self._quiet: dict[tuple[str, str], CoarseFilter] = {}
 
-    @property
-    def sources(self) -> Mapping[tuple[str, str], SourceTracks]:
-        """Return the state of each (run, key), for a checkpoint."""
+    def export_state(self) -> Mapping[tuple[str, str], SourceTracks]:
+        """Return the state of each (run, key), each track brought up to its last report."""
         for name, source in self._sources.items():
             for track in source.tracks.values():
-                self._quiet[name].load(track)
+                self._quiet[name].restore_observation(track)
         return self._sources
 
-    def adopt(self, sources: Iterable[SourceTracks]) -> None:
+    def import_state(self, sources: Iterable[SourceTracks]) -> None:
         """Go on from the state of a checkpoint; timers run out as they would have."""
         for found in sources:
             name = (found.run, found.key)
-            _, quiet = self._source(name)
+            _, coarse_filter = self._source(name)
             for track in found.tracks.values():
                 found.schedule(track, self._parameters)
-            quiet.save_all(found.tracks.values())
+            coarse_filter.refresh_columns(found.tracks.values())
             self._sources[name] = found
 
-    def nothing(self) -> FrameResult:
+    def empty_result(self) -> FrameResult:
         """Return what happens where nothing is judged."""
         return FrameResult(self._environment, self.airspace, self._parameters, self._policy)
 
-    def take(self, frame: Frame) -> FrameResult:
+    def process(self, frame: Frame) -> FrameResult:
         """Judge one frame and return what happened in it."""
-        result = self.nothing()
+        result = self.empty_result()
         name = (frame.run, frame.key)
-        source, quiet = self._source(name)
+        source, coarse_filter = self._source(name)
         result.reports = len(frame)
         waits_ms = 0 if frame.last else self._policy.lateness_ms(frame.source)
         until_ms = frame.scan_time_ms - waits_ms
@@ -91,13 +90,13 @@ class Tracker:
                 if time_ms < source.watermark_ms:
                     result.late += 1  # by more than its source may be
                     continue
-                source.keep(frame, row)
-                self._release(result, source, quiet, time_ms - waits_ms)
+                source.hold_back(frame, row)
+                self._release(result, source, coarse_filter, time_ms - waits_ms)
         else:
-            self._take_rows(result, source, quiet, frame)
-        self._release(result, source, quiet, until_ms)
+            self._take_rows(result, source, coarse_filter, frame)
+        self._release(result, source, coarse_filter, until_ms)
         if frame.last:
-            self._finish(result, source, quiet)
+            self._finish(result, source, coarse_filter)
             del self._sources[name], self._quiet[name]
             result.clock(*name, source.watermark_ms, last=True)
         result.fill_details()
@@ -106,50 +105,54 @@ class Tracker:
     def _source(self, name: tuple[str, str]) -> tuple[SourceTracks, CoarseFilter]:
         if name not in self._sources:
             self._sources[name] = SourceTracks(*name)
-            look_ahead_s = self._follower.look_ahead_s
+            look_ahead_s = self._updater.look_ahead_s
             self._quiet[name] = CoarseFilter(
                 self.grid, self.airspace, self._parameters, look_ahead_s
             )
         return self._sources[name], self._quiet[name]
 
     def _release(
-        self, result: FrameResult, source: SourceTracks, quiet: CoarseFilter, until_ms: int
+        self, result: FrameResult, source: SourceTracks, coarse_filter: CoarseFilter, until_ms: int
     ) -> None:
         """Judge the reports that were kept, up to a time, and move the source's clock there."""
-        for track_id, observation in source.kept_until(until_ms):
-            self._advance(result, source, quiet, observation.time_ms)
-            self._observe(result, source, quiet, track_id, observation)
-        self._advance(result, source, quiet, until_ms)
+        for track_id, observation in source.released_until(until_ms):
+            self._advance(result, source, coarse_filter, observation.time_ms)
+            self._observe(result, source, coarse_filter, track_id, observation)
+        self._advance(result, source, coarse_filter, until_ms)
 
     def _take_rows(
-        self, result: FrameResult, source: SourceTracks, quiet: CoarseFilter, frame: Frame
+        self, result: FrameResult, source: SourceTracks, coarse_filter: CoarseFilter, frame: Frame
     ) -> None:
         """Judge the rows of a frame that need it, each when the source's clock has come to it."""
         rows: Sequence[tuple[int, Cuts | None]] = [(row, None) for row in range(len(frame))]
         latest_ms = np.maximum.accumulate(frame.times_ms)
         if self._sift and len(frame) >= FEWEST_ROWS:
-            rows = list(quiet.sift(frame, self._due(source, quiet, int(latest_ms[-1]) - 1)))
-        self._foresee(source, quiet, frame, rows)
+            rows = list(
+                coarse_filter.sift(frame, self._due(source, coarse_filter, int(latest_ms[-1]) - 1))
+            )
+        self._foresee(source, coarse_filter, frame, rows)
         for row, _ in rows:
-            self._advance(result, source, quiet, int(latest_ms[row]))
-            self._observe(result, source, quiet, frame.track_ids[row], Observation.of(frame, row))
+            self._advance(result, source, coarse_filter, int(latest_ms[row]))
+            self._observe(
+                result, source, coarse_filter, frame.track_ids[row], Observation.of(frame, row)
+            )
 
     def _foresee(
         self,
         source: SourceTracks,
-        quiet: CoarseFilter,
+        coarse_filter: CoarseFilter,
         frame: Frame,
         rows: Iterable[tuple[int, Cuts | None]],
     ) -> None:
         """Ask the airspace at once what judging these rows will ask one by one."""
-        scout, last = self._follower.scout, dict[str, QueryPoint]()
+        queries, last = self._updater.queries, dict[str, QueryPoint]()
         ways, places = list[Segment](), list[QueryPoint]()
-        scout.forget()
+        queries.forget()
         for row, cuts in rows:
             name, place = frame.track_ids[row], (float(frame.lons[row]), float(frame.lats[row]))
             track = source.tracks.get(name)
             if track is not None and name not in last:
-                quiet.load(track)
+                coarse_filter.restore_observation(track)
                 last[name] = (track.observation.lon, track.observation.lat)
             if track is None or track.suppressed_by is None:
                 places.append(place)
@@ -158,16 +161,16 @@ class Tracker:
                 if cuts is None:
                     ways.append(way)
                 else:
-                    scout.note(way, cuts)
+                    queries.note(way, cuts)
             last[name] = place
-        scout.look(ways, places)
+        queries.look(ways, places)
 
-    def _due(self, source: SourceTracks, quiet: CoarseFilter, until_ms: int) -> list[str]:
+    def _due(self, source: SourceTracks, coarse_filter: CoarseFilter, until_ms: int) -> list[str]:
         """Return the tracks whose timers are really due, and put the others' entries right."""
         due: list[str] = []
-        while (found := source.next_due(until_ms)) is not None:
+        while (found := source.pop_due(until_ms)) is not None:
             _, track = found
-            quiet.load(track)
+            coarse_filter.restore_observation(track)
             if track.deadline_ms(self._parameters) <= until_ms:
                 due.append(track.track_id)
             else:
@@ -182,12 +185,12 @@ class Tracker:
         In whole steps, so that the clock strikes between the same events in frames of any size.
         """
         every_ms = self._parameters.clock_every_ms
-        if reached_ms - source.clock_ms >= every_ms:
-            source.clock_ms = reached_ms - reached_ms % every_ms
-            result.clock(source.run, source.key, source.clock_ms)
+        if reached_ms - source.announced_watermark_ms >= every_ms:
+            source.announced_watermark_ms = reached_ms - reached_ms % every_ms
+            result.clock(source.run, source.key, source.announced_watermark_ms)
 
     def _advance(
-        self, result: FrameResult, source: SourceTracks, quiet: CoarseFilter, time_ms: int
+        self, result: FrameResult, source: SourceTracks, coarse_filter: CoarseFilter, time_ms: int
     ) -> None:
         """Move the source's clock on and run out the timers before it.
 
@@ -196,31 +199,31 @@ class Tracker:
         """
         source.watermark_ms = max(source.watermark_ms, time_ms)
         until_ms = source.watermark_ms - 1  # who reports at the very deadline is in time
-        while (found := source.next_due(until_ms)) is not None:
+        while (found := source.pop_due(until_ms)) is not None:
             due_ms, track = found
-            quiet.load(track)
+            coarse_filter.restore_observation(track)
             self._tell_clock(result, source, due_ms - 1)
-            self._follower.settle(result, track, due_ms)
-            if self._follower.is_forgotten(track, due_ms):
+            self._updater.run_timers(result, track, due_ms)
+            if self._updater.is_finished(track, due_ms):
                 del source.tracks[track.track_id]
-                quiet.drop(track.track_id)
+                coarse_filter.drop(track.track_id)
             else:
                 source.schedule(track, self._parameters)
-                quiet.save(track)
+                coarse_filter.mark_judged(track)
         self._tell_clock(result, source, until_ms)
 
     def _observe(
         self,
         result: FrameResult,
         source: SourceTracks,
-        quiet: CoarseFilter,
+        coarse_filter: CoarseFilter,
         track_id: str,
         observation: Observation,
     ) -> None:
         result.judged += 1
         track = source.tracks.get(track_id)
         if track is not None:
-            quiet.load(track)
+            coarse_filter.restore_observation(track)
         too_old_ms = source.watermark_ms - self._parameters.lost_after_ms
         if track.is_late(observation.time_ms) if track else observation.time_ms <= too_old_ms:
             result.late += 1
@@ -231,22 +234,24 @@ class Tracker:
                 frame.run, frame.source, track_id, observation.time_ms, observation, observation.fix
             )
             source.tracks[track_id] = track
-            self._follower.begin(result, track)
+            self._updater.start(result, track)
         else:
-            self._follower.follow(result, track, observation)
+            self._updater.update(result, track, observation)
         source.schedule(track, self._parameters)
-        quiet.save(track)
+        coarse_filter.mark_judged(track)
 
-    def _finish(self, result: FrameResult, source: SourceTracks, quiet: CoarseFilter) -> None:
+    def _finish(
+        self, result: FrameResult, source: SourceTracks, coarse_filter: CoarseFilter
+    ) -> None:
         """End a finite source: lose what it still saw, clear what had left or never came.
 
         What is lost inside stays lost: nobody has watched for it since, so no time heals it.
         """
         for track in list(source.tracks.values()):
-            quiet.load(track)
-            self._follower.settle(
+            coarse_filter.restore_observation(track)
+            self._updater.run_timers(
                 result, track, track.observation.time_ms + self._parameters.lost_after_ms
             )
             told = track.violation
             if told is not None and (told.status is ViolationStatus.EXITED or told.was_threat):
-                self._follower.settle(result, track, track.deadline_ms(self._parameters))
+                self._updater.run_timers(result, track, track.deadline_ms(self._parameters))

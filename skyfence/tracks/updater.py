@@ -31,25 +31,25 @@ class TrackUpdater:
 
     def __init__(self, airspace: Airspace, policy: Policy, parameters: DetectionParameters) -> None:
         self.airspace = airspace
-        self.scout = BatchedBorderQueries(airspace)
+        self.queries = BatchedBorderQueries(airspace)
         self._policy = policy
         self._parameters = parameters
         kinds = [airspace.zones[area].properties.kind for area in airspace.limited_areas]
         kinds += airspace.protected_kinds
         self.look_ahead_s = max(map(policy.look_ahead_s, kinds), default=0.0)
 
-    def begin(self, result: FrameResult, track: TrackState) -> None:
+    def start(self, result: FrameResult, track: TrackState) -> None:
         """Take in a track that was not known."""
         self._identify(track)
         self._appear(result, track, cut=False)
         self._seen_now(result, track, None)
 
-    def follow(self, result: FrameResult, track: TrackState, observation: Observation) -> None:
+    def update(self, result: FrameResult, track: TrackState, observation: Observation) -> None:
         """Take in a track's next report."""
         if track.live and self._leaves(track, observation):
             self._jump(result, track, observation)
         else:
-            self._tell_stray(result, track)
+            self._record_outlier(result, track)
             self._move(result, track, observation)
 
     def _seen_now(self, result: FrameResult, track: TrackState, before_ms: int | None) -> None:
@@ -63,16 +63,17 @@ class TrackUpdater:
         """Tell whether a report does not go on from the track's last one."""
         if self._is_jump(track.observation, observation):
             return True
-        stray = track.stray
-        if stray is None or self._is_jump(stray, observation):
+        pending_outlier = track.pending_outlier
+        if pending_outlier is None or self._is_jump(pending_outlier, observation):
             return False
-        return _mean_mps(stray, observation) < _mean_mps(track.observation, observation)
+        return _mean_mps(pending_outlier, observation) < _mean_mps(track.observation, observation)
 
     def _is_jump(self, before: Observation, after: Observation) -> bool:
         """Tell whether nothing can have flown from one report to the other."""
         seconds = (after.time_ms - before.time_ms) / SECOND_MS
         most_m = (
-            self._parameters.fastest(after.known.category) * seconds + self._parameters.scatter_m
+            self._parameters.fastest(after.object_info.category) * seconds
+            + self._parameters.scatter_m
         )
         return distance_m(before.lon, before.lat, after.lon, after.lat) > most_m
 
@@ -82,33 +83,33 @@ class TrackUpdater:
         One that goes on from there cuts the track: its identity was spoofed or swapped. One that
         goes on from before leaves the stray by itself.
         """
-        stray = track.stray
-        if stray is None or self._is_jump(stray, observation):
-            self._tell_stray(result, track)
-            track.stray = observation.alone()
+        pending_outlier = track.pending_outlier
+        if pending_outlier is None or self._is_jump(pending_outlier, observation):
+            self._record_outlier(result, track)
+            track.pending_outlier = observation.alone()
             return
-        track.stray = None
+        track.pending_outlier = None
         self._lose(result, track, track.observation.time_ms, cut=True)
         if track.violation is not None:
-            track.violation.away = True
-        track.observation = stray
+            track.violation.seen_elsewhere = True
+        track.observation = pending_outlier
         self._identify(track)
         self._appear(result, track, cut=True)
         track.live = True
         self._move(result, track, observation)
 
-    def _tell_stray(self, result: FrameResult, track: TrackState) -> None:
+    def _record_outlier(self, result: FrameResult, track: TrackState) -> None:
         """Record a report that belonged to no path: for the audit, where it seemed to be inside."""
-        stray, track.stray = track.stray, None
-        if stray is None:
+        pending_outlier, track.pending_outlier = track.pending_outlier, None
+        if pending_outlier is None:
             return
-        for area in sorted(self.airspace.covering(stray.lon, stray.lat)):
-            result.crossing("appear", track, area, stray.place, cut=True)
+        for area in sorted(self.airspace.covering(pending_outlier.lon, pending_outlier.lat)):
+            result.crossing("appear", track, area, pending_outlier.point, cut=True)
 
     def _identify(self, track: TrackState) -> None:
         observation = track.observation
         track.suppressed_by = self._policy.suppressed_by(
-            observation.known, observation.time_ms, observation.lon, observation.lat
+            observation.object_info, observation.time_ms, observation.lon, observation.lat
         )
 
     def _move(self, result: FrameResult, track: TrackState, observation: Observation) -> None:
@@ -122,7 +123,7 @@ class TrackUpdater:
         self._identify(track)
         if jumped or silent or was_ended:
             if jumped and track.violation is not None:
-                track.violation.away = True
+                track.violation.seen_elsewhere = True
             was_outside = not (jumped or was_ended or self.airspace.is_protected_at(track.inside))
             self._appear(result, track, cut=jumped)
             track.crossed |= was_outside  # where, nobody saw
@@ -143,14 +144,14 @@ class TrackUpdater:
             place = _place(one, before, track.observation)
             result.crossing("enter" if one.entered else "exit", track, one.area, place)
             if one.entered:
-                track.came[one.area] = place
+                track.entered_at[one.area] = place
         if not track.live:  # it vanished from these, and is seen in them again
             moved = {transition.area for transition in transitions}
             for area in sorted(held & track.inside - moved):
-                result.crossing("appear", track, area, track.observation.place)
+                result.crossing("appear", track, area, track.observation.point)
         self._pass(result, track, flight)
-        for area in track.came.keys() - track.inside:
-            del track.came[area]
+        for area in track.entered_at.keys() - track.inside:
+            del track.entered_at[area]
             track.depths.pop(area, None)
 
     def _pass(self, result: FrameResult, track: TrackState, flight: "_Flight") -> None:
@@ -172,8 +173,8 @@ class TrackUpdater:
                 self._clip(result, track, entry, passage)
 
     def _clip(self, result: FrameResult, track: TrackState, entry: Passage, leave: Passage) -> None:
-        lon = (entry.place.lon + leave.place.lon) / 2
-        lat = (entry.place.lat + leave.place.lat) / 2
+        lon = (entry.point.lon + leave.point.lon) / 2
+        lat = (entry.point.lat + leave.point.lat) / 2
         depth_m, border_m = self.airspace.protected_border(lon, lat)
         before, after = entry.before, entry.after
         length_m = distance_m(before.lon, before.lat, after.lon, after.lat)
@@ -196,7 +197,7 @@ class TrackUpdater:
             track.depths = {}
             return
         observation, inside = track.observation, self.airspace.is_protected_at(track.inside)
-        distance_m, accuracy_m = self.scout.protected_border(observation.lon, observation.lat)
+        distance_m, accuracy_m = self.queries.protected_border(observation.lon, observation.lat)
         if track.violation is None and not inside and distance_m > self._reach_m(observation):
             track.depths = {}
             return
@@ -204,11 +205,11 @@ class TrackUpdater:
             track.forget()  # it was far away meanwhile
         self._measure(track)
         track.judged_ms = observation.time_ms
-        track.anchors.drop(observation.time_ms, observation.lat, observation.lon)
+        track.reference_fixes.note(observation.time_ms, observation.lat, observation.lon)
         sigma = sigma_m(observation.accuracy_m, accuracy_m, self._parameters)
         depth_m = distance_m if inside else -distance_m
         track.belief.update(observation.time_ms, log_odds(depth_m, sigma), self._parameters)
-        violation.follow(result, track)
+        violation.update(result, track)
 
     def _reach_m(self, observation: Observation) -> float:
         """Return the distance from the border past which a track means nothing yet."""
@@ -220,7 +221,7 @@ class TrackUpdater:
     def _transitions(self, track: TrackState, before: Observation) -> list[Transition]:
         way = (before.lon, before.lat, track.observation.lon, track.observation.lat)
         profile = profile_of(before, track.observation) if self.airspace.limits else None
-        known = self.scout.cuts(way)
+        known = self.queries.cuts(way)
         return path_transitions(self.airspace, legs(*way), track.inside, profile, known)
 
     def _measure(self, track: TrackState) -> None:
@@ -235,7 +236,7 @@ class TrackUpdater:
             slack_m = _DEPTH_SHARE * depth.deepest_m if depth.deepest_m > _DEPTH_EXACT_M else 0.0
             if depth.bound_m > depth.deepest_m + slack_m:
                 due.append(area)
-        found_m = self.scout.border_distances_m(due, track.observation.lon, track.observation.lat)
+        found_m = self.queries.border_distances_m(due, track.observation.lon, track.observation.lat)
         for area, metres in zip(due, found_m, strict=True):
             depth = track.depths[area]
             depth.bound_m, depth.deepest_m = metres, max(depth.deepest_m, metres)
@@ -249,36 +250,36 @@ class TrackUpdater:
             height = (observation.altitude_m, observation.altitude_ref)
             track.inside = set(self.airspace.within_limits(covering, observation.time_ms, *height))
         track.forget()
-        track.began = observation.fix
+        track.path_start = observation.fix
         track.entry = track.exit = None
-        track.came = dict.fromkeys(track.inside, observation.place)
+        track.entered_at = dict.fromkeys(track.inside, observation.point)
         track.crossed = not self.airspace.is_protected_at(track.inside)
         track.flown_m = inf
         for area in sorted(track.inside):
-            result.crossing("appear", track, area, observation.place, cut=cut)
+            result.crossing("appear", track, area, observation.point, cut=cut)
 
     def _lose(
         self, result: FrameResult, track: TrackState, time_ms: int, *, cut: bool = False
     ) -> None:
         """Note that a track is no longer seen, as of an event time."""
         for area in sorted(track.inside):
-            result.crossing("vanish", track, area, track.observation.place, cut=cut)
+            result.crossing("vanish", track, area, track.observation.point, cut=cut)
         track.live, track.observation = False, track.observation.alone()
         violation.lose(result, track, time_ms)
 
-    def settle(self, result: FrameResult, track: TrackState, until_ms: int) -> None:
+    def run_timers(self, result: FrameResult, track: TrackState, until_ms: int) -> None:
         """Run out one track's timers that are due, each as of its own deadline."""
         while (due_ms := track.deadline_ms(self._parameters)) <= until_ms:
-            if self.is_forgotten(track, until_ms):
+            if self.is_finished(track, until_ms):
                 return
-            track.settled_ms = due_ms
+            track.timers_run_ms = due_ms
             if track.live and due_ms == track.observation.time_ms + self._parameters.lost_after_ms:
-                self._tell_stray(result, track)
+                self._record_outlier(result, track)
                 self._lose(result, track, due_ms)
             else:
                 violation.end(result, track, due_ms)
 
-    def is_forgotten(self, track: TrackState, at_ms: int) -> bool:
+    def is_finished(self, track: TrackState, at_ms: int) -> bool:
         """Tell whether nothing of a track is waited for any more."""
         return (
             not track.live and not track.violation and track.deadline_ms(self._parameters) <= at_ms

@@ -29,7 +29,7 @@ _FASTER_SHARE = 1.5
 _FASTER_MPS = 50.0
 
 
-def follow(result: FrameResult, track: TrackState) -> None:
+def update(result: FrameResult, track: TrackState) -> None:
     """Tell what the last report means."""
     episode = track.violation
     if track.suppressed_by is not None and not _stands(episode):
@@ -55,7 +55,9 @@ def clip(
         ViolationStatus.VIOLATION,
         ViolationStatus.LOST,
     )
-    needed = result.parameters.far_in_odds if track.belief.left else result.parameters.possible_odds
+    needed = (
+        result.parameters.far_in_odds if track.belief.has_left else result.parameters.possible_odds
+    )
     if odds < needed or known or track.suppressed_by is not None:
         return
     track.entry = passage
@@ -96,7 +98,7 @@ def _stands(episode: ViolationEpisode | None) -> bool:
 def _identified(result: FrameResult, track: TrackState) -> None:
     if track.violation is not None:
         result.event(
-            "identified", track, track.observation.place, identified_as=track.suppressed_by
+            "identified", track, track.observation.point, identified_as=track.suppressed_by
         )
         track.violation = None
 
@@ -104,7 +106,7 @@ def _identified(result: FrameResult, track: TrackState) -> None:
 def _from_outside(result: FrameResult, track: TrackState, *, likely: bool) -> None:
     episode = track.violation
     if likely and track.crossed:
-        _enter(result, track, _confidence(result, track, track.belief.fresh))
+        _enter(result, track, _confidence(result, track, track.belief.last_odds))
     elif likely and episode is None:
         _appear(result, track)
     elif (episode is None or episode.status is ViolationStatus.EXITED) and threat.is_threat(
@@ -116,10 +118,10 @@ def _from_outside(result: FrameResult, track: TrackState, *, likely: bool) -> No
         if result.airspace.is_protected_at(track.inside):
             return  # at the border: in a moment it is in, or out again
         if threat.has_receded(result, track):
-            result.event("receded", track, track.observation.place)
+            result.event("receded", track, track.observation.point)
             track.violation = None
         elif threat.refresh_ahead(result, track, episode):
-            result.event("updated", track, track.observation.place, changes=("ahead",))
+            result.event("updated", track, track.observation.point, changes=("ahead",))
         else:
             _sight(result, track, episode)
 
@@ -132,7 +134,7 @@ def _from_inside(result: FrameResult, track: TrackState, *, inside: bool) -> Non
     elif episode.confidence == "possible" and track.crossed and _is_sure(result, track):
         episode.confidence = "confirmed"
         _locate(result, track, episode)
-        result.event("confirmed", track, track.observation.place)
+        result.event("confirmed", track, track.observation.point)
     else:
         _update(result, track, episode)
 
@@ -140,13 +142,13 @@ def _from_inside(result: FrameResult, track: TrackState, *, inside: bool) -> Non
 def _from_lost(result: FrameResult, track: TrackState, *, likely: bool, inside: bool) -> None:
     episode = track.violation
     assert episode is not None  # noqa: S101 - called with one only
-    if episode.away and not inside:
+    if episode.seen_elsewhere and not inside:
         return  # what jumped there need not be the object that was lost
-    episode.away = False
+    episode.seen_elsewhere = False
     if episode.was_threat and not likely:
         _threaten(result, track)
     elif episode.was_threat and track.crossed:
-        _enter(result, track, _confidence(result, track, track.belief.fresh))
+        _enter(result, track, _confidence(result, track, track.belief.last_odds))
     elif episode.was_threat:
         _appear(result, track)
     elif inside:
@@ -154,7 +156,7 @@ def _from_lost(result: FrameResult, track: TrackState, *, likely: bool, inside: 
         _locate(result, track, episode)
         threat.refresh_ahead(result, track, episode)
         _note_depth(result, track, episode)
-        result.event("reacquired", track, track.observation.place)
+        result.event("reacquired", track, track.observation.point)
     elif track.belief.is_out(result.parameters):
         _exit(result, track)
 
@@ -171,7 +173,7 @@ def _threaten(result: FrameResult, track: TrackState) -> None:
     episode.confidence, episode.regions = "possible", ()
     threat.refresh_ahead(result, track, episode)
     _note_speed(result, track, episode)
-    result.event("threatened", track, track.observation.place)
+    result.event("threatened", track, track.observation.point)
 
 
 def _enter(
@@ -192,7 +194,7 @@ def _enter(
 
 def _appear(result: FrameResult, track: TrackState) -> None:
     """Tell of what was first seen inside; of a threat that was lost, people wait to hear."""
-    distance_m, _ = result.airspace.protected_border(track.began.lon, track.began.lat)
+    distance_m, _ = result.airspace.protected_border(track.path_start.lon, track.path_start.lat)
     near = round(distance_m) <= result.policy.near_border_m
     episode = track.violation or _open(
         track, ViolationStatus.VIOLATION, "possible" if near else "fact"
@@ -202,7 +204,7 @@ def _appear(result: FrameResult, track: TrackState) -> None:
     threat.refresh_ahead(result, track, episode)
     _note_depth(result, track, episode)
     _note_speed(result, track, episode)
-    result.event("appeared", track, track.observation.place)
+    result.event("appeared", track, track.observation.point)
 
 
 def _exit(result: FrameResult, track: TrackState) -> None:
@@ -210,8 +212,8 @@ def _exit(result: FrameResult, track: TrackState) -> None:
     assert episode is not None  # noqa: S101 - called with one only
     place = _at(track.exit, track)
     _reach(episode, ViolationStatus.EXITED, place.time_ms)
-    episode.ahead, episode.ahead_ms, episode.minutes_left, episode.marks = {}, {}, None, {}
-    track.crossed = track.belief.left = True  # what comes back from here will have crossed
+    episode.ahead, episode.ahead_ms, episode.minutes_left, episode.minute_marks = {}, {}, None, {}
+    track.crossed = track.belief.has_left = True  # what comes back from here will have crossed
     result.event("exited", track, place)
 
 
@@ -226,14 +228,14 @@ def _update(result: FrameResult, track: TrackState, episode: ViolationEpisode) -
     }
     changes = tuple(name for name, is_new in news.items() if is_new)
     if changes:
-        result.event("updated", track, track.observation.place, changes=changes)
+        result.event("updated", track, track.observation.point, changes=changes)
     else:
         _sight(result, track, episode)
 
 
 def _sight(result: FrameResult, track: TrackState, episode: ViolationEpisode) -> None:
-    if track.observation.time_ms - episode.told_ms >= result.parameters.sighted_every_ms:
-        result.event("sighted", track, track.observation.place)
+    if track.observation.time_ms - episode.announced_ms >= result.parameters.sighted_every_ms:
+        result.event("sighted", track, track.observation.point)
 
 
 def _note_depth(result: FrameResult, track: TrackState, episode: ViolationEpisode) -> bool:
@@ -243,8 +245,12 @@ def _note_depth(result: FrameResult, track: TrackState, episode: ViolationEpisod
         default=0.0,
     )
     episode.deepest_m = max(episode.deepest_m, round(deepest_m))
-    passed = [mark for mark in _DEPTH_MARKS_M if episode.told_depth_m < mark <= episode.deepest_m]
-    episode.told_depth_m = max(episode.told_depth_m, *passed) if passed else episode.told_depth_m
+    passed = [
+        mark for mark in _DEPTH_MARKS_M if episode.announced_depth_m < mark <= episode.deepest_m
+    ]
+    episode.announced_depth_m = (
+        max(episode.announced_depth_m, *passed) if passed else episode.announced_depth_m
+    )
     return bool(passed)
 
 
@@ -256,10 +262,10 @@ def _note_speed(result: FrameResult, track: TrackState, episode: ViolationEpisod
     motion = track.motion(result.parameters)
     if motion is None:
         return False
-    told = episode.told_speed_mps
+    told = episode.announced_speed_mps
     faster = motion.speed_mps >= max(told * _FASTER_SHARE, told + _FASTER_MPS)
     if faster or not told:
-        episode.told_speed_mps = motion.speed_mps
+        episode.announced_speed_mps = motion.speed_mps
     return faster and bool(told)
 
 
@@ -272,7 +278,7 @@ def _locate(
     """Bring nations and regions up to date; where the files know none, the last known stay."""
     airspace = result.airspace
     inside = airspace.is_protected_at(track.inside)
-    at = track.observation.place if inside or border is None else border
+    at = track.observation.point if inside or border is None else border
     nations = nations_of(airspace, track.inside) if inside else ()
     nations = (
         nations or nearest_nation(airspace, at.lon, at.lat, result.parameters) or episode.nations
@@ -299,4 +305,4 @@ def _reach(episode: ViolationEpisode, status: ViolationStatus, time_ms: int) -> 
 
 
 def _at(passage: Passage | None, track: TrackState) -> CrossingPoint:
-    return track.observation.place if passage is None else passage.place
+    return track.observation.point if passage is None else passage.point

@@ -56,7 +56,10 @@ def undisturbed(path: Path, run: str) -> list[Alert]:
     engine, packer = Engine(load_zones(ZONES, None)), Packer(run)
     items = play(line.report for line in read_recording(str(path)) if line.report is not None)
     return [
-        alert for item in items for frame in packer.add(item) for alert in engine.take(frame).alerts
+        alert
+        for item in items
+        for frame in packer.add(item)
+        for alert in engine.process(frame).alerts
     ]
 
 

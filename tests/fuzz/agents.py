@@ -252,7 +252,7 @@ class Tracks(Agent):
             decoded = decode_message(message_of(mail), EXERCISE)
         except InputError as error:
             return str(error), [], []
-        facts = self._engine.take(decoded.frame)
+        facts = self._engine.process(decoded.frame)
         follows = [(TOPICS.crossings, one.to_json()) for one in facts.crossings]
         follows += [(TOPICS.track_events, one.to_json()) for one in facts.events]
         return None, follows, [(bad.row, bad.reason) for bad in decoded.bad_rows]

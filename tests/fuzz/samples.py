@@ -147,7 +147,7 @@ def told() -> Told:
     alerts: list[Alert | FeedAlarm] = []
     snapshot = pages = b""
     for number, frame in enumerate(frames()):
-        found = tracker.take(frame).events
+        found = tracker.process(frame).events
         events += found
         alerts += [alert for event in found for alert in book.take(event)]
         if number == SCANS:

@@ -121,17 +121,18 @@ def test_an_offset_that_stands_still_is_noticed(name: str, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("name", "engine"), [("track agent", Tracker), ("incident agent", IncidentManager)]
+    ("name", "engine", "method"),
+    [("track agent", Tracker, "process"), ("incident agent", IncidentManager, "take")],
 )
 def test_a_defect_of_ours_is_no_rejection(
-    name: str, engine: type, monkeypatch: pytest.MonkeyPatch
+    name: str, engine: type, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An engine that fails at a message ends the run, though the agent would go on."""
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(engine, "take", fail)
+    monkeypatch.setattr(engine, method, fail)
     with pytest.raises(ZeroDivisionError):
         judged(name)
 

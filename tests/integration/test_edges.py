@@ -34,7 +34,7 @@ def messages(zones_file: Path) -> list[AlertMessage]:
     engine, packer = Engine(load_zones(zones_file)), Packer("run-1")
     reports = [Report.model_validate(one) for one in entry("T1")]
     frames = [frame for item in play(reports) for frame in packer.add(item)]
-    alerts = [alert for frame in frames for alert in engine.take(frame).alerts]
+    alerts = [alert for frame in frames for alert in engine.process(frame).alerts]
     return [AlertMessage(alert=alert, timeline=Timeline()) for alert in alerts]
 
 

@@ -226,7 +226,7 @@ def message(
     engine, packer = Engine(load_zones(zones_file)), Packer("run-1")
     reports = [Report.model_validate(one) for one in entry("T1")]
     frames = [frame for item in play(reports) for frame in packer.add(item)]
-    alerts = [alert for frame in frames for alert in engine.take(frame).alerts]
+    alerts = [alert for frame in frames for alert in engine.process(frame).alerts]
     found = next(one for one in alerts if one.place_kind == place_kind)
     own = {"channel": operators_channel(environment, found.place), "status": status_of(environment)}
     alert = found.model_copy(update=own)

@@ -123,7 +123,7 @@ def tell(by: Tracker, *items: Report | Frame) -> list[TrackEvent]:
     Clocks and sightings, which are for those who join tracks, are left out.
     """
     frames = [packed(item) if isinstance(item, Report) else item for item in items]
-    events = [event for frame in frames for event in by.take(frame).events]
+    events = [event for frame in frames for event in by.process(frame).events]
     return [one for one in events if isinstance(one, TrackEvent) and one.kind != "sighted"]
 
 

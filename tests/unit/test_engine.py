@@ -53,7 +53,7 @@ def judge(engine: Engine, name: str) -> Judged:
     before = engine.open_incidents
     for item in play(line.report for line in lines if line.report is not None):
         for frame in packer.add(item):
-            outcome = engine.take(frame)
+            outcome = engine.process(frame)
             found.alerts += outcome.alerts
             found.crossings += outcome.crossings
             found.late += outcome.late
@@ -123,7 +123,7 @@ def test_two_incidents_within_a_day_are_told_to_the_alliance(engine: Engine) -> 
     packer = Packer("both")
     drones = play(one for one in reports if one.track_id in DRONES.values())
     frames = [frame for item in drones for frame in packer.add(item)]
-    alerts = [alert for frame in frames for alert in engine.take(frame).alerts]
+    alerts = [alert for frame in frames for alert in engine.process(frame).alerts]
     (situation,) = [alert for alert in alerts if alert.event == "repeated airspace violations"]
     assert (situation.place, situation.message_type, situation.step) == ("NATO", "Alert", 1)
     assert situation.nations == ("LV", "RO")
@@ -185,7 +185,7 @@ def test_the_first_region_is_warned_minutes_before(
 def alerts_of(engine: Engine, *items: Report | Frame) -> list[Alert]:
     """Judge each item as a frame of its own."""
     frames = [packed(item) if isinstance(item, Report) else item for item in items]
-    return [alert for frame in frames for alert in engine.take(frame).alerts]
+    return [alert for frame in frames for alert in engine.process(frame).alerts]
 
 
 def heard(alerts: list[Alert]) -> dict[str, list[tuple[str, str]]]:
@@ -236,7 +236,7 @@ def test_a_lost_object_stays_open_until_it_expires() -> None:
 def test_what_appears_deep_inside_is_told_to_nobody() -> None:
     """It is a fact: its crossings are kept, and no channel hears of it."""
     engine = Engine(world())
-    outcome = engine.take(packed(*flight(0, 27.5, 90.0, reports=40)))
+    outcome = engine.process(packed(*flight(0, 27.5, 90.0, reports=40)))
     assert {(found.kind, found.zone) for found in outcome.crossings} == {
         *(("appear", place) for place in ("AA", "AA-1")),
     }
@@ -260,7 +260,7 @@ def test_an_engine_says_whether_it_protects_anything() -> None:
     """Without a member's zone nothing is protected: crossings are told, alerts never."""
     neighbour = zone_set([[zone("XX", (27.0, 56.0, 28.0, 57.0), nato=False)]])
     engine = Engine(neighbour)
-    outcome = engine.take(packed(seen(0, 26.99), seen(10, 27.01)))
+    outcome = engine.process(packed(seen(0, 26.99), seen(10, 27.01)))
     assert [found.kind for found in outcome.crossings] == ["enter"]
     assert outcome.alerts == []
     assert (engine.protects, Engine(world()).protects) == (False, True)
@@ -269,4 +269,4 @@ def test_an_engine_says_whether_it_protects_anything() -> None:
 def test_late_reports_are_counted() -> None:
     """An outcome says how many reports were too late to be used."""
     engine = Engine(world())
-    assert engine.take(packed(seen(10, 26.0), seen(10, 26.0), seen(5, 26.0))).late == 2
+    assert engine.process(packed(seen(10, 26.0), seen(10, 26.0), seen(5, 26.0))).late == 2

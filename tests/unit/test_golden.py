@@ -31,7 +31,7 @@ def said(name: str, engine: Engine) -> list[str]:
     lines = read_recording(str(default_file("recordings", f"{name}.jsonl")))
     items = play(line.report for line in lines if line.report is not None)
     frames = (frame for item in items for frame in packer.add(item))
-    return [alert.to_json().decode() for frame in frames for alert in engine.take(frame).alerts]
+    return [alert.to_json().decode() for frame in frames for alert in engine.process(frame).alerts]
 
 
 def golden(name: str) -> list[str]:

@@ -146,13 +146,13 @@ async def test_what_is_handed_out_again_within_a_round_is_not_judged_twice(
 ) -> None:
     """Partitions that come back hand out again what no checkpoint covers: it is known."""
     judged: list[int] = []
-    take = Tracker.take
+    process = Tracker.process
 
     def noted(tracker: Tracker, frame: Any) -> FrameResult:
         judged.append(frame.scan_time_ms)
-        return take(tracker, frame)
+        return process(tracker, frame)
 
-    monkeypatch.setattr(Tracker, "take", noted)
+    monkeypatch.setattr(Tracker, "process", noted)
     first, second, *_ = messages()
     await agent.take(first, more=True)
     agent.held.assigned([0])

@@ -174,7 +174,7 @@ def test_settled_inside_forgets_where_it_came_from() -> None:
     """Once it has entered, minutes of flight outside do not pull it back out."""
     belief = weighed(*((at_s, -17.0) for at_s in range(0, 120, 4)), (120, 7.0))
     belief.discard_outside_evidence()
-    assert belief.odds == belief.fresh == 7.0
+    assert belief.odds == belief.last_odds == 7.0
     sure = weighed((0, 12.0))
     sure.discard_outside_evidence()
     assert sure.odds == 12.0
@@ -202,7 +202,7 @@ def test_what_has_left_does_not_come_back_by_one_wild_report() -> None:
     once = log_odds(300, 100)
     belief.update(240 * SECOND, once, RULES)
     assert belief.may_enter(RULES)  # the first time it is
-    belief.left = True
+    belief.has_left = True
     assert not belief.may_enter(RULES)
     belief.update(244 * SECOND, once, RULES)
     assert belief.may_enter(RULES)
@@ -215,7 +215,7 @@ def test_what_has_left_does_not_come_back_by_one_wild_report() -> None:
 def test_what_stays_shallow_inside_comes_back_in_time() -> None:
     """One and a half sigma deep after an exit: told within five minutes, by reports together."""
     belief = weighed(*((4.0 * number, -9.0) for number in range(60)))
-    belief.left = True
+    belief.has_left = True
     came_s = 240.0
     while not belief.may_enter(RULES):
         belief.update(round(came_s * SECOND), log_odds(150, 100), RULES)

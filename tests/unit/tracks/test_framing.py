@@ -86,7 +86,7 @@ class Told:
         for frame in frames:
             if frame.key not in trackers:
                 trackers[frame.key] = Tracker(over, Environment.EXERCISE, policy, sift=sift)
-            facts = trackers[frame.key].take(frame)
+            facts = trackers[frame.key].process(frame)
             self.late += facts.late
             tracks = [event for event in facts.events if isinstance(event, TrackEvent)]
             told: list[Crossing | TrackEvent] = [*facts.crossings, *tracks]

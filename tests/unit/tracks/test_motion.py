@@ -29,7 +29,7 @@ def measured(
     """Return what the anchors tell at the last of some reports on a straight flight."""
     anchors = ReferenceFixes()
     for second in at_s:
-        anchors.drop(round(second * 1000), *place(course_deg, speed_mps * second))
+        anchors.note(round(second * 1000), *place(course_deg, speed_mps * second))
     now_s = at_s[-1]
     return anchors.motion(
         round(now_s * 1000), *place(course_deg, speed_mps * now_s), accuracy_m, RULES
@@ -74,7 +74,7 @@ def test_the_velocity_is_over_20_to_60_seconds(every_s: float) -> None:
     anchors = ReferenceFixes()
     for number in range(round(120 / every_s)):
         now_ms = round(1000 * every_s * number)
-        anchors.drop(now_ms, LAT, LON)
+        anchors.note(now_ms, LAT, LON)
         if now_ms >= 60_000:
             assert anchors.older is not None
             assert 20_000 <= now_ms - anchors.older.time_ms <= 60_000
@@ -85,13 +85,13 @@ def test_a_turn_is_followed() -> None:
     anchors = ReferenceFixes()
     east, north = 60 * 100.0, 0.0
     for number in range(16):
-        anchors.drop(4000 * number, *place(90, 60.0 * 4 * number))
+        anchors.note(4000 * number, *place(90, 60.0 * 4 * number))
     corner_lat, corner_lon = place(90, east)
     for number in range(16):
         north = 60.0 * 4 * number
         lon, lat, _ = WGS84.fwd(corner_lon, corner_lat, 0, north)
         now_ms = 64_000 + 4000 * number
-        anchors.drop(now_ms, lat, lon)
+        anchors.note(now_ms, lat, lon)
     found = anchors.motion(now_ms, lat, lon, 10.0, RULES)
     assert found is not None
     assert min(found.course_deg, 360 - found.course_deg) < 1.0

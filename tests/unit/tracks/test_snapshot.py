@@ -65,7 +65,7 @@ def test_a_restart_anywhere_changes_nothing(name: str, seed: int, recorded: Airs
         tracker, book = Tracker(recorded, EXERCISE), IncidentManager(EXERCISE, names)
         said: list[bytes] = []
         for frame in frames_of(name):
-            facts = tracker.take(frame)
+            facts = tracker.process(frame)
             said += [one.to_json() for one in facts.crossings]
             for event in facts.events:
                 said += [one.to_json() for one in book.take(event)]
@@ -91,7 +91,7 @@ def test_reports_that_wait_for_late_ones_are_kept() -> None:
     def judge(stop_after: int) -> list[object]:
         tracker, found = Tracker(WORLD, EXERCISE, policy), []
         for number, frame in enumerate([*frames, beat(600)]):
-            found += tracker.take(frame).events
+            found += tracker.process(frame).events
             if number == stop_after:
                 state = take_snapshot(tracker)
                 tracker = Tracker(WORLD, EXERCISE, policy)
@@ -107,18 +107,18 @@ def test_a_stray_report_waits_for_the_next_across_a_restart() -> None:
     out = flight(0, 26.9, 90.0, reports=5)
     stray = seen(20, 29.0)
     tracker = Tracker(WORLD, EXERCISE)
-    tracker.take(packed(*out, stray))
+    tracker.process(packed(*out, stray))
     again = Tracker(WORLD, EXERCISE)
     restore_snapshot(again, take_snapshot(tracker))
     then = packed(seen(24, 29.001), seen(28, 29.002))
-    assert again.take(then).crossings == tracker.take(then).crossings
+    assert again.process(then).crossings == tracker.process(then).crossings
 
 
 def test_other_zones_do_not_end_a_story() -> None:
     """With a new edition of the zones a track is where it was, and its all-clear still comes."""
     out = flight(0, 26.95, 90.0, reports=30)
     tracker = Tracker(WORLD, EXERCISE)
-    tracker.take(packed(*out))
+    tracker.process(packed(*out))
     moved = airspace(
         zone("NEW", (10.0, 50.0, 11.0, 51.0)),
         zone("XX", (26.0, 56.0, 27.0, 56.5), nato=False),
@@ -127,8 +127,8 @@ def test_other_zones_do_not_end_a_story() -> None:
     )
     again = Tracker(moved, EXERCISE)
     restore_snapshot(again, take_snapshot(tracker))
-    facts = again.take(packed(*on_from(out, 270.0, 60)))
-    kinds = [event.kind for event in [*facts.events, *again.take(beat(1_000)).events]]
+    facts = again.process(packed(*on_from(out, 270.0, 60)))
+    kinds = [event.kind for event in [*facts.events, *again.process(beat(1_000)).events]]
     assert [kind for kind in kinds if kind in ("exited", "cleared")] == ["exited", "cleared"]
     assert {found.zone for found in facts.crossings} == {"AA", "AA-1", "XX"}
 
@@ -148,29 +148,29 @@ def test_what_is_no_snapshot_is_refused(data: bytes) -> None:
     tracker = Tracker(WORLD, EXERCISE)
     with pytest.raises(InputError, match="snapshot of format"):
         restore_snapshot(tracker, data)
-    assert tracker.sources == {}
+    assert tracker.export_state() == {}
 
 
 def test_a_snapshot_of_zones_that_it_does_not_name_is_refused() -> None:
     """Tracks among areas that the snapshot does not list cannot be put among others."""
     tracker = Tracker(WORLD, EXERCISE)
-    tracker.take(packed(*flight(0, 27.1, 90.0, reports=5)))
+    tracker.process(packed(*flight(0, 27.1, 90.0, reports=5)))
     form, _, _, sources = msgspec.msgpack.decode(take_snapshot(tracker))
     data = msgspec.msgpack.encode([form, "another version", [], sources])
-    with pytest.raises(InputError, match="not a snapshot of format 1: list index out of range"):
+    with pytest.raises(InputError, match="not a snapshot of format 2: list index out of range"):
         restore_snapshot(Tracker(WORLD, EXERCISE), data)
 
 
 def test_a_snapshot_of_a_place_off_the_earth_is_refused() -> None:
     """A report that a sensor could not have sent is no place for a track to go on from."""
     tracker = Tracker(WORLD, EXERCISE)
-    tracker.take(packed(*flight(0, 27.1, 90.0, reports=5)))
+    tracker.process(packed(*flight(0, 27.1, 90.0, reports=5)))
     *head, [source] = msgspec.msgpack.decode(take_snapshot(tracker))
     reports = arrow_stream.decode(source[-1])
     index = reports.schema.get_field_index("lat")
     off = pa.array([91.0] * len(reports))
     source[-1] = arrow_stream.encode(reports.set_column(index, reports.schema.field(index), off))
-    with pytest.raises(InputError, match="not a snapshot of format 1: a point leaves"):
+    with pytest.raises(InputError, match="not a snapshot of format 2: a point leaves"):
         restore_snapshot(Tracker(WORLD, EXERCISE), msgspec.msgpack.encode([*head, [source]]))
 
 

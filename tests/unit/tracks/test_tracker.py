@@ -32,10 +32,10 @@ def tracker(space: Airspace = AA, policy: Policy | None = None) -> Tracker:
 def judge(*items: Report | Frame, by: Tracker | None = None) -> FrameResult:
     """Judge each item as a frame of its own; return all that happened."""
     by = by or tracker()
-    all_told = by.nothing()
+    all_told = by.empty_result()
     for item in items:
-        facts = by.take(packed(item) if isinstance(item, Report) else item)
-        all_told.found += facts.found
+        facts = by.process(packed(item) if isinstance(item, Report) else item)
+        all_told.pending_crossings += facts.pending_crossings
         all_told.events += facts.events
         all_told.reports += facts.reports
         all_told.late += facts.late
@@ -282,7 +282,7 @@ def test_the_last_frame_loses_what_is_inside() -> None:
     facts = judge(OUT, IN, beat(12, last=True), by=by)
     assert rows(facts)[1:] == [("vanish", "AA", 10.0)]
     assert events(facts)[1:] == [("lost", 70.0)]
-    assert not by.sources
+    assert not by.export_state()
 
 
 def test_the_last_frame_clears_what_has_left() -> None:
@@ -303,7 +303,7 @@ def test_nothing_is_remembered_for_ever() -> None:
     """A track of which nothing more can follow is forgotten, and its timers with it."""
     by = tracker()
     judge(OUT, IN, seen(20, 26.99), beat(1801), by=by)
-    (source,) = by.sources.values()
+    (source,) = by.export_state().values()
     assert "T1" in source.tracks
     judge(beat(1821), by=by)
     assert (source.tracks, source.timers) == ({}, [])
@@ -549,7 +549,7 @@ def test_a_shard_is_a_source_of_its_own() -> None:
     assert [(found.kind, found.source) for found in facts.crossings] == [("appear", "radar")]
     keys = {event.key for event in facts.events if isinstance(event, SourceWatermark)}
     assert keys == {"radar/0", "radar/1"}
-    assert {key for _, key in by.sources} == keys
+    assert {key for _, key in by.export_state()} == keys
 
 
 def test_quiet_rows_are_remembered() -> None:
@@ -557,9 +557,11 @@ def test_quiet_rows_are_remembered() -> None:
     by, sights = tracker(), []
     for second in (0, 10):
         many = [seen(second, 20.0 + n / 10 + second / 1e4, track_id=f"T{n}") for n in range(40)]
-        facts = by.take(packed(*many))
+        facts = by.process(packed(*many))
         sights = [(one.track_id, T0_MS + 1000 * second, one.lon) for one in many]
     assert facts.judged < 40
-    (source,) = by.sources.values()
-    found = [(name, one.observation.time_ms, one.sight.lon) for name, one in source.tracks.items()]
+    (source,) = by.export_state().values()
+    found = [
+        (name, one.observation.time_ms, one.observation.lon) for name, one in source.tracks.items()
+    ]
     assert found == sights

@@ -263,7 +263,7 @@ def test_too_shallow_an_entry_is_a_crossing_only() -> None:
     """Within the error of the report nobody is told that it entered; the path's facts stand."""
     by = tracker(WORLD)
     assert tell(by, deep(0, -500), deep(10, 150), deep(20, -500)) == []
-    facts = tracker(WORLD).take(packed(deep(0, -500), deep(10, 150), deep(20, -500)))
+    facts = tracker(WORLD).process(packed(deep(0, -500), deep(10, 150), deep(20, -500)))
     assert [found.kind for found in facts.crossings if found.zone == "AA"] == ["enter", "exit"]
 
 
@@ -276,7 +276,7 @@ def test_jitter_along_the_border_does_not_flap(metres: int, seed: int) -> None:
         seen(4 * n, deep(0, metres + draw.gauss(0, 150)).lon, 56.1 + n * 0.0018, accuracy_m=150.0)
         for n in range(180)
     ]
-    facts = tracker(WORLD).take(packed(*track))
+    facts = tracker(WORLD).process(packed(*track))
     naive = [found for found in facts.crossings if found.zone == "AA" and found.kind != "appear"]
     assert len(naive) >= 4  # what the bare geometry says
     found = Counter(event.kind for event in facts.events)
@@ -308,7 +308,7 @@ def test_a_deep_clip_is_told_and_a_shallow_one_is_not() -> None:
     """A corner cut between two reports is told if it was cut deeper than reports and path err."""
     shallow = (seen(0, 26.99, 56.002), seen(10, 27.01, 55.999))
     assert tell(tracker(WORLD), *shallow) == []
-    facts = tracker(WORLD).take(packed(*shallow))
+    facts = tracker(WORLD).process(packed(*shallow))
     assert [one.kind for one in facts.crossings if one.zone == "AA"] == ["enter", "exit"]
     coarse = [seen(0, 26.99, 56.01, accuracy_m=200.0), seen(12, 27.02, 55.995, accuracy_m=200.0)]
     assert of_kinds(tell(tracker(WORLD), *coarse), "entered", "exited") == []
@@ -394,7 +394,7 @@ def test_what_is_lost_by_silence_is_not_found_where_it_cannot_have_flown_to() ->
     by = tracker(WORLD)
     assert kinds(tell(by, OUT, IN, beat(71), *away)) == [("entered", 5.0), ("lost", 70.0)]
     by = tracker(airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)), zone("BB", (19.5, 56.0, 21, 57))))
-    facts = by.take(packed(OUT, IN, *away))
+    facts = by.process(packed(OUT, IN, *away))
     assert [(one.kind, one.zone, one.cut) for one in facts.crossings] == [
         ("enter", "AA", False),
         ("vanish", "AA", False),
