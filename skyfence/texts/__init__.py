@@ -1,0 +1,1 @@
+"""People's words, one file a language, and the catalogue that reads them."""
