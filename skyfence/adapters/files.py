@@ -2,7 +2,8 @@
 
 A recording is JSON lines, one report a line; ``.gz`` and ``.zst`` are unpacked as they are read and
 ``-`` is standard input. The default zones and recordings stand in ``geodata/`` and ``recordings/``
-of a checkout, and inside the package of an installation; the default policy in ``policy/``.
+of a checkout, and inside the package of an installation; the default policy in ``policy/``, the
+texts in ``texts/``.
 """
 
 import gzip
@@ -24,6 +25,7 @@ from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.report import Report
 from skyfence.errors import InputError, UnavailableError
 from skyfence.policy.policy import Policy, parse_policy
+from skyfence.texts.catalogue import Catalogue, TextFile, parse_catalogue
 from skyfence.zones.zone_file import Zone, ZoneSet, parse_zones, zone_set
 
 # Longer than any report can be; stops a file without line ends from filling the memory.
@@ -103,6 +105,23 @@ def policy_text(path: Path | None = None) -> tuple[str, str]:
     """Return what a policy's file holds, and the file's name."""
     path = path or Path(skyfence.__file__).resolve().parent / "policy" / "default_policy.toml"
     return _text(path, "TOML"), str(path)
+
+
+def load_catalogue(own: Path | None = None) -> Catalogue:
+    """Read the words of all languages, and those in a folder of one's own (``*.toml``).
+
+    Raises ``UnavailableError`` where the folder has none or a file cannot be opened, ``InputError``
+    where one is wrong.
+    """
+    shipped = _text_files(Path(skyfence.__file__).resolve().parent / "texts")
+    return parse_catalogue(shipped, () if own is None else _text_files(own))
+
+
+def _text_files(folder: Path) -> list[TextFile]:
+    paths = sorted(folder.glob("*.toml"))
+    if not paths:
+        raise UnavailableError(f"{folder}: there are no texts (*.toml)")
+    return [TextFile(path.stem, _text(path, "TOML"), str(path)) for path in paths]
 
 
 def _text(path: Path, form: str) -> str:
