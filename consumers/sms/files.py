@@ -1,8 +1,7 @@
-"""Reads the files of ``skyfence sms``: the gateway's own, and the texts of each language.
+"""Reads the file of an SMS gateway.
 
-The texts that come with skyfence stand in ``texts/`` beside this module, one file a language; a
-gateway may name a folder of more, or of others in their place. Recipients and opt-outs, which
-change while a gateway runs, are followed by ``consumers.sms.recipient_lists``.
+Recipients and opt-outs, which change while a gateway runs, are followed by
+``consumers.sms.recipient_lists``; texts are read by ``skyfence.adapters.files``.
 """
 
 from collections.abc import Mapping
@@ -10,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from consumers.sms.rules.gateway_file import IN_REDIS, GatewayFile, parse_gateway
-from consumers.sms.rules.texts import Language, parse_language
 from skyfence.errors import InputError, UnavailableError
 
-_TEXTS = Path(__file__).resolve().parent / "texts"
 _PATHS = ("outbox", "texts")
 _LISTS = ("recipients", "opt_outs")
 
@@ -43,17 +40,6 @@ def with_paths(file: GatewayFile, folder: Path) -> GatewayFile:
             changed[name] = str(folder / value)
     changed[file.adapter] = _with_paths(file.options, folder)
     return file.model_copy(update=changed)
-
-
-def load_languages(folder: str | None = None) -> dict[str, Language]:
-    """Read the texts of all languages, by their codes: those that come along, then a folder's."""
-    paths = {path.stem: path for path in sorted(_TEXTS.glob("*.toml"))}
-    if folder is not None:
-        own = {path.stem: path for path in sorted(Path(folder).glob("*.toml"))}
-        if not own:
-            raise UnavailableError(f"{folder}: there are no texts (*.toml)")
-        paths |= own
-    return {code: parse_language(read(path), str(path)) for code, path in paths.items()}
 
 
 def _with_paths(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -17,13 +17,12 @@ from redis.asyncio import Redis
 from consumers.outbox.outbox import Outbox
 from consumers.relay import Relay
 from consumers.sms import recipient_lists
-from consumers.sms.files import load_gateway, load_languages, read
+from consumers.sms.files import load_gateway, read
 from consumers.sms.gateways import registry
 from consumers.sms.gateways.protocol import Receipt
 from consumers.sms.outcome import Receipts
 from consumers.sms.rules.exercise_guard import check_agreement
 from consumers.sms.rules.gateway_file import IN_REDIS, GatewayFile, findings
-from consumers.sms.rules.notice import NoticeKind
 from consumers.sms.rules.recipients import KnownPlaces, masked, why_no_number
 from consumers.sms.rules.texts import Texts, samples, too_long
 from consumers.sms.sender import Sender
@@ -31,7 +30,7 @@ from consumers.sms.sink import SmsSink
 from skyfence.adapters import logs, metrics
 from skyfence.adapters.clock import WallClock
 from skyfence.adapters.embedded_kafka import pace_fetches
-from skyfence.adapters.files import load_zones
+from skyfence.adapters.files import load_catalogue, load_zones
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.tasks import run_until_first_exit
@@ -41,6 +40,7 @@ from skyfence.cli.places import member_places
 from skyfence.contracts.alert import PlaceKind
 from skyfence.errors import InputError, SkyfenceError, UsageError
 from skyfence.naming import Environment, sms_opt_outs_key
+from skyfence.texts.tables import NoticeKind
 
 log = structlog.get_logger()
 
@@ -63,6 +63,8 @@ async def run(settings: Settings, path: Path) -> None:
         await ensure_topics(settings)
         logs.configure("sms", environment)
         metrics.serve(settings, "sms")
+        for line in texts.fall_backs():
+            log.warning("sms.text_missing", text=line)
         for line in too_long(texts, places, environment):
             log.warning("sms.text_too_long", text=line)
         async with made as gateway:
@@ -135,7 +137,7 @@ async def _wrong(settings: Settings, file: GatewayFile, path: Path) -> AsyncIter
             begin()
         except SkyfenceError as error:
             yield str(error)
-    for line in too_long(texts, places, environment):
+    for line in (*texts.fall_backs(), *too_long(texts, places, environment)):
         click.echo(f"warning: {line}", err=True)
 
 
@@ -209,7 +211,7 @@ async def status(path: Path) -> None:
 
 def _texts(settings: Settings, folder: str | None) -> Texts:
     names = load_zones(settings.zones, settings.regions).names
-    return Texts(load_languages(folder), names)
+    return Texts(load_catalogue(None if folder is None else Path(folder)), names)
 
 
 @asynccontextmanager

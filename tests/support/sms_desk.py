@@ -13,7 +13,6 @@ from receiving import LONGEST_S, HandClock, until
 
 from consumers.outbox.items import Entry, ItemState
 from consumers.outbox.outbox import Outbox
-from consumers.sms.files import load_languages
 from consumers.sms.gateways.protocol import Sms
 from consumers.sms.outcome import Receipts
 from consumers.sms.rules.gateway_file import GatewayFile
@@ -21,13 +20,14 @@ from consumers.sms.rules.recipients import KnownPlaces, RecipientList, read_csv
 from consumers.sms.rules.texts import Texts
 from consumers.sms.sender import Sender
 from consumers.sms.sink import SmsSink
+from skyfence.adapters.files import load_catalogue
 from skyfence.contracts.alert import Alert, AlertMessage, Timeline
 from skyfence.naming import Environment
 
 NAMES = {"AA": "Aland", "AA-1": "Southshire", "AA-2": "Northshire"}
 ONE, TWO, THREE = "+40712000001", "+37120000002", "+40712000003"
 PEOPLE = f"number,language,places\n{ONE},ro,AA-1\n{TWO},lv,AA-1 AA\n{THREE},en,NATO\n"
-TEXTS = Texts(load_languages(), NAMES)
+TEXTS = Texts(load_catalogue(), NAMES)
 
 
 def people(text: str = PEOPLE) -> RecipientList:

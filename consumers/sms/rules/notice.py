@@ -12,11 +12,11 @@ Whose clock an alert's times are, is decided here (``as_of_ms``):
                   and no actual alert that is past its expiry can reach a phone
     feed alarms   the wall clock's, in every run
 
-Does not choose recipients (``people``) and does not merge (``merging``).
+Does not choose recipients (``recipients``) and does not merge (``merging``).
 """
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
 from skyfence.contracts.alert import (
     Alert,
@@ -30,26 +30,9 @@ from skyfence.contracts.alert import (
 from skyfence.contracts.base import Contract, UtcTime
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.naming import Environment, ZoneName
+from skyfence.texts.tables import NoticeKind
 from skyfence.times import from_ms, to_ms
 
-NoticeKind = Literal[
-    "threat",  # with the minutes left
-    "threat_now",  # in less than a minute
-    "threat_open",  # nobody knows when
-    "possible",
-    "violation",
-    "lost",  # where people are in shelter
-    "lost_watch",  # where they are not
-    "exited",
-    "averted",
-    "all_clear",
-    "merged",
-    "situation",
-    "situation_over",
-    "feed_silent",
-    "feed_back",
-    "feed_given_up",
-]
 # How grave: what says as much as another need not be said beside it.
 LEVELS: Final[Mapping[NoticeKind, int]] = {
     "threat": 1,

@@ -28,10 +28,10 @@ from sms_desk import (
 )
 
 from consumers.outbox.items import Item, ItemState
-from consumers.sms.files import load_languages
 from consumers.sms.gateways.protocol import Receipt, RefusedError, ThrottledError, UncertainError
 from consumers.sms.rules.recipients import RecipientList
 from consumers.sms.rules.texts import Texts
+from skyfence.adapters.files import load_catalogue
 from skyfence.contracts.alert import AlertMessage
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import Environment
@@ -338,7 +338,7 @@ async def test_texts_that_lost_their_exercise_word_are_not_sent(
             """Put it there."""
             return instead + super().render(notice, now_ms).partition(": ")[2]
 
-    texts = Forgetful(load_languages(), NAMES)
+    texts = Forgetful(load_catalogue(), NAMES)
     async with desk(tmp_path / "o.db", texts=texts) as one:
         await one.sink.deliver(severe())
         one.start()
@@ -350,7 +350,7 @@ async def test_an_actual_text_that_cries_exercise_is_not_sent(tmp_path: Path) ->
     """People would not take it seriously: whichever language's word it is."""
     names = NAMES | {"AA-1": "MĀCĪBAS, all of it"}
     async with desk(
-        tmp_path / "o.db", environment=Environment.ACTUAL, texts=Texts(load_languages(), names)
+        tmp_path / "o.db", environment=Environment.ACTUAL, texts=Texts(load_catalogue(), names)
     ) as one:
         await one.outbox.put([item()], START_MS)
         one.start()

@@ -1,4 +1,4 @@
-"""The texts: every kind in every language, within one SMS, and exact errors where one is wrong."""
+"""The texts: every kind in every language, within one SMS."""
 
 import re
 from pathlib import Path
@@ -9,16 +9,14 @@ from receiving import story
 from repository import ROOT
 from sms_desk import NAMES, TEXTS, changed
 
-from consumers.sms.files import load_languages
 from consumers.sms.rules.notice import Notice, notice_of
-from consumers.sms.rules.texts import KINDS, Texts, count, parse_language, samples, too_long
-from skyfence.adapters.files import load_zones
+from consumers.sms.rules.texts import Texts, count, samples, too_long
+from skyfence.adapters.files import load_catalogue, load_zones
 from skyfence.contracts.alert import PlaceKind
-from skyfence.errors import InputError, UnavailableError
 from skyfence.naming import Environment
+from skyfence.texts.catalogue import TextFile, parse_catalogue
 
-FOLDER = ROOT / "consumers" / "sms" / "texts"
-ENGLISH = (FOLDER / "en.toml").read_text()
+ENGLISH = (ROOT / "skyfence" / "texts" / "en.toml").read_text()
 # Letters of each language; a text without one would be another language's, or written without them.
 LETTERS = {"ro": "ăâîșțĂÂÎȘȚ", "lv": "āčēģīķļņšūžĀČĒĢĪĶĻŅŠŪŽ"}
 # What looks like a Romanian letter and is a Turkish one.
@@ -39,15 +37,15 @@ def test_every_text_is_one_sms_with_the_longest_name(environment: Environment) -
     kinds: dict[str, PlaceKind] = {
         zone.id: "region" if zone.is_region else "nation" for zone in zones.zones
     }
-    texts = Texts(load_languages(), zones.names)
+    texts = Texts(load_catalogue(), zones.names)
     assert list(too_long(texts, kinds | {"NATO": "alliance"}, environment)) == []
 
 
 def test_a_text_that_is_too_long_is_named_with_language_kind_and_place() -> None:
     """The warning says what does not fit, for whom, and how long it gets."""
     longer = ENGLISH.replace("air threat in ~", "there is a threat in the air, in about ")
-    languages = {"en": parse_language(longer, "en.toml")}
-    texts = Texts(languages, {"X-1": "Ānĝulō of the Long Name", "X-2": "Āb", "X-3": "Ān"})
+    catalogue = parse_catalogue([TextFile("en", longer, "en.toml")])
+    texts = Texts(catalogue, {"X-1": "Ānĝulō of the Long Name", "X-2": "Āb", "X-3": "Ān"})
     kinds: dict[str, PlaceKind] = dict.fromkeys(["X-1", "X-2", "X-3"], "region")
     [line] = too_long(texts, kinds, Environment.ACTUAL)
     assert line.startswith("language en: text threat for X-1 has 8")
@@ -123,44 +121,30 @@ def test_a_language_is_added_by_a_file(tmp_path: Path) -> None:
     polish = ENGLISH.replace("English", "polski").replace('"EXERCISE"', '"ĆWICZENIA"')
     (tmp_path / "pl.toml").write_text(polish)
     (tmp_path / "en.toml").write_text(ENGLISH.replace("danger in the air!", "air raid!"))
-    texts = Texts(load_languages(str(tmp_path)), NAMES)
+    texts = Texts(load_catalogue(tmp_path), NAMES)
     assert texts.languages == ["en", "lv", "pl", "ro"]
     assert "ĆWICZENIA" in texts.exercise_words
     assert "air raid!" in texts.render(notice(), 0)
 
 
-def test_a_folder_without_texts_is_an_error(tmp_path: Path) -> None:
-    """A path that was mistyped is not silently the default."""
-    with pytest.raises(UnavailableError, match=r"there are no texts \(\*\.toml\)"):
-        load_languages(str(tmp_path))
+def test_a_text_that_a_language_lacks_is_sent_in_english_and_named(tmp_path: Path) -> None:
+    """Who has no words of its own for a kind is warned in English rather than not at all."""
+    polish = ENGLISH.replace('"EXERCISE"', '"ĆWICZENIA"').replace("lost_watch =", "# ")
+    (tmp_path / "pl.toml").write_text(polish.replace("danger in the air!", "alarm!"))
+    texts = Texts(load_catalogue(tmp_path), NAMES)
+    said = [texts.render(notice(kind, language="pl"), 0) for kind in ("violation", "lost_watch")]
+    assert said == [
+        "ĆWICZENIA: Southshire: alarm! Take cover!",
+        "ĆWICZENIA: Southshire: object out of sight. Stay alert.",
+    ]
+    assert list(texts.fall_backs()) == [
+        "language pl: no text for sms.texts.lost_watch: sent in English"
+    ]
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (("feed_back =", "#"), r"no text for feed_back"),
-        (("feed_back =", "fed_back ="), r"texts\.fed_back\.\[key\]: input should be 'threat'"),
-        (("~{minutes} min. Get", "soon. Get"), r"text for threat: \{place\} and \{minutes\} must"),
-        (("{place}: the sensor", "{plaze}: the sensor"), r"text for feed_back: \{place\} must"),
-        (("{place}: the sensor", "{place: the sensor"), r"text for feed_back: unmatched '{'"),
-        (("{place}: the sensor", "{place!r}: the sensor"), r"text for feed_back: \{place\} must"),
-        (("{place}: danger in", "{place}: {minutes} danger in"), r"text for violation: "),
-        (('"EXERCISE"', '"EX ERCISE"'), r"exercise: string should match pattern"),
-        (('"EXERCISE"', '"EXERCISE'), r"not TOML"),
-        (("[places]", "[palaces]"), r"palaces: unknown field"),
-    ],
-)
-def test_a_wrong_file_is_one_exact_error(change: tuple[str, str], reason: str) -> None:
-    """What is missing, unknown or malformed in a language's file is named."""
-    assert change[0] in ENGLISH
-    with pytest.raises(InputError, match=f"^xx.toml: {reason}"):
-        parse_language(ENGLISH.replace(*change, 1), "xx.toml")
-
-
-def test_every_kind_has_a_place_in_the_files() -> None:
-    """The files hold the kinds that there are, and the shared sample shows all of them."""
-    for path in FOLDER.glob("*.toml"):
-        assert set(parse_language(path.read_text(), str(path)).texts) == set(KINDS)
+def test_the_languages_that_come_along_have_every_text() -> None:
+    """No SMS of Romanian or Latvian falls back to English."""
+    assert list(TEXTS.fall_backs()) == []
 
 
 def test_the_minutes_of_an_alert_reach_the_text() -> None:
