@@ -21,8 +21,7 @@ from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.kafka import producer
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.alert import AlertMessage, Timeline, parse_alert
-from skyfence.contracts.base import describe_validation_error
-from skyfence.contracts.rejected import Rejected
+from skyfence.contracts.rejected import Reason, Rejected
 from skyfence.errors import UnavailableError
 from skyfence.times import from_ms, header_number
 
@@ -120,7 +119,7 @@ class Relay:
         try:
             alert = parse_alert(record.value or b"")
         except ValidationError as error:
-            await self._reject(record, describe_validation_error(error))
+            await self._reject(record, Reason.of_invalid(error))
             return
         message = AlertMessage(alert=alert, timeline=_timeline(record))
         receivers = await self._deliver(message)
@@ -143,10 +142,10 @@ class Relay:
                 await asyncio.sleep(pause_s)
         return await self._sink.deliver(message)
 
-    async def _reject(self, record: Any, reason: str) -> None:
+    async def _reject(self, record: Any, reason: Reason) -> None:
         rejected = Rejected.of(record, record.timestamp, reason)
-        metrics.rejected(reason)
-        log.error("alert.unreadable", reason=reason, offset=record.offset)
+        metrics.rejected(reason.reason_class)
+        log.error("alert.unreadable", reason=reason.text, offset=record.offset)
         topic = self._settings.topics.rejected
         await self._producer.send_and_wait(topic, rejected.to_json())
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from skyfence.adapters import metrics
 from skyfence.contracts.alert import Alert
-from skyfence.contracts.base import describe_validation_error
+from skyfence.contracts.rejected import Reason
 from skyfence.contracts.track_event import TrackTopicEvent, parse_event
 from skyfence.incidents import snapshot
 from skyfence.incidents.manager import IncidentManager
@@ -49,7 +49,7 @@ class IncidentAgent:
         try:
             event = parse_event(message.value or b"")
         except ValidationError as error:
-            await self._outbox.reject(message, describe_validation_error(error))
+            await self._outbox.reject(message, Reason.of_invalid(error))
         else:
             await self._tell(message, book, event)
         self.held.judged(message.partition, message.offset)

@@ -13,7 +13,7 @@ import faust
 import structlog
 
 from skyfence.adapters import metrics
-from skyfence.contracts.rejected import DEFECT, Rejected
+from skyfence.contracts.rejected import DEFECT, Reason, Rejected
 from skyfence.incidents.watermark import Origin
 from skyfence.naming import Topics
 from skyfence.times import header_number, to_ms
@@ -39,9 +39,9 @@ class PendingSends:
         sent = await self._topics[topic].send(key=key.encode(), value=value, headers=dict(headers))
         self._pending.append(sent)
 
-    async def reject(self, message: Any, reason: str, row: int | None = None) -> None:
+    async def reject(self, message: Any, reason: Reason, row: int | None = None) -> None:
         """Keep input that could not be used, with its reason and where it came from."""
-        metrics.rejected(reason)
+        metrics.rejected(reason.reason_class)
         record = Rejected.of(message, timestamp_ms(message), reason, row)
         where = f"{message.topic}/{message.partition}/{message.offset}"
         await self.send(self._names.rejected, where, record.to_json(), {})

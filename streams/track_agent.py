@@ -14,8 +14,8 @@ import structlog
 
 from skyfence.adapters import metrics
 from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.rejected import BadInputError
 from skyfence.contracts.track_event import SourceWatermark
-from skyfence.errors import InputError
 from skyfence.frames.codec import Decoded, RawMessage, decode_message
 from skyfence.frames.frame import Frame
 from skyfence.naming import Environment, Topics
@@ -90,8 +90,8 @@ class TrackAgent:
         given = RawMessage(message.key, message.value, headers_of(message), timestamp_ms(message))
         try:
             return decode_message(given, self._environment)
-        except InputError as error:
-            await self._outbox.reject(message, str(error))
+        except BadInputError as error:
+            await self._outbox.reject(message, error.reason)
         except Exception:  # noqa: BLE001 - kept and logged
             await self._outbox.failed("decode.failed", message)
         return None

@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector
 from skyfence import __version__
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.alert import AnyAlert, Timeline
-from skyfence.contracts.rejected import ReasonClass, reason_class
+from skyfence.contracts.rejected import ReasonClass
 from skyfence.errors import UsageError
 from skyfence.frames.frame import LIVE_RUN, Frame
 from skyfence.monitoring.status import SystemStatus
@@ -173,9 +173,9 @@ def judged(frame: Frame, facts: FrameResult, published_ms: int) -> None:
         OBSERVATION_TO_PUBLICATION.observe(_seconds(frame.scan_time_ms, published_ms))
 
 
-def rejected(reason: str) -> None:
+def rejected(reason_class: ReasonClass) -> None:
     """Count a message or report that was not used."""
-    REJECTED.labels(reason_class(reason)).inc()
+    REJECTED.labels(reason_class).inc()
 
 
 def decided(alert: AnyAlert, headers: Mapping[str, bytes]) -> None:

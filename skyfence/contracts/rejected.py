@@ -5,36 +5,46 @@ the rest is still in the topic it came from, at the offset named here.
 """
 
 import base64
-import re
+from dataclasses import dataclass
 from typing import Final, Literal, Protocol, Self
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from skyfence.contracts.base import Contract, UtcTime
+from skyfence.contracts.base import Contract, UtcTime, describe_validation_error
+from skyfence.errors import InputError
 from skyfence.times import LATEST_MS, from_ms
 
 EXCERPT_BYTES = 256
-# The reason where it was not the sender's fault.
-DEFECT: Final = "skyfence failed at this: see its log"
 # What reasons are counted by: few and fixed, because a reason itself shows what the sender wrote.
 ReasonClass = Literal[
     "key", "header", "time", "size", "simulated", "unreadable", "field", "defect", "other"
 ]
-# In this order; a field's reason begins with the field's name, as ``why_invalid`` writes it. It may
-# be any text, because what is unknown is named, too.
-_CLASSES: Final[tuple[tuple[ReasonClass, re.Pattern[str]], ...]] = (
-    ("defect", re.compile(re.escape(DEFECT))),
-    ("key", re.compile(r"message has no key|key is no source name|source: report names")),
-    (
-        "time",
-        re.compile(r"scan time |time: \S+ is ahead|all reports are more than|the message's tim"),
-    ),
-    ("header", re.compile(r"header |content-type |a message without reports")),
-    ("size", re.compile(r"(message|arrow stream|frame|list) of \d+ ")),
-    ("simulated", re.compile(r"simulated: a simulated report")),
-    ("unreadable", re.compile(r"unreadable |arrow |json |\S+: invalid JSON")),
-    ("field", re.compile(r".*?: ", re.DOTALL)),
-)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why input was not used: the class it is counted by, and a line that shows the value."""
+
+    reason_class: ReasonClass
+    text: str
+
+    @classmethod
+    def of_invalid(cls, error: ValidationError) -> Self:
+        """Return why a contract's model refused input: it is no JSON, or one of its fields."""
+        is_no_json = error.errors(include_url=False)[0]["type"] == "json_invalid"
+        return cls("unreadable" if is_no_json else "field", describe_validation_error(error))
+
+
+# The reason where it was not the sender's fault.
+DEFECT: Final = Reason("defect", "skyfence failed at this: see its log")
+
+
+class BadInputError(InputError):
+    """A message that cannot be used, with the class that it is counted by."""
+
+    def __init__(self, reason_class: ReasonClass, text: str) -> None:
+        super().__init__(text)
+        self.reason = Reason(reason_class, text)
 
 
 class RejectableMessage(Protocol):
@@ -48,9 +58,14 @@ class RejectableMessage(Protocol):
 
 
 class Rejected(Contract):
-    """One message, or one report of a message (``row``), that was not used."""
+    """One message, or one report of a message (``row``), that was not used.
+
+    ``reason_class`` is what ``reason`` is counted by. Records that were written before there was
+    such a field count as other.
+    """
 
     reason: str
+    reason_class: ReasonClass = "other"
     topic: str
     partition: int = Field(ge=0)
     offset: int = Field(ge=0)
@@ -62,12 +77,17 @@ class Rejected(Contract):
 
     @classmethod
     def of(
-        cls, message: RejectableMessage, received_ms: int, reason: str, row: int | None = None
+        cls, message: RejectableMessage, received_ms: int, reason: Reason, row: int | None = None
     ) -> Self:
-        """Record why a message of Kafka, or one row of it, was not used."""
+        """Record why a message of Kafka, or one row of it, was not used.
+
+        ``received_ms`` is the broker's timestamp, milliseconds since 1970; what lies outside the
+        years 1970 to 2100 is recorded as the nearer of the two.
+        """
         value, key = message.value or b"", message.key
         return cls(
-            reason=reason,
+            reason=reason.text,
+            reason_class=reason.reason_class,
             topic=message.topic,
             partition=message.partition,
             offset=message.offset,
@@ -77,15 +97,3 @@ class Rejected(Contract):
             size_bytes=len(value),
             excerpt_base64=base64.b64encode(value[:EXCERPT_BYTES]).decode("ascii"),
         )
-
-
-def reason_class(reason: str) -> ReasonClass:
-    """Return the class of a reason, one of a fixed few, whatever the reason says.
-
-    >>> reason_class("lat: input should be less than or equal to 90, got 91.0")
-    'field'
-    """
-    for name, pattern in _CLASSES:
-        if pattern.match(reason):
-            return name
-    return "other"

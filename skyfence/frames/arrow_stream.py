@@ -2,7 +2,7 @@
 
 Mutated streams crash readers (segmentation faults) unless they are checked before and after they
 are read: size and rows bounded, the exact schema, no compression (a small stream could claim to
-unpack to gigabytes), one batch, ``validate(full=True)``. Anything else raises ``InputError``.
+unpack to gigabytes), one batch, ``validate(full=True)``. Anything else raises ``BadInputError``.
 """
 
 import struct
@@ -10,7 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from skyfence.errors import InputError
+from skyfence.contracts.rejected import BadInputError
 from skyfence.frames.frame import ARROW_SCHEMA
 
 CONTENT_TYPE: Final = "application/vnd.apache.arrow.stream"
@@ -34,15 +34,17 @@ def encode(batch: pa.RecordBatch) -> bytes:
 def decode(value: bytes) -> pa.RecordBatch:
     """Read a stream of exactly one record batch of the frame's schema.
 
-    Raises ``InputError`` with the reason for everything else.
+    Raises ``BadInputError`` with the reason for everything else.
     """
     if len(value) > MAX_BYTES:
-        raise InputError(f"arrow stream of {len(value)} bytes is over {MAX_BYTES}")
+        raise BadInputError("size", f"arrow stream of {len(value)} bytes is over {MAX_BYTES}")
     try:
         batch = _read(value)
         batch.validate(full=True)
     except (pa.ArrowException, OSError, ValueError, struct.error) as error:
-        raise InputError(f"unreadable arrow stream: {_first_line(error)}") from None
+        raise BadInputError(
+            "unreadable", f"unreadable arrow stream: {_first_line(error)}"
+        ) from None
     return batch
 
 
@@ -51,18 +53,22 @@ def _read(value: bytes) -> pa.RecordBatch:
     try:
         schema_message = messages.read_next_message()
     except StopIteration:
-        raise InputError("arrow stream is empty; it begins with a schema") from None
+        raise BadInputError(
+            "unreadable", "arrow stream is empty; it begins with a schema"
+        ) from None
     if schema_message.type != "schema":
-        raise InputError(f"arrow stream begins with a {schema_message.type}, not a schema")
+        raise BadInputError(
+            "unreadable", f"arrow stream begins with a {schema_message.type}, not a schema"
+        )
     schema = pa.ipc.read_schema(schema_message)
     if not schema.equals(ARROW_SCHEMA):
-        raise InputError(f"arrow schema is not a frame's: {_difference(schema)}")
+        raise BadInputError("unreadable", f"arrow schema is not a frame's: {_difference(schema)}")
     message = _only_batch(messages)
     if _is_compressed(message.metadata.to_pybytes()):
-        raise InputError("arrow stream is compressed; send frames uncompressed")
+        raise BadInputError("unreadable", "arrow stream is compressed; send frames uncompressed")
     batch = pa.ipc.read_record_batch(message, ARROW_SCHEMA)
     if not 0 <= batch.num_rows <= MAX_ROWS:
-        raise InputError(f"frame of {batch.num_rows} reports is over {MAX_ROWS}")
+        raise BadInputError("size", f"frame of {batch.num_rows} reports is over {MAX_ROWS}")
     return batch
 
 
@@ -70,14 +76,20 @@ def _only_batch(messages: pa.ipc.MessageReader) -> pa.ipc.Message:
     try:
         message = messages.read_next_message()
     except StopIteration:
-        raise InputError("arrow stream has no record batch; send an empty one") from None
+        raise BadInputError(
+            "unreadable", "arrow stream has no record batch; send an empty one"
+        ) from None
     if message.type != "record batch":
-        raise InputError(f"arrow stream holds a {message.type} where a record batch belongs")
+        raise BadInputError(
+            "unreadable", f"arrow stream holds a {message.type} where a record batch belongs"
+        )
     try:
         more = messages.read_next_message()
     except StopIteration:
         return message
-    raise InputError(f"arrow stream holds more than one record batch: a {more.type} follows")
+    raise BadInputError(
+        "unreadable", f"arrow stream holds more than one record batch: a {more.type} follows"
+    )
 
 
 def _is_compressed(metadata: bytes) -> bool:
@@ -88,7 +100,7 @@ def _is_compressed(metadata: bytes) -> bool:
     root = _follow(metadata, 0)
     header = _slot(metadata, root, _MESSAGE_HEADER_SLOT)
     if header is None:
-        raise InputError("arrow message has no header")
+        raise BadInputError("unreadable", "arrow message has no header")
     return _slot(metadata, _follow(metadata, header), _BATCH_COMPRESSION_SLOT) is not None
 
 
@@ -101,7 +113,7 @@ def _slot(buffer: bytes, table: int, slot: int) -> int | None:
     (back,) = struct.unpack_from("<i", buffer, table)
     vtable = table - int(back)
     if vtable < 0:
-        raise InputError("arrow message has a broken table")
+        raise BadInputError("unreadable", "arrow message has a broken table")
     (vtable_bytes,) = struct.unpack_from("<H", buffer, vtable)
     at = 4 + 2 * slot
     if at + 2 > vtable_bytes:

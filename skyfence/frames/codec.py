@@ -1,6 +1,6 @@
 """Kafka messages of ``tracks`` to frames: Arrow, JSON lists and single JSON reports alike.
 
-A message that cannot be used raises ``InputError``; a bad report in a good message costs only
+A message that cannot be used raises ``BadInputError``; a bad report in a good message costs only
 itself and is returned beside the frame with its reason. Sans I/O: what the broker knows of the
 message (its timestamp) arrives as data.
 
@@ -19,9 +19,9 @@ import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from skyfence.contracts.base import RunName, SourceName, describe_validation_error
+from skyfence.contracts.base import RunName, SourceName
+from skyfence.contracts.rejected import BadInputError, Reason
 from skyfence.contracts.report import REPORTS, Report
-from skyfence.errors import InputError
 from skyfence.frames import arrow_stream, column_checks
 from skyfence.frames.frame import LIVE_RUN, Frame, batch_of, source_of
 from skyfence.naming import Environment
@@ -51,7 +51,7 @@ class BadRow:
     """A report that was left out of its frame."""
 
     row: int
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,13 @@ class _Envelope:
 
 
 def decode_message(message: RawMessage, environment: Environment) -> Decoded:
-    """Turn a message into a frame; raise ``InputError`` where nothing of it can be used."""
+    """Turn a message into a frame; raise ``BadInputError`` where nothing of it can be used."""
     envelope = _envelope(message)
     value = message.value or b""
     if len(value) > arrow_stream.MAX_BYTES:
-        raise InputError(f"message of {len(value)} bytes is over {arrow_stream.MAX_BYTES}")
+        raise BadInputError(
+            "size", f"message of {len(value)} bytes is over {arrow_stream.MAX_BYTES}"
+        )
     if _content_type(message) == arrow_stream.CONTENT_TYPE:
         batch = column_checks.canonical(arrow_stream.decode(value))
         bad = column_checks.bad_rows(batch, source_of(envelope.key))
@@ -106,38 +108,44 @@ def encode_frame(frame: Frame) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
 
 def _envelope(message: RawMessage) -> _Envelope:
     if not 0 <= message.timestamp_ms <= LATEST_MS:
-        raise InputError(
-            f"the message's timestamp must be milliseconds since 1970, got {message.timestamp_ms}"
+        raise BadInputError(
+            "time",
+            f"the message's timestamp must be milliseconds since 1970, got {message.timestamp_ms}",
         )
     latest_ms = message.timestamp_ms + MAX_AHEAD_MS
     scan_time_ms = _header_int(message, "scan-time")
     if scan_time_ms is not None and scan_time_ms > latest_ms:
-        raise InputError(
+        raise BadInputError(
+            "time",
             f"scan time {_show(scan_time_ms)} is more than {MAX_AHEAD_MS} ms ahead of the "
-            f"message's {_show(message.timestamp_ms)}"
+            f"message's {_show(message.timestamp_ms)}",
         )
     last = _header(message, "last") or "0"
     if last not in ("0", "1"):
-        raise InputError(f"header last must be 0 or 1, got {last!r}")
+        raise BadInputError("header", f"header last must be 0 or 1, got {last!r}")
     run = _header(message, "run") or LIVE_RUN
     try:
         _RUN.validate_python(run)
     except ValidationError:
-        raise InputError(f"header run is no name: {run[:80]!r}") from None
+        raise BadInputError("header", f"header run is no name: {run[:80]!r}") from None
     return _Envelope(_key(message), run, scan_time_ms, last == "1", latest_ms)
 
 
 def _key(message: RawMessage) -> str:
     if not message.key:
-        raise InputError(f"message has no key; send the source's name as key ({KEY_HINT})")
+        raise BadInputError(
+            "key", f"message has no key; send the source's name as key ({KEY_HINT})"
+        )
     try:
         key = message.key.decode("ascii")
         _SOURCE.validate_python(source_of(key))
         if "/" in key:
             _SOURCE.validate_python(key.split("/", 1)[1])
     except (UnicodeDecodeError, ValidationError):
-        raise InputError(
-            f"key is no source name: {message.key[:80]!r}; send SOURCE or SOURCE/SHARD ({KEY_HINT})"
+        raise BadInputError(
+            "key",
+            f"key is no source name: {message.key[:80]!r}; send SOURCE or SOURCE/SHARD "
+            f"({KEY_HINT})",
         ) from None
     return key
 
@@ -149,7 +157,7 @@ def _header(message: RawMessage, name: str) -> str | None:
     try:
         return value.decode("ascii")
     except UnicodeDecodeError:
-        raise InputError(f"header {name} is not ascii: {value[:80]!r}") from None
+        raise BadInputError("header", f"header {name} is not ascii: {value[:80]!r}") from None
 
 
 def _header_int(message: RawMessage, name: str) -> int | None:
@@ -157,52 +165,58 @@ def _header_int(message: RawMessage, name: str) -> int | None:
     if text is None:
         return None
     if not (text.isdigit() and len(text) <= 15):  # 15 digits reach the year 33658
-        raise InputError(f"header {name} must be milliseconds since 1970, got {text[:80]!r}")
+        raise BadInputError(
+            "header", f"header {name} must be milliseconds since 1970, got {text[:80]!r}"
+        )
     return int(text)
 
 
 def _content_type(message: RawMessage) -> str:
     content_type = _header(message, "content-type") or JSON_CONTENT_TYPE
     if content_type not in (JSON_CONTENT_TYPE, arrow_stream.CONTENT_TYPE):
-        raise InputError(
+        raise BadInputError(
+            "header",
             f"content-type must be {JSON_CONTENT_TYPE} or {arrow_stream.CONTENT_TYPE}, "
-            f"got {content_type[:80]!r}"
+            f"got {content_type[:80]!r}",
         )
     return content_type
 
 
-def _from_json(value: bytes, envelope: _Envelope) -> tuple[pa.RecordBatch, dict[int, str]]:
+def _from_json(value: bytes, envelope: _Envelope) -> tuple[pa.RecordBatch, dict[int, Reason]]:
     """Return a batch with a row for every element; the bad ones are placeholders."""
     try:
         items = from_json(value)
     except ValueError as error:
-        raise InputError(f"unreadable json: {str(error)[:200]}") from None
+        raise BadInputError("unreadable", f"unreadable json: {str(error)[:200]}") from None
     if isinstance(items, dict):
         items = [items]
     if not isinstance(items, list):
-        raise InputError(f"json must be a report or a list of reports, got {str(items)[:80]!r}")
+        raise BadInputError(
+            "unreadable", f"json must be a report or a list of reports, got {str(items)[:80]!r}"
+        )
     if len(items) > arrow_stream.MAX_ROWS:
-        raise InputError(f"list of {len(items)} reports is over {arrow_stream.MAX_ROWS}")
+        raise BadInputError("size", f"list of {len(items)} reports is over {arrow_stream.MAX_ROWS}")
     reports, bad = _validate_all(items)
     source = source_of(envelope.key)
     for row, report in enumerate(reports):
         if row not in bad and report.source != source:
-            bad[row] = f"source: report names {report.source!r}, the key {source!r} ({KEY_HINT})"
+            text = f"source: report names {report.source!r}, the key {source!r} ({KEY_HINT})"
+            bad[row] = Reason("key", text)
     return batch_of(reports), bad
 
 
-def _validate_all(items: list[Any]) -> tuple[Sequence[Report], dict[int, str]]:
+def _validate_all(items: list[Any]) -> tuple[Sequence[Report], dict[int, Reason]]:
     try:
         return REPORTS.validate_python(items), {}
     except ValidationError:
         pass  # at least one is bad: look at each
     reports: list[Report] = []
-    bad: dict[int, str] = {}
+    bad: dict[int, Reason] = {}
     for row, item in enumerate(items):
         try:
             reports.append(Report.model_validate(item))
         except ValidationError as error:
-            bad[row] = describe_validation_error(error)
+            bad[row] = Reason.of_invalid(error)
             reports.append(_PLACEHOLDER)
     return reports, bad
 
@@ -210,7 +224,7 @@ def _validate_all(items: list[Any]) -> tuple[Sequence[Report], dict[int, str]]:
 _PLACEHOLDER = Report(time=from_ms(0), source="none", track_id="none", lat=0.0, lon=0.0)
 
 
-def _scan_time(batch: pa.RecordBatch, bad: Mapping[int, str], envelope: _Envelope) -> int:
+def _scan_time(batch: pa.RecordBatch, bad: Mapping[int, Reason], envelope: _Envelope) -> int:
     """Return the frame's scan time; a message without one is its own scan."""
     if envelope.scan_time_ms is not None:
         return envelope.scan_time_ms
@@ -221,29 +235,34 @@ def _scan_time(batch: pa.RecordBatch, bad: Mapping[int, str], envelope: _Envelop
     if usable:
         return int(max(usable))
     if batch.num_rows and len(bad) < batch.num_rows:
-        raise InputError(
+        raise BadInputError(
+            "time",
             f"all reports are more than {MAX_AHEAD_MS} ms ahead of the message's "
-            f"{_show(envelope.latest_ms - MAX_AHEAD_MS)}"
+            f"{_show(envelope.latest_ms - MAX_AHEAD_MS)}",
         )
     if bad:
         more = f" (and {len(bad) - 1} more reports are bad)" if len(bad) > 1 else ""
-        raise InputError(next(iter(bad.values())) + more)
-    raise InputError("a message without reports needs the header scan-time")
+        first = next(iter(bad.values()))
+        raise BadInputError(first.reason_class, first.text + more)
+    raise BadInputError("header", "a message without reports needs the header scan-time")
 
 
-def _simulated(batch: pa.RecordBatch, environment: Environment) -> dict[int, str]:
+def _simulated(batch: pa.RecordBatch, environment: Environment) -> dict[int, Reason]:
     """Find simulated reports among actual ones."""
     if environment is not Environment.ACTUAL:
         return {}
     rows = np.flatnonzero(np.asarray(batch.column("simulated"))).tolist()
-    return dict.fromkeys(rows, "simulated: a simulated report on the actual topic")
+    reason = Reason("simulated", "simulated: a simulated report on the actual topic")
+    return dict.fromkeys(rows, reason)
 
 
-def _ahead_of_scan(batch: pa.RecordBatch, scan_time_ms: int) -> dict[int, str]:
+def _ahead_of_scan(batch: pa.RecordBatch, scan_time_ms: int) -> dict[int, Reason]:
     """Find reports from the future of their own frame."""
     times = np.asarray(batch.column("time").view(pa.int64()))
     return {
-        row: f"time: {_show(int(times[row]))} is ahead of its scan {_show(scan_time_ms)}"
+        row: Reason(
+            "time", f"time: {_show(int(times[row]))} is ahead of its scan {_show(scan_time_ms)}"
+        )
         for row in np.flatnonzero(times > scan_time_ms).tolist()
     }
 

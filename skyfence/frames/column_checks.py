@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import ValidationError
 
-from skyfence.contracts.base import describe_validation_error
+from skyfence.contracts.rejected import Reason
 from skyfence.contracts.report import REPORTS, Report
 from skyfence.frames.frame import ARROW_SCHEMA, all_fields, row_fields
 from skyfence.times import LATEST_MS
@@ -43,20 +43,20 @@ _REQUIRED: Final = [field.name for field in ARROW_SCHEMA if not field.nullable]
 _FEWEST_ROWS: Final = 48
 
 
-def bad_rows(batch: pa.RecordBatch, source: str) -> dict[int, str]:
+def bad_rows(batch: pa.RecordBatch, source: str) -> dict[int, Reason]:
     """Find the rows of an Arrow frame that are no valid reports; the model says why."""
     if batch.num_rows >= _FEWEST_ROWS:
         rows = np.flatnonzero(suspects(batch)).tolist()
     else:
         rows = [] if _are_valid(batch, source) else list(range(batch.num_rows))
-    bad: dict[int, str] = {}
+    bad: dict[int, Reason] = {}
     for row in rows:
         try:
             Report.model_validate(_as_given(row_fields(batch, row), source))
         except ValidationError as error:
-            bad[row] = describe_validation_error(error)
+            bad[row] = Reason.of_invalid(error)
         except (ValueError, OverflowError) as error:  # an instant that Python's calendar lacks
-            bad[row] = f"time: {error}"
+            bad[row] = Reason("field", f"time: {error}")
     return bad
 
 

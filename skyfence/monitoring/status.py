@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter
 
 from skyfence.contracts.alert import Alert, AnyAlert, MessageType
 from skyfence.contracts.base import Contract, RunName, UtcTime
-from skyfence.contracts.rejected import ReasonClass, Rejected, reason_class
+from skyfence.contracts.rejected import ReasonClass, Rejected
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.monitoring.sources import Feed, SourceMonitor
 from skyfence.naming import Environment
@@ -96,7 +96,7 @@ class Tally:
 
     def take_rejected(self, record: Rejected) -> None:
         """Count one rejected message or report."""
-        reason = reason_class(record.reason)
+        reason = record.reason_class
         self._rejected[reason] = self._rejected.get(reason, 0) + 1
 
     def take_alert(self, alert: AnyAlert, decided_ms: int) -> None:

@@ -24,11 +24,9 @@ from fuzz.samples import EXERCISE, Mail
 from pydantic import ValidationError
 
 from skyfence.contracts.alert import parse_alert
-from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.crossing import Crossing
-from skyfence.contracts.rejected import Rejected, reason_class
+from skyfence.contracts.rejected import BadInputError, Reason, Rejected
 from skyfence.contracts.track_event import parse_event
-from skyfence.errors import InputError
 from skyfence.frames.codec import decode_message
 from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Topics
@@ -149,11 +147,13 @@ class Agent:
         """Return the n-th message."""
         raise NotImplementedError
 
-    def expected(self, mail: Mail) -> tuple[str | None, list[Sent], list[tuple[int | None, str]]]:
+    def expected(
+        self, mail: Mail
+    ) -> tuple[Reason | None, list[Sent], list[tuple[int | None, Reason]]]:
         """Return why a message must be rejected, what must follow, and which rows are left out."""
         raise NotImplementedError
 
-    def judge(self, mail: Mail) -> str | None:
+    def judge(self, mail: Mail) -> Reason | None:
         """Hand a message to the agent; return why it was rejected, or None."""
         if self._offset == _ANEW_EVERY:
             self.begin()
@@ -190,13 +190,16 @@ class Agent:
         """Have the agent wait for what it has sent."""
 
     def _check(
-        self, sent: list[Sent], left_out: list[tuple[int | None, str]], follows: list[Sent]
+        self, sent: list[Sent], left_out: list[tuple[int | None, Reason]], follows: list[Sent]
     ) -> None:
         kept = [_READERS[topic](value) for topic, value in sent]
-        rejected = [one for one in kept if isinstance(one, Rejected)]
-        assert [(one.row, one.reason) for one in rejected] == left_out
-        assert {(one.topic, one.offset) for one in rejected} <= {(self.topic, self._offset)}
-        unclear = [one.reason for one in rejected if reason_class(one.reason) in _UNCLEAR]
+        rejected = [record for record in kept if isinstance(record, Rejected)]
+        reasons = [Reason(record.reason_class, record.reason) for record in rejected]
+        rows = [record.row for record in rejected]
+        assert list(zip(rows, reasons, strict=True)) == left_out
+        origins = {(record.topic, record.offset) for record in rejected}
+        assert origins <= {(self.topic, self._offset)}
+        unclear = [reason for reason in reasons if reason.reason_class in _UNCLEAR]
         assert not unclear, unclear
         stored = [one for one in sent if one[0] != TOPICS.rejected]
         assert _without_ticks(stored) == _without_ticks(follows)
@@ -246,12 +249,14 @@ class Tracks(Agent):
         """Return the n-th message."""
         return tracks_mail(draw, number)
 
-    def expected(self, mail: Mail) -> tuple[str | None, list[Sent], list[tuple[int | None, str]]]:
+    def expected(
+        self, mail: Mail
+    ) -> tuple[Reason | None, list[Sent], list[tuple[int | None, Reason]]]:
         """Return why a message must be rejected, what must follow, and which rows are left out."""
         try:
             decoded = decode_message(message_of(mail), EXERCISE)
-        except InputError as error:
-            return str(error), [], []
+        except BadInputError as error:
+            return error.reason, [], []
         facts = self._engine.process(decoded.frame)
         follows = [(TOPICS.crossings, one.to_json()) for one in facts.crossings]
         follows += [(TOPICS.track_events, one.to_json()) for one in facts.events]
@@ -282,12 +287,14 @@ class Incidents(Agent):
         flown, index = divmod(number, len(self._events))
         return json_mail([self._events[index] | {"run": f"run-{flown}"}], draw, 0)
 
-    def expected(self, mail: Mail) -> tuple[str | None, list[Sent], list[tuple[int | None, str]]]:
+    def expected(
+        self, mail: Mail
+    ) -> tuple[Reason | None, list[Sent], list[tuple[int | None, Reason]]]:
         """Return why a message must be rejected, and which alerts must follow."""
         try:
             event = parse_event(mail.value or b"")
         except ValidationError as error:
-            return describe_validation_error(error), [], []
+            return Reason.of_invalid(error), [], []
         alerts = [(TOPICS.alerts, one.to_json()) for one in self._engine.take(event)]
         return None, alerts, []
 

@@ -1,10 +1,11 @@
 """What decodes the messages of Kafka and Redis, each with the damaged messages that it is given.
 
-    mail ──▶ judge ──▶ None: decoded;  a text: rejected, and why
+    mail ──▶ judge ──▶ None: decoded;  a reason: rejected
 
 Any other exception is a failure, and so is a refusal without a reason.
 """
 
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,8 +19,7 @@ from pydantic import ValidationError
 
 from skyfence.adapters.status_store import StatusStore, read_status
 from skyfence.contracts.alert import Alert, AlertMessage, Timeline
-from skyfence.contracts.base import describe_validation_error
-from skyfence.contracts.rejected import Rejected
+from skyfence.contracts.rejected import BadInputError, Reason, Rejected
 from skyfence.contracts.track_event import parse_event
 from skyfence.errors import InputError, UnavailableError
 from skyfence.frames.codec import RawMessage, decode_message
@@ -31,6 +31,13 @@ from skyfence.policy.policy import Policy
 from skyfence.times import from_ms
 
 _TRACKS: Final = Topics(EXERCISE).tracks
+_EOF: Final = Reason("unreadable", "unreadable json: eof")
+# What a parser says, where reasons have no classes: of all that is no message of Kafka.
+_NOT_READ: Final = re.compile(
+    r"not (TOML|GeoJSON|UTF-8)|unreadable|empty|invalid JSON|not whole|unpacked|holds \d+ bytes"
+    r"|flatbuffers|malformed|truncated|trailing|stream",
+    re.IGNORECASE,
+)
 _REJECTIONS: Final = (InputError, ValidationError, UnavailableError)
 
 
@@ -41,7 +48,7 @@ class Target(Protocol):
         """Return the n-th message."""
         ...
 
-    def judge(self, mail: Mail) -> str | None:
+    def judge(self, mail: Mail) -> Reason | None:
         """Hand a message over; return why it was rejected, or None."""
         ...
 
@@ -61,20 +68,25 @@ class Decoder:
         """Return the n-th message."""
         return self.make(draw, number)
 
-    def judge(self, mail: Mail) -> str | None:
+    def judge(self, mail: Mail) -> Reason | None:
         """Read a message; return why it was rejected, or None."""
         try:
             self.read(mail)
         except _REJECTIONS as error:
-            return (
-                describe_validation_error(error)
-                if isinstance(error, ValidationError)
-                else str(error)
-            )
+            return reason_of(error)
         return None
 
     def begin(self) -> None:
         """Do nothing: a decoder remembers nothing."""
+
+
+def reason_of(error: Exception) -> Reason:
+    """Return why something was refused, and the class of that."""
+    if isinstance(error, ValidationError):
+        return Reason.of_invalid(error)
+    if isinstance(error, BadInputError):
+        return error.reason
+    return Reason("unreadable" if _NOT_READ.search(str(error)) else "field", str(error))
 
 
 def complete(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -133,7 +145,8 @@ def message_of(mail: Mail) -> RawMessage:
 def _read_tracks(mail: Mail) -> None:
     decoded = decode_message(message_of(mail), EXERCISE)
     if decoded.bad_rows and not len(decoded.frame):
-        raise InputError(decoded.bad_rows[0].reason)
+        first = decoded.bad_rows[0].reason
+        raise BadInputError(first.reason_class, first.text)
 
 
 def _read_alert(mail: Mail) -> None:
@@ -162,10 +175,7 @@ class _Kept:
 
 
 def _rejected_messages() -> list[Any]:
-    kept = [
-        Rejected.of(_Kept(b"{"), Mail(None).timestamp_ms, "unreadable json: eof", row)
-        for row in (None, 3)
-    ]
+    kept = [Rejected.of(_Kept(b"{"), Mail(None).timestamp_ms, _EOF, row) for row in (None, 3)]
     return samples.documents(tuple(kept))
 
 
@@ -195,7 +205,7 @@ def _watched() -> tuple[MonitorState, dict[str, bytes]]:
             feeds.hear(event, now_ms, 0)
     for alert in samples.told().alerts:
         tally.take_alert(alert, now_ms)
-    tally.take_rejected(Rejected.of(_Kept(b"{"), now_ms, "unreadable json: eof"))
+    tally.take_rejected(Rejected.of(_Kept(b"{"), now_ms, _EOF))
     lag = PartitionLag(group="g", topic=_TRACKS, partition=0, messages=3, done_to=from_ms(now_ms))
     feeds.judge(now_ms + 90_000, now_ms, {0: now_ms + 90_000})
     status = tally.status(EXERCISE, now_ms + 90_000, feeds, (lag,))

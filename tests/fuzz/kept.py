@@ -19,12 +19,13 @@ import pyarrow as pa
 import pyogrio
 import shapely
 from fuzz import mutate, samples
-from fuzz.decoders import Decoder, Target, complete
+from fuzz.decoders import Decoder, Target, complete, reason_of
 from fuzz.samples import EXERCISE, Mail
 
 from skyfence.adapters.files import load_policy, read_recording, read_zones
 from skyfence.adapters.settings import Settings
 from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.rejected import Reason
 from skyfence.errors import InputError
 from skyfence.incidents import snapshot as incident_snapshot
 from skyfence.naming import Topics
@@ -159,14 +160,14 @@ class _Checkpoints:
             manifest = mutate.json_message(samples.document(manifest), draw)
         return Mail(None, None, (("0", pieces[0]), ("1", pieces[1]), ("manifest", manifest)))
 
-    def judge(self, mail: Mail) -> str | None:
+    def judge(self, mail: Mail) -> Reason | None:
         """Load a checkpoint and restore it; return why that was not possible, or None."""
         FakeLog.values = tuple(value for _, value in mail.headers)
         try:
             found = complete(self._store.load(0, _NAME))
             self._restore(found.state)
         except InputError as error:
-            return str(error)
+            return reason_of(error)
         return None
 
     def begin(self) -> None:

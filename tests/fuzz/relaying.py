@@ -13,7 +13,7 @@ from fuzz.samples import EXERCISE, Mail
 from consumers import relay
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.alert import AlertMessage
-from skyfence.contracts.rejected import Rejected
+from skyfence.contracts.rejected import Reason, Rejected
 from skyfence.naming import Topics, is_zone_id
 
 
@@ -98,7 +98,7 @@ class Alerts:
         """Return the n-th message."""
         return json_mail(self._alerts, draw, number)
 
-    def judge(self, mail: Mail) -> str | None:
+    def judge(self, mail: Mail) -> Reason | None:
         """Hand a message to the relay; return why it was rejected, or None."""
         self._sink.taken.clear()
         self._producer.sent.clear()
@@ -114,7 +114,7 @@ class Alerts:
             return None
         rejected = Rejected.model_validate_json(self._producer.sent[0])
         assert rejected.offset == self._offset - 1
-        return rejected.reason
+        return Reason(rejected.reason_class, rejected.reason)
 
 
 RELAYS: Final[dict[str, Callable[[], Target]]] = {"relay": Alerts}

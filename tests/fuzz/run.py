@@ -17,7 +17,6 @@ import json
 import logging
 import marshal
 import os
-import re
 import sys
 import tempfile
 from collections import Counter
@@ -40,8 +39,6 @@ from fuzz.samples import Mail
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from skyfence.contracts.rejected import reason_class
-
 # The slowest first: in a long run they work beside all others.
 TARGETS: Final[dict[str, Callable[[], Target]]] = AGENTS | DECODERS | RELAYS | KEPT
 # How large a part of all messages a target gets, where that is not 1: a message costs from 20 µs
@@ -54,12 +51,6 @@ _PARTS: Final = {
     **dict.fromkeys(("kml", "geopackages"), 0.05),
     "open air": 0.2,
 }
-# What a parser says, where reasons have no classes: of all that is no message of Kafka.
-_NOT_READ: Final = re.compile(
-    r"not (TOML|GeoJSON|UTF-8)|unreadable|empty|invalid JSON|not whole|unpacked|holds \d+ bytes"
-    r"|flatbuffers|malformed|truncated|trailing|stream",
-    re.IGNORECASE,
-)
 # A failure's last words.
 _WORDS: Final = 4_000
 
@@ -101,8 +92,8 @@ class Trial:
         mail = self._target.damaged(draw, number)
         self.notes.write(self.name, number, mail)
         reason = self._target.judge(mail)
-        assert reason is None or reason.strip(), "rejected without a reason"
-        self.found["decoded" if reason is None else _class(self.name, reason)] += 1
+        assert reason is None or reason.text.strip(), "rejected without a reason"
+        self.found["decoded" if reason is None else reason.reason_class] += 1
 
     def from_seed(self, given_seed: int, messages: int) -> None:
         """Judge as many messages as are wanted, the same for the same seed."""
@@ -132,12 +123,6 @@ class Trial:
                 self.take(draw, number)
 
         check()
-
-
-def _class(name: str, reason: str) -> str:
-    if name in KEPT or name.startswith("status"):
-        return "unreadable" if _NOT_READ.search(reason) else "field"
-    return reason_class(reason)
 
 
 def judge_all(

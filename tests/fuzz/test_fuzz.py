@@ -31,6 +31,7 @@ sys.path[:0] = [sys.argv[2], sys.argv[2] + "/support"]
 from pathlib import Path
 from fuzz import run
 from fuzz.samples import Mail
+from skyfence.contracts.rejected import Reason
 
 class Bad:
     def begin(self): pass
@@ -98,7 +99,7 @@ def test_a_defect_is_named_with_its_message(tmp_path: Path) -> None:
 
 def test_a_refusal_without_a_reason_is_a_failure(tmp_path: Path) -> None:
     """Nobody could mend a message that was rejected for nothing."""
-    assert "rejected without a reason" in child("return ''", tmp_path).failure
+    assert "rejected without a reason" in child("return Reason('other', '')", tmp_path).failure
 
 
 @pytest.mark.parametrize("name", AGENTS)

@@ -85,7 +85,7 @@ def test_a_bad_report_costs_only_itself(form: str) -> None:
         value = arrow_stream.encode(batch.set_column(2, ARROW_SCHEMA.field("lat"), lats))
         decoded = decode(value, content_type=arrow_stream.CONTENT_TYPE)
     assert decoded.frame.track_ids == ["T1", "T2"]
-    assert [(bad.row, bad.reason) for bad in decoded.bad_rows] == [
+    assert [(bad.row, bad.reason.text) for bad in decoded.bad_rows] == [
         (1, "lat: input should be less than or equal to 90, got 91.0")
     ]
 
@@ -100,7 +100,7 @@ def test_elements_that_are_no_objects_cost_only_themselves() -> None:
 def test_a_report_of_another_source_is_left_out() -> None:
     """A report that names another source than the key is refused with the way to do it right."""
     decoded = decode([fields(), fields(source="other")])
-    assert [(bad.row, bad.reason) for bad in decoded.bad_rows] == [
+    assert [(bad.row, bad.reason.text) for bad in decoded.bad_rows] == [
         (
             1,
             "source: report names 'other', the key 'radar' "
@@ -172,7 +172,7 @@ def test_a_scan_from_the_future_refuses_the_message() -> None:
 def test_a_report_ahead_of_its_frame_is_left_out_alone() -> None:
     """A report later than the scan it came in costs itself and moves no clock."""
     decoded = decode([fields(), fields(time=at(1))], scan_time=str(T0_MS), at=5_000)
-    assert [(bad.row, bad.reason) for bad in decoded.bad_rows] == [
+    assert [(bad.row, bad.reason.text) for bad in decoded.bad_rows] == [
         (1, "time: 2024-09-07T03:58:00.001Z is ahead of its scan 2024-09-07T03:58:00.000Z")
     ]
     assert (len(decoded.frame), decoded.frame.scan_time_ms) == (1, T0_MS)
@@ -195,7 +195,7 @@ def test_only_reports_from_the_future_refuse_the_message() -> None:
 def test_simulated_reports_are_refused_among_actual_ones() -> None:
     """On the actual topic a simulated report is left out, and does not move the scan time."""
     decoded = decode([fields(), fields(simulated=True, time=at(500))])
-    assert [(bad.row, bad.reason) for bad in decoded.bad_rows] == [
+    assert [(bad.row, bad.reason.text) for bad in decoded.bad_rows] == [
         (1, "simulated: a simulated report on the actual topic")
     ]
     assert decoded.frame.scan_time_ms == T0_MS

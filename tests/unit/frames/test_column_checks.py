@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from skyfence.contracts.rejected import Reason
 from skyfence.contracts.report import Report
 from skyfence.frames import column_checks
 from skyfence.frames.frame import ARROW_SCHEMA, batch_of, row_fields
@@ -89,7 +90,7 @@ def test_only_the_bad_rows_are_named(lats: list[float], is_large: bool) -> None:
     )
     bad = column_checks.bad_rows(batch, "radar")
     assert set(bad) == {row for row, lat in enumerate(lats) if not -90 <= lat <= 90}
-    assert all(reason.startswith("lat: ") for reason in bad.values())
+    assert all(reason.text.startswith("lat: ") for reason in bad.values())
 
 
 @pytest.mark.parametrize(
@@ -103,19 +104,19 @@ def test_only_the_bad_rows_are_named(lats: list[float], is_large: bool) -> None:
 )
 def test_the_reason_is_the_models(name: str, value: object, reason: str) -> None:
     """The reason of a row is the line that the same report as JSON would get."""
-    assert column_checks.bad_rows(with_value(name, value), "radar") == {0: reason}
+    assert column_checks.bad_rows(with_value(name, value), "radar") == {0: Reason("field", reason)}
 
 
 @pytest.mark.parametrize("name", ["category", "phase", "time", "track_id"])
 def test_a_null_is_no_default(name: str) -> None:
     """A null where a value must be is refused, also where the model has a default."""
-    assert column_checks.bad_rows(with_value(name, None), "radar")[0].startswith(f"{name}: ")
+    assert column_checks.bad_rows(with_value(name, None), "radar")[0].text.startswith(f"{name}: ")
 
 
 @pytest.mark.parametrize("value", [2**63 - 1, -(2**63), 10**17])
 def test_an_instant_beyond_the_calendar_is_refused(value: int) -> None:
     """A time that Python cannot hold costs its row, not the message."""
-    assert column_checks.bad_rows(with_value("time", value), "radar")[0].startswith("time: ")
+    assert column_checks.bad_rows(with_value("time", value), "radar")[0].text.startswith("time: ")
 
 
 def test_addresses_are_written_in_capitals() -> None:
