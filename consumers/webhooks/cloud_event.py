@@ -40,7 +40,10 @@ class CloudEvent(Contract):
     subject: str
     time: UtcTime
     datacontenttype: Literal["application/json"] = "application/json"
-    dataschema: Literal["urn:skyfence:schema:alert-message"] = "urn:skyfence:schema:alert-message"
+    # The $id of docs/schemas/alert-message.schema.json; a test holds the two together.
+    dataschema: Literal["urn:skyfence:schema:alert-message:1"] = (
+        "urn:skyfence:schema:alert-message:1"
+    )
     data: AlertMessage
 
 

@@ -1,6 +1,8 @@
 """The contracts as JSON Schemas, for clients in any language.
 
-``docs/schemas`` holds what this makes; a test holds the two together.
+``docs/schemas`` holds what this makes; a test holds the two together. Each schema's ``$id`` is a
+URN with a version, ``urn:skyfence:schema:NAME:VERSION``; docs/upgrades.md says what a change asks
+for, and a test compares each schema with that of the last release.
 """
 
 from typing import Any, Final
@@ -56,9 +58,25 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
     "rejected": Rejected,
     "status": SystemStatus,
 }
+# Counts up where a change of a contract is more than a new field that may be left out; 1 elsewhere.
+_VERSIONS: Final[dict[str, int]] = {
+    "webhook": 2,  # ``dataschema`` names a version
+}
 
 
-def schema_of(contract: type[Contract]) -> dict[str, Any]:
-    """Return a contract's JSON Schema (draft 2020-12), as it is written."""
-    schema = contract.model_json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+def schema_id(name: str) -> str:
+    """Return the URN of a contract's schema.
+
+    >>> schema_id("alert-message")
+    'urn:skyfence:schema:alert-message:1'
+    """
+    return f"urn:skyfence:schema:{name}:{_VERSIONS.get(name, 1)}"
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a contract's written form."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": schema_id(name),
+        **CONTRACTS[name].model_json_schema(mode="serialization"),
+    }

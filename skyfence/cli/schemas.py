@@ -13,7 +13,7 @@ from skyfence.cli.schema_catalog import CONTRACTS, schema_of
 def schemas(folder: Path) -> None:
     """Write the JSON Schemas of all contracts to FOLDER."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, contract in CONTRACTS.items():
-        text = json.dumps(schema_of(contract), indent=2, ensure_ascii=False) + "\n"
+    for name in CONTRACTS:
+        text = json.dumps(schema_of(name), indent=2, ensure_ascii=False) + "\n"
         (folder / f"{name}.schema.json").write_text(text, encoding="utf-8")
         click.echo(folder / f"{name}.schema.json")

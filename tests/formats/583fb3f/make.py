@@ -50,7 +50,7 @@ from skyfence.track_event import OperatorClosed, PartitionClock
 from skyfence.tracking import Tracker
 
 from consumers.outbox import Outbox
-from skyfence import decode, ledger, message, snapshot, status
+from skyfence import decode, ledger, message, schemas, snapshot, status
 from skyfence.airspace import Airspace
 from skyfence.policy import Policy, PolicyFile, SourceRules
 from skyfence.times import to_ms
@@ -353,6 +353,12 @@ def memory() -> Any:
     )
 
 
+def make_schemas() -> None:
+    """Write the JSON Schemas of all contracts, by their names."""
+    found = {name: schemas.schema_of(contract) for name, contract in schemas.CONTRACTS.items()}
+    write("schemas.json", json.dumps(found, sort_keys=True).encode())
+
+
 async def make_outbox() -> None:
     """Write an outbox with items in every state, one that replaces another, and receipts."""
     with TemporaryDirectory() as folder:
@@ -391,4 +397,5 @@ if __name__ == "__main__":
     world = Airspace(recorded_world())
     make_track_checkpoints(world)
     make_redis(make_topics(world, make_incident_checkpoint(world)))
+    make_schemas()
     asyncio.run(make_outbox())

@@ -66,6 +66,12 @@ def test_every_reference_leads_somewhere() -> None:
             part = part[word]
 
 
+@pytest.mark.parametrize("message", MESSAGES)
+def test_messages_name_the_versions_of_their_schemas(message: str) -> None:
+    """Each message names the $id of the schema file that it refers to."""
+    assert MESSAGES[message]["x-schema-id"] == schema_of(message)["$id"]
+
+
 @pytest.mark.parametrize(("message", "payload"), EXAMPLES)
 def test_examples_keep_to_their_schema(message: str, payload: dict[str, Any]) -> None:
     """Each example is valid by the schema its message names, and the code reads it."""
