@@ -27,7 +27,8 @@ from skyfence.geometry.proper_intersections import Cuts
 from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.policy.permit import EMERGENCY_CODES, NO_ADDRESSES
 from skyfence.policy.policy import CIVIL, NEVER_CIVIL
-from skyfence.tracks.state import Observation, TrackState
+from skyfence.tracks.observation import Observation
+from skyfence.tracks.track_state import TrackState
 
 Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]

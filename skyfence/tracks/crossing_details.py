@@ -16,7 +16,7 @@ from skyfence.airspace.neighbours import across_many
 from skyfence.contracts.crossing import CrossingKind
 from skyfence.policy.parameters import DetectionParameters
 from skyfence.tracks.evidence import log_odds, probability, sigma_m
-from skyfence.tracks.state import CrossingPoint, Observation
+from skyfence.tracks.observation import CrossingPoint, Observation
 
 
 @dataclass(slots=True)

@@ -25,7 +25,9 @@ from skyfence.policy.policy import Policy
 from skyfence.times import from_ms
 from skyfence.tracks.crossing_details import PendingCrossing, fill_details
 from skyfence.tracks.evidence import probability
-from skyfence.tracks.state import CrossingPoint, Passage, TrackState, ViolationEpisode
+from skyfence.tracks.observation import CrossingPoint
+from skyfence.tracks.track_state import Passage, TrackState
+from skyfence.tracks.violation_episode import ViolationEpisode
 
 
 @dataclass

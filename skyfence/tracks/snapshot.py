@@ -23,18 +23,11 @@ from skyfence.frames import arrow_stream
 from skyfence.frames.frame import ARROW_SCHEMA, Frame, batch_of
 from skyfence.tracks.evidence import Belief
 from skyfence.tracks.motion import ReferenceFixes
-from skyfence.tracks.state import (
-    CrossingPoint,
-    Depth,
-    Fix,
-    ForecastState,
-    Observation,
-    Passage,
-    SourceTracks,
-    TrackState,
-    ViolationEpisode,
-)
+from skyfence.tracks.observation import CrossingPoint, Fix, Observation
+from skyfence.tracks.source_tracks import SourceTracks
+from skyfence.tracks.track_state import Depth, ForecastState, Passage, TrackState
 from skyfence.tracks.tracker import Tracker
+from skyfence.tracks.violation_episode import ViolationEpisode
 
 # Counts up when a field of the state changes its meaning or its place.
 FORMAT: Final = 2

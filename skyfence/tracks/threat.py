@@ -12,7 +12,8 @@ from skyfence.contracts.track_event import minute_mark
 from skyfence.geometry.geodesy import WGS84
 from skyfence.tracks.forecast import Arrival, Forecast, forecast
 from skyfence.tracks.frame_result import FrameResult
-from skyfence.tracks.state import ForecastState, TrackState, ViolationEpisode, ViolationStatus
+from skyfence.tracks.track_state import ForecastState, TrackState
+from skyfence.tracks.violation_episode import ViolationEpisode, ViolationStatus
 
 
 def update_forecast(result: FrameResult, track: TrackState) -> None:

@@ -24,13 +24,11 @@ from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
 from skyfence.tracks.coarse_filter import FEWEST_ROWS, CoarseFilter
 from skyfence.tracks.frame_result import FrameResult
-from skyfence.tracks.state import (
-    Observation,
-    SourceTracks,
-    TrackState,
-    ViolationStatus,
-)
+from skyfence.tracks.observation import Observation
+from skyfence.tracks.source_tracks import SourceTracks
+from skyfence.tracks.track_state import TrackState
 from skyfence.tracks.updater import TrackUpdater
+from skyfence.tracks.violation_episode import ViolationStatus
 
 
 class Tracker:

@@ -19,7 +19,8 @@ from skyfence.policy.policy import Policy
 from skyfence.tracks import violation
 from skyfence.tracks.evidence import log_odds, sigma_m
 from skyfence.tracks.frame_result import FrameResult
-from skyfence.tracks.state import CrossingPoint, Depth, Observation, Passage, TrackState, profile_of
+from skyfence.tracks.observation import CrossingPoint, Observation, profile_of
+from skyfence.tracks.track_state import Depth, Passage, TrackState
 
 # Depth is measured anew when it may have grown by this share; near the border, always.
 _DEPTH_SHARE: Final = 0.01
@@ -86,7 +87,7 @@ class TrackUpdater:
         pending_outlier = track.pending_outlier
         if pending_outlier is None or self._is_jump(pending_outlier, observation):
             self._record_outlier(result, track)
-            track.pending_outlier = observation.alone()
+            track.pending_outlier = observation.detached()
             return
         track.pending_outlier = None
         self._lose(result, track, track.observation.time_ms, cut=True)
@@ -264,7 +265,7 @@ class TrackUpdater:
         """Note that a track is no longer seen, as of an event time."""
         for area in sorted(track.inside):
             result.crossing("vanish", track, area, track.observation.point, cut=cut)
-        track.live, track.observation = False, track.observation.alone()
+        track.live, track.observation = False, track.observation.detached()
         violation.lose(result, track, time_ms)
 
     def run_timers(self, result: FrameResult, track: TrackState, until_ms: int) -> None:

@@ -15,13 +15,9 @@ from skyfence.airspace.neighbours import nations_of, nearest_nation, nearest_reg
 from skyfence.contracts.track_event import Confidence
 from skyfence.tracks import threat
 from skyfence.tracks.frame_result import FrameResult
-from skyfence.tracks.state import (
-    CrossingPoint,
-    Passage,
-    TrackState,
-    ViolationEpisode,
-    ViolationStatus,
-)
+from skyfence.tracks.observation import CrossingPoint
+from skyfence.tracks.track_state import Passage, TrackState
+from skyfence.tracks.violation_episode import ViolationEpisode, ViolationStatus
 
 # A duty officer wants to hear when it is this deep, and half as fast again as told.
 _DEPTH_MARKS_M = (10_000, 25_000, 50_000, 100_000, 200_000, 400_000)

@@ -1,0 +1,110 @@
+"""What is remembered of one track from report to report: plain data, one object a track.
+
+``updater`` and ``violation`` change it. It belongs to one partition of ``tracks`` and can be
+written to its checkpoint as it stands.
+"""
+
+from dataclasses import dataclass, field
+
+from skyfence.policy.parameters import DetectionParameters
+from skyfence.tracks.evidence import Belief
+from skyfence.tracks.forecast import Forecast
+from skyfence.tracks.motion import Motion, ReferenceFixes
+from skyfence.tracks.observation import CrossingPoint, Fix, Observation
+from skyfence.tracks.violation_episode import ViolationEpisode
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Where a track crossed the border of the protected airspace, and the fixes about it."""
+
+    point: CrossingPoint
+    before: Fix
+    after: Fix
+
+
+@dataclass(slots=True)
+class Depth:
+    """How deep a track has been in an area, metres; ``bound_m`` is the most it can be now."""
+
+    deepest_m: float = 0.0
+    bound_m: float = 0.0
+
+
+@dataclass(slots=True)
+class ForecastState:
+    """The last forecast of a track, and since when it has said the same about the border."""
+
+    latest: Forecast = field(default_factory=Forecast)
+    time_ms: int | None = None
+    heads_for_since_ms: int | None = None
+    heads_away_since_ms: int | None = None
+
+
+@dataclass(slots=True)
+class TrackState:
+    """One track of one source in one run.
+
+    ``inside`` holds indices of areas (``airspace.zones``, and that of the protected union);
+    ``entered_at`` and ``depths`` are by such an index. Times are milliseconds since 1970, UTC.
+    """
+
+    run: str
+    source: str
+    track_id: str
+    first_ms: int  # with its names, what identifies its life
+    observation: Observation
+    path_start: Fix  # where its path was first known, which is later after a cut or a long silence
+    inside: set[int] = field(default_factory=set)
+    # Where it entered each area that it is inside of, or was first seen there.
+    entered_at: dict[int, CrossingPoint] = field(default_factory=dict)
+    depths: dict[int, Depth] = field(default_factory=dict)
+    flown_m: float = 0.0  # since the report before the last; infinite if nobody knows
+    live: bool = True  # False once lost or ended, until it is seen again
+    timers_run_ms: int = -1  # timers have been decided up to here: an earlier report is late
+    due_ms: int | None = None  # when its entry among the source's timers comes up
+    crossing_count: int = 0  # crossings so far; numbers their identifiers
+    # A report that nothing can have flown to; the next one decides.
+    pending_outlier: Observation | None = None
+    suppressed_by: str | None = None
+    judged_ms: int | None = None  # the last report that was near enough to be judged
+    crossed: bool = True  # False while it is inside and was never seen outside
+    entry: Passage | None = None
+    exit: Passage | None = None
+    belief: Belief = field(default_factory=Belief)
+    reference_fixes: ReferenceFixes = field(default_factory=ReferenceFixes)
+    forecast: ForecastState = field(default_factory=ForecastState)
+    violation: ViolationEpisode | None = None
+
+    def forget(self) -> None:
+        """Drop evidence, forecast and depths: they are about another place or another object."""
+        self.belief, self.reference_fixes = Belief(), ReferenceFixes()
+        self.forecast, self.depths = ForecastState(), {}
+
+    def motion(self, parameters: DetectionParameters) -> Motion | None:
+        """Return the velocity: reported, else measured from reference fixes; None if neither is."""
+        observation = self.observation
+        return observation.motion or self.reference_fixes.motion(
+            observation.time_ms,
+            observation.lat,
+            observation.lon,
+            observation.accuracy_m,
+            parameters,
+        )
+
+    def is_late(self, time_ms: int) -> bool:
+        """Tell whether a report of this time comes after what has been decided without it."""
+        last = self.pending_outlier or self.observation
+        return time_ms <= max(last.time_ms, self.timers_run_ms)
+
+    def deadline_ms(self, parameters: DetectionParameters) -> int:
+        """Return when the next timer of this track runs out, milliseconds since 1970, UTC."""
+        own_ms = self.observation.time_ms + parameters.lost_after_ms
+        end_ms = self.violation.deadline_ms(parameters) if self.violation else None
+        if self.live:
+            return own_ms if end_ms is None else min(own_ms, end_ms)
+        if end_ms is not None:
+            return end_ms
+        # Kept while its next report may tell that it crossed, and a repeated one may come.
+        kept_ms = parameters.longest_gap_ms if self.suppressed_by else parameters.remembered_ms
+        return max(own_ms + parameters.lost_after_ms, self.observation.time_ms + kept_ms)

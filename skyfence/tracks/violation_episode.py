@@ -1,0 +1,59 @@
+"""What is remembered of a track's episode with the protected airspace: plain data.
+
+One object an episode, from the first threat or entry to the end. Does not decide what happens to it
+(``violation``).
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from skyfence.contracts.track_event import Confidence
+from skyfence.policy.parameters import DetectionParameters
+
+
+class ViolationStatus(StrEnum):
+    """Where a track's episode with the protected airspace stands."""
+
+    THREAT = "threat"
+    VIOLATION = "violation"
+    EXITED = "exited"
+    LOST = "lost"
+
+
+@dataclass(slots=True)
+class ViolationEpisode:
+    """One incident as its track tells it: from the first threat or entry to the end.
+
+    ``ahead`` holds the whole minutes left to each region ahead, ``ahead_ms`` when it was ahead
+    last; ``minute_marks`` the lowest mark of minutes that each place was told ("" stands for the
+    border). Times are milliseconds since 1970, UTC.
+    """
+
+    opened_ms: int  # with the track's names, what identifies it: known again after a lost state
+    status: ViolationStatus
+    confidence: Confidence
+    since_ms: int  # when the status was reached
+    event_count: int = 0  # so far; the last event has this number
+    was_threat: bool = False  # of what is lost: it had not entered
+    # Of what is lost: its identity was seen where it cannot have flown to.
+    seen_elsewhere: bool = False
+    nations: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    ahead: dict[str, int] = field(default_factory=dict)
+    ahead_ms: dict[str, int] = field(default_factory=dict)
+    minutes_left: int | None = None
+    minute_marks: dict[str, int] = field(default_factory=dict)
+    deepest_m: int = 0  # inside the protected airspace, in this episode
+    announced_depth_m: int = 0
+    announced_speed_mps: float = 0.0
+    announced_ms: int = 0  # when an event said last where the track is
+
+    def deadline_ms(self, parameters: DetectionParameters) -> int | None:
+        """Return when the episode ends by itself, milliseconds, or None while it is followed."""
+        if self.status is ViolationStatus.EXITED:
+            return self.since_ms + parameters.clear_after_ms
+        if self.status is ViolationStatus.LOST:
+            if self.was_threat:
+                return self.since_ms + parameters.threat_expires_after_ms
+            return self.since_ms + parameters.expire_after_ms
+        return None
