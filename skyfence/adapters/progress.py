@@ -1,16 +1,55 @@
-"""Tells how far consumer groups have come in their topics: for waiting, monitoring and tests."""
+"""Asks Kafka how far consumer groups have come in their topics, and what their commits say."""
 
 import asyncio
 from typing import Final, Self
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+)
 
 from skyfence.adapters.credentials import kafka_options
+from skyfence.adapters.kafka import admin_client
 from skyfence.adapters.settings import Settings
+from skyfence.errors import UnavailableError
+
+log = structlog.get_logger()
 
 _LOOK_AGAIN_S: Final = 0.1
+# Seldom enough to leave a broker that starts in peace, and the log readable.
+_ASK_AGAIN_S: Final = 0.5
+
+
+async def committed_text(settings: Settings, group: str, partition: TopicPartition) -> str:
+    """Return the text beside a group's committed offset; empty where it has committed nothing.
+
+    Kafka is asked until it answers: while brokers are away, or move the group to another of them,
+    nobody may conclude that nothing was committed. Raise ``UsageError`` where the brokers refuse
+    our login, ``KafkaError`` where they will never answer (no right to see the group).
+    """
+    while True:
+        try:
+            async with admin_client(settings) as admin:
+                answer = await admin.list_consumer_group_offsets(group, partitions=[partition])
+        except UnavailableError as error:
+            reason = str(error)
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            reason = repr(error)
+        else:
+            if partition in answer:
+                offset, text = answer[partition]
+                return "" if offset < 0 else str(text)
+            # aiokafka 0.14 does not look at the error code of the whole answer (the coordinator is
+            # loading, or has moved); every partition that is asked for by name is missing then.
+            reason = "the group's coordinator is not ready"
+        log.warning("group.unknown", group=group, reason=reason)
+        await asyncio.sleep(_ASK_AGAIN_S)
 
 
 class GroupProgress:
