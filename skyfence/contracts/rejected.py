@@ -48,13 +48,18 @@ class BadInputError(InputError):
 
 
 class RejectableMessage(Protocol):
-    """What Faust's and aiokafka's messages have in common."""
+    """What a message that was read from Kafka tells of itself, whatever read it."""
 
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
+    @property
+    def topic(self) -> str: ...  # noqa: D102
+    @property
+    def partition(self) -> int: ...  # noqa: D102
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
 
 
 class Rejected(Contract):

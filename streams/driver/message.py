@@ -1,0 +1,48 @@
+"""Messages as the agents see them: ours, and typed, whatever Faust hands out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class KafkaMessage:
+    """A message that was read from a topic, its key and value as bytes."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int  # the broker's: when the message reached Kafka
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, bytes]  # of several with the same name, the last
+
+    @property
+    def address(self) -> str:
+        """Return where the message stands: its topic, partition and offset."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class StoredMessage(Protocol):
+    """What the broker answers when it has stored a message."""
+
+    @property
+    def offset(self) -> int:
+        """Return the message's offset in its partition."""
+
+
+def from_faust(message: Any) -> KafkaMessage:
+    """Return a ``faust.types.Message`` as ours.
+
+    Its timestamp is in seconds (aiokafka's, divided by 1000), and its headers are a list of pairs,
+    a mapping or None.
+    """
+    return KafkaMessage(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp_ms=round(float(message.timestamp) * 1000),
+        key=message.key,
+        value=message.value,
+        headers=dict(message.headers or {}),
+    )
