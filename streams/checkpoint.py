@@ -4,119 +4,127 @@
                                 └▶ manifest (offsets, size, digest) ──▶ same
                                         └▶ commit of the group: offset + "checkpoint 1234"
 
-Pieces and manifest count for nothing until a commit names them, so one that was begun and not
-finished, or written by a worker that has lost the partition, is never read. The topic keeps the
-last 256 MB of a partition and no less (``skyfence.adapters.topics``), so the newest checkpoint is
-always there.
+Pieces and manifest are read only if a commit names them; so a checkpoint that was begun and not
+finished, or written by a worker that has lost the partition, is never read. The topic keeps at
+least the last 256 MB of a partition (``skyfence.adapters.topics``), so the newest checkpoint is
+always there. What a state holds, and when it is saved, is not known here.
 """
 
 import hashlib
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from skyfence.adapters.credentials import kafka_options
+from skyfence.adapters.progress import committed_text
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.base import Contract
 from skyfence.errors import InputError
 from skyfence.naming import checkpoint_topic
-from streams.driver.consumer import CheckpointConsumer, CheckpointingApp
-from streams.sends import raw_topic
-
-log = structlog.get_logger()
+from streams.driver.app import CheckpointingApp
+from streams.driver.message import StoredMessage
 
 # Below the 1 MB that brokers take by default, with room for headers.
 _PIECE_BYTES: Final = 900_000
 _CODEC: Final = "zstd"
-# What is read ahead of a checkpoint at once.
+# So much is read with one fetch: a whole checkpoint, unless it is exceptionally large.
 _FETCH_BYTES: Final = 64 * 1024 * 1024
 _READ_MS: Final = 5_000
-_WORD: Final = "checkpoint "  # begins the text of a commit
+# The text of a commit that names a checkpoint: this, and the offset of the manifest.
+_NAME_PREFIX: Final = "checkpoint "
 
 
 class Manifest(Contract):
-    """What a checkpoint consists of: the pieces' offsets, and their bytes together."""
+    """What a checkpoint consists of: where its pieces are, and what they hold together."""
 
-    next_offset: int
-    pieces: tuple[int, ...]
-    size: int  # of the state
+    next_offset: int  # of the first message that the state does not cover
+    pieces: tuple[int, ...]  # their offsets in the checkpoint topic
+    size: int  # of the state, bytes
     sha256: str  # of the compressed state
 
 
 @dataclass(frozen=True)
-class Saved:
-    """A checkpoint that was found: the state, the first offset beyond it, and its name."""
+class Checkpoint:
+    """A checkpoint that was loaded."""
 
     state: bytes
-    next_offset: int
-    name: str
+    next_offset: int  # of the first message that the state does not cover
+    name: str  # as the commit gives it
 
 
 class CheckpointStore:
-    """Keeps the states of one topic's partitions."""
+    """Saves and loads the states of one topic's partitions."""
 
     def __init__(self, app: CheckpointingApp, settings: Settings, topic: str) -> None:
         self._app = app
         self._settings = settings
         self._topic = topic
-        self._pieces = checkpoint_topic(topic)
-        self._sender = raw_topic(app, self._pieces)
+        self._checkpoint_topic = checkpoint_topic(topic)
+        self._output = app.output_topic(self._checkpoint_topic)
 
     async def save(self, partition: int, next_offset: int, state: bytes) -> str | None:
-        """Store a state and commit it; return its name, or None if the partition is lost."""
+        """Store a state that covers all messages below an offset, then commit both.
+
+        Everything that follows from those messages must be stored already. Return the checkpoint's
+        name, or None if another worker has the partition now; then nothing has changed for it.
+        Raise ``KafkaError`` where the broker refused a piece.
+        """
         packed = pa.compress(state, codec=_CODEC, asbytes=True)
         starts = range(0, max(len(packed), 1), _PIECE_BYTES)
-        sent = [await self._send(partition, packed[at : at + _PIECE_BYTES]) for at in starts]
+        sends = [await self._send(partition, packed[at : at + _PIECE_BYTES]) for at in starts]
         manifest = Manifest(
             next_offset=next_offset,
-            pieces=tuple([(await one).offset for one in sent]),
+            pieces=tuple([(await send).offset for send in sends]),
             size=len(state),
             sha256=hashlib.sha256(packed).hexdigest(),
         )
         stored = await (await self._send(partition, manifest.to_json()))
-        name = f"{_WORD}{stored.offset}"
-        kept = await self._consumer.commit_checkpoint(self._topic, partition, next_offset, name)
-        return name if kept else None
+        name = f"{_NAME_PREFIX}{stored.offset}"
+        is_ours = await self._app.commit_checkpoint(self._topic, partition, next_offset, name)
+        return name if is_ours else None
 
-    async def named(self, partition: int) -> str:
-        """Return what the group's last commit names, or nothing."""
-        return await self._consumer.committed_checkpoint(self._topic, partition)
+    async def committed_name(self, partition: int) -> str:
+        """Return the text of the group's last commit: a checkpoint's name, or empty."""
+        return await committed_text(
+            self._settings,
+            self._settings.topics.worker_group,
+            TopicPartition(self._topic, partition),
+        )
 
-    async def load(self, partition: int, name: str) -> Saved | None:
+    async def load(self, partition: int, name: str) -> Checkpoint | None:
         """Return a checkpoint by the name that a commit gave it.
 
-        None where that is no checkpoint's: the topic is new, or somebody has set the offset by
-        hand. A checkpoint that is named but cannot be read raises ``InputError``.
+        None where the text is no checkpoint's name: the group is new, or somebody has set its
+        offset by hand. Raise ``InputError`` for a checkpoint that is named and cannot be read.
         """
-        if not name.startswith(_WORD):
+        if not name.startswith(_NAME_PREFIX):
             return None
-        async with _Reader(self._settings, TopicPartition(self._pieces, partition)) as reader:
+        source = TopicPartition(self._checkpoint_topic, partition)
+        async with _Reader(self._settings, source) as reader:
             try:
                 manifest = Manifest.model_validate_json(
-                    await reader.read(int(name.removeprefix(_WORD)))
+                    await reader.read(int(name.removeprefix(_NAME_PREFIX)))
                 )
-                packed = b"".join([await reader.read(at) for at in manifest.pieces])
-                state = _unpacked(packed, manifest)
+                packed = b"".join([await reader.read(offset) for offset in manifest.pieces])
+                state = _unpack(packed, manifest)
             except (ValueError, ValidationError, KafkaError, InputError) as error:
-                raise InputError(f"{self._pieces}/{partition}: {name}: {error}") from None
-        return Saved(state, manifest.next_offset, name)
+                raise InputError(f"{source.topic}/{partition}: {name}: {error}") from None
+        return Checkpoint(state, manifest.next_offset, name)
 
-    async def _send(self, partition: int, value: bytes) -> Any:
-        return await self._sender.send(key=b"", value=value, partition=partition)
-
-    @property
-    def _consumer(self) -> CheckpointConsumer:
-        consumer: CheckpointConsumer = self._app.consumer
-        return consumer
+    async def _send(self, partition: int, value: bytes) -> Awaitable[StoredMessage]:
+        return await self._output.send(key=b"", value=value, partition=partition)
 
 
-def _unpacked(packed: bytes, manifest: Manifest) -> bytes:
-    """Return the state that the pieces hold; the manifest's word for its size is not trusted."""
+def _unpack(packed: bytes, manifest: Manifest) -> bytes:
+    """Return the state; raise ``InputError`` unless digest and size are the manifest's.
+
+    The size is compared only after unpacking: a wrong one must not decide how much memory is taken.
+    """
     if hashlib.sha256(packed).hexdigest() != manifest.sha256:
         raise InputError("its pieces are not whole")
     try:
@@ -130,7 +138,7 @@ def _unpacked(packed: bytes, manifest: Manifest) -> bytes:
 
 
 class _Reader:
-    """Reads single messages of one partition by their offsets."""
+    """Reads messages of one partition by their offsets; connect with ``async with``."""
 
     def __init__(self, settings: Settings, partition: TopicPartition) -> None:
         self._partition = partition
@@ -141,7 +149,7 @@ class _Reader:
             fetch_max_bytes=_FETCH_BYTES,
             max_partition_fetch_bytes=_FETCH_BYTES,
         )
-        self._read: dict[int, bytes] = {}
+        self._values: dict[int, bytes] = {}  # of the last fetch, by offset
 
     async def __aenter__(self) -> "_Reader":
         await self._consumer.start()
@@ -152,11 +160,13 @@ class _Reader:
         await self._consumer.stop()
 
     async def read(self, offset: int) -> bytes:
-        """Return the value at an offset; raise ``InputError`` where there is none any more."""
-        if offset not in self._read:
+        """Return the value at an offset; raise ``InputError`` where no message is there."""
+        if offset not in self._values:
             self._consumer.seek(self._partition, offset)
-            found = await self._consumer.getmany(self._partition, timeout_ms=_READ_MS)
-            self._read = {one.offset: one.value for ones in found.values() for one in ones}
-        if offset not in self._read:
+            fetched = await self._consumer.getmany(self._partition, timeout_ms=_READ_MS)
+            self._values = {
+                record.offset: record.value for records in fetched.values() for record in records
+            }
+        if offset not in self._values:
             raise InputError(f"no message at offset {offset}")
-        return self._read[offset]
+        return self._values[offset]

@@ -1,65 +1,78 @@
-"""Says now and then up to when each partition of ``tracks`` has been judged, where nothing is left.
+"""Reports now and then up to when each partition of ``tracks`` has been judged, if nothing is left.
 
-The incident agent waits for every healthy source. One that sends nothing would hold it up for ever,
-and one whose reports only wait must not be passed over: whether a partition has anything left tells
-them apart. Kafka is asked for its end, and what was judged compared with that.
+The incident agent waits for every healthy source. A source that sends nothing would make it wait
+for ever, and a source whose reports only wait in Kafka must not be passed over: whether its
+partition has unjudged messages tells the two apart. So Kafka is asked for the partition's end,
+which is compared with the offset up to which this worker has judged.
+
+    Kafka's end of a partition == next offset to judge ──▶ PartitionWatermark ──▶ track.events
 """
 
 import time
 from typing import Any, Final
 
-import faust
 import structlog
 from aiokafka.errors import KafkaError
-from faust.exceptions import ConsumerNotStarted
-from faust.types import TP
 
 from skyfence.contracts.track_event import PartitionWatermark
 from skyfence.naming import Topics
 from skyfence.times import from_ms
+from streams.driver.app import CheckpointingApp
+from streams.driver.consumer import NotStartedError
 from streams.partition_state import PartitionStates
 from streams.sends import PendingSends
 
 log = structlog.get_logger()
 
 REPORT_EVERY_S: Final = 10.0
-# Brokers' clocks, which date what reaches them, and ours may differ by less than this.
-_CLOCKS_DIFFER_MS: Final = 2_000
+# The clocks of the brokers, which date the messages, and ours differ by less than this.
+_CLOCK_SKEW_MS: Final = 2_000
 
 
 class IdlePartitionReporter:
     """Watches the partitions of ``tracks`` that a worker has."""
 
     def __init__(
-        self, app: faust.App, topics: Topics, held: PartitionStates[Any], outbox: PendingSends
+        self,
+        app: CheckpointingApp,
+        topics: Topics,
+        states: PartitionStates[Any],
+        sends: PendingSends,
     ) -> None:
         self._app = app
         self._topics = topics
-        self._held = held
-        self._outbox = outbox
+        self._states = states
+        self._sends = sends
 
-    async def tell(self) -> None:
-        """Say of each partition that has nothing left up to when that holds."""
-        consumer = self._app.consumer
-        asked_ms = round(time.time() * 1000) - _CLOCKS_DIFFER_MS
+    async def report(self) -> None:
+        """Send a watermark for each partition without unjudged messages; return when stored.
+
+        It does nothing before the consumer has started. Where Kafka does not answer, that is
+        logged: the next report comes soon, and until then the incident agent only waits.
+        """
+        as_of_ms = round(time.time() * 1000) - _CLOCK_SKEW_MS
         try:
-            mine = {tp for tp in consumer.assignment() if tp.topic == self._topics.tracks}
-            ends = await consumer.highwaters(*mine) if mine else {}
-            for tp, end in ends.items():
-                if await self._judged_to(tp) >= end:
-                    await self._send(tp.partition, asked_ms)
-        except ConsumerNotStarted:
+            ends = await self._app.end_offsets(self._topics.tracks)
+            for partition, end in ends.items():
+                if await self._next_offset(partition) >= end:
+                    await self._send(partition, as_of_ms)
+        except NotStartedError:
             return
-        except KafkaError as error:  # asked again soon; nobody is passed over meanwhile
+        except KafkaError as error:
             log.warning("partitions.unknown", reason=str(error))
-        await self._outbox.stored()
+        await self._sends.flush()
 
-    async def _judged_to(self, tp: TP) -> int:
-        """Return the offset before which all is judged; what was never read begins there."""
-        held = self._held.judged_to(tp.partition)
-        return int(await self._app.consumer.position(tp) or 0) if held is None else held
+    async def _next_offset(self, partition: int) -> int:
+        """Return the offset before which all is judged.
+
+        Where no message was read since the assignment that is where the consumer begins to read.
+        """
+        judged = self._states.next_offset(partition)
+        if judged is not None:
+            return judged
+        return await self._app.next_offset(self._topics.tracks, partition)
 
     async def _send(self, partition: int, time_ms: int) -> None:
-        clock = PartitionWatermark(partition=partition, time=from_ms(time_ms))
+        watermark = PartitionWatermark(partition=partition, time=from_ms(time_ms))
         key = f"partition/{partition}"
-        await self._outbox.send(self._topics.track_events, key, clock.to_json(), {})
+        await self._sends.send(self._topics.track_events, key, watermark.to_json(), {})

@@ -1,13 +1,12 @@
 """The incident agent: track events in, alerts out, keyed by incident.
 
 Thin around ``IncidentManager``. ``track.events`` has one partition, so that one agent sees
-everything. An event is acknowledged only when its alerts are stored.
+everything. An event is covered by a checkpoint only when its alerts are stored.
 """
 
 import time
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import structlog
 from pydantic import ValidationError
@@ -20,6 +19,7 @@ from skyfence.incidents import snapshot
 from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment, Topics
 from streams.checkpoint import CheckpointStore
+from streams.driver.message import KafkaMessage
 from streams.partition_state import PartitionStates, StateCodec
 from streams.sends import PendingSends, decided_headers, origin_of
 
@@ -27,56 +27,65 @@ log = structlog.get_logger()
 
 
 class IncidentAgent:
-    """Tells the stories of incidents from the events of tracks."""
+    """Decides on alerts from the events of tracks, for the one partition of ``track.events``.
+
+    ``names`` are the places' names for people, by region, nation or alliance.
+    """
 
     def __init__(
         self,
         names: Mapping[str, str],
         environment: Environment,
-        outbox: PendingSends,
+        sends: PendingSends,
         store: CheckpointStore,
     ) -> None:
         self._topics = Topics(environment)
-        self._outbox = outbox
-        begin = partial(IncidentManager, environment, names)
-        self.held = PartitionStates("incident", StateCodec(begin, _pack, _restore), store)
+        self._sends = sends
+        empty = partial(IncidentManager, environment, names)
+        self.states = PartitionStates("incident", StateCodec(empty, _pack, _restore), store)
 
-    async def take(self, message: Any) -> None:
-        """Judge one message; return when its alerts are stored."""
-        book = await self.held.state_for(message.partition, message.offset)
-        if book is None:
+    async def process(self, message: KafkaMessage) -> None:
+        """Decide on one message; return when its alerts are stored.
+
+        A message that the state covers already is left out. Raise ``KafkaError`` where the broker
+        refused an alert: then no checkpoint covers the message.
+        """
+        manager = await self.states.state_for(message.partition, message.offset)
+        if manager is None:
             return
         try:
             event = parse_event(message.value or b"")
         except ValidationError as error:
-            await self._outbox.reject(message, Reason.of_invalid(error))
+            await self._sends.reject(message, Reason.of_invalid(error))
         else:
-            await self._tell(message, book, event)
-        self.held.judged(message.partition, message.offset)
-        await self._outbox.stored()
-        self.held.all_stored()
+            await self._decide(message, manager, event)
+        self.states.mark_judged(message.partition, message.offset)
+        await self._sends.flush()
+        self.states.mark_flushed()
 
-    async def _tell(self, message: Any, book: IncidentManager, event: TrackTopicEvent) -> None:
+    async def _decide(
+        self, message: KafkaMessage, manager: IncidentManager, event: TrackTopicEvent
+    ) -> None:
         headers = decided_headers(message, round(time.time() * 1000))
-        for alert in await self._alerts(message, book, event):
+        for alert in await self._alerts(message, manager, event):
             key = str(alert.incident_id)
-            await self._outbox.send(self._topics.alerts, key, alert.to_json(), headers)
+            await self._sends.send(self._topics.alerts, key, alert.to_json(), headers)
             metrics.decided(alert, headers)
             log.info("alert.decided", channel=alert.channel, step=alert.step, incident=key)
 
     async def _alerts(
-        self, message: Any, book: IncidentManager, event: TrackTopicEvent
+        self, message: KafkaMessage, manager: IncidentManager, event: TrackTopicEvent
     ) -> list[Alert]:
         try:
-            return book.take(event, origin_of(message))
+            return manager.take(event, origin_of(message))
         except Exception:  # noqa: BLE001 - kept and logged
-            await self._outbox.failed("tell.failed", message)
+            await self._sends.reject_for_defect("tell.failed", message)
             return []
 
 
-def _pack(book: IncidentManager) -> bytes:
-    return snapshot.take_snapshot(book.ledger)
+def _pack(manager: IncidentManager) -> bytes:
+    return snapshot.take_snapshot(manager.ledger)
 
 
-def _restore(book: IncidentManager, state: bytes) -> None:
-    book.ledger = snapshot.restore_snapshot(state)
+def _restore(manager: IncidentManager, state: bytes) -> None:
+    manager.ledger = snapshot.restore_snapshot(state)

@@ -1,15 +1,16 @@
-"""State held for the partitions of a worker, each with the offset it covers.
+"""State of the partitions that a worker has, each with the offset that it covers.
 
 State and offset belong together: a message below the offset is in the state already (Kafka hands
 some out again after a crash) and is not judged twice. With the first message after a partition was
-assigned the state is loaded from the checkpoint that the group's offset names; where this worker
-wrote that itself, what it remembers is newer and stays.
+assigned the state is loaded from the checkpoint that the group's commit names. If this worker wrote
+that checkpoint itself, its state in memory is as new or newer, and stays.
 
-    message ──▶ state_for ──▶ judged ... ──▶ all_stored ──▶ snapshot, if it is time ──▶ saved
-    timer   ──▶ tick: the same where nothing more comes
+    message ──▶ state_for ──▶ mark_judged ... ──▶ mark_flushed ──▶ snapshot, if due ──▶ saved
+    timer   ──▶ snapshot_due: the same where no more messages come
 
-What follows from several messages may be stored together. A snapshot is taken when nothing is
-outstanding, at once; storing it goes on beside the next messages.
+What follows from several messages may be flushed together. A snapshot is taken when nothing is
+outstanding, and without a break; storing it goes on beside the next messages. How a state is made,
+packed and restored is the agents' to say, where it is stored the checkpoint's.
 """
 
 import asyncio
@@ -27,43 +28,44 @@ from streams.checkpoint import CheckpointStore
 
 log = structlog.get_logger()
 
-# What a crash makes Kafka hand out again: little enough to be judged anew in no time.
+# What Kafka hands out again after a crash: so little that judging it anew takes no time.
 SNAPSHOT_EVERY_S: Final = 0.5
-# A large state takes a while to write, in which nothing is judged: 5 % of the time at most.
-_PAUSES: Final = 20.0
+# Nothing is judged while a snapshot is taken. After one that took t the next is due after 20 t, so
+# that snapshots take 5 % of the time at most.
+_PAUSE_PER_SNAPSHOT: Final = 20.0
 
 StateT = TypeVar("StateT")
 
 
 @dataclass(frozen=True)
 class StateCodec(Generic[StateT]):
-    """How one agent's state is begun, written and read."""
+    """How the state of one agent is made, packed and restored."""
 
-    begin: Callable[[], StateT]
+    empty: Callable[[], StateT]
     pack: Callable[[StateT], bytes]
-    restore: Callable[[StateT, bytes], None]
+    restore: Callable[[StateT, bytes], None]  # into an empty state; raises InputError
 
 
 @dataclass
-class _Entry(Generic[StateT]):
+class _PartitionEntry(Generic[StateT]):
     state: StateT
-    next_offset: int
-    saved: str  # the checkpoint that was loaded, or written last
-    saved_offset: int
-    returned: bool = False  # the partition was assigned anew, and nothing of it read since
+    next_offset: int  # of the first message that is not in the state
+    saved_name: str  # of the checkpoint that was loaded, or written last
+    saved_offset: int  # its next_offset
+    reassigned: bool = False  # the partition was assigned anew, and none of its messages read since
     lost: bool = False  # another worker has it: nothing is judged until it is assigned anew
     judging: bool = False  # stays where judging was broken off: the state is half a message ahead
-    outstanding: bool = False  # what follows from some message is not stored yet
-    due_s: float = 0.0  # when it is time for a snapshot
-    saving: asyncio.Task[None] | None = None
+    outstanding: bool = False  # what follows from some judged message is not stored yet
+    snapshot_from_s: float = 0.0  # monotonic time from which the next snapshot is due
+    save_task: asyncio.Task[None] | None = None
 
     @property
-    def busy(self) -> bool:
-        """Tell whether the state is ahead of what is stored."""
+    def is_ahead(self) -> bool:
+        """Tell whether the state is ahead of what is stored, so that no snapshot may be taken."""
         return self.judging or self.outstanding
 
     @property
-    def is_new(self) -> bool:
+    def is_unsaved(self) -> bool:
         """Tell whether there is something to save, and this worker may."""
         return self.next_offset > self.saved_offset and not self.lost
 
@@ -71,17 +73,21 @@ class _Entry(Generic[StateT]):
 class PartitionStates(Generic[StateT]):
     """The states of one agent, by partition."""
 
-    def __init__(self, agent: str, kind: StateCodec[StateT], store: CheckpointStore) -> None:
+    def __init__(self, agent: str, codec: StateCodec[StateT], store: CheckpointStore) -> None:
         self._agent = agent
-        self._kind = kind
+        self._codec = codec
         self._store = store
-        self._entries: dict[int, _Entry[StateT]] = {}
+        self._partitions: dict[int, _PartitionEntry[StateT]] = {}
 
     async def state_for(self, partition: int, offset: int) -> StateT | None:
-        """Return the state to judge a message with, or None if it covers the message already."""
-        entry = self._entries.get(partition)
-        if entry is None or entry.returned:
-            entry = self._entries[partition] = await self._current(partition, entry, offset)
+        """Return the state to judge a message with; ``mark_judged`` must follow.
+
+        None if the state covers the message already, or the partition is another worker's now: then
+        the message is not to be judged. Loads the checkpoint where the partition was assigned anew.
+        """
+        entry = self._partitions.get(partition)
+        if entry is None or entry.reassigned:
+            entry = self._partitions[partition] = await self._current(partition, entry, offset)
         if entry.lost:
             return None
         if offset < entry.next_offset:
@@ -90,109 +96,132 @@ class PartitionStates(Generic[StateT]):
         entry.judging = True
         return entry.state
 
-    def judged(self, partition: int, offset: int) -> None:
+    def mark_judged(self, partition: int, offset: int) -> None:
         """Note that a message is in the state, though what follows from it may not be stored."""
-        entry = self._entries.get(partition)
-        if entry is not None:  # else it has gone to another worker meanwhile
+        entry = self._partitions.get(partition)
+        if entry is not None:  # else the partition has gone to another worker meanwhile
             entry.next_offset, entry.judging, entry.outstanding = offset + 1, False, True
 
-    def all_stored(self) -> None:
-        """Note that all that follows from what was judged is stored."""
-        for partition, entry in self._entries.items():
+    def mark_flushed(self) -> None:
+        """Note that all that follows from the judged messages is stored; snapshot what is due."""
+        for partition, entry in self._partitions.items():
             if entry.outstanding:
                 entry.outstanding = False
                 if not entry.judging:
                     self._save_if_due(partition, entry)
 
-    def judged_to(self, partition: int) -> int | None:
+    def next_offset(self, partition: int) -> int | None:
         """Return the offset before which all is judged and stored; 0 while that is not known.
 
-        None if nothing was read since the partition was assigned.
+        None if no message was read since the partition was assigned.
         """
-        entry = self._entries.get(partition)
-        if entry is None or entry.returned:
+        entry = self._partitions.get(partition)
+        if entry is None or entry.reassigned:
             return None
-        return 0 if entry.lost or entry.busy else entry.next_offset
+        return 0 if entry.lost or entry.is_ahead else entry.next_offset
 
-    def assigned(self, partitions: Iterable[int]) -> None:
-        """Note which partitions this worker has now: others may have had the new ones meanwhile."""
-        kept = set(partitions)
-        log.info("partitions.assigned", agent=self._agent, partitions=sorted(kept))
-        for partition in [one for one in self._entries if one not in kept]:
-            del self._entries[partition]
-        for entry in self._entries.values():
-            entry.returned = True
+    def on_assigned(self, partitions: Iterable[int]) -> None:
+        """Note all partitions that this worker has now.
 
-    def tick(self) -> None:
-        """Take the snapshots that are due; raise what went wrong with storing one."""
-        for partition, entry in list(self._entries.items()):
-            if entry.saving is not None and entry.saving.done():
-                entry.saving.result()
-                entry.saving = None
-            if not entry.busy:
+        Other workers may have had them meanwhile, so each state is compared with the group's commit
+        before its next message.
+        """
+        assigned = set(partitions)
+        log.info("partitions.assigned", agent=self._agent, partitions=sorted(assigned))
+        for partition in self._partitions.keys() - assigned:
+            del self._partitions[partition]
+        for entry in self._partitions.values():
+            entry.reassigned = True
+
+    def snapshot_due(self) -> None:
+        """Take the snapshots that are due; raise the error with which storing an earlier failed."""
+        for partition, entry in list(self._partitions.items()):
+            if entry.save_task is not None and entry.save_task.done():
+                entry.save_task.result()
+                entry.save_task = None
+            if not entry.is_ahead:
                 self._save_if_due(partition, entry)
 
     async def save_all(self) -> None:
-        """Store whatever is not stored: partitions go, or the worker stops."""
-        for partition, entry in list(self._entries.items()):
-            if entry.saving is not None:
-                await entry.saving
-            if entry.is_new and not entry.busy:
+        """Save every state that is not saved: partitions go, or the worker stops.
+
+        States that are ahead of what is stored are left out; their messages are judged anew.
+        """
+        for partition, entry in list(self._partitions.items()):
+            if entry.save_task is not None:
+                await entry.save_task
+            if entry.is_unsaved and not entry.is_ahead:
                 await self._save(partition, entry, entry.next_offset, self._pack(entry))
 
     async def _current(
-        self, partition: int, entry: _Entry[StateT] | None, offset: int
-    ) -> _Entry[StateT]:
-        """Return the state of a partition that was assigned: ours, the checkpoint's, or none."""
-        name = await self._store.named(partition)
-        if entry is not None and not entry.lost and name == entry.saved:
-            entry.returned = False
+        self, partition: int, entry: _PartitionEntry[StateT] | None, offset: int
+    ) -> _PartitionEntry[StateT]:
+        """Return the state of an assigned partition: from memory, a checkpoint, or empty.
+
+        ``offset`` is that of its first message, where an empty state begins.
+        """
+        name = await self._store.committed_name(partition)
+        if entry is not None and not entry.lost and name == entry.saved_name:
+            entry.reassigned = False
             return entry
-        where = {"agent": self._agent, "partition": partition, "offset": offset}
-        state, start_s = self._kind.begin(), time.monotonic()
+        context = {"agent": self._agent, "partition": partition, "offset": offset}
+        state, start_s = self._codec.empty(), time.monotonic()
         try:
-            found = await self._store.load(partition, name)
-            if found is not None:
-                with _undisturbed():
-                    self._kind.restore(state, found.state)
-                    # Kept for long: else the next full collection walks it all, over a second.
+            checkpoint = await self._store.load(partition, name)
+            if checkpoint is not None:
+                with _collector_paused():
+                    self._codec.restore(state, checkpoint.state)
+                    # It lives long: else the next full collection walks it all, over a second.
                     gc.freeze()
         except InputError as error:
-            log.error("checkpoint.unreadable", **where, reason=str(error))  # noqa: TRY400
-            found, state = None, self._kind.begin()
-        if found is None:
-            log.info("state.begun", **where)
-            return _Entry(state, offset, "", offset)
-        taken_s = round(time.monotonic() - start_s, 3)
-        log.info("checkpoint.loaded", **where, size=len(found.state), seconds=taken_s)
-        return _Entry(state, found.next_offset, found.name, found.next_offset)
+            log.error("checkpoint.unreadable", **context, reason=str(error))  # noqa: TRY400
+            checkpoint, state = None, self._codec.empty()
+        if checkpoint is None:
+            log.info("state.begun", **context)
+            return _PartitionEntry(state, offset, saved_name="", saved_offset=offset)
+        took_s = round(time.monotonic() - start_s, 3)
+        log.info("checkpoint.loaded", **context, size=len(checkpoint.state), seconds=took_s)
+        covered = checkpoint.next_offset
+        return _PartitionEntry(state, covered, checkpoint.name, saved_offset=covered)
 
-    def _save_if_due(self, partition: int, entry: _Entry[StateT]) -> None:
-        if entry.is_new and entry.saving is None and time.monotonic() >= entry.due_s:
-            packed = self._pack(entry)
-            saving = self._save(partition, entry, entry.next_offset, packed)
-            entry.saving = asyncio.create_task(saving)
+    def _save_if_due(self, partition: int, entry: _PartitionEntry[StateT]) -> None:
+        if (
+            entry.is_unsaved
+            and entry.save_task is None
+            and time.monotonic() >= entry.snapshot_from_s
+        ):
+            saving = self._save(partition, entry, entry.next_offset, self._pack(entry))
+            entry.save_task = asyncio.create_task(saving)
 
-    def _pack(self, entry: _Entry[StateT]) -> bytes:
+    def _pack(self, entry: _PartitionEntry[StateT]) -> bytes:
         start_s = time.monotonic()
-        with _undisturbed():
-            packed = self._kind.pack(entry.state)
+        with _collector_paused():
+            packed = self._codec.pack(entry.state)
         now_s = time.monotonic()
-        entry.due_s = now_s + max(SNAPSHOT_EVERY_S, _PAUSES * (now_s - start_s))
+        entry.snapshot_from_s = now_s + max(
+            SNAPSHOT_EVERY_S, _PAUSE_PER_SNAPSHOT * (now_s - start_s)
+        )
         return packed
 
-    async def _save(self, partition: int, entry: _Entry[StateT], covers: int, state: bytes) -> None:
-        name = await self._store.save(partition, covers, state)
+    async def _save(
+        self, partition: int, entry: _PartitionEntry[StateT], next_offset: int, packed: bytes
+    ) -> None:
+        name = await self._store.save(partition, next_offset, packed)
         if name is not None:
-            entry.saved, entry.saved_offset = name, covers
+            entry.saved_name, entry.saved_offset = name, next_offset
             return
-        log.warning("checkpoint.refused", agent=self._agent, partition=partition, offset=covers)
+        log.warning(
+            "checkpoint.refused", agent=self._agent, partition=partition, offset=next_offset
+        )
         entry.lost = True  # what is judged from here on is the new owner's to judge
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Hold the garbage collector back: 100,000 tracks made at once are none, and it takes 3 s."""
+def _collector_paused() -> Iterator[None]:
+    """Pause the garbage collector while 100,000 live objects are made at once.
+
+    A full collection would walk them all (3 s) and free nothing.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:

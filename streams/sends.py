@@ -1,15 +1,16 @@
-"""The outbox: what an agent sends, and the wait until the broker has stored all of it.
+"""What an agent sends, and the wait until the broker has stored all of it.
 
-``Topic.send`` of Faust returns an awaitable; awaiting that one is the broker's acknowledgement. A
-checkpoint covers an agent's input only after ``stored``.
+    agent ──▶ send ──▶ Faust's producer ──▶ crossings, track.events, alerts, rejected
+          ──▶ flush: returns when the broker has acknowledged everything sent so far
+
+A checkpoint may cover an agent's input only after ``flush``. The headers that travel beside a
+message, its timeline, are made and read here, too.
 """
 
 import asyncio
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
-from typing import Any
 
-import faust
 import structlog
 
 from skyfence.adapters import metrics
@@ -17,6 +18,8 @@ from skyfence.contracts.rejected import DEFECT, Reason, Rejected
 from skyfence.incidents.watermark import Origin
 from skyfence.naming import Topics
 from skyfence.times import header_number, to_ms
+from streams.driver.app import CheckpointingApp
+from streams.driver.message import KafkaMessage, StoredMessage
 
 log = structlog.get_logger()
 
@@ -24,84 +27,71 @@ Headers = Mapping[str, bytes]
 
 
 class PendingSends:
-    """Sends to an environment's topics through one Faust app."""
+    """Sends to an environment's topics, and knows which sends are not acknowledged yet."""
 
-    def __init__(self, app: faust.App, topics: Topics) -> None:
-        self._names = topics
+    def __init__(self, app: CheckpointingApp, topics: Topics) -> None:
+        self._rejected_topic = topics.rejected
         self._topics = {
-            name: raw_topic(app, name)
+            name: app.output_topic(name)
             for name in (topics.crossings, topics.track_events, topics.alerts, topics.rejected)
         }
-        self._pending: list[Awaitable[Any]] = []
+        self._pending: list[Awaitable[StoredMessage]] = []
 
     async def send(self, topic: str, key: str, value: bytes, headers: Headers) -> None:
-        """Hand a message to the producer."""
-        sent = await self._topics[topic].send(key=key.encode(), value=value, headers=dict(headers))
+        """Hand a message to the producer; raise ``KeyError`` for a topic that is not written."""
+        sent = await self._topics[topic].send(key=key.encode(), value=value, headers=headers)
         self._pending.append(sent)
 
-    async def reject(self, message: Any, reason: Reason, row: int | None = None) -> None:
-        """Keep input that could not be used, with its reason and where it came from."""
+    async def reject(self, message: KafkaMessage, reason: Reason, row: int | None = None) -> None:
+        """Keep a message that could not be used, or one row of it, in ``rejected``."""
         metrics.rejected(reason.reason_class)
-        record = Rejected.of(message, timestamp_ms(message), reason, row)
-        where = f"{message.topic}/{message.partition}/{message.offset}"
-        await self.send(self._names.rejected, where, record.to_json(), {})
+        record = Rejected.of(message, message.timestamp_ms, reason, row)
+        await self.send(self._rejected_topic, message.address, record.to_json(), {})
 
-    async def failed(self, event: str, message: Any) -> None:
-        """Keep a message that a defect of ours could not deal with; call where it was caught.
+    async def reject_for_defect(self, event: str, message: KafkaMessage) -> None:
+        """Keep a message at which our own code failed, and log the exception as ``event``.
 
-        One message must not become a crash loop: those after it wait to be judged.
+        Call it in the ``except`` clause. One message must not become a crash loop, in which those
+        behind it wait for ever.
         """
         log.exception(event, partition=message.partition, offset=message.offset)
         await self.reject(message, DEFECT)
 
-    async def stored(self) -> None:
+    async def flush(self) -> None:
         """Return when the broker has acknowledged everything sent so far.
 
-        What it refused stays pending: whoever asks again hears the same. Who asks may be cancelled,
-        what was sent is not.
+        Raise the broker's error if it refused a message; that message stays pending, so that each
+        later call raises the same. Cancelling a call cancels no send.
         """
         pending = list(self._pending)
         await asyncio.shield(asyncio.gather(*pending))
         del self._pending[: len(pending)]
 
 
-def raw_topic(app: faust.App, name: str) -> Any:
-    """Return a topic of bytes: Faust knows nothing of these contracts."""
-    return app.topic(name, key_serializer="raw", value_serializer="raw")
+def observed_headers(frame: KafkaMessage, observed: datetime) -> dict[str, bytes]:
+    """Return a track event's headers: when it was observed, when its frame reached Kafka.
 
-
-def timestamp_ms(message: Any) -> int:
-    """Return the broker's timestamp of a Faust message, milliseconds."""
-    return round(float(message.timestamp) * 1000)
-
-
-def observed_headers(frame: Any, observed: datetime) -> dict[str, bytes]:
-    """Return where a track event comes from: when it was observed, when its frame reached Kafka.
-
-    What a frame's own headers say of it is its sender's word, and not taken over.
+    The frame's own headers are its sender's claim, and are not passed on.
     """
     return {
         "observed": str(to_ms(observed)).encode(),
-        "published": str(timestamp_ms(frame)).encode(),
-        "partition": str(frame.partition).encode(),  # of tracks, for those who watch its lag
+        "published": str(frame.timestamp_ms).encode(),
+        "partition": str(frame.partition).encode(),  # of tracks: the monitor watches its lag
     }
 
 
-def origin_of(event: Any) -> Origin | None:
-    """Return where a track event comes from, as ``observed_headers`` says."""
-    known = headers_of(event)
-    partition = header_number(known.get("partition"))
-    published_ms = header_number(known.get("published"))
+def origin_of(event: KafkaMessage) -> Origin | None:
+    """Return the partition and time of a track event's frame, from its ``observed_headers``.
+
+    None where they are missing or no numbers.
+    """
+    partition = header_number(event.headers.get("partition"))
+    published_ms = header_number(event.headers.get("published"))
     return None if partition is None or published_ms is None else Origin(partition, published_ms)
 
 
-def decided_headers(event: Any, decided_ms: int) -> dict[str, bytes]:
-    """Return the timeline of an alert: its event's, and when it was decided."""
-    known = headers_of(event)
-    earlier = {name: known[name] for name in ("observed", "published") if name in known}
+def decided_headers(event: KafkaMessage, decided_ms: int) -> dict[str, bytes]:
+    """Return an alert's headers: the timeline of its event, and when it was decided."""
+    headers = event.headers
+    earlier = {name: headers[name] for name in ("observed", "published") if name in headers}
     return earlier | {"decided": str(decided_ms).encode()}
-
-
-def headers_of(message: Any) -> dict[str, bytes]:
-    """Return a Faust message's headers, which may be a list of pairs or a mapping."""
-    return dict(message.headers or {})

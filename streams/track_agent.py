@@ -1,14 +1,17 @@
 """The track agent: frames of ``tracks`` in; crossings, track events and rejected records out.
 
+    message ──▶ decode ──▶ Tracker ──▶ crossings, track.events
+                  └────────────────▶ rejected
+
 Thin around ``Tracker``. A frame is covered by a checkpoint only when everything that follows from
-it is stored. While more frames wait, Kafka's word on that is waited for once for several of them: a
-round trip for each would cost more than judging it. Input that cannot be used is kept in
-``rejected`` and never stops the agent.
+it is stored. While more frames wait, the broker's acknowledgement is awaited once for several of
+them: a round trip for each frame would cost more than judging it. Input that cannot be used is kept
+in ``rejected`` and never stops the agent.
 """
 
 import asyncio
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -24,13 +27,15 @@ from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.snapshot import restore_snapshot, take_snapshot
 from skyfence.tracks.tracker import Tracker
 from streams.checkpoint import CheckpointStore
+from streams.driver.message import KafkaMessage
 from streams.partition_state import PartitionStates, StateCodec
-from streams.sends import PendingSends, headers_of, observed_headers, timestamp_ms
+from streams.sends import PendingSends, observed_headers
 
 log = structlog.get_logger()
 
-# So many frames are judged at most before all that follows from them must be stored.
-_ROUND: Final = 64
+# At most so many frames are judged before all that follows from them must be stored: a kill has
+# that many judged again, beyond those since the last checkpoint.
+_FLUSH_EVERY: Final = 64
 
 
 class TrackAgent:
@@ -41,80 +46,84 @@ class TrackAgent:
         airspace: Airspace,
         policy: Policy,
         environment: Environment,
-        outbox: PendingSends,
+        sends: PendingSends,
         store: CheckpointStore,
     ) -> None:
         self._environment = environment
         self._topics = Topics(environment)
-        self._outbox = outbox
-        self._turn = asyncio.Lock()
-        self._outstanding = 0
-        begin = partial(Tracker, airspace, environment, policy)
-        self.held = PartitionStates(
-            "track", StateCodec(begin, take_snapshot, restore_snapshot), store
+        self._sends = sends
+        self._lock = asyncio.Lock()  # a message and a flush from outside take turns
+        self._unflushed = 0  # messages judged since the last flush
+        empty = partial(Tracker, airspace, environment, policy)
+        self.states = PartitionStates(
+            "track", StateCodec(empty, take_snapshot, restore_snapshot), store
         )
 
-    async def take(self, message: Any, *, more: bool = False) -> None:
-        """Judge one message; return when all that follows is stored, or before if ``more`` wait."""
-        async with self._turn:
-            tracker = await self.held.state_for(message.partition, message.offset)
+    async def process(self, message: KafkaMessage, *, more: bool = False) -> None:
+        """Judge one message; flush after it, unless ``more`` messages wait and few are unflushed.
+
+        A message that the state covers already is left out. Raise ``KafkaError`` where the broker
+        refused something: then no checkpoint covers what was judged since the last flush.
+        """
+        async with self._lock:
+            tracker = await self.states.state_for(message.partition, message.offset)
             if tracker is not None:
-                await self._take(message, tracker)
-                self.held.judged(message.partition, message.offset)
-                self._outstanding += 1
-            if not more or self._outstanding >= _ROUND:
-                await self._settle()
+                await self._judge(message, tracker)
+                self.states.mark_judged(message.partition, message.offset)
+                self._unflushed += 1
+            if not more or self._unflushed >= _FLUSH_EVERY:
+                await self._flush()
 
-    async def settle(self) -> None:
-        """Return when all that follows from what was taken is stored."""
-        async with self._turn:
-            await self._settle()
+    async def flush(self) -> None:
+        """Return when all that follows from the messages judged so far is stored."""
+        async with self._lock:
+            await self._flush()
 
-    async def _settle(self) -> None:
-        if self._outstanding:
-            await self._outbox.stored()
-            self._outstanding = 0
-            self.held.all_stored()
+    async def _flush(self) -> None:
+        if self._unflushed:
+            await self._sends.flush()
+            self._unflushed = 0
+            self.states.mark_flushed()
 
-    async def _take(self, message: Any, tracker: Tracker) -> None:
+    async def _judge(self, message: KafkaMessage, tracker: Tracker) -> None:
         decoded = await self._decode(message)
         if decoded is None:
             return
         for bad in decoded.bad_rows:
-            await self._outbox.reject(message, bad.reason, bad.row)
-        facts = await self._judge(message, tracker, decoded.frame)
-        metrics.judged(decoded.frame, facts, timestamp_ms(message))
-        await self._send(message, facts)
+            await self._sends.reject(message, bad.reason, bad.row)
+        result = await self._track(message, tracker, decoded.frame)
+        metrics.judged(decoded.frame, result, message.timestamp_ms)
+        await self._send(message, result)
 
-    async def _decode(self, message: Any) -> Decoded | None:
-        given = RawMessage(message.key, message.value, headers_of(message), timestamp_ms(message))
+    async def _decode(self, message: KafkaMessage) -> Decoded | None:
+        raw = RawMessage(message.key, message.value, message.headers, message.timestamp_ms)
         try:
-            return decode_message(given, self._environment)
+            return decode_message(raw, self._environment)
         except BadInputError as error:
-            await self._outbox.reject(message, error.reason)
+            await self._sends.reject(message, error.reason)
         except Exception:  # noqa: BLE001 - kept and logged
-            await self._outbox.failed("decode.failed", message)
+            await self._sends.reject_for_defect("decode.failed", message)
         return None
 
-    async def _judge(self, message: Any, tracker: Tracker, frame: Frame) -> FrameResult:
+    async def _track(self, message: KafkaMessage, tracker: Tracker, frame: Frame) -> FrameResult:
         try:
             return tracker.process(frame)
         except Exception:  # noqa: BLE001 - kept and logged
-            await self._outbox.failed("judge.failed", message)
+            await self._sends.reject_for_defect("judge.failed", message)
             return tracker.empty_result()
 
-    async def _send(self, message: Any, facts: FrameResult) -> None:
-        for crossing in facts.crossings:
+    async def _send(self, message: KafkaMessage, result: FrameResult) -> None:
+        for crossing in result.crossings:
             key = f"{crossing.source}/{crossing.track_id}"
-            await self._outbox.send(self._topics.crossings, key, crossing.to_json(), {})
-        for event in facts.events:
+            await self._sends.send(self._topics.crossings, key, crossing.to_json(), {})
+        for event in result.events:
             if isinstance(event, SourceWatermark):
                 headers = observed_headers(message, event.time)
-                await self._outbox.send(
+                await self._sends.send(
                     self._topics.track_events, event.key, event.to_json(), headers
                 )
                 continue
             key = f"{event.source}/{event.track_id}"
             headers = observed_headers(message, event.last_seen)
-            await self._outbox.send(self._topics.track_events, key, event.to_json(), headers)
+            await self._sends.send(self._topics.track_events, key, event.to_json(), headers)
             log.info("track.event", kind=event.kind, track=key, run=event.run)

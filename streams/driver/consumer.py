@@ -1,63 +1,75 @@
-"""Commits that carry a checkpoint: the one switch between an old state and a new one.
+"""Commits that carry a checkpoint: one switch from an old state and offset to new ones.
 
-A commit to a consumer group holds an offset and some text, is atomic, and is refused by the broker
-for who has lost the partition. So the text names the checkpoint that covers the offset, and the
-two cannot come apart: not by a crash between them, nor by a worker that writes too late.
+A commit to a consumer group holds an offset and a text, is atomic, and is refused by the broker
+for a member that has lost the partition. The text names the checkpoint that covers the offset, so
+state and offset cannot come apart: neither by a crash between two writes, nor by a worker that
+writes too late.
 
-Faust commits what it saw acknowledged, which a checkpoint need not cover yet; that commit is left
-out here. docs/decisions/0002 has the reasons.
+Faust commits the messages that were acknowledged to it, which a checkpoint need not cover yet; that
+commit is left out here. docs/decisions/0002 has the reasons. Everything private that is used here
+is that of faust-streaming 0.15.3, which is pinned exactly.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
-import faust
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers.aiokafka import Consumer
 from faust.types import TP
 
-from streams.driver.producer import IdempotentProducer
 
-Leaving = Callable[[], Awaitable[None]]
+class NotStartedError(Exception):
+    """The consumer has not started yet, or has stopped already."""
 
 
-class CheckpointConsumer(Consumer):  # type: ignore[misc]  # Faust has no types
+class CheckpointConsumer(Consumer):  # type: ignore[misc]  # mypy does not follow into Faust
     """Faust's consumer, which commits checkpoints and nothing else."""
 
     async def commit_checkpoint(self, topic: str, partition: int, offset: int, text: str) -> bool:
-        """Commit an offset with its checkpoint; return False if the partition is another's now."""
+        """Commit an offset with a text; return False if another worker has the partition now.
+
+        Faust's own ``commit`` has no place for a text. So the aiokafka consumer is reached through
+        the private ``_thread._ensure_consumer``, and called in the thread that it lives in.
+        """
         thread = cast("Any", self._thread)
-        given = {TopicPartition(topic, partition): OffsetAndMetadata(offset, text)}
+        offsets = {TopicPartition(topic, partition): OffsetAndMetadata(offset, text)}
         try:
-            await thread.call_thread(thread._ensure_consumer().commit, given)
+            await thread.call_thread(thread._ensure_consumer().commit, offsets)
         except (CommitFailedError, IllegalStateError):
             return False
         return True
 
-    async def committed_checkpoint(self, topic: str, partition: int) -> str:
-        """Return the text beside the group's offset of a partition; without one it is empty."""
-        thread, name = cast("Any", self._thread), TopicPartition(topic, partition)
-        coordinator = thread._ensure_consumer()._coordinator
-        found = (await thread.call_thread(coordinator.fetch_committed_offsets, [name])).get(name)
-        return "" if found is None or found.offset < 0 else str(found.metadata)
+    async def end_offsets(self, topic: str) -> dict[int, int]:
+        """Return the end of each partition of a topic that this worker has; Kafka is asked.
+
+        Raise ``NotStartedError`` before the consumer has started.
+        """
+        with _not_started():
+            assigned = {tp for tp in self.assignment() if tp.topic == topic}
+            ends = await self.highwaters(*assigned) if assigned else {}
+        return {tp.partition: end for tp, end in ends.items()}
+
+    async def next_offset(self, topic: str, partition: int) -> int:
+        """Return the offset that is fetched next, 0 if unknown; raise ``NotStartedError``."""
+        with _not_started():
+            return int(await self.position(TP(topic, partition)) or 0)
 
     async def commit_and_end_transactions(self) -> None:
         """Write a last checkpoint: Faust calls this before partitions go, and before it stops."""
-        await cast("CheckpointingApp", self.app).leaving()
+        await self.app.on_leaving()
         await super().commit_and_end_transactions()
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        # Private: every commit of Faust's own ends here, by its timer and by the line above.
         return True
 
 
-class CheckpointingApp(faust.App):  # type: ignore[misc]
-    """A Faust app whose partitions are given up with a checkpoint. ``leaving`` writes it."""
-
-    leaving: Leaving
-
-    def _new_transport(self) -> Any:
-        transport = super()._new_transport()
-        transport.Consumer = CheckpointConsumer
-        transport.Producer = IdempotentProducer
-        return transport
+@contextmanager
+def _not_started() -> Iterator[None]:
+    try:
+        yield
+    except ConsumerNotStarted as error:
+        raise NotStartedError(str(error)) from None

@@ -31,7 +31,8 @@ from skyfence.frames.codec import decode_message
 from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Topics
 from skyfence.tracks.tracker import Tracker
-from streams.checkpoint import Saved
+from streams.checkpoint import Checkpoint
+from streams.driver.message import KafkaMessage
 from streams.incident_agent import IncidentAgent
 from streams.sends import PendingSends
 from streams.track_agent import TrackAgent
@@ -56,23 +57,17 @@ _READERS: Final[dict[str, Callable[[bytes], object]]] = {
 Sent = tuple[str, bytes]
 
 
-@dataclass
-class Message:
-    """A message as Faust hands it out."""
-
-    topic: str
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
-    timestamp: float
-    partition: int = 0
-
-    @classmethod
-    def of(cls, mail: Mail, topic: str, offset: int) -> "Message":
-        """Return a mail as it stands in a topic."""
-        at_s = mail.timestamp_ms / 1_000
-        return cls(topic, offset, mail.key, mail.value, mail.headers, at_s)
+def kafka_message(mail: Mail, topic: str, offset: int) -> KafkaMessage:
+    """Return a mail as it stands in the first partition of a topic."""
+    return KafkaMessage(
+        topic=topic,
+        partition=0,
+        offset=offset,
+        timestamp_ms=mail.timestamp_ms,
+        key=mail.key,
+        value=mail.value,
+        headers=dict(mail.headers),
+    )
 
 
 @dataclass
@@ -89,11 +84,11 @@ class _Topic:
 
 @dataclass
 class _App(FakeApp):
-    """A Faust app whose topics keep what was sent to them."""
+    """An app whose topics keep what was sent to them."""
 
     sent: list[Sent] = field(default_factory=list)
 
-    def topic(self, name: str, **_: Any) -> Any:
+    def output_topic(self, name: str) -> Any:
         return _Topic(name, self.sent)
 
 
@@ -101,17 +96,17 @@ class _App(FakeApp):
 class _Store:
     """Keeps a partition's last checkpoint as Kafka would."""
 
-    kept: Saved | None = None
+    last: Checkpoint | None = None
 
-    async def named(self, _: int) -> str:
-        return self.kept.name if self.kept else ""
+    async def committed_name(self, _: int) -> str:
+        return self.last.name if self.last else ""
 
-    async def load(self, _: int, name: str) -> Saved | None:
-        return self.kept if name else None
+    async def load(self, _: int, name: str) -> Checkpoint | None:
+        return self.last if name else None
 
     async def save(self, _: int, next_offset: int, state: bytes) -> str:
-        self.kept = Saved(state, next_offset, f"checkpoint {next_offset}")
-        return self.kept.name
+        self.last = Checkpoint(state, next_offset, f"checkpoint {next_offset}")
+        return self.last.name
 
 
 @cache
@@ -165,14 +160,14 @@ class Agent:
         self._uncommitted[self._offset] = mail, sent
         self._offset += 1
         if self._draw.random() < 1 / _CHECKPOINT:
-            self._settle()
-            self._loop.run_until_complete(self._agent.held.save_all())
+            self._flush()
+            self._loop.run_until_complete(self._agent.states.save_all())
             self._uncommitted.clear()
         return reason
 
     def _deliver(self, mail: Mail, offset: int) -> list[Sent]:
         """Hand a message over, and again; return what the agent sent."""
-        message = Message.of(mail, self.topic, offset)
+        message = kafka_message(mail, self.topic, offset)
         self._app.sent.clear()
         self._hand_over(message)
         sent = list(self._app.sent)
@@ -183,10 +178,10 @@ class Agent:
         assert not self._app.sent, f"offset {offset} was not covered: it was judged again"
         return sent
 
-    def _hand_over(self, message: Message) -> None:
-        self._loop.run_until_complete(self._agent.take(message))
+    def _hand_over(self, message: KafkaMessage) -> None:
+        self._loop.run_until_complete(self._agent.process(message))
 
-    def _settle(self) -> None:
+    def _flush(self) -> None:
         """Have the agent wait for what it has sent."""
 
     def _check(
@@ -207,7 +202,7 @@ class Agent:
     def _kill(self) -> None:
         """Let another agent take over, to whom Kafka hands out again what was not committed."""
         self._agent = self.new_agent()
-        committed = self._store.kept.next_offset if self._store.kept else 0
+        committed = self._store.last.next_offset if self._store.last else 0
         for offset, (mail, sent) in self._uncommitted.items():
             again = self._deliver(mail, offset)
             before = sent if offset >= committed else []
@@ -231,15 +226,15 @@ class Tracks(Agent):
 
     def new_agent(self) -> TrackAgent:
         """Return an agent that goes on from the last checkpoint."""
-        outbox, store = PendingSends(self._app, TOPICS), self._store
-        return TrackAgent(samples.airspace(), samples.policy(), EXERCISE, outbox, store)  # type: ignore[arg-type]
+        sends, store = PendingSends(self._app, TOPICS), self._store
+        return TrackAgent(samples.airspace(), samples.policy(), EXERCISE, sends, store)  # type: ignore[arg-type]
 
-    def _hand_over(self, message: Message) -> None:
+    def _hand_over(self, message: KafkaMessage) -> None:
         more = self._draw.random() < _MORE
-        self._loop.run_until_complete(self._agent.take(message, more=more))
+        self._loop.run_until_complete(self._agent.process(message, more=more))
 
-    def _settle(self) -> None:
-        self._loop.run_until_complete(self._agent.settle())
+    def _flush(self) -> None:
+        self._loop.run_until_complete(self._agent.flush())
 
     def begin_engine(self) -> None:
         """Forget what the engine beside it remembers."""
@@ -275,8 +270,8 @@ class Incidents(Agent):
 
     def new_agent(self) -> IncidentAgent:
         """Return an agent that goes on from the last checkpoint."""
-        outbox, store = PendingSends(self._app, TOPICS), self._store
-        return IncidentAgent(self._names, EXERCISE, outbox, store)  # type: ignore[arg-type]
+        sends, store = PendingSends(self._app, TOPICS), self._store
+        return IncidentAgent(self._names, EXERCISE, sends, store)  # type: ignore[arg-type]
 
     def begin_engine(self) -> None:
         """Forget what the engine beside it remembers."""

@@ -124,9 +124,9 @@ class FakeLog:
 
 
 class FakeApp:
-    """A Faust app that has topics and nothing else."""
+    """An app that has topics to send to and nothing else."""
 
-    def topic(self, name: str, **_: Any) -> Any:
+    def output_topic(self, name: str) -> Any:
         return SimpleNamespace(name=name)
 
 

@@ -116,7 +116,7 @@ def test_what_is_not_kept_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("name", AGENTS)
 def test_an_offset_that_stands_still_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent that does not note what it has judged is found out: it would judge it again."""
-    monkeypatch.setattr(PartitionStates, "judged", lambda *_: None)
+    monkeypatch.setattr(PartitionStates, "mark_judged", lambda *_: None)
     with pytest.raises(AssertionError, match="not covered"):
         judged(name)
 

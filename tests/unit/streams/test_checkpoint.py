@@ -11,7 +11,7 @@ from fuzz.kept import FakeApp, FakeLog
 from skyfence.adapters.settings import Settings
 from skyfence.errors import InputError
 from streams import checkpoint
-from streams.checkpoint import CheckpointStore, Manifest, Saved
+from streams.checkpoint import Checkpoint, CheckpointStore, Manifest
 
 STATE = b"what an agent remembers " * 100
 PACKED = pa.compress(STATE, codec="zstd", asbytes=True)
@@ -41,10 +41,10 @@ def refused(store: CheckpointStore) -> str:
 
 
 def test_pieces_make_a_state(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A checkpoint is found by its name, with the offset that it covers."""
+    """A checkpoint is loaded by its name, with the offset that it covers."""
     write(monkeypatch)
-    found = complete(store.load(3, "checkpoint 2"))
-    assert found == Saved(STATE, 9, "checkpoint 2")
+    loaded = complete(store.load(3, "checkpoint 2"))
+    assert loaded == Checkpoint(STATE, 9, "checkpoint 2")
     assert complete(store.load(3, "")) is None
 
 

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from fuzz import samples
-from fuzz.agents import TOPICS, Message
+from fuzz.agents import TOPICS, kafka_message
 from fuzz.kept import FakeApp
 
 from skyfence.frames.codec import encode_frame
 from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.tracker import Tracker
 from streams import partition_state
-from streams.checkpoint import Saved
+from streams.checkpoint import Checkpoint
+from streams.driver.message import KafkaMessage
 from streams.sends import PendingSends
 from streams.track_agent import TrackAgent
 
@@ -24,7 +25,7 @@ class SlowKafka(FakeApp):
 
     waiting: list["asyncio.Future[None]"] = field(default_factory=list)
 
-    def topic(self, name: str, **_: Any) -> Any:
+    def output_topic(self, name: str) -> Any:
         return self
 
     async def send(self, **_: Any) -> "asyncio.Future[None]":
@@ -33,8 +34,8 @@ class SlowKafka(FakeApp):
 
     def answer(self, error: Exception | None = None) -> None:
         """Store all that was sent, or refuse it."""
-        for one in self.waiting:
-            one.set_exception(error) if error else one.set_result(None)
+        for send in self.waiting:
+            send.set_exception(error) if error else send.set_result(None)
         self.waiting.clear()
 
 
@@ -44,10 +45,10 @@ class Store:
 
     covered: list[int] = field(default_factory=list)
 
-    async def named(self, _: int) -> str:
+    async def committed_name(self, _: int) -> str:
         return ""
 
-    async def load(self, *_: Any) -> Saved | None:
+    async def load(self, *_: Any) -> Checkpoint | None:
         return None
 
     async def save(self, _: int, next_offset: int, state: bytes) -> str:
@@ -55,13 +56,13 @@ class Store:
         return f"checkpoint {next_offset}"
 
 
-def messages() -> list[Message]:
+def messages() -> list[KafkaMessage]:
     """Return the first frames of a raid, each of which has something follow from it."""
-    found = []
+    made = []
     for offset, frame in enumerate(samples.frames()[:6]):
         mail = samples.as_mail(frame, encode_frame(frame)[1], as_json=False)
-        found.append(Message.of(mail, TOPICS.tracks, offset))
-    return found
+        made.append(kafka_message(mail, TOPICS.tracks, offset))
+    return made
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def kafka() -> SlowKafka:
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     """Return a store; a snapshot is always due."""
     monkeypatch.setattr(partition_state, "SNAPSHOT_EVERY_S", 0.0)
-    monkeypatch.setattr(partition_state, "_PAUSES", 0.0)
+    monkeypatch.setattr(partition_state, "_PAUSE_PER_SNAPSHOT", 0.0)
     return Store()
 
 
@@ -93,7 +94,7 @@ def agent(kafka: SlowKafka, store: Store) -> TrackAgent:
 async def until_saved(agent: TrackAgent) -> None:
     """Let what is being saved be saved."""
     await asyncio.sleep(0)
-    await agent.held.save_all()
+    await agent.states.save_all()
 
 
 async def test_nobody_waits_while_more_frames_do(
@@ -101,44 +102,44 @@ async def test_nobody_waits_while_more_frames_do(
 ) -> None:
     """With more to come a frame is judged and left; none of them counts until all is stored."""
     first, second, third, *_ = messages()
-    await agent.take(first, more=True)
-    await agent.take(second, more=True)
+    await agent.process(first, more=True)
+    await agent.process(second, more=True)
     assert kafka.waiting
-    agent.held.tick()
+    agent.states.snapshot_due()
     await until_saved(agent)
-    assert (store.covered, agent.held.judged_to(0)) == ([], 0)
-    last = asyncio.create_task(agent.take(third))
+    assert (store.covered, agent.states.next_offset(0)) == ([], 0)
+    last = asyncio.create_task(agent.process(third))
     await asyncio.sleep(0)
     assert not last.done()
     kafka.answer()
     await last
     await until_saved(agent)
-    assert (set(store.covered), agent.held.judged_to(0)) == ({3}, 3)
+    assert (set(store.covered), agent.states.next_offset(0)) == ({3}, 3)
 
 
 async def test_the_timer_settles_what_was_the_last_to_come(
     agent: TrackAgent, kafka: SlowKafka
 ) -> None:
     """A frame that another seemed to follow is settled though none came."""
-    await agent.take(messages()[0], more=True)
+    await agent.process(messages()[0], more=True)
     kafka.answer()
-    await agent.settle()
-    assert agent.held.judged_to(0) == 1
+    await agent.flush()
+    assert agent.states.next_offset(0) == 1
 
 
 async def test_a_round_has_an_end(
     agent: TrackAgent, kafka: SlowKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many frames wait, after some the agent waits for Kafka."""
-    monkeypatch.setattr("streams.track_agent._ROUND", 2)
+    monkeypatch.setattr("streams.track_agent._FLUSH_EVERY", 2)
     first, second, *_ = messages()
-    await agent.take(first, more=True)
-    taking = asyncio.create_task(agent.take(second, more=True))
+    await agent.process(first, more=True)
+    taking = asyncio.create_task(agent.process(second, more=True))
     await asyncio.sleep(0)
     assert not taking.done()
     kafka.answer()
     await taking
-    assert agent.held.judged_to(0) == 2
+    assert agent.states.next_offset(0) == 2
 
 
 async def test_what_is_handed_out_again_within_a_round_is_not_judged_twice(
@@ -154,11 +155,11 @@ async def test_what_is_handed_out_again_within_a_round_is_not_judged_twice(
 
     monkeypatch.setattr(Tracker, "process", noted)
     first, second, *_ = messages()
-    await agent.take(first, more=True)
-    agent.held.assigned([0])
-    await agent.take(first, more=True)
+    await agent.process(first, more=True)
+    agent.states.on_assigned([0])
+    await agent.process(first, more=True)
     kafka.answer()
-    await agent.take(second, more=True)
+    await agent.process(second, more=True)
     assert len(judged) == 2
 
 
@@ -166,12 +167,12 @@ async def test_what_kafka_refused_is_never_covered(
     agent: TrackAgent, kafka: SlowKafka, store: Store
 ) -> None:
     """Whoever asks after a refusal hears of it again, and nothing is saved."""
-    await agent.take(messages()[0], more=True)
+    await agent.process(messages()[0], more=True)
     kafka.answer(OSError("no space"))
     for _ in range(2):
         with pytest.raises(OSError, match="no space"):
-            await agent.settle()
-    agent.held.tick()
+            await agent.flush()
+    agent.states.snapshot_due()
     await until_saved(agent)
     assert store.covered == []
 
@@ -180,14 +181,14 @@ async def test_who_is_stopped_while_waiting_leaves_nothing_unsettled(
     agent: TrackAgent, kafka: SlowKafka
 ) -> None:
     """A worker that stops amid the wait still learns of the answer, and covers what was judged."""
-    taking = asyncio.create_task(agent.take(messages()[0]))
+    taking = asyncio.create_task(agent.process(messages()[0]))
     await asyncio.sleep(0)
     taking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await taking
     kafka.answer()
-    await agent.settle()
-    assert agent.held.judged_to(0) == 1
+    await agent.flush()
+    assert agent.states.next_offset(0) == 1
 
 
 async def test_what_was_judged_by_half_is_never_covered(
@@ -195,25 +196,25 @@ async def test_what_was_judged_by_half_is_never_covered(
 ) -> None:
     """Judging that is broken off leaves a state that no offset belongs to: it is not saved."""
     first, second, *_ = messages()
-    await agent.take(first, more=True)
+    await agent.process(first, more=True)
     never = asyncio.get_running_loop().create_future()
     monkeypatch.setattr(agent, "_send", lambda *_: never)
-    taking = asyncio.create_task(agent.take(second, more=True))
+    taking = asyncio.create_task(agent.process(second, more=True))
     await asyncio.sleep(0)
     taking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await taking
     kafka.answer()
-    await agent.settle()
-    agent.held.tick()
+    await agent.flush()
+    agent.states.snapshot_due()
     await until_saved(agent)
-    assert (store.covered, agent.held.judged_to(0)) == ([], 0)
+    assert (store.covered, agent.states.next_offset(0)) == ([], 0)
 
 
 async def test_a_partition_may_go_within_a_round(agent: TrackAgent, kafka: SlowKafka) -> None:
     """What was judged of a partition that is another's now is settled, and forgotten."""
-    await agent.take(messages()[0], more=True)
-    agent.held.assigned([])
+    await agent.process(messages()[0], more=True)
+    agent.states.on_assigned([])
     kafka.answer()
-    await agent.settle()
-    assert agent.held.judged_to(0) is None
+    await agent.flush()
+    assert agent.states.next_offset(0) is None
