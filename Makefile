@@ -1,7 +1,9 @@
 # Needs git, make and Python >= 3.11 (with its venv module); everything else goes into .venv.
 
 PYTHON ?= python3
-BIN := .venv/bin
+# Where the environment is made; another one for another Python: make test VENV=.cache/venv-3.12
+VENV ?= .venv
+BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 # `make lock UPGRADE=--upgrade` looks for newer versions; without it the locked ones stay.
 UPGRADE ?=
@@ -9,57 +11,60 @@ LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3
         --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo score bench test test-kafka test-sms chaos graceful recovery soak fuzz lint lock clean
+.PHONY: help venv demo score bench test test-kafka test-sms test-debian chaos graceful recovery soak fuzz lint lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-venv: .venv/.installed ## make .venv with the locked dependencies and skyfence itself
+venv: $(VENV)/.installed ## make .venv with the locked dependencies and skyfence itself
 
-.venv/.installed: requirements/dev.txt requirements/build.txt pyproject.toml
+$(VENV)/.installed: requirements/dev.txt requirements/build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo >&2 \
 	  "make: skyfence needs Python >= 3.11, '$(PYTHON)' is not: name another, as in make PYTHON=python3.12"; \
 	  exit 1; }
-	@echo "installing into .venv: a minute or two, once"
-	@$(PYTHON) -m venv .venv
+	@echo "installing into $(VENV): a minute or two, once"
+	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: .venv/.installed ## run the demonstration: its own broker and Valkey, recordings in, alerts out
+demo: $(VENV)/.installed ## run the demonstration: its own broker and Valkey, recordings in, alerts out
 	@$(BIN)/skyfence demo
 
-bench: .venv/.installed ## time the engine alone beside a naive detector, some minutes
+bench: $(VENV)/.installed ## time the engine alone beside a naive detector, some minutes
 	$(BIN)/python bench/speed.py
 
-score: .venv/.installed ## the long score: docs/score.json and docs/score.png, all cores, about an hour
+score: $(VENV)/.installed ## the long score: docs/score.json and docs/score.png, all cores, about an hour
 	$(BIN)/skyfence score --long --json --chart docs/score.png > docs/score.json.part
 	mv docs/score.json.part docs/score.json
 
 test: lint ## run the linters, then all tests, a file at a time on each of up to four processors
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-test-kafka: .venv/.installed .cache/kafka/.fetched ## test on Apache Kafka, with a short fault run; needs Java 17 and Maven
+test-kafka: $(VENV)/.installed .cache/kafka/.fetched ## test on Apache Kafka, with a short fault run; needs Java 17 and Maven
 	SKYFENCE_TEST_KAFKA=1 $(BIN)/pytest tests/kafka
 
-test-sms: .venv/.installed ## test SMS through Kannel, killed, away and throttled; needs Debian's kannel and kannel-extras
+test-sms: $(VENV)/.installed ## test SMS through Kannel, killed, away and throttled; needs Debian's kannel and kannel-extras
 	@PATH="$$PATH:/usr/sbin" command -v bearerbox > /dev/null || { \
 	  echo >&2 "make: Kannel is needed: apt-get install kannel kannel-extras"; exit 1; }
 	SKYFENCE_TEST_SMS=1 $(BIN)/pytest tests/sms
 
-chaos: .venv/.installed .cache/kafka/.fetched ## the long fault run: 200 kills while a recording plays, about half an hour
+test-debian: ## test as a newcomer on a bare Debian 13 with its Python 3.13; needs root and debootstrap
+	tests/debian/run.sh
+
+chaos: $(VENV)/.installed .cache/kafka/.fetched ## the long fault run: 200 kills while a recording plays, about half an hour
 	$(BIN)/python tests/chaos/run.py --kills 200
 
-graceful: .venv/.installed .cache/kafka/.fetched ## restart workers amid backlogs of 100,000 reports, some minutes
+graceful: $(VENV)/.installed .cache/kafka/.fetched ## restart workers amid backlogs of 100,000 reports, some minutes
 	$(BIN)/python tests/chaos/run.py --graceful 3 --backlog 100000
 
-recovery: .venv/.installed .cache/kafka/.fetched ## time how soon a killed worker judges 100,000 tracks again
+recovery: $(VENV)/.installed .cache/kafka/.fetched ## time how soon a killed worker judges 100,000 tracks again
 	$(BIN)/python tests/chaos/recovery.py
 
-soak: .venv/.installed .cache/kafka/.fetched ## ten times the demonstration's rate for twenty minutes: is memory flat?
+soak: $(VENV)/.installed .cache/kafka/.fetched ## ten times the demonstration's rate for twenty minutes: is memory flat?
 	$(BIN)/python tests/chaos/soak.py
 
-fuzz: .venv/.installed ## a million damaged messages for all that reads any: some minutes
+fuzz: $(VENV)/.installed ## a million damaged messages for all that reads any: some minutes
 	$(BIN)/python tests/fuzz/run.py
 
 .cache/kafka/.fetched: tests/kafka/pom.xml
@@ -69,13 +74,13 @@ fuzz: .venv/.installed ## a million damaged messages for all that reads any: som
 	mvn --quiet --batch-mode --file tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/.cache/kafka"
 	@touch $@
 
-lint: .venv/.installed ## check style, types and the rules of who may import whom
+lint: $(VENV)/.installed ## check style, types and the rules of who may import whom
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: .venv/.installed ## write requirements/*.txt anew from pyproject.toml
+lock: $(VENV)/.installed ## write requirements/*.txt anew from pyproject.toml
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
 	printf 'editables\nhatchling\n' | $(LOCK) -c requirements/dev.txt - -o requirements/build.txt
