@@ -1,7 +1,7 @@
 """The locked dependencies' licences: each is one that Apache-2.0 can live with, none is GPL.
 
 Read from what each installed distribution says of itself: the SPDX expression, else its classifier,
-else its ``License`` field. A new dependency with another licence fails here, for somebody to decide.
+else its ``License`` field. A new dependency under another licence fails here: somebody decides.
 """
 
 import re

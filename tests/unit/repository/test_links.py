@@ -1,4 +1,4 @@
-"""Links in the documents: each relative one leads to a file of the repository, each anchor exists."""
+"""Links in the documents: each relative one leads to a file here, and each anchor exists."""
 
 import re
 import subprocess
