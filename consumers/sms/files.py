@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from consumers.sms.rules.gateway_file import IN_REDIS, GatewayFile, parse_gateway
+from skyfence.adapters.os_errors import describe_os_error
 from skyfence.errors import InputError, UnavailableError
 
 _PATHS = ("outbox", "texts")
@@ -22,8 +23,7 @@ def read(path: Path) -> str:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text") from None
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise UnavailableError(f"{path}: {reason}") from None
+        raise UnavailableError(f"{path}: {describe_os_error(error)}") from None
 
 
 def load_gateway(path: Path) -> GatewayFile:

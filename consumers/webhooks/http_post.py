@@ -24,6 +24,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from consumers.outgoing.courier import TAKEN, DeliveryOutcome
 from skyfence import __version__
+from skyfence.adapters.os_errors import describe_os_error
 
 # Where clouds tell a machine's secrets to whoever asks; the usual 169.254.169.254 is link-local.
 _METADATA: Final = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200")))
@@ -106,8 +107,7 @@ def _why(error: Exception) -> str:
     inner = getattr(error, "os_error", None) or error
     if isinstance(inner, ForbiddenAddressError):
         return str(inner)
-    words = getattr(inner, "strerror", None) or type(inner).__name__
-    return f"cannot be reached: {words.lower()}"
+    return f"cannot be reached: {describe_os_error(inner)}"
 
 
 class ForbiddenAddressError(OSError):

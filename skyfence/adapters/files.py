@@ -21,6 +21,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 import skyfence
+from skyfence.adapters.os_errors import describe_os_error
 from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.report import Report
 from skyfence.errors import InputError, UnavailableError
@@ -130,7 +131,7 @@ def _text(path: Path, form: str) -> str:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not {form}: not UTF-8 text") from None
     except OSError as error:
-        raise UnavailableError(f"{path}: {_why(error)}") from None
+        raise UnavailableError(f"{path}: {describe_os_error(error)}") from None
     if not text.strip():
         raise InputError(f"{path}: the file is empty")
     return text
@@ -142,7 +143,7 @@ def _open(name: str, stack: ExitStack) -> BinaryIO:
     try:
         raw = stack.enter_context(Path(name).open("rb"))  # noqa: SIM115 - the stack closes it
     except OSError as error:
-        raise UnavailableError(f"{name}: {_why(error)}") from None
+        raise UnavailableError(f"{name}: {describe_os_error(error)}") from None
     if name.endswith(".gz"):
         return stack.enter_context(gzip.open(raw))  # type: ignore[return-value]
     if name.endswith(".zst"):
@@ -159,7 +160,3 @@ def _line(number: int, raw: bytes) -> Line:
         return Line(number, Report.model_validate_json(raw.rstrip()))
     except ValidationError as error:
         return Line(number, None, describe_validation_error(error))
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()

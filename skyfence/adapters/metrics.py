@@ -24,6 +24,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from skyfence import __version__
+from skyfence.adapters.os_errors import describe_os_error
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.alert import AnyAlert, Timeline
 from skyfence.contracts.rejected import ReasonClass
@@ -157,7 +158,7 @@ def serve(settings: Settings, process: str) -> None:
     try:
         server, _ = start_http_server(settings.metrics.port, host)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = describe_os_error(error)
         raise UsageError(f"metrics port {settings.metrics.port} on {host}: {reason}") from None
     log.info("metrics.served", host=host, port=server.server_port)
 

@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from skyfence.adapters.os_errors import describe_os_error
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.score import plan
 from skyfence.score.figures import Score, score_of
@@ -149,4 +150,4 @@ def _draw(results: Sequence[Result], seed: int, chart: Path) -> None:
         with chart.open("wb") as out:
             draw(results, seed, out)
     except OSError as error:
-        raise UnavailableError(f"{chart}: {(error.strerror or 'not writable').lower()}") from None
+        raise UnavailableError(f"{chart}: {describe_os_error(error)}") from None

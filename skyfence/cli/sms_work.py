@@ -31,6 +31,7 @@ from skyfence.adapters import logs, metrics
 from skyfence.adapters.clock import WallClock
 from skyfence.adapters.embedded_kafka import pace_fetches
 from skyfence.adapters.files import load_catalogue, load_zones
+from skyfence.adapters.os_errors import describe_os_error
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.tasks import run_until_first_exit
@@ -199,7 +200,7 @@ def _rewrite(path: Path, number: str, *, undo: bool) -> None:
             out.writelines(line + "\n" for line in kept)
         beside.replace(path)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+        raise UsageError(f"{path}: cannot be written: {describe_os_error(error)}") from None
 
 
 async def status(path: Path) -> None:

@@ -22,6 +22,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
 from skyfence.adapters.files import default_file, read_zones
+from skyfence.adapters.os_errors import describe_os_error
 from skyfence.errors import InputError, UnavailableError, UsageError
 from skyfence.zone_import.lint import Box
 from skyfence.zone_import.normalize import RawZone
@@ -100,7 +101,7 @@ def write_text(path: Path, text: str) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise UnavailableError(f"{path}: {_why(error)}") from None
+        raise UnavailableError(f"{path}: {describe_os_error(error)}") from None
 
 
 @lru_cache(maxsize=1)
@@ -114,7 +115,7 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UnavailableError(f"{path}: {_why(error)}") from None
+        raise UnavailableError(f"{path}: {describe_os_error(error)}") from None
 
 
 def _geojson(document: Any, where: str, crs: str | None) -> ReadResult:
@@ -269,7 +270,7 @@ def _check_begin(path: Path) -> None:
         with path.open("rb") as stream:
             begin = stream.read(1_000)
     except OSError as error:
-        raise UnavailableError(f"{path}: {_why(error)}") from None
+        raise UnavailableError(f"{path}: {describe_os_error(error)}") from None
     is_xml = path.suffix.lower() == ".kml"
     if not begin.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(expected) or (
         is_xml and b"<kml" not in begin
@@ -301,7 +302,3 @@ def _moved(own: System, where: str) -> list[Finding]:
         return [Finding(where, f"moved from {own.name} to WGS 84", severity="remark")]
     exact = "nobody knows how exactly" if accuracy_m is None else f"good to {accuracy_m:g} m"
     return [Finding(where, f"moved from {own.name} to WGS 84, {exact}", severity="warning")]
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()

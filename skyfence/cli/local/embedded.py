@@ -19,6 +19,7 @@ from typing import IO, Final
 from pydantic import SecretStr
 
 from skyfence.adapters.kafka import admin_client
+from skyfence.adapters.os_errors import describe_os_error
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import KafkaSettings, RedisSettings, Settings
 from skyfence.cli.local.processes import ProcessCommand
@@ -57,7 +58,7 @@ def check_port(port: int) -> int:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            reason = (error.strerror or "not available").lower()
+            reason = describe_os_error(error)
             raise UsageError(f"port {port} on {HOST}: {reason}") from None
     return port
 
