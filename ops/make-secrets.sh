@@ -5,7 +5,8 @@
 # it and run this again. Needs openssl.
 #
 # The folder is its owner's alone. The files in it are readable by all, because the containers that
-# are given one run as users of their own.
+# are given one run as users of their own. skyfence takes them because the folder is closed, and in a
+# container because they lie below /run/secrets (docs/security.md).
 set -eu
 umask 077
 here=$(cd "$(dirname "$0")" && pwd)

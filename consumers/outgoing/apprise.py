@@ -30,9 +30,9 @@ from consumers.outgoing.receivers import (
     ReceiversFile,
     once,
     read,
-    read_secret,
 )
 from consumers.outgoing.reloading import Receivers
+from skyfence.adapters.credentials import read_secret
 from skyfence.adapters.hosts import is_loopback
 from skyfence.contracts.alert import EXERCISE_MARK, AlertMessage, AnyAlert, marked
 from skyfence.contracts.base import Contract
@@ -169,7 +169,7 @@ def _service(path: Path) -> Any:
         image_url_logo="",
         storage_mode=apprise.PersistentStoreMode.MEMORY,
     )
-    plugin = apprise.Apprise.instantiate(read_secret(path), asset=asset)
+    plugin = apprise.Apprise.instantiate(read_secret(path).strip(), asset=asset)
     if plugin is None:
         raise InputError(f"{path}: no URL that apprise {apprise.__version__} knows")
     if not plugin.verify_certificate and not is_loopback(getattr(plugin, "host", "") or ""):

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, TypeVar, get_args
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from skyfence.adapters.os_errors import describe_os_error
 from skyfence.contracts.alert import AnyAlert, EventName, FeedEventName
 from skyfence.contracts.base import Contract
 from skyfence.errors import InputError, UnavailableError, UsageError
@@ -68,7 +69,7 @@ def read(path: Path, model: type[AnyFile], environment: Environment) -> AnyFile:
     try:
         found = model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise UnavailableError(f"{path}: {_why_not_read(error)}") from None
+        raise UnavailableError(f"{path}: {describe_os_error(error)}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML: {error}") from None
     except ValidationError as error:
@@ -78,19 +79,6 @@ def read(path: Path, model: type[AnyFile], environment: Environment) -> AnyFile:
             f"{path}: is for {found.environment}, and SKYFENCE_ENVIRONMENT is {environment}"
         )
     return found
-
-
-def read_secret(path: Path) -> str:
-    """Return the one line of a file with a secret; raise an error that does not show it."""
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UnavailableError(f"{path}: {_why_not_read(error)}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text") from None
-    if not text or len(text.splitlines()) != 1:
-        raise InputError(f"{path}: must hold one line, has {len(text.splitlines())}")
-    return text
 
 
 def once(names: Iterable[str]) -> None:
@@ -120,7 +108,3 @@ def _got(field: str, value: Any) -> str:
     if field.endswith("url") or not isinstance(value, str | int | float):
         return ""
     return f", got {value!r}"[:_GOT_LENGTH]
-
-
-def _why_not_read(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()

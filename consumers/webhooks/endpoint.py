@@ -29,15 +29,15 @@ from consumers.outgoing.receivers import (
     ReceiversFile,
     once,
     read,
-    read_secret,
 )
 from consumers.outgoing.reloading import Receivers
 from consumers.webhooks.cloud_event import CONTENT_TYPE, cloud_event, default_source
 from consumers.webhooks.http_post import forbidden, post
 from consumers.webhooks.signature import parse_secret, signed_headers
+from skyfence.adapters.credentials import read_secret, tls_context
 from skyfence.adapters.hosts import is_loopback
 from skyfence.contracts.alert import AlertMessage
-from skyfence.errors import InputError, UsageError
+from skyfence.errors import InputError
 from skyfence.naming import Environment
 from skyfence.times import MS_PER_S
 
@@ -136,7 +136,7 @@ def _load(path: Path, environment: Environment, session: aiohttp.ClientSession) 
                 wanted=one,
                 source=source,
                 secrets=tuple(_secret(folder / name) for name in one.secret_files),
-                tls=True if one.ca_file is None else _tls(folder / one.ca_file),
+                tls=True if one.ca_file is None else tls_context(folder / one.ca_file),
                 session=session,
             )
             for one in file.endpoint
@@ -147,16 +147,6 @@ def _load(path: Path, environment: Environment, session: aiohttp.ClientSession) 
 
 def _secret(path: Path) -> bytes:
     try:
-        return parse_secret(read_secret(path))
+        return parse_secret(read_secret(path).strip())
     except InputError as error:
-        reason = str(error).removeprefix(f"{path}: ")
-        raise InputError(f"{path}: {reason}") from None
-
-
-def _tls(path: Path) -> ssl.SSLContext:
-    """Return a context that checks certificates and host names (Python's default)."""
-    try:
-        return ssl.create_default_context(cafile=path)
-    except (OSError, ssl.SSLError) as error:
-        reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or "not usable"
-        raise UsageError(f"{path}: {reason.replace('_', ' ').lower()}") from None
+        raise InputError(f"{path}: {error}") from None

@@ -35,8 +35,6 @@ from consumers.sms.gateways.http_options import (
 from consumers.sms.gateways.options import (
     own_reference,
     parse,
-    read_secret,
-    trusting,
     without_numbers,
 )
 from consumers.sms.gateways.protocol import (
@@ -48,6 +46,7 @@ from consumers.sms.gateways.protocol import (
     UncertainError,
 )
 from consumers.sms.gateways.receipt_endpoint import ReceiptEndpoint
+from skyfence.adapters.credentials import read_secret, tls_context
 from skyfence.errors import InputError, UnavailableError
 
 _SERVER_ERROR: Final = 500
@@ -72,7 +71,7 @@ class HttpGateway(HttpSide):
         super().__init__(
             f"sms gateway at {host_of(options.url)}",
             ReceiptEndpoint(fields, _reader(fields), on_receipt) if fields is not None else None,
-            trusting(options.ca_file),
+            tls_context(options.ca_file, "option ca_file"),
             options.timeout_s,
         )
 
@@ -197,9 +196,9 @@ def _authorization(auth: Auth | None) -> dict[str, str]:
         return {}
     word = ""
     if auth.username_file is not None and auth.password_file is not None:
-        user = read_secret(auth.username_file, "auth.username_file")
-        password = read_secret(auth.password_file, "auth.password_file")
+        user = read_secret(auth.username_file, "option auth.username_file")
+        password = read_secret(auth.password_file, "option auth.password_file")
         word = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
     elif auth.bearer_file is not None:
-        word = "Bearer " + read_secret(auth.bearer_file, "auth.bearer_file")
+        word = "Bearer " + read_secret(auth.bearer_file, "option auth.bearer_file")
     return {"Authorization": word}

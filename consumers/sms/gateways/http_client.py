@@ -15,9 +15,9 @@ from typing import Any, Final, Self
 
 import aiohttp
 
-from consumers.sms.gateways.options import why_broken
 from consumers.sms.gateways.protocol import UncertainError
 from consumers.sms.gateways.receipt_endpoint import ReceiptEndpoint
+from skyfence.adapters.os_errors import describe_os_error
 from skyfence.errors import UnavailableError
 
 # Answers are a line or a small document; what is longer is cut.
@@ -92,13 +92,13 @@ async def ask(
             body = await _first(response.content)
             return Answer(response.status, response.headers.get("Retry-After"), body)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise UnavailableError(f"{gateway} cannot be reached: {why_broken(error)}") from None
+        raise UnavailableError(f"{gateway} cannot be reached: {describe_os_error(error)}") from None
     except TimeoutError:
         raise UncertainError(f"{gateway} did not answer in time") from None
     except aiohttp.InvalidURL:
         raise UnavailableError(f"{gateway}: its URL became invalid with this message") from None
     except (aiohttp.ClientError, OSError) as error:
-        raise UncertainError(f"{gateway} broke off: {why_broken(error)}") from None
+        raise UncertainError(f"{gateway} broke off: {describe_os_error(error)}") from None
 
 
 async def _first(content: aiohttp.StreamReader) -> str:

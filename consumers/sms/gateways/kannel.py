@@ -31,8 +31,6 @@ from consumers.sms.gateways.options import (
     Options,
     own_reference,
     parse,
-    read_secret,
-    trusting,
     without_numbers,
 )
 from consumers.sms.gateways.protocol import (
@@ -44,6 +42,7 @@ from consumers.sms.gateways.protocol import (
     UncertainError,
 )
 from consumers.sms.gateways.receipt_endpoint import ReceiptEndpoint, ReceiptOptions
+from skyfence.adapters.credentials import read_secret, tls_context
 from skyfence.adapters.hosts import is_loopback
 from skyfence.errors import InputError, UnavailableError
 
@@ -102,8 +101,8 @@ class KannelGateway(HttpSide):
     def __init__(self, options: KannelOptions, on_receipt: OnReceipt) -> None:
         self._options = options
         self._fixed = {
-            "X-Kannel-Username": read_secret(options.username_file, "username_file"),
-            "X-Kannel-Password": read_secret(options.password_file, "password_file"),
+            "X-Kannel-Username": read_secret(options.username_file, "option username_file"),
+            "X-Kannel-Password": read_secret(options.password_file, "option password_file"),
             "Content-Type": "text/plain; charset=UTF-8",
         }
         if options.sender is not None:
@@ -113,7 +112,7 @@ class KannelGateway(HttpSide):
         super().__init__(
             f"kannel at {urlsplit(options.url).netloc}",
             ReceiptEndpoint(options.receipts, _receipt, on_receipt) if options.receipts else None,
-            trusting(options.ca_file),
+            tls_context(options.ca_file, "option ca_file"),
             options.timeout_s,
         )
 

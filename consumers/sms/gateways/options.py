@@ -1,16 +1,13 @@
-"""What the adapters of SMS gateways share: options checked, secrets from files, numbers left out.
+"""What the adapters of SMS gateways share: options checked, numbers left out.
 
     [kannel] table ──▶ parse ──▶ frozen model, or UsageError naming the option
 
 A gateway's options are a table of its TOML file. They hold no secret: passwords and tokens stand in
-files of their own, one line each, as container engines give them.
+files of their own (``skyfence.adapters.credentials``).
 """
 
-import os
 import re
-import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -40,27 +37,6 @@ def parse(model: type[Model], options: Mapping[str, Any], adapter: str) -> Model
         raise UsageError(f"sms gateway {adapter}: {_why(error)}") from None
 
 
-def read_secret(path: Path, option: str) -> str:
-    """Return the one line that a file holds; raise ``UsageError`` where it is none."""
-    try:
-        secret = path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise UsageError(f"option {option}: {path}: {reason.lower()}") from None
-    if not secret or not secret.isprintable():
-        raise UsageError(f"option {option}: {path}: must hold one line of printable characters")
-    return secret
-
-
-def trusting(ca_file: Path | None) -> ssl.SSLContext:
-    """Return a context that trusts a file's authorities, or the system's where none is given."""
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # not a certificate, or not there
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"option ca_file: {ca_file}: {reason}") from None
-
-
 def own_reference(key: str) -> str:
     """Return our name for a message where the gateway has none: the same for the same key.
 
@@ -72,17 +48,6 @@ def own_reference(key: str) -> str:
 def without_numbers(text: str) -> str:
     """Return what a gateway said, on one short line, with everything like a number left out."""
     return _NUMBERS.sub(lambda found: found[1] or "…", " ".join(text.split()))[:_REASON_CHARACTERS]
-
-
-def why_broken(error: Exception) -> str:
-    """Say why a connection failed, in the system's words; a library's own may repeat a URL."""
-    inner = getattr(error, "os_error", None) or error
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        return f"certificate verify failed: {inner.verify_message}"
-    if isinstance(inner, ssl.SSLError):
-        return (inner.reason or "tls failed").lower().replace("_", " ")
-    errno = getattr(inner, "errno", None)
-    return os.strerror(errno).lower() if errno else type(inner).__name__
 
 
 def _why(error: ValidationError) -> str:

@@ -22,9 +22,11 @@ import structlog
 from aiohttp import web
 from pydantic import Field, field_validator
 
-from consumers.sms.gateways.options import Options, read_secret
+from consumers.sms.gateways.options import Options
 from consumers.sms.gateways.protocol import OnReceipt, Receipt
+from skyfence.adapters.credentials import read_secret
 from skyfence.adapters.metrics import SMS_RECEIPTS
+from skyfence.adapters.os_errors import describe_os_error
 from skyfence.errors import InputError, UnavailableError, UsageError
 
 log = structlog.get_logger()
@@ -80,7 +82,7 @@ class ReceiptEndpoint:
             await web.TCPSite(self._runner, host, port).start()
         except OSError as error:
             await self._runner.cleanup()
-            reason = (error.strerror or str(error)).lower()
+            reason = describe_os_error(error)
             raise UsageError(f"option receipts.port: {port} on {host}: {reason}") from None
         listening = self._runner.addresses[0][1]
         shown = f"[{host}]" if ":" in host else host
@@ -122,7 +124,7 @@ class ReceiptEndpoint:
 
 
 def _secret(options: ReceiptOptions) -> str:
-    secret = read_secret(options.secret_file, "receipts.secret_file")
+    secret = read_secret(options.secret_file, "option receipts.secret_file")
     if not _SECRET.fullmatch(secret):
         raise UsageError(
             f"option receipts.secret_file: {options.secret_file}: must hold 22 to 128 letters,"

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import structlog
 
-from consumers.sms.gateways.options import parse, read_secret, trusting, why_broken
+from consumers.sms.gateways.options import parse
 from consumers.sms.gateways.protocol import (
     OnReceipt,
     RefusedError,
@@ -40,7 +40,9 @@ from consumers.sms.gateways.smpp_session import (
     Timing,
 )
 from skyfence.adapters.backoff import Backoff
+from skyfence.adapters.credentials import read_secret, tls_context
 from skyfence.adapters.metrics import SMS_RECEIPTS
+from skyfence.adapters.os_errors import describe_os_error
 from skyfence.errors import UnavailableError, UsageError
 
 log = structlog.get_logger()
@@ -78,8 +80,8 @@ class SmppGateway:
         rng: Random | None = None,
     ) -> None:
         self._options = options
-        self._password = read_secret(options.password_file, "password_file")
-        self._tls = trusting(options.ca_file) if options.tls else None
+        self._password = read_secret(options.password_file, "option password_file")
+        self._tls = tls_context(options.ca_file, "option ca_file") if options.tls else None
         self._on_receipt = on_receipt
         self._pause = pause
         self._backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, rng)
@@ -170,7 +172,7 @@ class SmppGateway:
         except TimeoutError:
             raise UnavailableError(f"no connection within {options.answer_s:g} s") from None
         except (OSError, UnicodeError) as error:  # TLS's are among them; a name that is none
-            raise UnavailableError(why_broken(error)) from None
+            raise UnavailableError(describe_os_error(error)) from None
         timing = Timing(options.enquire_s, options.answer_s)
         async with Session(reader, writer, self._deliver, timing) as session:
             status = await session.bind(options.system_id, self._password, options.system_type)

@@ -16,7 +16,13 @@ from cryptography.hazmat.primitives.serialization import (
 from faust.types.auth import AuthProtocol
 from repository import ZONES
 
-from skyfence.adapters.credentials import kafka_options, redis_options
+from skyfence.adapters import credentials as credential_files
+from skyfence.adapters.credentials import (
+    kafka_options,
+    read_secret,
+    redis_options,
+    tls_context,
+)
 from skyfence.adapters.files import load_policy, load_zones
 from skyfence.adapters.kafka import producer
 from skyfence.adapters.settings import PREFIX, Settings, environment_of, load
@@ -211,13 +217,13 @@ def test_redis_over_tls(monkeypatch: pytest.MonkeyPatch, files: Path) -> None:
         ({"CA_FILE": "nowhere"}, "CA_FILE: {files}/nowhere: no such file or directory"),
         ({"CA_FILE": "junk"}, "CA_FILE: {files}/junk: no certificate or crl found"),
         ({"CERTIFICATE_FILE": "nowhere"}, "CERTIFICATE_FILE: {files}/nowhere: no such file"),
-        ({"KEY_FILE": "binary"}, "KEY_FILE: {files}/binary: is not text"),
+        ({"KEY_FILE": "binary"}, "KEY_FILE: {files}/binary: not UTF-8 text"),
         (
             {"KEY_FILE": "other.key"},
             "CERTIFICATE_FILE and _KEY_FILE: {files}/one.pem with {files}/other.key: key values",
         ),
         ({"KEY_FILE": "locked.key"}, "CERTIFICATE_FILE and _KEY_FILE: {files}/one.pem with "),
-        ({"PASSWORD_FILE": "empty"}, "PASSWORD_FILE: {files}/empty is empty"),
+        ({"PASSWORD_FILE": "empty"}, "PASSWORD_FILE: {files}/empty: must hold one line of "),
         ({"PASSWORD_FILE": "nowhere"}, "PASSWORD_FILE: {files}/nowhere: no such file or directory"),
     ],
 )
@@ -262,3 +268,93 @@ def test_passwords_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     for text in (repr(settings), str(settings), settings.model_dump_json()):
         assert "hunter2" not in text
     assert environment_of(settings)["SKYFENCE_KAFKA_PASSWORD"] == "hunter2"
+
+
+@pytest.fixture
+def secret_file(tmp_path: Path) -> Path:
+    """Return a secret's file, open to others, in a folder that is open to others too."""
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(0o755)
+    path = folder / "password"
+    path.write_text("hunter2\n")
+    path.chmod(0o644)
+    return path
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o620])
+def test_a_secret_that_others_may_read_is_refused(secret_file: Path, mode: int) -> None:
+    """The error names setting, file and mode, says what to do, and does not show the secret."""
+    secret_file.chmod(mode)
+    with pytest.raises(UsageError) as caught:
+        read_secret(secret_file, "option password_file")
+    assert str(caught.value) == (
+        f"option password_file: {secret_file}: mode {mode:04o} lets others read it: "
+        f"chmod 600 {secret_file}"
+    )
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+def test_a_secret_of_its_owner_alone_is_read(secret_file: Path, mode: int) -> None:
+    """The line comes without its line end."""
+    secret_file.chmod(mode)
+    assert read_secret(secret_file) == "hunter2"
+
+
+def test_a_closed_folder_keeps_its_secrets(secret_file: Path) -> None:
+    """What nobody else can reach may have any mode, as ops/make-secrets.sh leaves it."""
+    secret_file.parent.chmod(0o700)
+    assert read_secret(secret_file) == "hunter2"
+
+
+def test_a_link_does_not_hide_where_a_secret_stands(secret_file: Path) -> None:
+    """What counts is the folder of the file itself, not that of a link to it."""
+    link = secret_file.parent.parent / "link"  # in a folder of its owner's alone
+    link.symlink_to(secret_file)
+    with pytest.raises(UsageError, match=f"{link}: mode 0644 lets others read it"):
+        read_secret(link)
+
+
+def test_a_containers_secrets_are_read(secret_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below the folder in which engines mount them, secrets may be readable to all inside."""
+    monkeypatch.setattr(credential_files, "_MOUNTED_SECRETS", secret_file.parent.parent)
+    assert read_secret(secret_file) == "hunter2"
+
+
+@pytest.mark.parametrize("content", ["", "\n", "two\nlines\n", "tab\t\n"])
+def test_a_secret_is_one_printable_line(secret_file: Path, content: str) -> None:
+    """Anything else is refused without being shown."""
+    secret_file.chmod(0o600)
+    secret_file.write_text(content)
+    with pytest.raises(UsageError) as caught:
+        read_secret(secret_file)
+    assert str(caught.value) == f"{secret_file}: must hold one line of printable characters"
+
+
+def test_a_private_key_that_others_may_read_is_refused(
+    monkeypatch: pytest.MonkeyPatch, files: Path
+) -> None:
+    """A key is a secret like a password; a certificate is none."""
+    files.chmod(0o755)
+    (files / "one.key").chmod(0o640)
+    named = {"KAFKA_BOOTSTRAP": "kafka.example:9093", "KAFKA_SECURITY_PROTOCOL": "SSL"} | {
+        f"KAFKA_{name}_FILE": str(files / value)
+        for name, value in (("CA", "ca.pem"), ("CERTIFICATE", "one.pem"), ("KEY", "one.key"))
+    }
+    with pytest.raises(UsageError) as caught:
+        kafka_options(given(monkeypatch, named))
+    reason = f"KAFKA_KEY_FILE: {files}/one.key: mode 0640 lets others read it"
+    assert str(caught.value).startswith(PREFIX + reason)
+
+
+def test_every_context_checks_certificates_and_names(files: Path) -> None:
+    """With the system's authorities as with a file's."""
+    for context in (tls_context(), tls_context(files / "ca.pem")):
+        assert context.check_hostname
+        assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+def test_a_file_without_a_certificate_is_named(files: Path) -> None:
+    """As no authority at all, which would trust nobody, or somebody else."""
+    with pytest.raises(UsageError, match=r"^option ca_file: .*/junk: no certificate or crl found$"):
+        tls_context(files / "junk", "option ca_file")

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
+from skyfence.adapters.credentials import read_secret
+
 OPS = ROOT / "ops"
 WORLDS = ("actual", "exercise")
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
@@ -35,6 +37,11 @@ def test_only_the_owner_gets_at_them(secrets: Path) -> None:
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in secrets.iterdir()}
     assert modes.pop("ca.key") == 0o400
     assert set(modes.values()) == {0o444}
+
+
+def test_skyfence_takes_them_on_the_host(secrets: Path) -> None:
+    """Containers may read the files, and yet the closed folder makes them their owner's alone."""
+    assert len(read_secret(secrets / "exercise-operator.password")) == 64
 
 
 def certificates() -> list[str]:
