@@ -15,6 +15,7 @@ from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
+from skyfence.texts.tables import OperatorTexts
 from skyfence.tracks.tracker import Tracker
 from skyfence.zones.zone_file import ZoneSet
 
@@ -29,11 +30,12 @@ class EngineResult:
 
 
 class Engine:
-    """Judges frames against zones, in order."""
+    """Judges frames against zones, in order, and words alerts in a language's texts."""
 
     def __init__(
         self,
         zones: ZoneSet,
+        texts: OperatorTexts,
         environment: Environment = Environment.EXERCISE,
         policy: Policy | None = None,
         parameters: DetectionParameters | None = None,
@@ -41,7 +43,7 @@ class Engine:
         airspace = Airspace(zones)
         self.protects = bool(airspace.protected_areas)
         self._tracker = Tracker(airspace, environment, policy, parameters)
-        self._book = IncidentManager(environment, zones.names)
+        self._book = IncidentManager(environment, zones.names, texts)
 
     @property
     def open_incidents(self) -> list[Incident]:

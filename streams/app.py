@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from skyfence.adapters import health_file
-from skyfence.adapters.files import load_policy, load_zones
+from skyfence.adapters.files import load_catalogue, load_policy, load_zones
 from skyfence.adapters.settings import Settings, load
 from skyfence.airspace.airspace import Airspace
 from skyfence.policy.policy import Policy
@@ -45,6 +45,7 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
     )
     incidents = IncidentAgent(
         zones.names,
+        load_catalogue().english.operators,
         settings.environment,
         PendingSends(app, topics),
         CheckpointStore(app, settings, topics.track_events),

@@ -18,6 +18,7 @@ from skyfence.contracts.track_event import TrackTopicEvent, parse_event
 from skyfence.incidents import snapshot
 from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment, Topics
+from skyfence.texts.tables import OperatorTexts
 from streams.checkpoint import CheckpointStore
 from streams.driver.message import KafkaMessage
 from streams.partition_state import PartitionStates, StateCodec
@@ -35,13 +36,14 @@ class IncidentAgent:
     def __init__(
         self,
         names: Mapping[str, str],
+        texts: OperatorTexts,
         environment: Environment,
         sends: PendingSends,
         store: CheckpointStore,
     ) -> None:
         self._topics = Topics(environment)
         self._sends = sends
-        empty = partial(IncidentManager, environment, names)
+        empty = partial(IncidentManager, environment, names, texts)
         self.states = PartitionStates("incident", StateCodec(empty, _pack, _restore), store)
 
     async def process(self, message: KafkaMessage) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from skyfence.adapters.files import load_policy, load_zones
+from skyfence.adapters.files import load_catalogue, load_policy, load_zones
 from skyfence.cli.recording import Recording, checked_run, counted
 from skyfence.engine import Engine
 from skyfence.errors import InputError
@@ -52,7 +52,9 @@ def scan(
     source = Recording(recording)
     lines = source.reports()
     first = next(lines, None)  # before the zones, which take a few seconds
-    engine = Engine(load_zones(zones, regions), policy=load_policy(policy))
+    engine = Engine(
+        load_zones(zones, regions), load_catalogue().english.operators, policy=load_policy(policy)
+    )
     reports = chain([] if first is None else [first], lines)
     # From a pipe somebody may be waiting for each line; a file is read in large frames.
     packer = Packer(run, frame_reports=1 if recording == "-" else FRAME_REPORTS)

@@ -16,7 +16,9 @@ from skyfence.incidents.composing import compose
 from skyfence.incidents.incident import Incident, MemberTrack, incident_id
 from skyfence.incidents.routing import IncidentUpdate, marks_after, recipients
 from skyfence.incidents.snapshot import IncidentState, Run
+from skyfence.incidents.wording import Vocabulary
 from skyfence.naming import ALLIANCE, Environment
+from skyfence.texts.tables import OperatorTexts
 from skyfence.times import to_ms
 
 # Closed stories are remembered for events that Kafka hands out again, which come soon or never.
@@ -29,9 +31,11 @@ V = TypeVar("V")
 class AlertChains:
     """Keeps the ledger's incidents, and words their news. ``names`` gives zones their names."""
 
-    def __init__(self, environment: Environment, names: Mapping[str, str]) -> None:
+    def __init__(
+        self, environment: Environment, names: Mapping[str, str], texts: OperatorTexts
+    ) -> None:
         self._environment = environment
-        self.names = {ALLIANCE: "the alliance", **names}
+        self.vocabulary = Vocabulary(texts, {ALLIANCE: texts.words.alliance, **names})
         self.ledger = IncidentState()
 
     def incident_of(self, strand: MemberTrack) -> Incident | None:
@@ -61,7 +65,9 @@ class AlertChains:
             told = replace(told, event=known)
         event = told.event
         places = dict.fromkeys([*recipients(incident, told), *also])
-        alerts = [compose(told, incident, place, self._environment, self.names) for place in places]
+        alerts = [
+            compose(told, incident, place, self._environment, self.vocabulary) for place in places
+        ]
         been_in = {*incident.nations, *incident.nations_left, *event.nations}
         incident = incident.model_copy(
             update={

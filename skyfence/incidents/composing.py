@@ -25,7 +25,7 @@ from skyfence.contracts.track_event import TrackEvent
 from skyfence.incidents import wording
 from skyfence.incidents.incident import Incident
 from skyfence.incidents.routing import IncidentUpdate
-from skyfence.incidents.wording import Nearness, WordingContext
+from skyfence.incidents.wording import Nearness, Vocabulary, WordingContext
 from skyfence.naming import ALLIANCE, Environment, operators_channel
 from skyfence.policy.parameters import DRONE_MPS
 
@@ -46,15 +46,15 @@ def compose(
     incident: Incident,
     place: str,
     environment: Environment,
-    names: Mapping[str, str],
+    vocabulary: Vocabulary,
 ) -> Alert:
     """Return the next message of an incident's chain for a place.
 
-    ``incident`` is as it was before the update; ``names`` gives zones their names in texts.
+    ``incident`` is as it was before the update.
     """
     event, state = update.event, update.state
     step = incident.steps.get(place, 0) + 1
-    context = _context(update, incident, place, names)
+    context = _context(update, incident, place, vocabulary)
     radius_m, growth_mps = _search(event) if state == "lost" else (None, None)
     return Alert(
         **chain_fields(
@@ -96,7 +96,10 @@ def compose(
 
 
 def _context(
-    update: IncidentUpdate, incident: Incident, place: str, names: Mapping[str, str]
+    update: IncidentUpdate,
+    incident: Incident,
+    place: str,
+    vocabulary: Vocabulary,
 ) -> WordingContext:
     """Return what wording has to know of an update and the place that reads of it."""
     kind = _place_kind(update.event, incident, place)
@@ -107,7 +110,7 @@ def _context(
         kind=kind,
         nearness=_nearness(update.event, incident, place, kind),
         minutes_left=_minutes_left(update.event, update.state, place, kind),
-        names=names,
+        vocabulary=vocabulary,
         outside=_is_outside(update, incident),
         closed=update.closed,
     )

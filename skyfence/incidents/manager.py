@@ -39,8 +39,8 @@ from skyfence.incidents.repeated_violations import Violation
 from skyfence.incidents.routing import IncidentUpdate
 from skyfence.incidents.snapshot import IncidentState, Run
 from skyfence.incidents.watermark import Origin
-from skyfence.incidents.wording import UpdateKind
 from skyfence.naming import Environment
+from skyfence.texts.tables import OperatorTexts, UpdateKind
 from skyfence.times import LATEST_MS, to_ms
 
 # Two sensors' tracks of one object must have been joined before it counts as two violations.
@@ -52,9 +52,11 @@ _SITUATION: Final = 1  # rank of its question
 class IncidentManager:
     """The open incidents of one environment. ``names`` gives zones their names in texts."""
 
-    def __init__(self, environment: Environment, names: Mapping[str, str]) -> None:
+    def __init__(
+        self, environment: Environment, names: Mapping[str, str], texts: OperatorTexts
+    ) -> None:
         self._environment = environment
-        self._teller = AlertChains(environment, names)
+        self._teller = AlertChains(environment, names, texts)
 
     @property
     def ledger(self) -> IncidentState:
@@ -148,7 +150,7 @@ class IncidentManager:
 
     def _let_pass(self, run: Run, now_ms: int) -> Iterator[Alert]:
         run.situation, alerts = repeated_violations.advance(
-            run.situation, now_ms, self._environment, self._teller.names
+            run.situation, now_ms, self._environment, self._teller.vocabulary
         )
         yield from alerts
 
@@ -255,7 +257,7 @@ class IncidentManager:
         own_id = (now.incident_id if now else home) or incident_id(self._environment, strand.key)
         violation = Violation(incident_id=own_id, confirmed=strand.last.time, event=strand.last)
         run.situation, alerts = repeated_violations.add(
-            run.situation, violation, self._environment, self._teller.names
+            run.situation, violation, self._environment, self._teller.vocabulary
         )
         yield from alerts
 

@@ -5,7 +5,6 @@ situation is a chain of its own on the alliance's channel: an Alert at the secon
 each further one, a Cancel when a day has passed without another.
 """
 
-from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
@@ -16,8 +15,9 @@ from skyfence.contracts.alert_chain import CapWords, chain_fields
 from skyfence.contracts.base import Contract, UtcTime
 from skyfence.contracts.track_event import TrackEvent
 from skyfence.identity import derive
-from skyfence.incidents import wording
+from skyfence.incidents.wording import Vocabulary
 from skyfence.naming import ALLIANCE, Environment, operators_channel
+from skyfence.texts.tables import RepeatedTexts
 from skyfence.times import from_ms, to_ms
 
 WITHIN_MS: Final = 24 * 3_600_000
@@ -45,7 +45,7 @@ def add(
     situation: RepeatedViolations,
     violation: Violation,
     environment: Environment,
-    names: Mapping[str, str],
+    vocabulary: Vocabulary,
 ) -> tuple[RepeatedViolations, list[Alert]]:
     """Take in a confirmed violation; return the situation and what the alliance hears of it."""
     since_ms = to_ms(violation.confirmed) - WITHIN_MS
@@ -68,11 +68,11 @@ def add(
             "latest": violation,
         }
     )
-    return situation, [_alert(situation, environment, names, to_ms(violation.confirmed))]
+    return situation, [_alert(situation, environment, vocabulary, to_ms(violation.confirmed))]
 
 
 def advance(
-    situation: RepeatedViolations, now_ms: int, environment: Environment, names: Mapping[str, str]
+    situation: RepeatedViolations, now_ms: int, environment: Environment, vocabulary: Vocabulary
 ) -> tuple[RepeatedViolations, list[Alert]]:
     """Let time pass: a day without another violation ends the situation."""
     if situation.step == 0 or situation.latest is None:
@@ -81,14 +81,14 @@ def advance(
     if now_ms < end_ms:
         return situation, []
     ending = situation.model_copy(update={"step": situation.step + 1})
-    alert = _alert(ending, environment, names, end_ms, over=True)
+    alert = _alert(ending, environment, vocabulary, end_ms, over=True)
     return situation.model_copy(update={"step": 0, "told": (), "latest": None}), [alert]
 
 
 def _alert(
     situation: RepeatedViolations,
     environment: Environment,
-    names: Mapping[str, str],
+    vocabulary: Vocabulary,
     time_ms: int,
     *,
     over: bool = False,
@@ -96,10 +96,9 @@ def _alert(
     assert situation.latest is not None  # noqa: S101 - nothing is told before one
     event = situation.latest.event
     nations = sorted({nation for each in situation.violations for nation in each.event.nations})
-    headline = wording.situation_headline(
-        len(situation.violations), [names.get(nation, nation) for nation in nations], over=over
-    )
-    listed = "; ".join(_place_of(violation.event) for violation in situation.violations)
+    texts = vocabulary.texts.repeated
+    headline = texts.headline_over if over else texts.headline
+    where = texts.where.format(nations=vocabulary.join(nations)) if nations else ""
     return Alert(
         **chain_fields(
             environment=environment,
@@ -109,16 +108,14 @@ def _alert(
             cap=_cap_words(situation.step, over=over),
             time=from_ms(time_ms),
             expires=from_ms(time_ms + WITHIN_MS),
-            headline=headline,
-            instruction="Stand down."
-            if over
-            else "Weigh the incidents together; consult the nations.",
+            headline=headline.format(count=len(situation.violations), where=where),
+            instruction=texts.instruction_over if over else texts.instruction,
         ),
         event="repeated airspace violations",
         place=ALLIANCE,
         place_kind="alliance",
         incident_state="closed" if over else "violation",
-        description=f"Confirmed violations: {listed}.",
+        description=_description(situation, texts),
         nations=tuple(nations),
         regions=(),
         other_side=(),
@@ -153,5 +150,16 @@ def _cap_words(step: int, *, over: bool) -> CapWords:
     )
 
 
-def _place_of(event: TrackEvent) -> str:
-    return f"{event.track_id} of {event.source} at {event.lat:.4f} {event.lon:.4f}"
+def _description(situation: RepeatedViolations, texts: RepeatedTexts) -> str:
+    """Return which tracks violated the airspace, and where: degrees with four decimals, 11 m."""
+    events = [violation.event for violation in situation.violations]
+    violations = [
+        texts.violation.format(
+            track=event.track_id,
+            source=event.source,
+            lat=f"{event.lat:.4f}",
+            lon=f"{event.lon:.4f}",
+        )
+        for event in events
+    ]
+    return texts.description.format(violations=texts.separator.join(violations))

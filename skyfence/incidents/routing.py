@@ -25,8 +25,8 @@ from uuid import UUID
 from skyfence.contracts.alert import IncidentState
 from skyfence.contracts.track_event import OperatorClosed, TrackEvent, minute_mark
 from skyfence.incidents.incident import Incident
-from skyfence.incidents.wording import UpdateKind
 from skyfence.naming import ALLIANCE
+from skyfence.texts.tables import UpdateKind
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from skyfence.adapters.files import load_catalogue
 from skyfence.contracts.alert import Alert
 from skyfence.engine import Engine
 from skyfence.score.feed import frames_of
@@ -82,7 +83,7 @@ class Bench:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._engine = Engine(world.zones)
+        self._engine = Engine(world.zones, load_catalogue().english.operators)
         self._naive = Naive(world.members)
 
     def judge(self, seed: int, batch: Batch) -> list[Result]:

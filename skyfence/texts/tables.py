@@ -206,6 +206,7 @@ class RepeatedTexts(Contract):
     where: _Nations
     description: Annotated[str, _with("violations")]
     violation: Annotated[str, _with("track", "source", "lat", "lon")]
+    separator: Word
     instruction: Word
     instruction_over: Word
 

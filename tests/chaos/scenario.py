@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 
 from repository import ZONES
+from words import ENGLISH
 
 from skyfence.adapters.files import load_zones, read_recording
 from skyfence.contracts.alert import Alert
@@ -53,7 +54,7 @@ def recording(
 
 def undisturbed(path: Path, run: str) -> list[Alert]:
     """Return what the engine says of a recording."""
-    engine, packer = Engine(load_zones(ZONES, None)), Packer(run)
+    engine, packer = Engine(load_zones(ZONES, None), ENGLISH.operators), Packer(run)
     items = play(line.report for line in read_recording(str(path)) if line.report is not None)
     return [
         alert

@@ -22,6 +22,7 @@ from fuzz.decoders import json_mail, message_of, tracks_mail
 from fuzz.kept import FakeApp
 from fuzz.samples import EXERCISE, Mail
 from pydantic import ValidationError
+from words import ENGLISH
 
 from skyfence.contracts.alert import parse_alert
 from skyfence.contracts.crossing import Crossing
@@ -271,11 +272,11 @@ class Incidents(Agent):
     def new_agent(self) -> IncidentAgent:
         """Return an agent that goes on from the last checkpoint."""
         sends, store = PendingSends(self._app, TOPICS), self._store
-        return IncidentAgent(self._names, EXERCISE, sends, store)  # type: ignore[arg-type]
+        return IncidentAgent(self._names, ENGLISH.operators, EXERCISE, sends, store)  # type: ignore[arg-type]
 
     def begin_engine(self) -> None:
         """Forget what the engine beside it remembers."""
-        self._engine = IncidentManager(EXERCISE, self._names)
+        self._engine = IncidentManager(EXERCISE, self._names, ENGLISH.operators)
 
     def damaged(self, draw: Random, number: int) -> Mail:
         """Return the n-th message; each time the raid is flown is another run."""

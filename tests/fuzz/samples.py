@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Final
 
 from builders import T0, T0_MS, flight, on_from, world, zone
+from words import ENGLISH
 
 from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.alert import Alert, FeedAlarm
@@ -142,7 +143,10 @@ class Told:
 @cache
 def told() -> Told:
     """Judge the raid as the pipeline would."""
-    tracker, book = Tracker(airspace(), EXERCISE, policy()), IncidentManager(EXERCISE, names())
+    tracker, book = (
+        Tracker(airspace(), EXERCISE, policy()),
+        IncidentManager(EXERCISE, names(), ENGLISH.operators),
+    )
     events: list[TrackTopicEvent] = []
     alerts: list[Alert | FeedAlarm] = []
     snapshot = pages = b""

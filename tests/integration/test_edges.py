@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from talk import LONGEST_S, Subscriber, entry, report, stored
+from words import ENGLISH
 
 from consumers.channels.sink import RedisChannels
 from consumers.relay import Relay
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.integration
 
 def messages(zones_file: Path) -> list[AlertMessage]:
     """Return the messages of one incident: an entry, and its loss at the end."""
-    engine, packer = Engine(load_zones(zones_file)), Packer("run-1")
+    engine, packer = Engine(load_zones(zones_file), ENGLISH.operators), Packer("run-1")
     reports = [Report.model_validate(one) for one in entry("T1")]
     frames = [frame for item in play(reports) for frame in packer.add(item)]
     alerts = [alert for frame in frames for alert in engine.process(frame).alerts]

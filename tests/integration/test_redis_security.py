@@ -24,6 +24,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 from repository import ROOT
 from talk import entry
+from words import ENGLISH
 
 from consumers.channels.functions import install, library
 from consumers.channels.sink import RedisChannels
@@ -223,7 +224,7 @@ def message(
     zones_file: Path, environment: Environment, place_kind: PlaceKind = "nation"
 ) -> AlertMessage:
     """Return an alert for AA, or for the region of it that the object is in."""
-    engine, packer = Engine(load_zones(zones_file)), Packer("run-1")
+    engine, packer = Engine(load_zones(zones_file), ENGLISH.operators), Packer("run-1")
     reports = [Report.model_validate(one) for one in entry("T1")]
     frames = [frame for item in play(reports) for frame in packer.add(item)]
     alerts = [alert for frame in frames for alert in engine.process(frame).alerts]

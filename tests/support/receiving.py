@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from builders import T0, T0_MS, track_event
+from words import ENGLISH
 
 from skyfence.contracts.alert import Alert, AlertMessage, Timeline
 from skyfence.incidents.manager import IncidentManager
@@ -27,7 +28,7 @@ def story(
     decided_ms: int | None = None,
 ) -> list[AlertMessage]:
     """Return the chain of one object for one place: Alert, Updates, Cancel."""
-    book = IncidentManager(environment, {"AA": "Aland", "AA-1": "Southshire"})
+    book = IncidentManager(environment, {"AA": "Aland", "AA-1": "Southshire"}, ENGLISH.operators)
     found: list[Alert] = []
     for number, kind in enumerate(STEPS, 1):
         event = track_event(kind, number, track_id=track, source=f"radar-{track}".lower())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from builders import beat, flight, on_from, packed, recorded_world, seen, world, zone
+from words import ENGLISH
 
 from skyfence.adapters.files import default_file, read_recording
 from skyfence.contracts.alert import Alert, alert_id
@@ -37,7 +38,7 @@ class Judged:
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    return Engine(recorded_world())
+    return Engine(recorded_world(), ENGLISH.operators)
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +199,7 @@ def heard(alerts: list[Alert]) -> dict[str, list[tuple[str, str]]]:
 
 def test_a_threat_that_turns_away_is_called_off_everywhere() -> None:
     """All who were warned of what never came get a Cancel, and nobody else anything."""
-    engine = Engine(world())
+    engine = Engine(world(), ENGLISH.operators)
     out = flight(0, 26.9, 90.0, reports=10)
     alerts = alerts_of(engine, *out, *on_from(out, 270.0, 60))
     told = heard(alerts)
@@ -210,7 +211,7 @@ def test_a_threat_that_turns_away_is_called_off_everywhere() -> None:
 
 def test_an_entry_and_an_exit_end_with_an_all_clear() -> None:
     """Each channel that was warned hears of the entry, the exit, and at last a Cancel."""
-    engine = Engine(world())
+    engine = Engine(world(), ENGLISH.operators)
     out = flight(0, 26.95, 90.0, reports=25)
     alerts = alerts_of(engine, *out, *on_from(out, 270.0, 60), beat(1_000))
     for place, messages in heard(alerts).items():
@@ -222,7 +223,7 @@ def test_an_entry_and_an_exit_end_with_an_all_clear() -> None:
 
 def test_a_lost_object_stays_open_until_it_expires() -> None:
     """Nobody hears an all-clear of what was lost inside before six hours have passed."""
-    engine = Engine(world())
+    engine = Engine(world(), ENGLISH.operators)
     alerts = alerts_of(engine, seen(0, 26.99), seen(10, 27.01), beat(6 * 3600 + 69))
     assert {messages[-1] for messages in heard(alerts).values()} == {("Update", "lost")}
     (incident,) = engine.open_incidents
@@ -235,7 +236,7 @@ def test_a_lost_object_stays_open_until_it_expires() -> None:
 
 def test_what_appears_deep_inside_is_told_to_nobody() -> None:
     """It is a fact: its crossings are kept, and no channel hears of it."""
-    engine = Engine(world())
+    engine = Engine(world(), ENGLISH.operators)
     outcome = engine.process(packed(*flight(0, 27.5, 90.0, reports=40)))
     assert {(found.kind, found.zone) for found in outcome.crossings} == {
         *(("appear", place) for place in ("AA", "AA-1")),
@@ -246,7 +247,7 @@ def test_what_appears_deep_inside_is_told_to_nobody() -> None:
 def test_alerts_carry_the_environment() -> None:
     """The same frames on the actual side have other channels, identifiers and status."""
     pairs = [
-        alerts_of(Engine(world(), environment), seen(0, 26.99), seen(10, 27.01))
+        alerts_of(Engine(world(), ENGLISH.operators, environment), seen(0, 26.99), seen(10, 27.01))
         for environment in (Environment.EXERCISE, Environment.ACTUAL)
     ]
     assert [{alert.status for alert in alerts} for alerts in pairs] == [{"Exercise"}, {"Actual"}]
@@ -259,14 +260,14 @@ def test_alerts_carry_the_environment() -> None:
 def test_an_engine_says_whether_it_protects_anything() -> None:
     """Without a member's zone nothing is protected: crossings are told, alerts never."""
     neighbour = zone_set([[zone("XX", (27.0, 56.0, 28.0, 57.0), nato=False)]])
-    engine = Engine(neighbour)
+    engine = Engine(neighbour, ENGLISH.operators)
     outcome = engine.process(packed(seen(0, 26.99), seen(10, 27.01)))
     assert [found.kind for found in outcome.crossings] == ["enter"]
     assert outcome.alerts == []
-    assert (engine.protects, Engine(world()).protects) == (False, True)
+    assert (engine.protects, Engine(world(), ENGLISH.operators).protects) == (False, True)
 
 
 def test_late_reports_are_counted() -> None:
     """An outcome says how many reports were too late to be used."""
-    engine = Engine(world())
+    engine = Engine(world(), ENGLISH.operators)
     assert engine.process(packed(seen(10, 26.0), seen(10, 26.0), seen(5, 26.0))).late == 2

@@ -10,6 +10,7 @@ import json
 
 import pytest
 from repository import DOCS, GOLDEN
+from words import ENGLISH
 
 from skyfence.adapters.files import default_file, load_zones, read_recording
 from skyfence.contracts.alert import Alert
@@ -22,7 +23,7 @@ NAMES = ("latvia-2024-09-07", "romania-2024-09-08")
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    return Engine(load_zones())
+    return Engine(load_zones(), ENGLISH.operators)
 
 
 def said(name: str, engine: Engine) -> list[str]:

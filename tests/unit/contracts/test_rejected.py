@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
+from words import ENGLISH
 
 from skyfence.contracts.alert import parse_alert
 from skyfence.contracts.rejected import BadInputError, Reason, Rejected
@@ -121,7 +122,9 @@ def test_an_alert_that_no_channel_can_carry_is_refused(field: str, value: object
 
     The relay rejects such an alert; handed on, it would stop the relay again and again.
     """
-    [alert, *_] = IncidentManager(Environment.EXERCISE, {}).take(track_event("entered", 1))
+    [alert, *_] = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators).take(
+        track_event("entered", 1)
+    )
     document = from_json(alert.to_json()) | {field: value}
     with pytest.raises(ValidationError) as refused:
         parse_alert(to_json(document))

@@ -6,6 +6,7 @@ import re
 import pytest
 from builders import report, track_event
 from repository import DOCS
+from words import ENGLISH
 
 from skyfence.cli.schema_catalog import CONTRACTS, schema_id, schema_of
 from skyfence.contracts.alert import AlertMessage, PublicAlert, Timeline
@@ -61,7 +62,7 @@ def test_the_public_is_told_no_position() -> None:
 def test_what_is_written_has_the_schema_s_fields() -> None:
     """What the pipeline writes carries all required fields of its schema, and only its fields."""
     event = track_event("entered", 1)
-    book = IncidentManager(Environment.EXERCISE, {})
+    book = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
     message = AlertMessage(alert=book.take(event)[0], timeline=Timeline(observed=event.time))
     names = {contract: name for name, contract in CONTRACTS.items()}
     written: list[Contract] = [report(), event, message, *book.open]

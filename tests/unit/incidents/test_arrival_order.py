@@ -9,6 +9,7 @@ from typing import Any
 from builders import T0, clock, track_event
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from words import ENGLISH
 
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import SourceWatermark, TrackTopicEvent
@@ -102,7 +103,7 @@ def arrivals(choices: Iterator[int]) -> Iterator[TrackTopicEvent]:
 
 def outcome(choices: list[int]) -> tuple[IncidentManager, list[Alert]]:
     """Return the book, and what was told, when messages arrive in an order."""
-    by = IncidentManager(Environment.EXERCISE, {})
+    by = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
     return by, [alert for event in arrivals(cycle(choices)) for alert in by.take(event)]
 
 

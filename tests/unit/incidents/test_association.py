@@ -7,6 +7,7 @@ import pytest
 from builders import T0, clock, track_event
 from hypothesis import given
 from hypothesis import strategies as st
+from words import ENGLISH
 
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import PartitionWatermark, TrackEvent, TrackTopicEvent
@@ -51,7 +52,7 @@ def rows(alerts: list[Alert]) -> list[Row]:
 
 
 def book() -> IncidentManager:
-    return IncidentManager(Environment.EXERCISE, {})
+    return IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
 
 
 def two(**changes: Any) -> list[TrackTopicEvent]:

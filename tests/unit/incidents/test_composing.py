@@ -1,6 +1,7 @@
 """The message that an incident's news makes: what it repeats of the event."""
 
 from builders import track_event
+from words import ENGLISH
 
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import TrackEvent
@@ -22,7 +23,7 @@ def test_an_alert_repeats_every_field_that_it_shares_with_its_event() -> None:
     )
     shared = Alert.model_fields.keys() & TrackEvent.model_fields.keys() - {"minutes_left"}
     assert len(shared) > 10
-    for alert in IncidentManager(Environment.ACTUAL, {}).take(event):
+    for alert in IncidentManager(Environment.ACTUAL, {}, ENGLISH.operators).take(event):
         assert {name: getattr(alert, name) for name in shared} == {
             name: getattr(event, name) for name in shared
         }

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from builders import T0, track_event
+from words import ENGLISH
 
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import OperatorClosed
@@ -22,7 +23,7 @@ Row = tuple[str, str, int]
 
 
 def book(environment: Environment = Environment.EXERCISE) -> IncidentManager:
-    return IncidentManager(environment, NAMES)
+    return IncidentManager(environment, NAMES, ENGLISH.operators)
 
 
 def take(by: IncidentManager, *kinds: str, start: int = 1, **changes: Any) -> list[Alert]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from builders import T0, clock, track_event
+from words import ENGLISH
 
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import SourceWatermark
@@ -23,7 +24,7 @@ class Alliance:
     """The alliance's channel: takes what happened, keeps what it hears of situations."""
 
     def __init__(self, environment: Environment = Environment.EXERCISE) -> None:
-        self.book = IncidentManager(environment, {"AA": "Aland", "BB": "Bland"})
+        self.book = IncidentManager(environment, {"AA": "Aland", "BB": "Bland"}, ENGLISH.operators)
         self.heard: list[Alert] = []
 
     def take(self, event: Any) -> None:

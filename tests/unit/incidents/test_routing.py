@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from builders import track_event
+from words import ENGLISH
 
 from skyfence.contracts.alert import Alert
 from skyfence.incidents.manager import IncidentManager
@@ -20,7 +21,9 @@ THREAT: dict[str, Any] = {"confidence": "possible", "regions": (), "minutes_left
 
 
 def book() -> IncidentManager:
-    return IncidentManager(Environment.EXERCISE, {"AA": "Aland", "AA-1": "Southshire"})
+    return IncidentManager(
+        Environment.EXERCISE, {"AA": "Aland", "AA-1": "Southshire"}, ENGLISH.operators
+    )
 
 
 def take(*steps: dict[str, Any], by: IncidentManager | None = None) -> list[Alert]:

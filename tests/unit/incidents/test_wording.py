@@ -7,16 +7,18 @@ from typing import Any, get_args
 
 import pytest
 from builders import track_event
+from words import ENGLISH
 
 from skyfence.contracts.track_event import Confidence, TrackEventKind
 from skyfence.incidents.wording import (
     Nearness,
-    UpdateKind,
+    Vocabulary,
     WordingContext,
     description,
     headline,
     instruction,
 )
+from skyfence.texts.tables import UpdateKind
 
 NAMES = {"AA": "Aland", "BB": "Bland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia"}
 DRONE = {"object": {"category": "uav"}}
@@ -36,8 +38,15 @@ def saying(
 ) -> WordingContext:
     own = news if news in TRACK_NEWS else "updated"
     event = track_event(own, 1, **(DRONE | changes))
-    names = {"NATO": "the alliance", **NAMES}
-    return WordingContext(news, event, place, kind, nearness, minutes, names)
+    return WordingContext(
+        news=news,  # type: ignore[arg-type]
+        event=event,
+        place=place,
+        kind=kind,
+        nearness=nearness,
+        minutes_left=minutes,
+        vocabulary=Vocabulary(ENGLISH.operators, {"NATO": "the alliance", **NAMES}),
+    )
 
 
 def head(news: str, *given: Any, **changes: Any) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from builders import T0, track_event
+from words import ENGLISH
 
 from skyfence.contracts.alert import Timeline
 from skyfence.contracts.channel_message import PublicAlertMessage
@@ -20,7 +21,7 @@ RULES = PublicRules(deadline_s=60.0)
 
 def message(environment: Environment = Environment.ACTUAL, **changes: Any) -> PublicAlertMessage:
     """Return a region's public message, with changes."""
-    book = IncidentManager(environment, NAMES)
+    book = IncidentManager(environment, NAMES, ENGLISH.operators)
     region = next(a for a in book.take(track_event("entered", 1)) if a.place_kind == "region")
     public = public_alert(region, NAMES)
     assert public is not None

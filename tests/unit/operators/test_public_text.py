@@ -7,6 +7,7 @@ import pytest
 from builders import track_event
 from hypothesis import given
 from hypothesis import strategies as st
+from words import ENGLISH
 
 from skyfence.contracts.alert import Alert, PublicAlert
 from skyfence.contracts.track_event import TrackEventKind
@@ -18,7 +19,9 @@ NAMES = {"AA": "Aland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia
 
 
 def alerts(environment: Environment = Environment.ACTUAL, **changes: Any) -> list[Alert]:
-    return IncidentManager(environment, NAMES).take(track_event("entered", 1, **changes))
+    return IncidentManager(environment, NAMES, ENGLISH.operators).take(
+        track_event("entered", 1, **changes)
+    )
 
 
 def test_a_region_s_public_is_told_what_to_do() -> None:
@@ -103,7 +106,7 @@ def test_every_response_has_its_words(response: str, state: str) -> None:
 
 def test_the_public_s_chain_is_its_own() -> None:
     """Its messages refer to one another, step by step as the operators' do."""
-    book = IncidentManager(Environment.ACTUAL, NAMES)
+    book = IncidentManager(Environment.ACTUAL, NAMES, ENGLISH.operators)
     kinds = ["entered", "exited", "cleared"]
     heard = [one for n, kind in enumerate(kinds, 1) for one in book.take(track_event(kind, n))]
     told = [public_alert(alert, NAMES) for alert in heard if alert.place == "AA-1"]
@@ -158,7 +161,7 @@ def test_no_position_and_no_identity_reach_the_public(
     ahead = ({"place": "AA-2", "minutes_left": 7},)
     read = []
     for hidden in (one, other):
-        book = IncidentManager(Environment.ACTUAL, NAMES)
+        book = IncidentManager(Environment.ACTUAL, NAMES, ENGLISH.operators)
         told = [*book.take(track_event("entered", 1, ahead=ahead, **hidden))]
         told += book.take(track_event(kind, 2, confidence=confidence, ahead=ahead, **hidden))
         texts = [text for alert in told if (text := public_alert(alert, NAMES)) is not None]

@@ -6,6 +6,7 @@ from pathlib import Path
 from builders import T0, T0_MS, track_event
 from receiving import HandClock, story
 from sms_desk import ONE, THREE, TWO, changed, desk, people, states
+from words import ENGLISH
 
 from consumers.outbox.items import ItemState
 from consumers.sms.rules.notice import Notice
@@ -21,7 +22,7 @@ REGION, NATION, ALLIANCE = "AA-1", "AA", "NATO"
 
 def incident(*kinds: str, environment: Environment = Environment.EXERCISE) -> list[AlertMessage]:
     """Return all that an object's events tell all places, each event decided as it happens."""
-    book = IncidentManager(environment, {})
+    book = IncidentManager(environment, {}, ENGLISH.operators)
     found: list[Alert] = []
     for number, kind in enumerate(kinds, 1):
         found += book.take(track_event(kind, number, run="live"))

@@ -14,6 +14,7 @@ import pytest
 from builders import T0, T0_MS, airspace, beat, packed, recorded_world, seen, zone
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from words import ENGLISH
 
 from skyfence.adapters.files import default_file, read_recording
 from skyfence.airspace.airspace import Airspace
@@ -81,7 +82,7 @@ class Told:
         self.facts: dict[str, list[bytes]] = defaultdict(list)
         self.alerts: list[Alert] = []
         self.late = 0
-        book = IncidentManager(Environment.EXERCISE, {})
+        book = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
         trackers: dict[str, Tracker] = {}
         for frame in frames:
             if frame.key not in trackers:

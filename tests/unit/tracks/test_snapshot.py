@@ -18,6 +18,7 @@ from builders import (
     track_event,
     zone,
 )
+from words import ENGLISH
 
 from skyfence.adapters.files import default_file, read_recording
 from skyfence.airspace.airspace import Airspace
@@ -62,7 +63,10 @@ def test_a_restart_anywhere_changes_nothing(name: str, seed: int, recorded: Airs
     names = {zone.id: zone.id for zone in recorded.zones}
 
     def judge(restarts: float) -> list[bytes]:
-        tracker, book = Tracker(recorded, EXERCISE), IncidentManager(EXERCISE, names)
+        tracker, book = (
+            Tracker(recorded, EXERCISE),
+            IncidentManager(EXERCISE, names, ENGLISH.operators),
+        )
         said: list[bytes] = []
         for frame in frames_of(name):
             facts = tracker.process(frame)
@@ -71,7 +75,10 @@ def test_a_restart_anywhere_changes_nothing(name: str, seed: int, recorded: Airs
                 said += [one.to_json() for one in book.take(event)]
             if draw.random() < restarts:
                 state, pages = take_snapshot(tracker), snapshot.take_snapshot(book.ledger)
-                tracker, book = Tracker(recorded, EXERCISE), IncidentManager(EXERCISE, names)
+                tracker, book = (
+                    Tracker(recorded, EXERCISE),
+                    IncidentManager(EXERCISE, names, ENGLISH.operators),
+                )
                 restore_snapshot(tracker, state)
                 book.ledger = snapshot.restore_snapshot(pages)
                 assert take_snapshot(tracker) == state
@@ -176,7 +183,7 @@ def test_a_snapshot_of_a_place_off_the_earth_is_refused() -> None:
 
 def test_what_is_over_and_was_never_told_is_kept() -> None:
     """The story of a track that nobody heard of leaves a ledger that can be read again."""
-    book = IncidentManager(EXERCISE, {})
+    book = IncidentManager(EXERCISE, {}, ENGLISH.operators)
     assert book.take(track_event("appeared", 1, confidence="fact")) == []
     assert book.take(track_event("expired", 2, confidence="fact")) == []
     [(number, incident_id)] = book.ledger.closed.values()
@@ -193,7 +200,7 @@ def test_what_is_no_ledger_is_refused(data: bytes) -> None:
 
 def test_runs_that_have_ended_are_not_kept_for_ever() -> None:
     """A worker that sees thousands of replays remembers the last hundred of them."""
-    book = IncidentManager(EXERCISE, {})
+    book = IncidentManager(EXERCISE, {}, ENGLISH.operators)
     for number in range(300):
         given = clock(track_event("entered", 1).time, last=True)
         book.take(given.model_copy(update={"run": f"run-{number}"}))
