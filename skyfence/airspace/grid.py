@@ -201,15 +201,15 @@ class Grid:
         met = self._met(corner - _AROUND)
         if not met.any():
             return self._make_plain(corner)
-        regions = regions_of(met, around=_AROUND, block=_BLOCK)
+        regions = regions_of(met, margin=_AROUND, block=_BLOCK)
         sets = np.append(np.int32(BOUNDARY), self._sets_of(corner + regions.seeds))
         cells = _by_block(sets[regions.labels])
         codes = cells[:, 0].copy()
         near = np.flatnonzero((cells == BOUNDARY).any(axis=1))
         first = self._cell_codes.append(cells[near])
-        self._cell_gaps.append(_by_block(regions.gaps)[near])
+        self._cell_gaps.append(_by_block(regions.distances)[near])
         codes[near] = -1 - first - np.arange(len(near))
-        self._gaps.append(regions.block_gaps.reshape(1, -1))
+        self._gaps.append(regions.block_distances.reshape(1, -1))
         return self._codes.append(codes.reshape(1, -1))
 
     def _make_plain(self, corner: npt.NDArray[np.int64]) -> int:

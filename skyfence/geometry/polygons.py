@@ -1,13 +1,13 @@
 """The outline of one area: where it crosses itself, how large it is, cut at the antimeridian.
 
 Longitude and latitude in degrees, edges straight between their points. An outline that passes
-longitude 180 is unrolled first (longitudes run on past 180), judged and mended as that, and then
-cut:
+longitude 180 is unrolled first (its longitudes run on past 180), checked and mended in that form,
+and then cut:
 
     179 → -179      unrolled: 179 → 181      cut: 179 → 180 | -180 → -179
 
-One that goes round a pole is closed along the pole's own line of the map. Does not read files and
-does not decide whether an outline may be changed (``zone_form``).
+An outline round a pole is closed along latitude 90, which is a line on the map. Does not read files
+and does not decide whether an outline may be changed (``zone_import.repair``).
 """
 
 from collections.abc import Iterable
@@ -22,9 +22,9 @@ from shapely.geometry.base import BaseGeometry
 
 from skyfence.geometry.geodesy import WGS84
 
-# 1 cm, finer than any border: two files that mean the same corner write the same digits.
+# 1 cm, finer than any border is known: two files that mean the same corner write the same digits.
 DECIMALS: Final = 7
-# Half of the longest edge a zone may have (180 degrees), so that its direction stays plain.
+# Half of the longest edge a zone may have: at 180 degrees it would be unclear which way it goes.
 _LONGEST_EDGE_DEG: Final = 90.0
 _POLYGON: Final = shapely.GeometryType.POLYGON.value
 _LINE: Final = shapely.GeometryType.LINESTRING.value
@@ -33,23 +33,23 @@ LonLat = tuple[float, float]  # longitude, latitude
 
 
 class OutlineError(ValueError):
-    """An outline of which nobody can say what it holds."""
+    """An outline whose inside cannot be told; the message says why."""
 
 
 def rounded(area: BaseGeometry) -> BaseGeometry:
-    """Return an area with longitudes and latitudes of 1 cm, without heights."""
+    """Return an area with its coordinates rounded to 1e-7 degrees (1 cm), without heights."""
     return shapely.transform(shapely.force_2d(area), lambda points: np.round(points, DECIMALS))
 
 
 def polygons(area: BaseGeometry | Iterable[BaseGeometry]) -> list[Polygon]:
-    """Return the polygons in a geometry or several; points and lines in it are left out."""
+    """Return the polygons in one or more geometries, without points, lines and empty ones."""
     given = [area] if isinstance(area, BaseGeometry) else list(area)
     parts = shapely.get_parts(shapely.get_parts(given))
     return [part for part in parts[shapely.get_type_id(parts) == _POLYGON] if not part.is_empty]
 
 
 def area_m2(area: BaseGeometry) -> float:
-    """Return what an area covers, square metres on the ellipsoid."""
+    """Return the size of an area on the ellipsoid, square metres."""
     return sum(_measures(polygon)[0] for polygon in polygons(area))
 
 
@@ -66,7 +66,7 @@ def inner_place(area: BaseGeometry) -> LonLat:
 
 
 def self_crossings(area: BaseGeometry) -> list[LonLat]:
-    """Return the places where the borders of an area cross, or run along themselves."""
+    """Return where borders of an area cross or overlap one another or themselves, in order."""
     segments, ring, number, count = _segments(area)
     if not len(segments):
         return []
@@ -78,7 +78,7 @@ def self_crossings(area: BaseGeometry) -> list[LonLat]:
     lines = shapely.get_type_id(shared) == _LINE
     ends = shapely.get_coordinates(segments).reshape(-1, 2, 2)
     points = shapely.get_coordinates(shapely.centroid(shared))
-    # Rings may touch in a corner: only what lies on both segments, off their ends, crosses.
+    # Rings may touch in a corner: only a point that is no end of either segment is a crossing.
     corner = np.zeros(len(first), dtype=bool)
     for segment in (first, second):
         corner |= np.isclose(points[:, None, :], ends[segment], rtol=0, atol=1e-12).all(2).any(1)
@@ -89,7 +89,7 @@ def self_crossings(area: BaseGeometry) -> list[LonLat]:
 def unrolled(area: BaseGeometry) -> BaseGeometry:
     """Return an area whose longitudes run on past 180 where its border passes the antimeridian.
 
-    Raises ``OutlineError`` where the inside is anybody's guess.
+    Raises ``OutlineError`` where its inside cannot be told.
     """
     parts = polygons(area)
     if not any(_passes_antimeridian(ring) for part in parts for ring in shapely.get_rings(part)):
@@ -100,7 +100,7 @@ def unrolled(area: BaseGeometry) -> BaseGeometry:
 
 def cut(area: BaseGeometry) -> BaseGeometry:
     """Return an unrolled area cut at longitude 180, its parts within -180..180."""
-    if area.is_empty:  # what a repair leaves of an outline without area
+    if area.is_empty:  # a repair leaves nothing of an outline without area
         return area
     west, _, east, _ = area.bounds
     if west >= -180 and east <= 180 and not _has_long_edge(area):
@@ -114,9 +114,10 @@ def cut(area: BaseGeometry) -> BaseGeometry:
 
 
 def densified(area: BaseGeometry, longest: float) -> BaseGeometry:
-    """Return an area with corners added, so that no edge is longer.
+    """Return an area with corners added, so that no edge is longer than ``longest``.
 
-    Not with shapely's segmentize, which mends an invalid area in silence.
+    In the unit of the area's coordinates. Anything but polygons is returned as it is. shapely's
+    segmentize is not used because it mends an invalid area without saying so.
     """
     if area.geom_type not in ("Polygon", "MultiPolygon"):
         return area
@@ -128,9 +129,10 @@ def densified(area: BaseGeometry, longest: float) -> BaseGeometry:
 
 
 def mended(area: BaseGeometry) -> BaseGeometry:
-    """Return a valid area for one that crosses itself.
+    """Return a valid area for one whose outline crosses itself.
 
-    Ground that the outline goes round more than once stays in: a zone must not lose any by repair.
+    Ground that the outline goes round more than once is inside: a repair must not make a zone lose
+    ground.
     """
     valid = shapely.make_valid(area, method="structure", keep_collapsed=False)
     parts = polygons(valid)
@@ -138,19 +140,23 @@ def mended(area: BaseGeometry) -> BaseGeometry:
 
 
 def on_map(place: LonLat) -> LonLat:
-    """Return a place of an unrolled area with its longitude in -180..180."""
+    """Return a place of an unrolled area with its longitude brought into -180..180."""
     lon, lat = place
     return (lon if -180 <= lon <= 180 else (lon + 180) % 360 - 180, lat)
 
 
 def _measures(polygon: Polygon) -> tuple[float, float]:
+    """Return a polygon's area, square metres, and its perimeter, metres, on the ellipsoid."""
     turned = shapely.orient_polygons(polygon)
     covered, around = WGS84.geometry_area_perimeter(turned)
     return abs(float(covered)), float(around)
 
 
 def _segments(area: BaseGeometry) -> tuple[npt.NDArray[Any], ...]:
-    """Return all border segments; their ring, their number in it, and the ring's count; (n,)."""
+    """Return all border segments as lines, and for each three numbers, all (n,).
+
+    The index of its ring, its own index in the ring, and how many segments the ring has.
+    """
     lines: list[Any] = []
     owners: list[tuple[int, int, int]] = []
     for index, ring in enumerate(shapely.get_rings(polygons(area))):
@@ -200,7 +206,7 @@ def _unrolled_polygon(polygon: Polygon) -> Polygon:
 def _unrolled_ring(ring: Any) -> npt.NDArray[np.float64]:
     points = shapely.get_coordinates(ring)
     run_on = np.unwrap(points[:, 0], period=360.0)
-    # by whole turns, so that a ring that was closed stays closed to the last bit
+    # moved by whole turns, so that a closed ring stays closed to the last bit
     points[:, 0] += 360 * np.round((run_on - points[:, 0]) / 360)
     turns = round((points[-1, 0] - points[0, 0]) / 360)
     if turns == 0:

@@ -273,8 +273,8 @@ def test_regions_and_gaps(seed: int) -> None:
     ]
     for x, y in np.ndindex(side, side):
         for gap, scale in (
-            (int(regions.gaps[x, y]), 1),
-            (int(regions.block_gaps[x // block, y // block]), block),
+            (int(regions.distances[x, y]), 1),
+            (int(regions.block_distances[x // block, y // block]), block),
         ):
             column, row = (x // scale * scale + around, y // scale * scale + around)
             reach = (gap - 1) * scale
