@@ -27,7 +27,8 @@ from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
 from skyfence.airspace.protected import TOUCH_DEG, nearest_accuracies, protected_outline
-from skyfence.geometry.border_distance import BorderDistanceIndex, Floats
+from skyfence.geometry.arrays import Floats
+from skyfence.geometry.border_distance import BorderDistanceIndex
 from skyfence.geometry.border_index import BorderSegmentIndex, segments_of
 from skyfence.geometry.geodesy import Leg, metres_per_degree
 from skyfence.geometry.proper_intersections import Cuts, proper_intersections
@@ -180,7 +181,7 @@ class Airspace:
 
         Not asked of ``outer_area``, whose border is the one that ``protected_borders`` measures to.
         """
-        return [metres for metres, _ in self._each.nearest_many(places, areas)]
+        return [metres for metres, _ in self._each.distances_m(places, areas)]
 
     def is_protected_at(self, areas: Collection[int]) -> bool:
         """Tell whether a place that these areas hold is in the protected airspace."""
@@ -203,11 +204,11 @@ class Airspace:
 
     def protected_borders(self, places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         """Return for each place (lon, lat) what ``protected_border`` does."""
-        return self._outer.nearest_many(places, [0] * len(places))
+        return self._outer.distances_m(places, [0] * len(places))
 
     def clear_of_protected_m(self, lons: Floats, lats: Floats) -> Floats:
         """Return for each point how far the protected border is at least, metres."""
-        return self._outer.at_least_m(lons, lats)
+        return self._outer.lower_bounds_m(lons, lats)
 
     def near(self, lon: float, lat: float, tolerance_m: float) -> list[tuple[float, int]]:
         """Return the zones within a distance of a point: (metres, index), nearest first."""
@@ -254,7 +255,7 @@ class Airspace:
         segments, accuracies_m = [np.empty((0, 4))], [np.empty(0)]
         accuracy_m = np.array([zone.properties.accuracy_m for zone in self.zones])
         if self.protected is not None:
-            segments.append(segments_of(self._pieces.of(self.protected)))
+            segments.append(segments_of(self._pieces.lines_of(self.protected)))
             owners = self._pieces.owners
             members = np.append(self._joined, False)[owners]
             accuracies_m.append(
@@ -263,7 +264,7 @@ class Airspace:
                 )
             )
         for area in self.limited_areas:
-            pieces = self._pieces.of(area)
+            pieces = self._pieces.lines_of(area)
             if self.protected is not None:
                 pieces = shapely.get_parts(shapely.difference(pieces, self._areas[self.protected]))
             segments.append(segments_of(pieces))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skyfence.airspace.airspace import Airspace
-from skyfence.geometry.border_distance import longest_m
+from skyfence.geometry.border_distance import length_bounds_m
 from skyfence.geometry.paged_table import PAGE_BLOCKS, Cells, PageTable, RowStore
 
 Floats = npt.NDArray[np.float64]
@@ -43,12 +43,12 @@ class Clearance:
         self._far: dict[int, int] = {}
 
     def ready(self, x: Cells, y: Cells, most: int) -> npt.NDArray[np.bool_]:
-        """Tell for each block whether ``metres`` knows it; see ``PageTable.ready``."""
-        return self._pages.ready(x, y, most)
+        """Tell for each block whether ``metres`` knows it; see ``PageTable.make_pages``."""
+        return self._pages.make_pages(x, y, most)
 
     def metres(self, x: Cells, y: Cells) -> npt.NDArray[np.float32]:
         """Return for each block how far any point of it is from the border at least."""
-        places = self._pages.places(x, y)  # first: it may make the store grow
+        places = self._pages.positions(x, y)  # first: it may make the store grow
         bounds_m: npt.NDArray[np.float32] = self._metres.values[places]
         return bounds_m
 
@@ -79,7 +79,7 @@ class Clearance:
         high = low + side * self._block_deg
         middle = (low + high) / 2.0
         # From the middle to a corner; shorter where the square is nearer to a pole.
-        half_m = longest_m(np.hstack((low, high))) / 2.0
+        half_m = length_bounds_m(np.hstack((low, high))) / 2.0
         least_m = self._airspace.clear_of_protected_m(*middle.T) - half_m
         return np.maximum(least_m, 0.0) * _DOWN
 

@@ -148,7 +148,7 @@ class Grid:
         """
         (x0, y0), (x1, y1) = start, end
         x, y = np.append(x0, x1) >> _SHIFT, np.append(y0, y1) >> _SHIFT
-        ready = self._blocks.ready(x, y, most).reshape(2, -1).all(axis=0)
+        ready = self._blocks.make_pages(x, y, most).reshape(2, -1).all(axis=0)
         if ready.all():
             return self.uniform(x0, y0, x1, y1)
         cover = np.full(len(x0), BOUNDARY, dtype=np.int32)
@@ -176,7 +176,7 @@ class Grid:
         return bounds_m
 
     def _places(self, x: Cells, y: Cells) -> Cells:
-        return self._blocks.places(x >> _SHIFT, y >> _SHIFT)
+        return self._blocks.positions(x >> _SHIFT, y >> _SHIFT)
 
     def _cell_places(
         self, codes: Cells, x: Cells, y: Cells, near: npt.NDArray[np.intp]

@@ -14,7 +14,7 @@ import shapely
 from shapely import STRtree
 from shapely.geometry.base import BaseGeometry
 
-from skyfence.geometry.border_distance import Floats
+from skyfence.geometry.arrays import Floats
 from skyfence.zones.limits import limits_of
 from skyfence.zones.zone_file import Zone
 

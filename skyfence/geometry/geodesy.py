@@ -1,16 +1,20 @@
-"""Distances and path legs on the WGS 84 ellipsoid.
+"""The WGS 84 ellipsoid: distances, positions in space, and the legs of a path.
 
-Borders are planar in longitude and latitude. Over 1 km the straight planar line and the true path
-part by less than 0.13 m, over 10 km by less than 13 m up to 80 degrees of latitude; longer segments
-are split geodesically, and nearer to a pole shorter ones too.
+Borders are planar in longitude and latitude. A straight line on that plane and the geodesic between
+the same two points are less than 0.13 m apart over 1 km, and less than 13 m over 10 km up to 80
+degrees of latitude. ``legs`` therefore splits longer segments along the geodesic, and shorter ones
+too where they lie nearer to a pole.
 """
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, cos, radians, sin, sqrt, tan
+from math import asin, ceil, cos, radians, sin, sqrt, tan
 from typing import Final
 
+import numpy as np
 from pyproj import Geod
+
+from skyfence.geometry.arrays import Floats
 
 WGS84: Final = Geod(ellps="WGS84")
 # Semi-major axis (m) and first eccentricity squared of WGS 84 (NIMA TR8350.2).
@@ -20,20 +24,24 @@ WGS84_E2: Final = 6.694_379_990_14e-3
 MAX_LEG_M: Final = 10_000.0
 # The error grows with the tangent of the latitude; this is where 10 km reach 13 m.
 _STEEP_DEG: Final = 80.0
-# 11 m from the pole a leg of 31 m goes round it; nobody needs it finer.
+# At this latitude, 11 m from the pole, legs are 31 m long: finer than any sensor.
 _HIGHEST_DEG: Final = 89.9999
-# A segment that spans less is under 10 km everywhere, and one leg. The grid relies on it.
+# A segment that spans less than both is under 10 km anywhere on Earth, so it is a single leg.
+# The grid relies on it.
 SHORT_LON_DEG: Final = 0.08
 SHORT_LAT_DEG: Final = 0.04
+# Mean radius (IUGG). Turns a chord into an arc, within 1 cm at 100 km.
+_MEAN_RADIUS_M: Final = 6_371_008.8
 
 Stop = tuple[float, float, float]  # fraction 0..1 of a segment, longitude, latitude
 
 
 @dataclass(frozen=True)
 class Leg:
-    """A planar piece of a segment, between fractions ``start`` and ``end`` of its time.
+    """A planar piece of a segment; degrees, and fractions 0..1 of the segment's time.
 
-    One that ``wraps`` ends at the antimeridian; the next begins there, at the other 180 degrees.
+    A leg with ``wraps`` ends at the antimeridian; the next leg begins at the same place, written
+    with the longitude of the other sign (180 and -180).
     """
 
     lon0: float
@@ -46,9 +54,9 @@ class Leg:
 
 
 def metres_per_degree(lat: float) -> tuple[float, float]:
-    """Return metres per degree of longitude and of latitude at a latitude.
+    """Return metres per degree of longitude and of latitude, at a latitude in degrees.
 
-    From the radii of curvature; within 9 mm of the geodesic at 10 km.
+    Computed from the ellipsoid's radii of curvature; within 9 mm of the geodesic over 10 km.
     """
     phi = radians(lat)
     w2 = 1.0 - WGS84_E2 * sin(phi) ** 2
@@ -58,31 +66,57 @@ def metres_per_degree(lat: float) -> tuple[float, float]:
 
 
 def distance_m(lon0: float, lat0: float, lon1: float, lat1: float) -> float:
-    """Return the geodesic distance between two points, metres."""
+    """Return the length of the geodesic between two points in degrees, metres."""
     return float(WGS84.inv(lon0, lat0, lon1, lat1)[2])
 
 
-def legs(lon0: float, lat0: float, lon1: float, lat1: float) -> list[Leg]:
-    """Split the segment between two points into planar legs, in order of flight.
+def geocentric(lons: Floats, lats: Floats) -> Floats:
+    """Return positions from the Earth's centre of points on the ellipsoid, (n, 3), metres.
 
-    One leg for nearly every segment; more where it is longer than 10 km, near a pole, or passes
-    the antimeridian, where it is cut at 180 degrees.
+    Longitudes and latitudes are degrees, shape (n,).
+    """
+    lon, lat = np.radians(lons), np.radians(lats)
+    normal = WGS84_A_M / np.sqrt(1.0 - WGS84_E2 * np.sin(lat) ** 2)
+    out = normal * np.cos(lat)
+    up = normal * (1.0 - WGS84_E2) * np.sin(lat)
+    return np.stack((out * np.cos(lon), out * np.sin(lon), up), axis=-1)
+
+
+def geocentric_point(lon: float, lat: float) -> tuple[float, float, float]:
+    """Return what ``geocentric`` does for a single point: ten times as fast as with arrays."""
+    x, y = radians(lon), radians(lat)
+    normal = WGS84_A_M / sqrt(1.0 - WGS84_E2 * sin(y) ** 2)
+    out = normal * cos(y)
+    return out * cos(x), out * sin(x), normal * (1.0 - WGS84_E2) * sin(y)
+
+
+def arc_m(chord_m: float) -> float:
+    """Return the way along the Earth's surface whose straight chord is so long, metres."""
+    return 2.0 * _MEAN_RADIUS_M * asin(min(chord_m / (2.0 * _MEAN_RADIUS_M), 1.0))
+
+
+def legs(lon0: float, lat0: float, lon1: float, lat1: float) -> list[Leg]:
+    """Split the segment between two points, degrees, into planar legs in order of flight.
+
+    Nearly every segment is a single leg. There are more where it is longer than 10 km, lies near
+    a pole, or passes the antimeridian, where it is cut at longitude 180.
     """
     if abs(lon1 - lon0) < SHORT_LON_DEG and abs(lat1 - lat0) < SHORT_LAT_DEG:
-        return [Leg(lon0, lat0, lon1, lat1, 0.0, 1.0)]
+        return [Leg(lon0, lat0, lon1, lat1, start=0.0, end=1.0)]
     length_m = distance_m(lon0, lat0, lon1, lat1)
     count = int(length_m // MAX_LEG_M) + 1
     stops = _evenly((0.0, lon0, lat0), (1.0, lon1, lat1), count)
     if max(abs(lat) for _, _, lat in stops) > _STEEP_DEG - 0.1:  # 10 km are under 0.1 degrees
         stops = _finer(stops, length_m / count)
     pieces: list[Leg] = []
-    for (start, *place), (end, *beyond) in pairwise(stops):
-        pieces += _cut_at_antimeridian(Leg(place[0], place[1], beyond[0], beyond[1], start, end))
+    for (start, from_lon, from_lat), (end, to_lon, to_lat) in pairwise(stops):
+        leg = Leg(from_lon, from_lat, to_lon, to_lat, start=start, end=end)
+        pieces += _cut_at_antimeridian(leg)
     return pieces
 
 
 def _evenly(start: Stop, end: Stop, count: int) -> list[Stop]:
-    """Return the stops that divide the geodesic between two into equal parts, both ends too."""
+    """Return the stops that divide the geodesic into ``count`` equal parts, both ends included."""
     inner = WGS84.npts(*start[1:], *end[1:], count - 1) if count > 1 else []
     span = end[0] - start[0]
     between = [(start[0] + span * (n + 1) / count, *place) for n, place in enumerate(inner)]
@@ -90,7 +124,7 @@ def _evenly(start: Stop, end: Stop, count: int) -> list[Stop]:
 
 
 def _finer(stops: list[Stop], apart_m: float) -> list[Stop]:
-    """Divide what lies between stops further where a planar leg would err by more than 13 m."""
+    """Add stops where a planar leg of ``apart_m`` would be more than 13 m off the geodesic."""
     finer = stops[:1]
     for start, end in pairwise(stops):
         highest = max(abs(start[2]), abs(end[2])) + apart_m / 200_000.0  # between them, at most
@@ -110,6 +144,6 @@ def _cut_at_antimeridian(leg: Leg) -> list[Leg]:
     lat = leg.lat0 + share * (leg.lat1 - leg.lat0)
     middle = leg.start + share * (leg.end - leg.start)
     return [
-        Leg(leg.lon0, leg.lat0, edge, lat, leg.start, middle, wraps=True),
-        Leg(-edge, lat, leg.lon1, leg.lat1, middle, leg.end),
+        Leg(leg.lon0, leg.lat0, edge, lat, start=leg.start, end=middle, wraps=True),
+        Leg(-edge, lat, leg.lon1, leg.lat1, start=middle, end=leg.end),
     ]

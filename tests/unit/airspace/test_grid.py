@@ -107,7 +107,7 @@ def test_pages_are_made_when_first_asked_for() -> None:
     x = np.array([0, 63, 64, 299, 0], dtype=np.int32)
     y = np.array([0, 63, 0, 199, 64], dtype=np.int32)
     for _ in range(2):
-        places = table.places(x, y)
+        places = table.positions(x, y)
         assert store.values[places].tolist() == [0, 0, 10, 43, 1]
     assert sorted(made) == [(0, 0), (0, 1), (1, 0), (4, 3)]
 

@@ -35,7 +35,7 @@ def fly_planar(space: Airspace, points: list[Point], inside: set[int]) -> list[l
     """Fly straight lines in degrees, as the oracle does."""
     segments = []
     for (lon0, lat0), (lon1, lat1) in pairwise(points):
-        leg = Leg(lon0, lat0, lon1, lat1, 0.0, 1.0)
+        leg = Leg(lon0, lat0, lon1, lat1, start=0.0, end=1.0)
         met = space.met_by([leg])
         segments.append(leg_transitions(space, leg, met[0], inside) if met else [])
     return segments

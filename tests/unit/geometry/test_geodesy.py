@@ -131,4 +131,4 @@ def test_a_segment_along_the_antimeridian_is_not_cut() -> None:
 
 def test_no_way_at_all_is_one_leg() -> None:
     """Two reports of one place are one leg of no length."""
-    assert check((27.0, 56.0), (27.0, 56.0)) == [Leg(27.0, 56.0, 27.0, 56.0, 0.0, 1.0)]
+    assert check((27.0, 56.0), (27.0, 56.0)) == [Leg(27.0, 56.0, 27.0, 56.0, start=0.0, end=1.0)]
