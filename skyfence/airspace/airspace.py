@@ -1,16 +1,17 @@
 """Where a point or a path is among the zones: exact answers, indexed.
 
 Zones are closed sets, planar in longitude and latitude. Their borders are cut into short pieces in
-one STR tree, so that a segment meets only the few it may cross. The protected airspace of the
-alliance (the union of the members' zones, the slivers between them closed) is kept as one more
-area, behind the last zone, because "moved from one member to another" is no violation.
+one STR tree, so that a segment is compared only with the few pieces near it. The protected airspace
+of the alliance (the union of the members' zones, with the slivers between them closed) is one more
+area after the last zone, because moving from one member to another is no violation.
 
     area   0 .. n-1   the zones of the set
            n          the union of the members' zones without limits of height or time, if any
 
-A member's zone with limits is protected by itself, while they hold: an object is in the protected
+A member's zone with limits is protected by itself while they hold: an object is in the protected
 airspace if it is in any of ``protected_areas``, the union first. All answers here are horizontal;
-``within_limits`` tells which areas also hold a time and a height, and ``path`` when that changes.
+``within_limits`` tells which areas also hold a time and a height, and ``transitions`` finds when
+that changes along a path.
 """
 
 from collections import defaultdict
@@ -40,7 +41,7 @@ __all__ = ["Airspace", "Side", "protected_outline"]
 
 
 class Airspace:
-    """The zones of a set, ready to be asked."""
+    """The zones of a set and their borders, indexed. Areas are named by their index."""
 
     def __init__(self, zones: ZoneSet) -> None:
         self.zones: tuple[Zone, ...] = zones.zones
@@ -57,7 +58,7 @@ class Airspace:
         self.limited_areas = tuple(n for n in self.limits if self.zones[n].is_protected)
         union = () if self.protected is None else (self.protected,)
         self.protected_areas: tuple[int, ...] = (*union, *self.limited_areas)
-        # The area whose border is all that ``protected_border`` measures to, if there is one.
+        # The area whose border is the protected border, if that is the border of a single area.
         self.outer_area = None if self.limited_areas else self.protected
         self._protecting = frozenset(self.protected_areas)
         self._joined = np.array(
@@ -73,21 +74,21 @@ class Airspace:
         self._areas = np.array(areas, dtype=object)
         shapely.prepare(self._areas)
         self._boxes = STRtree(list(map(shapely.box, *shapely.bounds(self._areas).T)))
-        self._pieces = BorderSegmentIndex(areas)
+        self._borders = BorderSegmentIndex(areas)
 
     def outline(self, area: int) -> BaseGeometry:
-        """Return the outline of an area."""
+        """Return the outline of an area, a Polygon or MultiPolygon in degrees."""
         outline: BaseGeometry = self._areas[area]
         return outline
 
     def covering(self, lon: float, lat: float) -> frozenset[int]:
-        """Return the areas that hold a point, border included."""
+        """Return the areas that hold a point (degrees), their borders included."""
         candidates = self._boxes.query(shapely.Point(lon, lat))
         held = shapely.intersects_xy(self._areas[candidates], lon, lat)
         return frozenset(candidates[held].tolist())
 
     def covering_many(self, lons: Floats, lats: Floats) -> list[frozenset[int]]:
-        """Return for each of many points the areas that hold it, border included."""
+        """Return for each point what ``covering`` does; longitudes and latitudes are (n,)."""
         point, area = self._boxes.query(shapely.points(lons, lats))
         held = shapely.intersects_xy(self._areas[area], lons[point], lats[point])
         ends = np.cumsum(np.bincount(point[held], minlength=len(lons))).tolist()
@@ -101,7 +102,11 @@ class Airspace:
         altitude_m: float | None,
         altitude_ref: VerticalRef | None,
     ) -> frozenset[int]:
-        """Return those areas whose limits, if they have any, hold a time and a height."""
+        """Return those of the areas whose limits, if they have any, hold a time and a height.
+
+        The time is milliseconds since 1970. A height or reference that is not known (None) counts
+        as within the limits.
+        """
         limits = self.limits
         return frozenset(
             area
@@ -110,41 +115,50 @@ class Airspace:
         )
 
     def side(self, area: int, lon: float, lat: float) -> Side:
-        """Return where a point is, seen from one area."""
+        """Return on which side of an area's border a point (degrees) is, or that it is on it."""
         if shapely.contains_xy(self._areas[area], lon, lat):
             return Side.INSIDE
         touches = shapely.intersects_xy(self._areas[area], lon, lat)
         return Side.BORDER if touches else Side.OUTSIDE
 
-    def hold(self, areas: Sequence[int], places: Sequence[tuple[float, float]]) -> list[bool]:
-        """Tell for each area and place (lon, lat) whether that is inside, not on the border."""
+    def are_inside(self, areas: Sequence[int], places: Sequence[tuple[float, float]]) -> list[bool]:
+        """Tell for each pair of area and place (lon, lat) whether the place is inside.
+
+        On the border is not inside.
+        """
         held = shapely.contains_xy(self._areas[list(areas)], *np.array(places).reshape(-1, 2).T)
         return list(held.tolist())
 
-    def met_by(self, legs: Sequence[Leg]) -> dict[int, dict[int, list[int]]]:
-        """Return, for each leg that meets a border, the areas and their pieces that it meets."""
+    def borders_met(self, legs: Sequence[Leg]) -> dict[int, dict[int, list[int]]]:
+        """Return the border pieces within a touch of each leg: by leg, by area, as indices.
+
+        Legs are numbered as given; those that meet no border have no entry.
+        """
         if not legs:
             return {}
         ends = np.array([((leg.lon0, leg.lat0), (leg.lon1, leg.lat1)) for leg in legs])
         met: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-        pairs = self._pieces.tree.query(_lines(ends), predicate="dwithin", distance=TOUCH_DEG)
+        pairs = self._borders.tree.query(_lines(ends), predicate="dwithin", distance=TOUCH_DEG)
         for leg, piece in pairs.T.tolist():
-            met[leg][int(self._pieces.owners[piece])].append(piece)
+            met[leg][int(self._borders.owners[piece])].append(piece)
         return met
 
     def proper_intersections(self, legs: Floats) -> list[Cuts | None]:
-        """Return what each of many legs (n, 4) cuts: ``()`` for nothing, None if not plain."""
-        return proper_intersections(self._pieces, legs)
+        """Return what each leg (n, 4) cuts: ``()`` for nothing, None where it is not clear."""
+        return proper_intersections(self._borders, legs)
 
-    def borders_in(self, west: float, south: float, east: float, north: float) -> Floats:
-        """Return the border segments near a box: all that meet it, (lon0, lat0, lon1, lat1)."""
-        near = self._pieces.tree.query(shapely.box(west, south, east, north))
-        return segments_of(self._pieces.lines[near])
+    def border_segments_in(self, west: float, south: float, east: float, north: float) -> Floats:
+        """Return the border segments near a box in degrees, shape (n, 4).
+
+        All segments that meet the box are among them, and some that only pass near it.
+        """
+        near = self._borders.tree.query(shapely.box(west, south, east, north))
+        return segments_of(self._borders.lines[near])
 
     def cuts(self, leg: Leg, pieces: list[int]) -> list[float]:
-        """Return where a leg meets border pieces, as fractions 0..1 of the leg, ascending.
+        """Return where a leg meets border pieces (indices), as fractions 0..1 of it, ascending.
 
-        Vertices that it passes within a touch count too: where a leg runs along an edge, rounding
+        Vertices that the leg passes within a touch count too: where it runs along an edge, rounding
         may hide that the edge ends.
         """
         start = np.array([leg.lon0, leg.lat0])
@@ -153,7 +167,7 @@ class Airspace:
         if length2 == 0.0 or not pieces:
             return []
         line = shapely.LineString([(leg.lon0, leg.lat0), (leg.lon1, leg.lat1)])
-        lines = self._pieces.lines[pieces]
+        lines = self._borders.lines[pieces]
         points = shapely.get_coordinates(shapely.intersection(line, lines)) - start
         vertices = shapely.get_coordinates(lines) - start
         off = np.abs(vertices[:, 0] * along[1] - vertices[:, 1] * along[0])
@@ -164,54 +178,59 @@ class Airspace:
         return sorted(set(met.tolist() + passed.tolist()))
 
     @cached_property
-    def rays(self) -> RayCaster:
-        """Return what tells where rays first meet the borders."""
-        return RayCaster(self._pieces)
+    def ray_caster(self) -> RayCaster:
+        """Return the caster that tells where rays first hit the borders."""
+        return RayCaster(self._borders)
 
     def is_at_border(self, area: int, lon: float, lat: float) -> bool:
-        """Tell whether a point lies on an area's border, as far as computed points can."""
+        """Tell whether a point (degrees) lies on an area's border, or within a touch of it."""
         point = shapely.Point(lon, lat)
-        near = self._pieces.tree.query(point, predicate="dwithin", distance=TOUCH_DEG)
-        return bool(np.any(self._pieces.owners[near] == area))
+        near = self._borders.tree.query(point, predicate="dwithin", distance=TOUCH_DEG)
+        return bool(np.any(self._borders.owners[near] == area))
 
     def border_distances_m(
         self, areas: Sequence[int], places: Sequence[tuple[float, float]]
     ) -> list[float]:
-        """Return how far each area's border is from its place (lon, lat), metres.
+        """Return for each pair of area and place (lon, lat) the distance to the area's border.
 
-        Not asked of ``outer_area``, whose border is the one that ``protected_borders`` measures to.
+        Metres. Precondition: no area is ``outer_area``, which is not indexed here; its border is
+        the one that ``protected_borders`` measures to.
         """
-        return [metres for metres, _ in self._each.distances_m(places, areas)]
+        return [metres for metres, _ in self._area_borders.distances_m(places, areas)]
 
     def is_protected_at(self, areas: Collection[int]) -> bool:
-        """Tell whether a place that these areas hold is in the protected airspace."""
+        """Tell whether a place is in the protected airspace, given all the areas that hold it."""
         return not self._protecting.isdisjoint(areas)
 
     def prepare(self) -> None:
-        """Make the borders now: for those of Europe it takes over a second.
+        """Index the borders for distances now; for those of Europe this takes over a second.
 
-        Else they are made when the first track is judged, and whoever waits for its alert waits.
+        Otherwise the first track that is judged waits for it, and so does its alert.
         """
-        _ = self._each, self._outer
+        _ = self._area_borders, self._protected_border
 
     def protected_border(self, lon: float, lat: float) -> tuple[float, float]:
-        """Return the distance to the protected airspace's border and its accuracy, metres.
+        """Return the distance to the protected airspace's border and its accuracy, both metres.
 
-        The accuracy is that of the member whose border it is. The border is that of the union,
-        and of members' zones with limits where they lie outside of it, whether they hold or not.
+        The border is that of the union, and of members' zones with limits where they lie outside
+        the union, whether the limits hold or not. The accuracy is that of the member whose border
+        is nearest. Without any border they are infinite and 0.
         """
         return self.protected_borders([(lon, lat)])[0]
 
     def protected_borders(self, places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         """Return for each place (lon, lat) what ``protected_border`` does."""
-        return self._outer.distances_m(places, [0] * len(places))
+        return self._protected_border.distances_m(places, [0] * len(places))
 
-    def clear_of_protected_m(self, lons: Floats, lats: Floats) -> Floats:
-        """Return for each point how far the protected border is at least, metres."""
-        return self._outer.lower_bounds_m(lons, lats)
+    def protected_border_bounds_m(self, lons: Floats, lats: Floats) -> Floats:
+        """Return for each point a lower bound of its distance to the protected border, metres."""
+        return self._protected_border.lower_bounds_m(lons, lats)
 
     def near(self, lon: float, lat: float, tolerance_m: float) -> list[tuple[float, int]]:
-        """Return the zones within a distance of a point: (metres, index), nearest first."""
+        """Return the zones within a distance of a point: (metres, index), nearest first.
+
+        A zone that holds the point is at 0 m. Measured on a plane: for up to some 100 km.
+        """
         return self.near_many([(lon, lat)], [tolerance_m])[0]
 
     def near_many(
@@ -222,15 +241,15 @@ class Airspace:
             return []
         points, within_m = np.array(places), np.array(tolerances_m)
         reach = [_box_sides(lat, metres) for (_, lat), metres in zip(places, within_m, strict=True)]
-        place, segment = self._pieces.segments_near(points - reach, points + reach)
+        place, segment = self._borders.segments_near(points - reach, points + reach)
         scale = np.array([metres_per_degree(lat) for _, lat in places])
-        local = self._pieces.segments[segment] - np.tile(points, 2)[place]
+        local = self._borders.segments[segment] - np.tile(points, 2)[place]
         metres = _from_origin_m(local * np.tile(scale, 2)[place])
         nearest_m: list[dict[int, float]] = [
             dict.fromkeys(areas, 0.0) for areas in self.covering_many(*points.T)
         ]
         hits = np.flatnonzero(metres <= within_m[place])
-        owners = self._pieces.segment_owners[segment[hits]]
+        owners = self._borders.segment_owners[segment[hits]]
         for index, area, apart_m in zip(
             place[hits].tolist(), owners.tolist(), metres[hits].tolist(), strict=True
         ):
@@ -242,29 +261,32 @@ class Airspace:
         ]
 
     @cached_property
-    def _each(self) -> BorderDistanceIndex:
-        """The border of each area by itself, save the one whose border ``_outer`` is."""
-        asked = np.arange(len(self._areas)) != (-1 if self.outer_area is None else self.outer_area)
-        kept = asked[self._pieces.segment_owners]
-        owners = self._pieces.segment_owners[kept]
-        return BorderDistanceIndex(self._pieces.segments[kept], np.zeros(len(owners)), owners)
+    def _area_borders(self) -> BorderDistanceIndex:
+        """The border of each area by itself, except ``outer_area``: it is ``_protected_border``."""
+        owners = self._borders.segment_owners
+        if self.outer_area is None:
+            indexed = np.ones(len(owners), dtype=bool)
+        else:
+            indexed = owners != self.outer_area
+        owners = owners[indexed]
+        return BorderDistanceIndex(self._borders.segments[indexed], np.zeros(len(owners)), owners)
 
     @cached_property
-    def _outer(self) -> BorderDistanceIndex:
-        """The border of all that is ever protected, each part with its member's accuracy."""
+    def _protected_border(self) -> BorderDistanceIndex:
+        """The border of all that is ever protected, each segment with its member's accuracy."""
         segments, accuracies_m = [np.empty((0, 4))], [np.empty(0)]
         accuracy_m = np.array([zone.properties.accuracy_m for zone in self.zones])
         if self.protected is not None:
-            segments.append(segments_of(self._pieces.lines_of(self.protected)))
-            owners = self._pieces.owners
+            segments.append(segments_of(self._borders.lines_of(self.protected)))
+            owners = self._borders.owners
             members = np.append(self._joined, False)[owners]
             accuracies_m.append(
                 nearest_accuracies(
-                    segments[-1], self._pieces.lines[members], accuracy_m[owners[members]]
+                    segments[-1], self._borders.lines[members], accuracy_m[owners[members]]
                 )
             )
         for area in self.limited_areas:
-            pieces = self._pieces.lines_of(area)
+            pieces = self._borders.lines_of(area)
             if self.protected is not None:
                 pieces = shapely.get_parts(shapely.difference(pieces, self._areas[self.protected]))
             segments.append(segments_of(pieces))
@@ -273,7 +295,7 @@ class Airspace:
 
 
 def _lines(ends: Floats) -> npt.NDArray[Any]:
-    """Return lines between ends (n, 2, 2); one of no length as a point: GEOS asks for it."""
+    """Return lines between ends (n, 2, 2); where both ends are equal a point, as GEOS requires."""
     lines = np.array(shapely.linestrings(ends), dtype=object)
     still = (ends[:, 0] == ends[:, 1]).all(axis=1)
     lines[still] = shapely.points(ends[still, 0])
@@ -281,14 +303,17 @@ def _lines(ends: Floats) -> npt.NDArray[Any]:
 
 
 def _box_sides(lat: float, metres: float) -> tuple[float, float]:
-    """Return half the sides of a box that holds all within a distance (up to ~1,000 km)."""
+    """Return half the sides, degrees, of a box that holds all within ``metres`` of its middle.
+
+    For distances up to about 1,000 km.
+    """
     furthest = min(abs(lat) + metres / 110_000.0, 89.9)
     per_lon, _ = metres_per_degree(furthest)
     return metres / per_lon + 1e-9, metres / 110_000.0 + 1e-9
 
 
 def _from_origin_m(segments: Floats) -> Floats:
-    """Return how far segments on a plane, in metres, are from its origin."""
+    """Return the distances of segments (n, 4) from the origin of their plane, all in metres."""
     x, y = segments[:, 0], segments[:, 1]
     along_x, along_y = segments[:, 2] - x, segments[:, 3] - y
     length2 = along_x * along_x + along_y * along_y

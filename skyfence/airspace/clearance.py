@@ -80,7 +80,7 @@ class Clearance:
         middle = (low + high) / 2.0
         # From the middle to a corner; shorter where the square is nearer to a pole.
         half_m = length_bounds_m(np.hstack((low, high))) / 2.0
-        least_m = self._airspace.clear_of_protected_m(*middle.T) - half_m
+        least_m = self._airspace.protected_border_bounds_m(*middle.T) - half_m
         return np.maximum(least_m, 0.0) * _DOWN
 
 

@@ -226,7 +226,7 @@ class Grid:
         side = _PAGE + 2 * _AROUND
         west, south = _SOUTH_WEST + corner / self._per_deg - _WIDEN_DEG
         width = side / self._per_deg + 2 * _WIDEN_DEG
-        segments = self._airspace.borders_in(west, south, west + width, south + width)
+        segments = self._airspace.border_segments_in(west, south, west + width, south + width)
         # In cells as ``cells`` counts them, so that both round alike.
         placed = (segments - np.tile(_SOUTH_WEST, 2)) * self._per_deg
         return supercover(placed - np.tile(corner, 2), side, _WIDEN_DEG * self._per_deg)

@@ -17,39 +17,46 @@ def nations_of(airspace: Airspace, areas: Iterable[int]) -> tuple[str, ...]:
 
 
 def regions_at(
-    airspace: Airspace, lon: float, lat: float, nations: tuple[str, ...], held: tuple[str, ...]
+    airspace: Airspace, lon: float, lat: float, nations: tuple[str, ...], previous: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Return the nations' regions that hold a place, each border widened by its accuracy.
+    """Return the nations' regions that hold a place (degrees), each widened by its accuracy.
 
-    A region that was ``held`` before is left only at twice that distance, so that a path along
-    the line between two regions does not go to and fro.
+    A region among ``previous``, where the object was before, is left only at twice that distance,
+    so that a path along the line between two regions does not switch to and fro.
     """
     regions: list[str] = []
     for metres, area in airspace.near(lon, lat, 2 * airspace.widest_region_m):
         zone = airspace.zones[area]
         if not zone.is_region or zone.nation not in nations:
             continue
-        widened_m = zone.properties.accuracy_m * (2 if zone.id in held else 1)
+        widened_m = zone.properties.accuracy_m * (2 if zone.id in previous else 1)
         if round(metres) <= widened_m:
             regions.append(zone.id)
     return tuple(sorted(regions))
 
 
 def nearest_nation(
-    airspace: Airspace, lon: float, lat: float, rules: DetectionParameters
+    airspace: Airspace, lon: float, lat: float, parameters: DetectionParameters
 ) -> tuple[str, ...]:
-    """Return the member nation whose border is nearest to a place on the outer border."""
-    for _, area in airspace.near(lon, lat, rules.across_m):
+    """Return the member nation nearest to a place on the protected border, or none within reach.
+
+    Looks as far as ``across_m``.
+    """
+    for _, area in airspace.near(lon, lat, parameters.across_m):
         if airspace.zones[area].is_protected:
             return (airspace.zones[area].nation,)
     return ()
 
 
 def nearest_region(
-    airspace: Airspace, lon: float, lat: float, nations: tuple[str, ...], rules: DetectionParameters
+    airspace: Airspace,
+    lon: float,
+    lat: float,
+    nations: tuple[str, ...],
+    parameters: DetectionParameters,
 ) -> tuple[str, ...]:
-    """Return the nations' region nearest to a place that lies in none, if one is near."""
-    for _, area in airspace.near(lon, lat, rules.nearest_region_m):
+    """Return the nations' region nearest to a place, or none within ``nearest_region_m``."""
+    for _, area in airspace.near(lon, lat, parameters.nearest_region_m):
         zone = airspace.zones[area]
         if zone.is_region and zone.nation in nations:
             return (zone.id,)
@@ -57,26 +64,27 @@ def nearest_region(
 
 
 def across(
-    airspace: Airspace, area: int, lon: float, lat: float, rules: DetectionParameters
+    airspace: Airspace, area: int, lon: float, lat: float, parameters: DetectionParameters
 ) -> tuple[str, ...]:
-    """Return the zones on the other side of an area's border at a place.
+    """Return the zones on the other side of an area's border at a place (degrees), by identifier.
 
-    Zones of the same kind count; where a region has no such neighbour (another country's regions
-    may be unknown), that country does. Across the protected airspace lie those outside of it.
+    Across a zone's border lie zones of the same kind; where a region has no such neighbour
+    (another country's regions may be unknown), that country. Across the protected airspace's
+    border lie the zones outside of it that are no regions.
     """
-    return across_many(airspace, [area], [(lon, lat)], rules)[0]
+    return across_many(airspace, [area], [(lon, lat)], parameters)[0]
 
 
 def across_many(
     airspace: Airspace,
     areas: Sequence[int],
     places: Sequence[tuple[float, float]],
-    rules: DetectionParameters,
+    parameters: DetectionParameters,
 ) -> list[tuple[str, ...]]:
     """Return for each area and place (lon, lat) what ``across`` does."""
     zones = [None if area == airspace.protected else airspace.zones[area] for area in areas]
     accuracies_m = [zone.properties.accuracy_m if zone else 0.0 for zone in zones]
-    tolerances_m = [max(rules.across_m, 2 * accuracy_m) for accuracy_m in accuracies_m]
+    tolerances_m = [max(parameters.across_m, 2 * accuracy_m) for accuracy_m in accuracies_m]
     nearby = airspace.near_many(places, tolerances_m)
     return [
         _beyond(zone, [airspace.zones[index] for _, index in near if index != area])
@@ -85,7 +93,7 @@ def across_many(
 
 
 def _beyond(zone: Zone | None, others: Sequence[Zone]) -> tuple[str, ...]:
-    """Choose among the zones near a place those across a zone's border, or the union's."""
+    """Choose those of the zones nearby that lie across a zone's border (None: the union's)."""
     if zone is None:
         return _ids(other for other in others if not (other.is_protected or other.is_region))
     same_kind = _ids(other for other in others if other.properties.kind == zone.properties.kind)

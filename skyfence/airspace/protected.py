@@ -1,8 +1,8 @@
-"""The alliance's protected airspace: one outline of the members' zones, and how sure its border is.
+"""The alliance's protected airspace: one outline of the members' zones, and its accuracy.
 
-Neighbours' outlines leave narrow gaps between them; those between two members are closed, because a
+Neighbours' outlines leave narrow gaps between them. Those between two members are closed, because a
 path from one to the other is no violation. Only zones without limits of height or time are joined:
-the others are protected each by itself, while their limits hold (``airspace``).
+each of the others is protected by itself while its limits hold (``airspace``).
 """
 
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ from skyfence.zones.zone_file import Zone
 # Outlines of neighbours leave slivers up to ~200 m between them (380 m on the Danube between
 # Romania and Bulgaria); half of 0.004 degrees closes those. See geodata/README.md.
 _SLIVER_DEG: Final = 0.002
-# What comes no farther from a border than this touches it: 0.1 mm, far more than rounding moves
-# a computed point on a sloping border, far less than any sensor means.
+# A point within this of a border touches it: 0.1 mm is far more than rounding moves a computed
+# point off a sloping border, and far less than any sensor's accuracy.
 TOUCH_DEG: Final = 1e-9
 
 
 def protected_outline(zones: Sequence[Zone]) -> BaseGeometry | None:
-    """Return the union of the members' zones, with the slivers between members closed.
+    """Return the union of the members' zones with the slivers between members closed, or None.
 
-    Members' zones with limits of height or time are left out. Only gaps that touch two members
-    are closed, and never at the cost of a zone that is no member's: the outer border stays
-    exactly the members' own.
+    Members' zones with limits of height or time are left out; None where no zone is left. Only gaps
+    that touch two members are closed, and ground of another nation's zone stays out: towards
+    non-members the border is exactly the members' own.
     """
     members = np.array([zone.area for zone in zones if _is_joined(zone)], dtype=object)
     if not members.size:
@@ -43,13 +43,13 @@ def protected_outline(zones: Sequence[Zone]) -> BaseGeometry | None:
         shapely.buffer(union, _SLIVER_DEG, quad_segs=1), -_SLIVER_DEG, quad_segs=1
     )
     gaps = shapely.get_parts(shapely.difference(closed, union))
-    # The query prepares its input, not what stands in the tree: members are the large ones.
+    # STRtree prepares what it is asked about, not its content: the members are the large ones.
     touched = STRtree(gaps).query(members, predicate="dwithin", distance=TOUCH_DEG)[1]
     between = gaps[np.bincount(touched, minlength=len(gaps)) >= 2]
     if not len(between):
         return union
     others = [zone.area for zone in zones if not zone.is_protected and not zone.is_region]
-    # Corners of a gap are computed and miss a sloping border by a hair, which must not stay open.
+    # A gap's corners are computed and may miss a sloping border by a hair: close that, too.
     grown = shapely.buffer(_without(between, others), TOUCH_DEG, quad_segs=1)
     return shapely.union_all([union, *_without(grown, others)])
 
@@ -63,9 +63,11 @@ def _without(gaps: npt.NDArray[Any], others: Sequence[BaseGeometry]) -> npt.NDAr
 
 
 def nearest_accuracies(segments: Floats, pieces: npt.NDArray[Any], accuracies_m: Floats) -> Floats:
-    """Return the accuracy of each segment of an outline: that of the piece nearest its middle.
+    """Return for each segment (n, 4) of an outline the accuracy of its border, (n,), metres.
 
-    Where several members' borders run together, the least exact one counts.
+    It is the accuracy of the border piece nearest to the segment's middle; ``pieces`` are lines,
+    ``accuracies_m`` theirs, both (m,). Where several members' borders run together, the least
+    accurate counts.
     """
     middles = (segments[:, :2] + segments[:, 2:]) / 2.0
     points = np.array(shapely.points(middles), dtype=object)

@@ -1,11 +1,15 @@
 """Where a track's path changes sides: exact transitions along the legs between two reports.
 
 A transition is a change between outside and inside that lasts: touching a border, or running along
-it, is none. The side at a leg's end is the point's own, so that a track's state never drifts from
-what a brute-force test of the point would say. A leg that clips a corner yields two transitions.
+it, is none. At a leg's end the side is that of the point itself, so a track's state never drifts
+from what a brute-force test of the point would say. A leg that clips a corner has two transitions.
 
-An area with limits is entered where outline and limits both hold: a path that climbs through the
-floor, or is there when the zone becomes valid, enters like one that crosses the outline.
+    legs -> proper intersections, many at once -> each cut changes its area's side
+         -> the few that are not clear -> side of each stretch between two cuts
+
+An area with limits is entered where its outline and its limits both hold: a path that climbs
+through the floor, or is inside the outline when the zone becomes valid, enters as one that crosses
+the outline does.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,15 +21,18 @@ import numpy as np
 from skyfence.airspace.airspace import Airspace
 from skyfence.geometry.geodesy import Leg
 from skyfence.geometry.proper_intersections import Cuts
-from skyfence.zones.limits import Profile, Side, both
+from skyfence.zones.limits import Profile, Side, common_side
 
 
 @dataclass(frozen=True, order=True)
 class Transition:
-    """The path enters or leaves one area at ``fraction`` (0..1) of the segment's time."""
+    """The path enters or leaves an area at ``fraction`` (0..1) of the segment's time.
+
+    Ordered by time; at the same instant leaving sorts before entering.
+    """
 
     fraction: float
-    entered: bool  # leaving sorts before entering at the same instant
+    entered: bool
     area: int
     lon: float
     lat: float
@@ -36,46 +43,49 @@ def path_transitions(
     legs: Sequence[Leg],
     inside: set[int],
     profile: Profile | None = None,
-    known: Cuts | None = None,
+    known_cuts: Cuts | None = None,
 ) -> list[Transition]:
-    """Return the transitions along all legs of a segment, in order; see ``leg_transitions``.
+    """Return the transitions along all legs of a segment, in order.
 
-    ``known`` is what a single leg cuts plainly, where somebody has found that out already.
+    ``inside`` holds the areas that the track is in at the start, and is updated to those at the
+    end. ``profile`` is the segment's; without it limits of height and time are ignored.
+    ``known_cuts`` spares the search where the segment is a single leg whose proper intersections
+    are known.
     """
     limits = frozenset() if profile is None else airspace.limits.keys()
-    cuts = [known] if known is not None and len(legs) == 1 else _cuts_of(airspace, legs)
-    plain = {
+    cuts = [known_cuts] if known_cuts is not None and len(legs) == 1 else _cuts_of(airspace, legs)
+    clear = {
         number: leg_cuts
         for number, (leg, leg_cuts) in enumerate(zip(legs, cuts, strict=True))
         if leg_cuts is not None and not (limits and _meets_limits(airspace, leg, leg_cuts))
     }
-    close = [number for number in range(len(legs)) if number not in plain]
-    met = airspace.met_by([legs[number] for number in close])
+    unclear = [number for number in range(len(legs)) if number not in clear]
+    met = airspace.borders_met([legs[number] for number in unclear])
     transitions: list[Transition] = []
     for number, leg in enumerate(legs):
-        if number in plain:
-            transitions += _plain_transitions(leg, plain[number], inside)
+        if number in clear:
+            transitions += _transitions_at_cuts(leg, clear[number], inside)
         else:
-            pieces = met.get(close.index(number), {})
+            pieces = met.get(unclear.index(number), {})
             transitions += leg_transitions(airspace, leg, pieces, inside, profile)
     return transitions
 
 
 def _meets_limits(airspace: Airspace, leg: Leg, cuts: Cuts) -> bool:
-    """Tell whether a plain leg is anywhere in an area whose limits may begin or end to hold."""
+    """Tell whether a clear leg is anywhere in an area with limits: it may pass these, too."""
     held = airspace.covering(leg.lon0, leg.lat0)
     return not airspace.limits.keys().isdisjoint({*held, *(area for _, area in cuts)})
 
 
 def _cuts_of(airspace: Airspace, legs: Sequence[Leg]) -> list[Cuts | None]:
-    """Return what is cut plainly on each leg, None where one must be looked at closer."""
+    """Return what each leg cuts, None where it is not clear; see ``proper_intersections``."""
     ends = np.array([(leg.lon0, leg.lat0, leg.lon1, leg.lat1) for leg in legs])
     cuts = airspace.proper_intersections(ends.reshape(-1, 4))
     return [None if leg.wraps else leg_cuts for leg, leg_cuts in zip(legs, cuts, strict=True)]
 
 
-def _plain_transitions(leg: Leg, cuts: Cuts, inside: set[int]) -> list[Transition]:
-    """Return the transitions where a leg cuts borders plainly: each changes its area's side."""
+def _transitions_at_cuts(leg: Leg, cuts: Cuts, inside: set[int]) -> list[Transition]:
+    """Return the transitions of a clear leg: each cut changes its area's side."""
     transitions = []
     for share, area in cuts:
         fraction = leg.start + share * (leg.end - leg.start)
@@ -88,30 +98,31 @@ def _plain_transitions(leg: Leg, cuts: Cuts, inside: set[int]) -> list[Transitio
 def leg_transitions(
     airspace: Airspace,
     leg: Leg,
-    met: Mapping[int, list[int]],
+    pieces_met: Mapping[int, list[int]],
     inside: set[int],
     profile: Profile | None = None,
 ) -> list[Transition]:
-    """Return the transitions along one leg, in order, and bring ``inside`` up to its end.
+    """Return the transitions along a leg, in order, and update ``inside`` to the leg's end.
 
-    ``met`` holds the areas whose border the leg meets, with the border pieces it meets. ``profile``
-    is that of the whole segment; without one, limits of height and time are not looked at.
+    ``pieces_met`` holds the areas whose border the leg meets, with the indices of the border pieces
+    that it meets. ``profile`` is that of the whole segment; without it limits of height and time
+    are ignored.
     """
     transitions: list[Transition] = []
-    areas = dict(met)
-    if profile is not None and airspace.limits:  # what changes, though no border is met
+    areas = dict(pieces_met)
+    if profile is not None and airspace.limits:  # limits may change sides where no border is met
         held = airspace.covering(leg.lon0, leg.lat0) & airspace.limits.keys()
-        areas |= {area: [] for area in held - met.keys()}
+        areas |= {area: [] for area in held - pieces_met.keys()}
     for area, pieces in areas.items():
-        crossed = _Area(airspace, leg, area, pieces, profile)
-        transitions += _area_transitions(crossed, area in inside)
+        on_leg = _AreaOnLeg(airspace, leg, area, pieces, profile)
+        transitions += _area_transitions(on_leg, area in inside)
     for transition in sorted(transitions):
         (inside.add if transition.entered else inside.discard)(transition.area)
     return sorted(transitions)
 
 
-class _Area:
-    """One area as one leg meets it: the border pieces, and the limits that are to be kept."""
+class _AreaOnLeg:
+    """An area as a leg meets it: the border pieces, and the limits if they are to be applied."""
 
     def __init__(
         self, airspace: Airspace, leg: Leg, index: int, pieces: list[int], profile: Profile | None
@@ -133,20 +144,20 @@ class _Area:
         return sorted({*cuts, *(share for share in shares if 0.0 <= share <= 1.0)})
 
     def side_at(self, share: float) -> Side:
-        """Return the side of a place between two cuts."""
+        """Return the side of the place at a share of the leg, which lies between two cuts."""
         place = _point(self.leg, share)
-        # Along a sloping border, or between two cuts at one vertex, rounding puts it on either.
+        # Along a sloping border, or between two cuts at a vertex, rounding decides the side.
         at_border = self._airspace.is_at_border(self.index, *place)
         side = Side.BORDER if at_border else self._airspace.side(self.index, *place)
         return self._limited(side, self.leg.start + share * (self.leg.end - self.leg.start))
 
     def side_at_end(self) -> Side:
-        """Return the side of the leg's end itself, though it be inside by a hair."""
+        """Return the side of the leg's end itself, even where it is inside by less than a touch."""
         side = self._airspace.side(self.index, self.leg.lon1, self.leg.lat1)
         return self._limited(side, self.leg.end)
 
     def ends_at_cut(self) -> bool:
-        """Tell whether the leg ends at the antimeridian and nothing of the area is beyond."""
+        """Tell whether the leg ends at the antimeridian and the area does not go on beyond."""
         if not self.leg.wraps:
             return False
         beyond = self._airspace.side(self.index, -self.leg.lon1, self.leg.lat1)
@@ -155,10 +166,11 @@ class _Area:
     def _limited(self, side: Side, fraction: float) -> Side:
         if self._limits is None or self._profile is None:
             return side
-        return both(side, self._limits.side_on(self._profile, fraction))
+        return common_side(side, self._limits.side_on(self._profile, fraction))
 
 
-def _area_transitions(area: _Area, was_inside: bool) -> list[Transition]:
+def _area_transitions(area: _AreaOnLeg, was_inside: bool) -> list[Transition]:
+    """Return the transitions of a single area along a leg, in order."""
     transitions: list[Transition] = []
     leg, now_inside = area.leg, was_inside
     for start, side in _sides(area):
@@ -173,8 +185,8 @@ def _area_transitions(area: _Area, was_inside: bool) -> list[Transition]:
     return transitions
 
 
-def _sides(area: _Area) -> Iterator[tuple[float, Side]]:
-    """Yield where each stretch between two cuts begins, and its side."""
+def _sides(area: _AreaOnLeg) -> Iterator[tuple[float, Side]]:
+    """Yield for each stretch between two cuts its begin, a share of the leg, and its side."""
     bounds = [0.0, *area.cuts(), 1.0]
     for start, end in pairwise(bounds[:-1]):
         yield start, area.side_at((start + end) / 2)
@@ -183,10 +195,11 @@ def _sides(area: _Area) -> Iterator[tuple[float, Side]]:
         last = area.side_at((bounds[-2] + 1.0) / 2)
     yield bounds[-2], last
     if area.ends_at_cut():
-        yield 1.0, Side.OUTSIDE  # the next leg begins where nothing of this area is
+        yield 1.0, Side.OUTSIDE  # the next leg begins outside, across the antimeridian
 
 
 def _point(leg: Leg, share: float) -> tuple[float, float]:
+    """Return the place (lon, lat) at a share 0..1 of a leg."""
     return (
         leg.lon0 + share * (leg.lon1 - leg.lon0),
         leg.lat0 + share * (leg.lat1 - leg.lat0),

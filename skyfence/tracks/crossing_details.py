@@ -90,7 +90,7 @@ def _deepest_inside(
         lon = (one.entered_at.lon + half + 180.0) % 360.0 - 180.0
         places.append((one, (lon, (one.entered_at.lat + one.point.lat) / 2)))
         places.append((one, (one.point.lon, one.point.lat)))
-    inside = airspace.hold([one.area for one, _ in places], [place for _, place in places])
+    inside = airspace.are_inside([one.area for one, _ in places], [place for _, place in places])
     return [one for one, is_inside in zip(places, inside, strict=True) if is_inside]
 
 

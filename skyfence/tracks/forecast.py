@@ -126,12 +126,14 @@ def _first_met(
     airspace: Airspace, rays: Sequence[_Ray], areas: Collection[int]
 ) -> Mapping[int, Sequence[float]]:
     """Return where each ray first meets each area, beyond the antimeridian too."""
-    met = airspace.rays.first_hits(rays, areas)
+    met = airspace.ray_caster.first_hits(rays, areas)
     furthest = max((lon for _, _, lon, _ in rays), key=abs)
     if abs(furthest) <= 180.0:
         return met
     turn = -360.0 if furthest > 0 else 360.0
-    beyond = airspace.rays.first_hits([(w + turn, s, e + turn, n) for w, s, e, n in rays], areas)
+    beyond = airspace.ray_caster.first_hits(
+        [(w + turn, s, e + turn, n) for w, s, e, n in rays], areas
+    )
     none = [inf] * len(rays)
     return {
         area: [*map(min, met.get(area, none), beyond.get(area, none))]

@@ -145,7 +145,7 @@ class Tracker:
         """Ask the airspace at once what judging these rows will ask one by one."""
         queries, last = self._updater.queries, dict[str, QueryPoint]()
         ways, places = list[Segment](), list[QueryPoint]()
-        queries.forget()
+        queries.clear()
         for row, cuts in rows:
             name, place = frame.track_ids[row], (float(frame.lons[row]), float(frame.lats[row]))
             track = source.tracks.get(name)
@@ -159,9 +159,9 @@ class Tracker:
                 if cuts is None:
                     ways.append(way)
                 else:
-                    queries.note(way, cuts)
+                    queries.add_cuts(way, cuts)
             last[name] = place
-        queries.look(ways, places)
+        queries.prefetch(ways, places)
 
     def _due(self, source: SourceTracks, coarse_filter: CoarseFilter, until_ms: int) -> list[str]:
         """Return the tracks whose timers are really due, and put the others' entries right."""

@@ -3,19 +3,20 @@
 Limits are closed like outlines: at the floor itself, or at the instant of ``valid_from``, an object
 is on the border, and touching a border without passing it is no crossing.
 
-What is not known counts as inside. Heights over different references are compared with the most
-that these can differ:
+A height that is not known counts as inside. Heights over different references are compared by the
+most that these can differ. The table has the range of (height over mean sea level) minus (height
+over the reference), in metres:
 
-    reference            less than height over mean sea level by, metres
-    amsl      0
-    wgs84     -110 .. 110                  the geoid (EGM2008: -107 .. 86)
-    pressure  -600 .. 600 and 10 %         QNH 950 .. 1050 hPa at 8.3 m a hPa; air 25 degrees
-                                           warmer or colder than standard
-    agl       -430 .. 8849                 the ground: the shore of the Dead Sea, Mount Everest
+    reference  range
+    amsl       0
+    wgs84      -110 .. 110            the geoid (EGM2008: -107 .. 86)
+    pressure   -600 .. 600 and 10 %   QNH 950 .. 1050 hPa at 8.3 m a hPa; air 25 degrees warmer
+                                      or colder than standard
+    agl        -430 .. 8849           the ground: the shore of the Dead Sea, Mount Everest
 
-So an object known only by its pressure altitude is outside of a zone from 1,000 m above mean sea
-level where it reads less than 363 m. A height over ground beside any other reference leaves most
-in doubt, save what is far above the ceiling: a zone up to 500 m above ground is left at 9,349 m
+For example, an object that is known only by its pressure altitude is surely below a zone that
+begins at 1,000 m above mean sea level if it reads less than 363 m. Between a height over ground and
+any other reference little is sure: a zone up to 500 m above ground is surely left only at 9,349 m
 above mean sea level, wherever it is. Does not know where a zone is (``airspace``).
 """
 
@@ -27,7 +28,7 @@ from typing import Final
 from skyfence.times import to_ms
 from skyfence.zones.zone_file import VerticalRef, ZoneProperties
 
-# By how much height over mean sea level exceeds one over the reference: from, to, metres.
+# By how much a height over mean sea level exceeds the height over each reference, metres.
 _ABOVE_M: Final[dict[VerticalRef, tuple[float, float]]] = {
     "amsl": (0.0, 0.0),
     "wgs84": (-110.0, 110.0),
@@ -39,7 +40,7 @@ _STRETCH: Final = 0.1
 
 
 class Side(Enum):
-    """Where something is, seen from one zone."""
+    """On which side of a zone's border something is, or that it is on the border."""
 
     OUTSIDE = 0
     BORDER = 1
@@ -48,7 +49,10 @@ class Side(Enum):
 
 @dataclass(frozen=True)
 class Profile:
-    """When and how high an object is at both ends of a segment; linear in between."""
+    """When and how high an object is at both ends of a segment; linear in between.
+
+    Times are milliseconds since 1970, heights metres over their references (None: not known).
+    """
 
     start_ms: int
     end_ms: int
@@ -58,7 +62,10 @@ class Profile:
     end_ref: VerticalRef | None = None
 
     def height_at(self, fraction: float) -> float | None:
-        """Return the height between the ends, if it is known over one reference at both."""
+        """Return the height at a fraction 0..1 between the ends, metres.
+
+        None unless both ends have a height, over the same reference.
+        """
         if self.start_m is None or self.end_m is None or self.start_ref != self.end_ref:
             return None
         return self.start_m + fraction * (self.end_m - self.start_m)
@@ -66,7 +73,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of one zone; those that it does not have are infinite."""
+    """The limits of a zone, metres over ``ref`` and milliseconds; infinite where it has none."""
 
     floor_m: float
     ceiling_m: float
@@ -77,21 +84,21 @@ class Limits:
     def holds(
         self, time_ms: float, altitude_m: float | None, altitude_ref: VerticalRef | None
     ) -> bool:
-        """Tell whether an object may be inside, on the border included."""
+        """Tell whether an object may be inside or on the border, by time (ms) and height (m)."""
         return self.side(time_ms, altitude_m, altitude_ref) is not Side.OUTSIDE
 
     def side(
         self, time_ms: float, altitude_m: float | None, altitude_ref: VerticalRef | None
     ) -> Side:
-        """Return where an object is, seen from within these limits."""
+        """Return the side of these limits that an object is on, by time (ms) and height (m)."""
         height = Side.INSIDE
         if altitude_m is not None:
             low_m, high_m = self._band(altitude_ref)
             height = _side(low_m, altitude_m, high_m)
-        return both(height, _side(self.from_ms, time_ms, self.until_ms))
+        return common_side(height, _side(self.from_ms, time_ms, self.until_ms))
 
     def side_on(self, profile: Profile, fraction: float) -> Side:
-        """Return where an object is at a fraction (0..1) of a segment."""
+        """Return the side of these limits that an object is on at a fraction 0..1 of a segment."""
         if fraction <= 0.0:
             return self.side(profile.start_ms, profile.start_m, profile.start_ref)
         if fraction >= 1.0:
@@ -100,9 +107,9 @@ class Limits:
         return self.side(time_ms, profile.height_at(fraction), profile.start_ref)
 
     def cuts(self, profile: Profile) -> list[float]:
-        """Return where on a segment the side may change, as fractions 0..1, ascending.
+        """Return where on a segment the side may change, as fractions 0..1 of it, ascending.
 
-        Where the height between the ends is not known, both ends are such places.
+        Both ends are among them where the height between the ends is not known.
         """
         ends_ms = profile.start_ms, profile.end_ms
         fractions = {*_passed(*ends_ms, self.from_ms), *_passed(*ends_ms, self.until_ms)}
@@ -114,10 +121,10 @@ class Limits:
         return sorted(fractions)
 
     def _band(self, altitude_ref: VerticalRef | None) -> tuple[float, float]:
-        """Return between which readings over a reference an object may be inside."""
+        """Return the lowest and highest reading over a reference that may be inside, metres."""
         if self.ref is None or altitude_ref == self.ref:
             return self.floor_m, self.ceiling_m
-        if altitude_ref is None:  # it may be any
+        if altitude_ref is None:  # it may be any of them
             bands = [self._band(ref) for ref in _ABOVE_M]
             return min(low for low, _ in bands), max(high for _, high in bands)
         least, most = _ABOVE_M[self.ref]
@@ -142,8 +149,8 @@ def limits_of(properties: ZoneProperties) -> Limits | None:
     return None if unlimited == (-inf, inf, -inf, inf) else limits
 
 
-def both(first: Side, second: Side) -> Side:
-    """Return where something is, seen from what two zones have in common."""
+def common_side(first: Side, second: Side) -> Side:
+    """Return the side of the intersection of two sets, given the side of each."""
     return first if first.value < second.value else second
 
 
@@ -154,12 +161,12 @@ def _side(low: float, value: float, high: float) -> Side:
 
 
 def _passed(start: float, end: float, limit: float) -> list[float]:
-    """Return where a value that goes from start to end passes a limit."""
+    """Return at what fraction a value that goes from start to end passes a limit, if it does."""
     if min(start, end) < limit < max(start, end):
         return [(limit - start) / (end - start)]
     return []
 
 
 def _stretched(metres: float, share: float) -> float:
-    """Return a limit on true height as one on readings that err by a share of themselves."""
+    """Return the reading at a limit of true height, where readings are off by a share (0..1)."""
     return metres / (1.0 - share if metres > 0.0 else 1.0 + share)

@@ -56,15 +56,15 @@ def test_many_points_and_legs_are_judged_like_one(seed: int) -> None:
     assert sets == [space.covering(*place) for place in places.tolist()]
     ends = places + np.array([[source.gauss(0, 0.05), source.gauss(0, 0.05)] for _ in places])
     ends[::4] = places[::4]  # no way at all
-    met = space.met_by([Leg(*a, *b, 0, 1) for a, b in zip(places, ends, strict=True)])
+    met = space.borders_met([Leg(*a, *b, 0, 1) for a, b in zip(places, ends, strict=True)])
     cuts = space.proper_intersections(np.hstack((places, ends)))
-    plain = {
+    proper = {
         number: {area for _, area in leg_cuts} for number, leg_cuts in enumerate(cuts) if leg_cuts
     }
-    assert {number: set(met[number]) for number in plain} == plain
+    assert {number: set(met[number]) for number in proper} == proper
     clear = {number for number, leg_cuts in enumerate(cuts) if leg_cuts == ()}
     assert clear == set(range(60)) - met.keys()
-    assert len(plain) > 3
+    assert len(proper) > 3
     assert not any(cuts[::12])  # on a vertex, and no way from it
 
 

@@ -36,7 +36,7 @@ def fly_planar(space: Airspace, points: list[Point], inside: set[int]) -> list[l
     segments = []
     for (lon0, lat0), (lon1, lat1) in pairwise(points):
         leg = Leg(lon0, lat0, lon1, lat1, start=0.0, end=1.0)
-        met = space.met_by([leg])
+        met = space.borders_met([leg])
         segments.append(leg_transitions(space, leg, met[0], inside) if met else [])
     return segments
 
@@ -331,7 +331,7 @@ LAYER_AT, SPELL_AT = 0, 1
 
 def climb(start_m: float | None, end_m: float | None) -> Profile:
     """Return a minute's climb from T0 on."""
-    return Profile(T0_MS, T0_MS + 60_000, start_m, end_m, "amsl", "amsl")
+    return Profile(T0_MS, T0_MS + 60_000, start_m, end_m, start_ref="amsl", end_ref="amsl")
 
 
 def changes(
@@ -410,7 +410,12 @@ def test_limited_walks_agree_with_samples(seed: int) -> None:
     for _ in range(12):
         there = (source.uniform(0, 8), source.uniform(0, 8)) if source.random() < 0.7 else here
         profile = Profile(
-            time_ms, time_ms + 5_000, height_m, source.uniform(0, 4_000), "amsl", "amsl"
+            time_ms,
+            time_ms + 5_000,
+            height_m,
+            source.uniform(0, 4_000),
+            start_ref="amsl",
+            end_ref="amsl",
         )
         was_inside = HERE in inside
         leg = Leg(*here, *there, 0.0, 1.0)

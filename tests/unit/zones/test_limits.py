@@ -170,7 +170,9 @@ def test_between_two_cuts_nothing_changes(
     zone_ref: VerticalRef,
 ) -> None:
     """Within each stretch between cuts every instant has one side."""
-    profile = Profile(T0_MS, T0_MS + MINUTE_MS, start_m, end_m, start_ref, end_ref)
+    profile = Profile(
+        T0_MS, T0_MS + MINUTE_MS, start_m, end_m, start_ref=start_ref, end_ref=end_ref
+    )
     zone_limits = band(zone_ref)
     for low, high in pairwise([0.0, *zone_limits.cuts(profile), 1.0]):
         if high - low > 1e-9:
