@@ -1,4 +1,4 @@
-"""Holds the grid, the legs and the paths against plain shapely, which asks every area every time.
+"""Compares the grid, the legs and the paths with shapely alone, which tests every area each time.
 
     python bench/exactness.py [--points 1000000] [--seed N]
 
@@ -30,6 +30,7 @@ from skyfence.geometry.geodesy import legs
 from skyfence.zones.zone_file import Zone, ZoneProperties, zone_set
 
 Floats = npt.NDArray[np.float64]
+Cells = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
 Random = np.random.Generator
 
@@ -60,7 +61,7 @@ class Count:
 
 
 class Case:
-    """One airspace, with a grid on it and the plain areas beside it."""
+    """An airspace, a grid on it, and its areas as shapely has them."""
 
     def __init__(self, name: str, airspace: Airspace, areas: list[Any]) -> None:
         self.name = name
@@ -175,12 +176,12 @@ def _in_world(points: Floats) -> Floats:
 
 
 def check_points(case: Case, points: Floats, count: Count) -> None:
-    """Compare the grid's sets with what every single area says of every point."""
+    """Compare the grid's sets with a test of every point against every area."""
     for lons, lats in _chunks(points):
         places = shapely.points(lons, lats)
         expected = np.array([shapely.covers(area, places) for area in case.areas]).T
-        ids = case.grid.sets_at(lons, lats)
-        wrong = np.flatnonzero(np.any(_table(case)[ids] != expected, axis=1))
+        ids = sets_of(case.grid, case.airspace, lons, lats)
+        wrong = np.flatnonzero(np.any(_table(case, ids) != expected, axis=1))
         count.add(
             len(lons),
             [
@@ -196,8 +197,7 @@ def check_unprepared(case: Case, points: Floats, count: Count) -> None:
     lons, lats = points.T
     plain = np.array(shapely.from_wkb(shapely.to_wkb(case.areas)), dtype=object)
     places = np.array(shapely.points(lons, lats), dtype=object)
-    ids = case.grid.sets_at(lons, lats)
-    said = _table(case)[ids]
+    said = _table(case, sets_of(case.grid, case.airspace, lons, lats))
     wrong = [
         f"{case.name}: {lons[n]!r} {lats[n]!r}: not so by unprepared area {area}"
         for area in range(len(plain))
@@ -206,12 +206,28 @@ def check_unprepared(case: Case, points: Floats, count: Count) -> None:
     count.add(len(lons), wrong)
 
 
-def _table(case: Case) -> Bools:
-    """Return which areas each interned set has, shape (sets, areas)."""
-    table = np.zeros((case.grid.set_count, len(case.areas)), dtype=bool)
-    for number in range(case.grid.set_count):
-        table[number, list(case.grid.members(number))] = True
-    return table
+def sets_of(grid: Grid, airspace: Airspace, lons: Floats, lats: Floats) -> Cells:
+    """Return the number of the set of areas that hold each point, borders included, (n,).
+
+    Found as a tracker finds it: the cover of the point's cell, or where that is ``BOUNDARY`` the
+    set of areas that the airspace says.
+    """
+    sets = grid.cell_covers(*grid.cells(lons, lats))
+    near = np.flatnonzero(sets == BOUNDARY)
+    if near.size:
+        held = airspace.covering_many(lons[near], lats[near])
+        sets[near] = [grid.set_id(areas) for areas in held]
+    return sets
+
+
+def _table(case: Case, ids: Cells) -> Bools:
+    """Return which areas each set has, given the sets' numbers (n,), shape (n, areas)."""
+    numbers, row = np.unique(ids, return_inverse=True)
+    table = np.zeros((len(numbers), len(case.areas)), dtype=bool)
+    for index, number in enumerate(numbers.tolist()):
+        table[index, list(case.grid.members(number))] = True
+    has: Bools = table[row]
+    return has
 
 
 def _chunks(points: Floats) -> Iterator[Floats]:
@@ -249,43 +265,44 @@ def _clips(case: Case, random: Random, count: int) -> Floats:
     return np.hstack((at + beside - reach * across, at + beside + reach * across))
 
 
-def check_uniform(case: Case, segments: Floats, count: Count) -> None:
-    """Check that what the grid calls uniform lies in these areas wholly, and in no other at all."""
+def check_common_covers(case: Case, segments: Floats, count: Count) -> None:
+    """Check that segments with a common cover lie wholly in its areas and meet no other area."""
     for start in range(0, len(segments), CHUNK):
         some = segments[start : start + CHUNK]
         lon0, lat0, lon1, lat1 = some.T.copy()
-        sets = case.grid.uniform(*case.grid.cells(lon0, lat0), *case.grid.cells(lon1, lat1))
-        said = np.flatnonzero(sets != BOUNDARY)
-        lines = shapely.linestrings(some[said].reshape(-1, 2, 2))
-        members = _table(case)[sets[said]]
+        cells = case.grid.cells(lon0, lat0), case.grid.cells(lon1, lat1)
+        sets = case.grid.common_cover(*cells)
+        known = np.flatnonzero(sets != BOUNDARY)
+        lines = shapely.linestrings(some[known].reshape(-1, 2, 2))
+        members = _table(case, sets[known])
         wrong = []
         for area, border in zip(range(len(case.areas)), case.borders, strict=True):
-            lies = shapely.covers(case.areas[area], shapely.points(lon0[said], lat0[said]))
+            lies = shapely.covers(case.areas[area], shapely.points(lon0[known], lat0[known]))
             met = shapely.dwithin(border, lines, TOUCH_DEG)
             for n in np.flatnonzero(met | (lies != members[:, area])).tolist():
-                wrong.append(f"{case.name}: {some[said[n]].tolist()}: not uniform in area {area}")
-        count.add(len(said), wrong)
+                wrong.append(f"{case.name}: {some[known[n]].tolist()}: not so in area {area}")
+        count.add(len(known), wrong)
 
 
-def check_plain(case: Case, segments: Floats, count: Count) -> None:
-    """Compare what plain legs are said to cut with the distance of each from every border.
+def check_clear_legs(case: Case, segments: Floats, count: Count) -> None:
+    """Compare what clear legs properly cut with the distance of each from every border.
 
-    Legs that are not plain are not counted: a path looks closer at them.
+    Legs that are not clear are not counted: ``transitions`` works them out in another way.
     """
     for start in range(0, len(segments), CHUNK):
         some = segments[start : start + CHUNK]
         lines = shapely.linestrings(some.reshape(-1, 2, 2))
         cuts_of_legs = case.airspace.proper_intersections(some)
-        plain = np.array([cuts is not None for cuts in cuts_of_legs])
+        clear = np.array([cuts is not None for cuts in cuts_of_legs])
         wrong: list[str] = []
         for area, border in enumerate(case.borders):
             said = np.array(
                 [any(area == cut for _, cut in cuts or ()) for cuts in cuts_of_legs], bool
             )
             met = shapely.dwithin(border, lines, TOUCH_DEG)
-            for n in np.flatnonzero(plain & (met != said)).tolist():
+            for n in np.flatnonzero(clear & (met != said)).tolist():
                 wrong.append(f"{case.name}: {some[n].tolist()}: area {area}: cut {said[n]}")
-        count.add(int(plain.sum()), wrong)
+        count.add(int(clear.sum()), wrong)
 
 
 def check_paths(case: Case, segments: Floats, count: Count) -> None:
@@ -355,8 +372,8 @@ def check(case: Case, random: Random, points: int, segments: int, counts: dict[s
         few = some[: max(len(some) // 100, 20)]
         check_unprepared(case, few, counts.setdefault("points, areas unprepared", Count()))
     lines = segments_of(case, random, segments)
-    check_uniform(case, lines, counts.setdefault("segments called uniform", Count()))
-    check_plain(case, lines, counts.setdefault("legs that are plain", Count()))
+    check_common_covers(case, lines, counts.setdefault("segments with a common cover", Count()))
+    check_clear_legs(case, lines, counts.setdefault("clear legs", Count()))
     few = random.permutation(lines)[: max(segments // 10, 20)]
     check_paths(case, few, counts.setdefault("paths through areas", Count()))
 

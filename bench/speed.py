@@ -177,8 +177,8 @@ def warm_up(tracker: Tracker, traffic: Traffic) -> Iterator[Frame]:
     for _ in range(3):
         for frame in frames(traffic.scan(5_000)):
             cells = tracker.grid.cells(frame.lons, frame.lats)
-            tracker.grid.codes(*cells)
-            tracker.grid.clear_of_border_m(*cells)
+            tracker.grid.cell_covers(*cells)
+            tracker.grid.protected_border_bounds_m(*cells)
             tracker.process(frame)
             yield frame
 
@@ -206,13 +206,13 @@ def measure(zones: ZoneSet, size: int, tracks: int, seed: int, seconds: float) -
         done += sum(map(len, given))
         boundary += _boundary(tracker.grid, given)
     return Result(
-        len(zones.zones),
-        size,
-        round(done / engine_s),
-        round(done / naive_s),
-        round(boundary / done, 4),
-        round(changed / done, 4),
-        round(judged / done, 4),
+        zones=len(zones.zones),
+        frame_reports=size,
+        engine_per_s=round(done / engine_s),
+        naive_per_s=round(done / naive_s),
+        boundary_share=round(boundary / done, 4),
+        changed_share=round(changed / done, 4),
+        judged_share=round(judged / done, 4),
     )
 
 
@@ -261,8 +261,8 @@ def _timed(
 
 
 def _boundary(grid: Grid, given: list[Frame]) -> int:
-    codes_of_frames = [grid.codes(*grid.cells(frame.lons, frame.lats)) for frame in given]
-    return int(sum((codes == BOUNDARY).sum() for codes in codes_of_frames))
+    covers = [grid.cell_covers(*grid.cells(frame.lons, frame.lats)) for frame in given]
+    return int(sum((cover == BOUNDARY).sum() for cover in covers))
 
 
 def main() -> None:

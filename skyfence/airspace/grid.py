@@ -1,17 +1,18 @@
-"""The grid: where a point is, answered by one look-up for nearly all of them.
+"""The grid: which areas hold a point, answered by an array look-up for nearly all points.
 
-The world's cells (0.0025 degrees) each hold the set of areas that cover the whole of it, or the
-mark that a border comes near: then shapely is asked, so that every answer is exact. Eight by eight
-cells are a block; only blocks near a border are kept cell by cell:
+The map is divided into cells of 0.0025 degrees. The *cover* of a cell is the set of areas that hold
+all of it, or ``BOUNDARY`` where a border comes near it: for those few cells shapely is asked, so
+that every answer is exact. 8 x 8 cells are a block; blocks near a border are kept cell by cell:
 
     page (64 x 64 blocks, made when first asked for)
       block -> set of areas                            97 in 100
             -> its cells -> set of areas
                          -> BOUNDARY                   ask shapely
 
-Sets are interned: small whole numbers that can be compared at once. They are numbered as they turn
-up, so they mean nothing to another process and belong in no checkpoint. Blocks and near cells also
-hold how far the next boundary is, so that one look tells whether a track moved without meeting any.
+Sets are interned: each has a number, so that comparing sets is comparing integers. Numbers are
+given in the order in which sets turn up, so they mean nothing to another process and belong in no
+checkpoint. Blocks and near cells also hold how far the next boundary cell is, so that a look-up
+tells whether a track moved without meeting any border.
 
 Knows outlines only: whether limits of height or time hold is for ``Airspace.within_limits``.
 """
@@ -25,55 +26,56 @@ import numpy.typing as npt
 from skyfence.airspace.airspace import Airspace
 from skyfence.airspace.clearance import Clearance
 from skyfence.airspace.protected import TOUCH_DEG
+from skyfence.geometry.arrays import Floats, Indices, Mask
 from skyfence.geometry.geodesy import SHORT_LAT_DEG, SHORT_LON_DEG
 from skyfence.geometry.paged_table import PAGE_BLOCKS, Cells, PageTable, RowStore
 from skyfence.geometry.rasterize import regions_of, supercover
 
-Floats = npt.NDArray[np.float64]
-
 BOUNDARY: Final = -1
+
+CellPositions = tuple[Cells, Cells]  # columns and rows of cells, both (n,)
 
 # Along the side of a block and of a page, in cells.
 _BLOCK: Final = 8
 _SHIFT: Final = 3
 _MASK: Final = _BLOCK - 1
 _PAGE: Final = PAGE_BLOCKS * _BLOCK
-# What lies around a page is looked at so far, so that moves over its edge can be judged: as far as
-# ``uniform`` ever looks (30 cells), in whole blocks.
-_AROUND_BLOCKS: Final = 4
-_AROUND: Final = _AROUND_BLOCKS * _BLOCK
-# A border nearer than this to a cell comes near it: what counts as a touch, and as much again for
-# the rounding of what is computed here (1e-13).
+# How far around a page borders are looked for, so that moves over its edge can be judged: as far
+# as ``common_cover`` ever looks (30 cells), in whole blocks.
+_MARGIN_BLOCKS: Final = 4
+_MARGIN: Final = _MARGIN_BLOCKS * _BLOCK
+# A border nearer than this to a cell makes it a boundary cell: what counts as a touch, and as much
+# again for the rounding of what is computed here (1e-13).
 _WIDEN_DEG: Final = 2 * TOUCH_DEG
 _SOUTH_WEST: Final = np.array([-180.0, -90.0])  # where the cells are counted from
 
 
 class Grid:
-    """The areas of an airspace, cell by cell."""
+    """The covers of an airspace's cells, made as they are asked for."""
 
     def __init__(self, airspace: Airspace, cell_deg: float = 0.0025) -> None:
         self._airspace = airspace
         self._per_deg = 1.0 / cell_deg
         self._last = np.array([360, 180], dtype=np.int32) * round(self._per_deg) - 1
-        # Farther apart (in cells) a segment may be no single planar leg: see ``geodesy.legs``.
-        self._most_x = int(SHORT_LON_DEG * self._per_deg - 1e-6) - 1
-        self._most_y = int(SHORT_LAT_DEG * self._per_deg - 1e-6) - 1
+        # Points in cells farther apart may be joined by more than one leg: see ``geodesy.legs``.
+        self._max_across = int(SHORT_LON_DEG * self._per_deg - 1e-6) - 1
+        self._max_up = int(SHORT_LAT_DEG * self._per_deg - 1e-6) - 1
         self._ids: dict[frozenset[int], int] = {}
         self._members: list[frozenset[int]] = []
         self._has_limits = np.zeros(0, dtype=bool)
-        self.set_id(())  # nothing is 0
+        self.set_id(())  # the empty set is 0
         columns, rows = (-(-(self._last + 1) // _BLOCK)).tolist()
         self._blocks = PageTable(columns, rows, self._make)
-        # A block's set; where its cells differ, -1 less the number of its row of cells.
-        self._codes = RowStore(PAGE_BLOCKS**2, np.int32)
-        self._gaps = RowStore(PAGE_BLOCKS**2, np.uint8)
-        self._cell_codes = RowStore(_BLOCK**2, np.int32)
-        self._cell_gaps = RowStore(_BLOCK**2, np.uint8)
-        self._plain: dict[int, int] = {}  # rows of pages that are one set, by set
+        # A block's cover; where its cells differ, -1 less its row in the stores of cells.
+        self._block_covers = RowStore(PAGE_BLOCKS**2, np.int32)
+        self._block_distances = RowStore(PAGE_BLOCKS**2, np.uint8)
+        self._cell_covers = RowStore(_BLOCK**2, np.int32)
+        self._cell_distances = RowStore(_BLOCK**2, np.uint8)
+        self._borderless: dict[int, int] = {}  # rows of pages that no border meets, by cover
         self._clearance = Clearance(airspace, columns, rows, cell_deg * _BLOCK)
 
     def set_id(self, areas: Collection[int]) -> int:
-        """Return the number of a set of areas; the empty one is 0."""
+        """Return the number of a set of areas, a new one for a new set; the empty set's is 0."""
         members = frozenset(areas)
         number = self._ids.setdefault(members, len(self._members))
         if number == len(self._members):
@@ -82,24 +84,23 @@ class Grid:
             self._has_limits = np.append(self._has_limits, limited)
         return number
 
-    @property
-    def set_count(self) -> int:
-        """Return how many sets there are so far, numbered from 0."""
-        return len(self._members)
-
     def members(self, set_id: int) -> frozenset[int]:
-        """Return the areas of a set."""
+        """Return the areas of a set, given its number."""
         return self._members[set_id]
 
-    def have_limits(self, set_ids: Cells) -> npt.NDArray[np.bool_]:
-        """Tell for each set (none may be ``BOUNDARY``) whether any area of it has limits."""
+    def have_limits(self, set_ids: Cells) -> Mask:
+        """Tell for each set, (n,), whether any of its areas has limits of height or time.
+
+        Precondition: none is ``BOUNDARY``.
+        """
         return self._has_limits[set_ids]
 
-    def cells(self, lons: Floats, lats: Floats) -> tuple[Cells, Cells]:
-        """Return the cell of each point; ``ValueError`` for one that is not in the world.
+    def cells(self, lons: Floats, lats: Floats) -> CellPositions:
+        """Return the column and row of each point's cell; points are degrees, both (n,).
 
-        Rounding may put a point next to an edge into the other cell: cells are judged with what
-        lies within a touch of them, which is far more.
+        Raises ``ValueError`` where a point is not in the world. Rounding may put a point at the
+        edge of a cell into its neighbour. That is harmless: borders are looked for within a touch
+        of a cell, which is far more.
         """
         if len(lons) and not (np.abs(lons).max() <= 180.0 and np.abs(lats).max() <= 90.0):
             raise ValueError("a point leaves longitude -180..180, latitude -90..90")
@@ -108,131 +109,136 @@ class Grid:
         # The edges of the map at 180 and 90 degrees belong to the last cells.
         return np.minimum(x, self._last[0]), np.minimum(y, self._last[1])
 
-    def codes(self, x: Cells, y: Cells) -> Cells:
-        """Return the set that covers each cell, or ``BOUNDARY``."""
-        places = self._places(x, y)  # first: it may make the store grow
-        codes: Cells = self._codes.values[places]
-        near = np.flatnonzero(codes < 0)
+    def cell_covers(self, x: Cells, y: Cells) -> Cells:
+        """Return the cover of each cell, (n,): the number of a set, or ``BOUNDARY``."""
+        positions = self._positions(x, y)  # first: it may replace the store's array
+        covers: Cells = self._block_covers.values[positions]
+        near = np.flatnonzero(covers < 0)
         if near.size:
-            codes[near] = self._cell_codes.values[self._cell_places(codes, x, y, near)]
-        return codes
+            covers[near] = self._cell_covers.values[self._cell_positions(covers, x, y, near)]
+        return covers
 
-    def uniform(self, x0: Cells, y0: Cells, x1: Cells, y1: Cells) -> Cells:
-        """Return for each pair of cells the set of all that a move between them passes.
+    def common_cover(
+        self, start: CellPositions, end: CellPositions, max_new_pages: int | None = None
+    ) -> Cells:
+        """Return for each pair of cells the cover that all cells between them share, (n,).
 
-        ``BOUNDARY`` where that may be more than one, or where cells are so far apart that the
-        segment between two points in them may be cut into legs. With any other answer no border
-        comes within a touch of the segment.
+        With any other answer than ``BOUNDARY``, no border comes within a touch of a segment from a
+        point in the first cell to a point in the second, and its areas hold all of it. ``BOUNDARY``
+        stands where cells between have different covers, or where the two are so far apart that
+        the segment may have several legs.
+
+        Makes the pages that are missing, at most ``max_new_pages`` so that the call takes bounded
+        time (10 ms a page); ``BOUNDARY`` stands where a page is not made then.
         """
+        (x0, y0), (x1, y1) = start, end
+        if max_new_pages is None:
+            return self._common_cover(x0, y0, x1, y1)
+        x, y = np.append(x0, x1) >> _SHIFT, np.append(y0, y1) >> _SHIFT
+        made = self._blocks.make_pages(x, y, max_new_pages).reshape(2, -1).all(axis=0)
+        if made.all():
+            return self._common_cover(x0, y0, x1, y1)
+        cover = np.full(len(x0), BOUNDARY, dtype=np.int32)
+        cover[made] = self._common_cover(x0[made], y0[made], x1[made], y1[made])
+        return cover
+
+    def protected_border_bounds_m(
+        self, x: Cells, y: Cells, max_new_pages: int | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Return for each cell a lower bound of its points' distance to the protected border.
+
+        Shape (n,), metres. Makes the pages that are missing, at most ``max_new_pages``; the bound
+        is 0 where a page is not made then.
+        """
+        x, y = x >> _SHIFT, y >> _SHIFT
+        if max_new_pages is None:
+            return self._clearance.lower_bounds_m(x, y)
+        made = self._clearance.make_pages(x, y, max_new_pages)
+        bounds_m = np.zeros(len(x), dtype=np.float32)
+        bounds_m[made] = self._clearance.lower_bounds_m(x[made], y[made])
+        return bounds_m
+
+    def _common_cover(self, x0: Cells, y0: Cells, x1: Cells, y1: Cells) -> Cells:
         across, up = np.abs(x1 - x0), np.abs(y1 - y0)
-        near = (across <= self._most_x) & (up <= self._most_y)
-        start = self._places(x0, y0)
-        codes: Cells = self._codes.values[start]
+        near = (across <= self._max_across) & (up <= self._max_up)
+        start = self._positions(x0, y0)
+        covers: Cells = self._block_covers.values[start]
         blocks_across = np.abs((x1 >> _SHIFT) - (x0 >> _SHIFT))
         blocks_up = np.abs((y1 >> _SHIFT) - (y0 >> _SHIFT))
         reach = np.maximum(blocks_across, blocks_up)
-        plain = near & (codes >= 0) & (reach < self._gaps.values[start])
-        cover = np.where(plain, codes, np.int32(BOUNDARY))
-        rest = np.flatnonzero(near & ~plain)
+        by_blocks = near & (covers >= 0) & (reach < self._block_distances.values[start])
+        cover = np.where(by_blocks, covers, np.int32(BOUNDARY))
+        rest = np.flatnonzero(near & ~by_blocks)
         if rest.size:
             reach = np.maximum(across[rest], up[rest])
-            ahead = self._within(x0[rest], y0[rest], reach)
-            back = self._within(x1[rest], y1[rest], reach)
+            ahead = self._cover_within(x0[rest], y0[rest], reach)
+            back = self._cover_within(x1[rest], y1[rest], reach)
             cover[rest] = np.maximum(ahead, back)
         return cover
 
-    def moves(self, start: tuple[Cells, Cells], end: tuple[Cells, Cells], most: int) -> Cells:
-        """Return what ``uniform`` does for pairs of cells, in bounded time.
+    def _cover_within(self, x: Cells, y: Cells, reach: Cells) -> Cells:
+        """Return the cover that all cells within reach (cells) of each share, or ``BOUNDARY``.
 
-        At most so many pages are made; ``BOUNDARY`` stands where one is not made yet.
+        Precondition for another answer: the cell is in a block that is kept cell by cell.
         """
-        (x0, y0), (x1, y1) = start, end
-        x, y = np.append(x0, x1) >> _SHIFT, np.append(y0, y1) >> _SHIFT
-        ready = self._blocks.make_pages(x, y, most).reshape(2, -1).all(axis=0)
-        if ready.all():
-            return self.uniform(x0, y0, x1, y1)
-        cover = np.full(len(x0), BOUNDARY, dtype=np.int32)
-        cover[ready] = self.uniform(x0[ready], y0[ready], x1[ready], y1[ready])
+        blocks = self._positions(x, y)
+        covers: Cells = self._block_covers.values[blocks]
+        cover = np.full(len(x), BOUNDARY, dtype=np.int32)
+        near = np.flatnonzero(covers < 0)
+        positions = self._cell_positions(covers, x, y, near)
+        clear = reach[near] < self._cell_distances.values[positions]
+        cover[near[clear]] = self._cell_covers.values[positions[clear]]
         return cover
 
-    def sets_at(self, lons: Floats, lats: Floats) -> Cells:
-        """Return the set of areas that hold each point, borders included."""
-        sets = self.codes(*self.cells(lons, lats))
-        near = np.flatnonzero(sets == BOUNDARY)
-        if near.size:
-            held = self._airspace.covering_many(lons[near], lats[near])
-            sets[near] = [self.set_id(areas) for areas in held]
-        return sets
-
-    def clear_of_border_m(self, x: Cells, y: Cells) -> npt.NDArray[np.float32]:
-        """Return how far any point of each cell is from the protected border at least, metres."""
-        return self._clearance.metres(x >> _SHIFT, y >> _SHIFT)
-
-    def surely_clear_m(self, x: Cells, y: Cells, most: int) -> npt.NDArray[np.float32]:
-        """Return what ``clear_of_border_m`` does, in bounded time: 0 where a page is not made."""
-        ready = self._clearance.ready(x >> _SHIFT, y >> _SHIFT, most)
-        bounds_m = np.zeros(len(x), dtype=np.float32)
-        bounds_m[ready] = self.clear_of_border_m(x[ready], y[ready])
-        return bounds_m
-
-    def _places(self, x: Cells, y: Cells) -> Cells:
+    def _positions(self, x: Cells, y: Cells) -> Cells:
+        """Return the position of each cell's block in the stores of blocks."""
         return self._blocks.positions(x >> _SHIFT, y >> _SHIFT)
 
-    def _cell_places(
-        self, codes: Cells, x: Cells, y: Cells, near: npt.NDArray[np.intp]
+    def _cell_positions(
+        self, covers: Cells, x: Cells, y: Cells, near: npt.NDArray[np.intp]
     ) -> npt.NDArray[Any]:
+        """Return the positions of near cells in the stores of cells, given their blocks' covers."""
         inner = ((x[near] & _MASK) << _SHIFT) + (y[near] & _MASK)
-        return ((-1 - codes[near]) << 2 * _SHIFT) + inner
-
-    def _within(self, x: Cells, y: Cells, reach: Cells) -> Cells:
-        """Return the set that covers all cells within reach of each, or ``BOUNDARY``."""
-        blocks = self._places(x, y)
-        codes: Cells = self._codes.values[blocks]
-        cover = np.full(len(x), BOUNDARY, dtype=np.int32)
-        near = np.flatnonzero(codes < 0)
-        places = self._cell_places(codes, x, y, near)
-        clear = reach[near] < self._cell_gaps.values[places]
-        cover[near[clear]] = self._cell_codes.values[places[clear]]
-        return cover
+        return ((-1 - covers[near]) << 2 * _SHIFT) + inner
 
     def _make(self, column: int, row: int) -> int:
-        """Make the page of this column and row of pages."""
+        """Make the page of this column and row of pages; return its row in the stores of blocks."""
         corner = np.array([column, row]) * _PAGE
-        met = self._met(corner - _AROUND)
-        if not met.any():
-            return self._make_plain(corner)
-        regions = regions_of(met, margin=_AROUND, block=_BLOCK)
+        border = self._border_cells(corner - _MARGIN)
+        if not border.any():
+            return self._make_borderless(corner)
+        regions = regions_of(border, margin=_MARGIN, block=_BLOCK)
         sets = np.append(np.int32(BOUNDARY), self._sets_of(corner + regions.seeds))
         cells = _by_block(sets[regions.labels])
-        codes = cells[:, 0].copy()
+        covers = cells[:, 0].copy()
         near = np.flatnonzero((cells == BOUNDARY).any(axis=1))
-        first = self._cell_codes.append(cells[near])
-        self._cell_gaps.append(_by_block(regions.distances)[near])
-        codes[near] = -1 - first - np.arange(len(near))
-        self._gaps.append(regions.block_distances.reshape(1, -1))
-        return self._codes.append(codes.reshape(1, -1))
+        first = self._cell_covers.append(cells[near])
+        self._cell_distances.append(_by_block(regions.distances)[near])
+        covers[near] = -1 - first - np.arange(len(near))
+        self._block_distances.append(regions.block_distances.reshape(1, -1))
+        return self._block_covers.append(covers.reshape(1, -1))
 
-    def _make_plain(self, corner: npt.NDArray[np.int64]) -> int:
-        """Make a page that is one set of areas, or find one like it."""
+    def _make_borderless(self, corner: Indices) -> int:
+        """Make a page that no border meets, or return the row of another with the same cover."""
         (number,) = self._sets_of(corner[None]).tolist()
-        if number not in self._plain:
-            codes = np.full((1, PAGE_BLOCKS**2), number)
-            self._gaps.append(np.full_like(codes, _AROUND_BLOCKS + 1))
-            self._plain[number] = self._codes.append(codes)
-        return self._plain[number]
+        if number not in self._borderless:
+            covers = np.full((1, PAGE_BLOCKS**2), number)
+            self._block_distances.append(np.full_like(covers, _MARGIN_BLOCKS + 1))
+            self._borderless[number] = self._block_covers.append(covers)
+        return self._borderless[number]
 
-    def _met(self, corner: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Return which cells of a page, and around it, a border comes near."""
-        side = _PAGE + 2 * _AROUND
+    def _border_cells(self, corner: Indices) -> Mask:
+        """Return which cells of a page and of the margin around it a border comes near."""
+        side = _PAGE + 2 * _MARGIN
         west, south = _SOUTH_WEST + corner / self._per_deg - _WIDEN_DEG
         width = side / self._per_deg + 2 * _WIDEN_DEG
         segments = self._airspace.border_segments_in(west, south, west + width, south + width)
-        # In cells as ``cells`` counts them, so that both round alike.
+        # Computed as ``cells`` computes them, so that both round alike.
         placed = (segments - np.tile(_SOUTH_WEST, 2)) * self._per_deg
         return supercover(placed - np.tile(corner, 2), side, _WIDEN_DEG * self._per_deg)
 
-    def _sets_of(self, cells: npt.NDArray[np.int64]) -> Cells:
-        """Return the sets of areas that hold the middles of cells, shape (n, 2)."""
+    def _sets_of(self, cells: Indices) -> Cells:
+        """Return the sets of areas that hold the middles of cells, given as (n, 2)."""
         lons, lats = (_SOUTH_WEST + (cells + 0.5) / self._per_deg).T
         held = self._airspace.covering_many(lons, lats)
         return np.array([self.set_id(areas) for areas in held], dtype=np.int32)

@@ -179,7 +179,7 @@ class CoarseFilter:
         columns = self._columns
         sets = columns["set"][slots]
         before = (columns["x"][slots], columns["y"][slots])
-        found = self._grid.moves(before, cells, _PAGES_AT_ONCE)
+        found = self._grid.common_cover(before, cells, _PAGES_AT_ONCE)
         stays: Mask = found == sets
         cuts: dict[int, Cuts | None] = {}
         doubt = np.flatnonzero(found == BOUNDARY)
@@ -201,7 +201,7 @@ class CoarseFilter:
         others = np.flatnonzero(same & ~civil)
         if others.size:
             places = (cells[0][others], cells[1][others])
-            clear_m = self._grid.surely_clear_m(*places, _PAGES_AT_ONCE)
+            clear_m = self._grid.protected_border_bounds_m(*places, _PAGES_AT_ONCE)
             speeds = _filled(frame, "ground_speed_mps", self._parameters.unknown_speed_mps)
             accuracies = _filled(frame, "accuracy_m", self._parameters.unknown_accuracy_m)
             own = rows[others]

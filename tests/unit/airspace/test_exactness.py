@@ -5,8 +5,8 @@ import pytest
 from exactness import (
     Case,
     Count,
+    check_common_covers,
     check_points,
-    check_uniform,
     default_case,
     points_of,
     run,
@@ -25,7 +25,7 @@ def default() -> Case:
 
 @pytest.mark.parametrize("seed", [SEED])
 def test_no_answer_differs_from_shapely(default: Case, seed: int) -> None:
-    """Sets, uniform moves, legs that meet and paths are those of asking every area every time."""
+    """Sets, common covers, cuts and paths are those of testing every area every time."""
     counts = run(default, 1_200, seed)
     assert min(count.compared for count in counts.values()) > 50
     assert [example for count in counts.values() for example in count.examples] == []
@@ -35,8 +35,8 @@ def test_no_answer_differs_from_shapely(default: Case, seed: int) -> None:
 class Blind(Grid):
     """A grid that overlooks the borders."""
 
-    def _met(self, corner: object) -> np.ndarray:
-        return np.zeros_like(super()._met(corner))  # type: ignore[arg-type]
+    def _border_cells(self, corner: object) -> np.ndarray:
+        return np.zeros_like(super()._border_cells(corner))  # type: ignore[arg-type]
 
 
 def test_a_grid_that_overlooks_a_border_is_found_out(default: Case) -> None:
@@ -48,5 +48,5 @@ def test_a_grid_that_overlooks_a_border_is_found_out(default: Case) -> None:
         check_points(default, points, count)
     assert count.different > 20
     count = Count()
-    check_uniform(default, segments_of(default, random, 100), count)
+    check_common_covers(default, segments_of(default, random, 100), count)
     assert count.different > 20

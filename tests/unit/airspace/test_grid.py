@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import shapely
 from builders import airspace, zone
+from exactness import sets_of
 from random_areas import on_grid, star
 
 from skyfence.airspace.airspace import Airspace
@@ -22,14 +23,14 @@ EAST_WEST = airspace(
 )
 
 
-def at(grid: Grid, *points: tuple[float, float]) -> list[frozenset[int]]:
+def at(grid: Grid, space: Airspace, *points: tuple[float, float]) -> list[frozenset[int]]:
     lons, lats = np.array(points, dtype=float).T
-    return [grid.members(number) for number in grid.sets_at(lons, lats).tolist()]
+    return [grid.members(number) for number in sets_of(grid, space, lons, lats).tolist()]
 
 
 def moves(grid: Grid, *pairs: tuple[tuple[float, float], tuple[float, float]]) -> list[int]:
     ends = np.array(pairs, dtype=float).reshape(-1, 4).T
-    return grid.uniform(*grid.cells(*ends[:2]), *grid.cells(*ends[2:])).tolist()
+    return grid.common_cover(grid.cells(*ends[:2]), grid.cells(*ends[2:])).tolist()
 
 
 def test_sets_are_interned() -> None:
@@ -38,7 +39,7 @@ def test_sets_are_interned() -> None:
     assert grid.set_id([]) == 0
     assert grid.set_id([3, 5]) == grid.set_id({5, 3}) != grid.set_id([3])
     assert grid.members(grid.set_id([5, 3])) == {3, 5}
-    assert grid.set_count == 3
+    assert grid.set_id([7]) == 3
 
 
 @pytest.mark.parametrize("place", [(np.nan, 1.0), (1.0, np.nan), (180.1, 1.0), (1.0, -90.1)])
@@ -53,9 +54,7 @@ def test_no_points_have_no_cells() -> None:
     """Nothing in, nothing out."""
     grid, none = Grid(EAST_WEST), np.empty(0)
     x, y = grid.cells(none, none)
-    assert (
-        len(grid.codes(x, y)) == len(grid.uniform(x, y, x, y)) == len(grid.sets_at(none, none)) == 0
-    )
+    assert len(grid.cell_covers(x, y)) == len(grid.common_cover((x, y), (x, y))) == 0
 
 
 def test_the_edges_of_the_map_are_exact() -> None:
@@ -66,7 +65,7 @@ def test_the_edges_of_the_map_are_exact() -> None:
         for lat in (-90.0, -89.99999, 50.0, 55.0, 60.0, 80.0, 89.99999, 90.0)
     ]
     grid = Grid(EAST_WEST)
-    assert at(grid, *places) == [EAST_WEST.covering(*place) for place in places]
+    assert at(grid, EAST_WEST, *places) == [EAST_WEST.covering(*place) for place in places]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -81,16 +80,17 @@ def test_cells_tell_what_covers_them(seed: int, cell_deg: float) -> None:
     lons = np.array([source.uniform(19.8, 20.6) for _ in range(300)])
     lats = np.array([source.uniform(19.8, 20.6) for _ in range(300)])
     x, y = grid.cells(lons, lats)
-    for column, row, code in zip(x.tolist(), y.tolist(), grid.codes(x, y).tolist(), strict=True):
+    covers = grid.cell_covers(x, y)
+    for column, row, cover in zip(x.tolist(), y.tolist(), covers.tolist(), strict=True):
         west, south = column * cell_deg - 180, row * cell_deg - 90
         cell = shapely.box(west, south, west + cell_deg, south + cell_deg)
         border = [area.boundary.distance(cell) < 1e-9 for area in areas]
-        if code == BOUNDARY:
+        if cover == BOUNDARY:
             near = [area.boundary.distance(cell) < 4e-9 for area in areas]
             assert any(near)
         else:
             assert not any(border)
-            assert grid.members(code) == {n for n, area in enumerate(areas) if area.covers(cell)}
+            assert grid.members(cover) == {n for n, area in enumerate(areas) if area.covers(cell)}
 
 
 def test_pages_are_made_when_first_asked_for() -> None:
@@ -107,8 +107,8 @@ def test_pages_are_made_when_first_asked_for() -> None:
     x = np.array([0, 63, 64, 299, 0], dtype=np.int32)
     y = np.array([0, 63, 0, 199, 64], dtype=np.int32)
     for _ in range(2):
-        places = table.positions(x, y)
-        assert store.values[places].tolist() == [0, 0, 10, 43, 1]
+        positions = table.positions(x, y)
+        assert store.values[positions].tolist() == [0, 0, 10, 43, 1]
     assert sorted(made) == [(0, 0), (0, 1), (1, 0), (4, 3)]
 
 
@@ -151,38 +151,38 @@ def test_a_move_over_the_edge_of_a_page_is_no_other() -> None:
 
 
 def test_pages_are_made_a_few_at_a_time() -> None:
-    """In bounded time the pages with most of the moves are made; of the others nothing is said."""
+    """With a limit the pages of most moves are made first; moves on the others are unknown."""
     grid = Grid(EAST_WEST)
     lons, lats = np.array([27.0, 10.0, 10.1, 50.0]), np.array([56.0, 40.0, 40.1, 20.0])
     start, end = grid.cells(lons, lats), grid.cells(lons + 0.01, lats)
-    whole = Grid(EAST_WEST).uniform(*start, *end).tolist()
+    whole = Grid(EAST_WEST).common_cover(start, end).tolist()
     assert BOUNDARY not in whole
-    said = [grid.moves(start, end, 1).tolist() for _ in range(3)]
-    assert said[0] == [BOUNDARY, whole[1], whole[2], BOUNDARY]
-    assert said[1].count(BOUNDARY) == 1
-    assert said[2] == whole
+    rounds = [grid.common_cover(start, end, 1).tolist() for _ in range(3)]
+    assert rounds[0] == [BOUNDARY, whole[1], whole[2], BOUNDARY]
+    assert rounds[1].count(BOUNDARY) == 1
+    assert rounds[2] == whole
 
 
 def test_the_lower_bound_is_nothing_until_its_page_is_made() -> None:
-    """Nobody is taken for far off on a page that there was no time for."""
+    """On a page that there was no time to make, nothing counts as far from the border."""
     grid = Grid(BOX)
     x, y = grid.cells(np.array([10.0, 40.0]), np.array([50.0, 40.0]))
-    first, second = grid.surely_clear_m(x, y, 1), grid.surely_clear_m(x, y, 1)
+    first, second = (grid.protected_border_bounds_m(x, y, 1) for _ in range(2))
     assert np.count_nonzero(first) == 1
-    assert second.tolist() == grid.clear_of_border_m(x, y).tolist()
+    assert second.tolist() == grid.protected_border_bounds_m(x, y).tolist()
     assert np.all(second > 0)
 
 
-def test_a_move_over_the_antimeridian_is_no_uniform_one() -> None:
-    """It is cut there: nothing is said of it."""
+def test_a_move_over_the_antimeridian_has_no_common_cover() -> None:
+    """Its segment is cut there, so its cover is unknown."""
     grid = Grid(EAST_WEST)
     assert moves(grid, ((179.999, 55.0), (-179.999, 55.0))) == [BOUNDARY]
     assert moves(grid, ((179.999, 0.0), (-179.999, 0.0))) == [BOUNDARY]
 
 
 @pytest.mark.parametrize("lat", [0.0, 56.0, 85.0, 89.97])
-def test_a_uniform_move_is_one_leg(lat: float) -> None:
-    """No segment that the grid calls uniform is cut into legs, near a pole neither."""
+def test_a_move_with_a_common_cover_is_one_leg(lat: float) -> None:
+    """No segment between cells with a common cover is cut into legs, not even near a pole."""
     source, grid = random.Random(lat), Grid(airspace())
     seen = 0
     for _ in range(300):
@@ -201,7 +201,7 @@ def test_limits_are_told_by_set() -> None:
         zone("R", (27.2, 56.2, 27.4, 56.4), nato=False, floor_m=500.0, vertical_ref="amsl"),
     )
     grid = Grid(space)
-    sets = grid.sets_at(np.array([27.1, 27.3, 20.0]), np.array([56.3, 56.3, 56.3]))
+    sets = sets_of(grid, space, np.array([27.1, 27.3, 20.0]), np.array([56.3, 56.3, 56.3]))
     assert grid.have_limits(sets).tolist() == [False, True, False]
 
 
@@ -221,7 +221,7 @@ def test_the_lower_bound_holds(space: Airspace) -> None:
     spread = np.vstack((near, source.uniform((-180, -90), (180, 90), (150, 2))))
     lons, lats = np.clip(spread, (-180, -90), (180, 90)).T
     grid = Grid(space)
-    least = grid.clear_of_border_m(*grid.cells(lons, lats))
+    least = grid.protected_border_bounds_m(*grid.cells(lons, lats))
     for lon, lat, bound_m in zip(lons.tolist(), lats.tolist(), least.tolist(), strict=True):
         distance_m, _ = space.protected_border(lon, lat)
         assert bound_m <= distance_m
@@ -233,7 +233,7 @@ def test_without_members_no_border_is_near() -> None:
     """Where nothing is protected, its border is infinitely far."""
     grid = Grid(airspace(zone("A", (27.0, 56.0, 28.0, 57.0), nato=False)))
     x, y = grid.cells(np.array([27.0, -100.0]), np.array([56.0, 10.0]))
-    assert grid.clear_of_border_m(x, y).tolist() == [np.inf, np.inf]
+    assert grid.protected_border_bounds_m(x, y).tolist() == [np.inf, np.inf]
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -258,13 +258,13 @@ def test_no_cell_that_a_border_meets_is_missed(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_regions_and_gaps(seed: int) -> None:
-    """Free cells side by side share a region; within a gap there is no met cell, beyond it one."""
+def test_regions_and_distances(seed: int) -> None:
+    """Free cells side by side share a region; no border cell is nearer than the distance says."""
     source = np.random.default_rng(seed)
-    around, block, side = 8, 4, 24
-    met = source.random((side + 2 * around,) * 2) < 0.02
-    regions = regions_of(met, around, block)
-    inner = met[around:-around, around:-around]
+    margin, block, side = 8, 4, 24
+    border = source.random((side + 2 * margin,) * 2) < 0.02
+    regions = regions_of(border, margin, block)
+    inner = border[margin:-margin, margin:-margin]
     assert np.array_equal(regions.labels == 0, inner)
     both = (regions.labels[1:] > 0) & (regions.labels[:-1] > 0)
     assert np.array_equal(regions.labels[1:][both], regions.labels[:-1][both])
@@ -272,16 +272,18 @@ def test_regions_and_gaps(seed: int) -> None:
         *range(1, len(regions.seeds) + 1)
     ]
     for x, y in np.ndindex(side, side):
-        for gap, scale in (
+        for distance, scale in (
             (int(regions.distances[x, y]), 1),
             (int(regions.block_distances[x // block, y // block]), block),
         ):
-            column, row = (x // scale * scale + around, y // scale * scale + around)
-            reach = (gap - 1) * scale
-            square = met[column - reach : column + reach + scale, row - reach : row + reach + scale]
+            column, row = (x // scale * scale + margin, y // scale * scale + margin)
+            reach = (distance - 1) * scale
+            square = border[
+                column - reach : column + reach + scale, row - reach : row + reach + scale
+            ]
             assert not square.any()
-            wider = met[
+            wider = border[
                 max(column - reach - scale, 0) : column + reach + 2 * scale,
                 max(row - reach - scale, 0) : row + reach + 2 * scale,
             ]
-            assert wider.any() or gap * scale > around
+            assert wider.any() or distance * scale > margin
