@@ -9,7 +9,7 @@ is known and what is invented. Does not import skyfence: the files are plain inp
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import exp, hypot, radians, sqrt
 from pathlib import Path
@@ -38,10 +38,34 @@ class Kind:
     category: str
 
 
-DRONE: Final = Kind(50, 2.0, (1, 4), (30, 80), 20, "amsl", "uav")
-UNKNOWN: Final = Kind(50, 2.0, (1, 4), (30, 80), 20, "amsl", "unknown")
-AIRLINER: Final = Kind(210, 1.0, (4, 5), (20, 40), 6, "pressure", "aircraft")
-LIGHT: Final = Kind(55, 3.0, (4, 5), (20, 40), 12, "amsl", "aircraft")
+DRONE: Final = Kind(
+    speed_mps=50,
+    turn_dps=2.0,
+    interval_s=(1, 4),
+    accuracy_m=(30, 80),
+    wander_m=20,
+    altitude_ref="amsl",
+    category="uav",
+)
+UNKNOWN: Final = replace(DRONE, category="unknown")
+AIRLINER: Final = Kind(
+    speed_mps=210,
+    turn_dps=1.0,
+    interval_s=(4, 5),
+    accuracy_m=(20, 40),
+    wander_m=6,
+    altitude_ref="pressure",
+    category="aircraft",
+)
+LIGHT: Final = Kind(
+    speed_mps=55,
+    turn_dps=3.0,
+    interval_s=(4, 5),
+    accuracy_m=(20, 40),
+    wander_m=12,
+    altitude_ref="amsl",
+    category="aircraft",
+)
 
 
 @dataclass(frozen=True)
@@ -96,13 +120,26 @@ LATVIA: Final = Recording(
     tracks=(
         Track("T0417", DRONE, 2, 380, ENTERS_LATVIA, lost=True),
         # Latvia to Estonia, Latvia to Lithuania, Estonia over Latvia to Lithuania, inside Latvia
-        Track("T0403", AIRLINER, 0, 10_060, "25.1 56.6, 25.4 57.5, 25.6 58.1, 25.5 59.0", 101),
-        Track("T0405", AIRLINER, 300, 9_450, "25.9 57.3, 25.4 56.4, 25.0 55.3, 24.8 54.7", 102),
-        Track("T0409", AIRLINER, 900, 10_670, "26.2 58.5, 25.7 57.5, 25.2 56.2, 24.6 55.0", 103),
-        Track("T0411", LIGHT, 1, 620, "24.6 57.1, 25.3 57.3, 25.6 57.0, 24.9 56.8, 24.2 56.7", 111),
+        Track(
+            "T0403", AIRLINER, 0, 10_060, "25.1 56.6, 25.4 57.5, 25.6 58.1, 25.5 59.0", flight=101
+        ),
+        Track(
+            "T0405", AIRLINER, 300, 9_450, "25.9 57.3, 25.4 56.4, 25.0 55.3, 24.8 54.7", flight=102
+        ),
+        Track(
+            "T0409", AIRLINER, 900, 10_670, "26.2 58.5, 25.7 57.5, 25.2 56.2, 24.6 55.0", flight=103
+        ),
+        Track(
+            "T0411",
+            LIGHT,
+            1,
+            620,
+            "24.6 57.1, 25.3 57.3, 25.6 57.0, 24.9 56.8, 24.2 56.7",
+            flight=111,
+        ),
         # along the border over Belarus and Russia; southbound over Russia and Belarus
-        Track("T0414", AIRLINER, 0, 10_360, "27.2 55.42, 28.5 55.83, 30.6 56.0", 104),
-        Track("T0416", AIRLINER, 1_000, 9_750, "29.6 57.3, 29.2 56.0, 29.0 54.4", 105),
+        Track("T0414", AIRLINER, 0, 10_360, "27.2 55.42, 28.5 55.83, 30.6 56.0", flight=104),
+        Track("T0416", AIRLINER, 1_000, 9_750, "29.6 57.3, 29.2 56.0, 29.0 54.4", flight=105),
     ),
 )
 ROMANIA: Final = Recording(
@@ -113,13 +150,19 @@ ROMANIA: Final = Recording(
     tracks=(
         Track("T0423", UNKNOWN, 2, 290, ENTERS_ROMANIA),
         # Romania to Bulgaria, Bulgaria to Romania, Romania to Hungary, inside Romania
-        Track("T0431", AIRLINER, 0, 10_060, "26.4 45.6, 26.2 44.4, 25.8 43.2, 25.5 42.4", 201),
-        Track("T0432", AIRLINER, 60, 9_450, "24.4 43.0, 24.9 43.7, 25.3 44.6, 25.8 45.3", 202),
-        Track("T0434", AIRLINER, 100, 10_670, "24.3 46.3, 22.5 46.5, 21.0 46.6, 20.2 46.8", 203),
-        Track("T0436", LIGHT, 1, 700, "26.9 44.9, 27.5 44.8, 27.4 45.1, 26.7 45.2", 211),
+        Track(
+            "T0431", AIRLINER, 0, 10_060, "26.4 45.6, 26.2 44.4, 25.8 43.2, 25.5 42.4", flight=201
+        ),
+        Track(
+            "T0432", AIRLINER, 60, 9_450, "24.4 43.0, 24.9 43.7, 25.3 44.6, 25.8 45.3", flight=202
+        ),
+        Track(
+            "T0434", AIRLINER, 100, 10_670, "24.3 46.3, 22.5 46.5, 21.0 46.6, 20.2 46.8", flight=203
+        ),
+        Track("T0436", LIGHT, 1, 700, "26.9 44.9, 27.5 44.8, 27.4 45.1, 26.7 45.2", flight=211),
         # over the Black Sea beyond the territorial waters; over Moldova along the Prut
-        Track("T0437", AIRLINER, 0, 10_360, "30.6 44.6, 29.9 43.4, 29.6 42.9", 204),
-        Track("T0439", LIGHT, 3, 650, "28.6 46.05, 28.55 46.4, 28.4 46.9", 212),
+        Track("T0437", AIRLINER, 0, 10_360, "30.6 44.6, 29.9 43.4, 29.6 42.9", flight=204),
+        Track("T0439", LIGHT, 3, 650, "28.6 46.05, 28.55 46.4, 28.4 46.9", flight=212),
     ),
 )
 

@@ -56,10 +56,10 @@ class Naive:
 
 def _seen(frame: Frame, row: int, known_ms: int, *, inside: bool) -> NaiveSighting:
     return NaiveSighting(
-        "enter" if inside else "exit",
-        frame.track_ids[row],
-        int(frame.times_ms[row]),
-        known_ms,
-        float(frame.lons[row]),
-        float(frame.lats[row]),
+        what="enter" if inside else "exit",
+        track_id=frame.track_ids[row],
+        time_ms=int(frame.times_ms[row]),
+        known_ms=known_ms,
+        lon=float(frame.lons[row]),
+        lat=float(frame.lats[row]),
     )
