@@ -95,11 +95,6 @@ class Frame:
         """Return track identifiers, one a row."""
         return list(self.batch.column("track_id").to_pylist())
 
-    @cached_property
-    def phases(self) -> list[str]:
-        """Return track phases, one a row."""
-        return list(self.batch.column("phase").to_pylist())
-
     def number(self, column: str, row: int) -> float | None:
         """Return a number of a row, or None where it is not known."""
         value = self._values(column)[row]

@@ -57,7 +57,7 @@ def test_columns_are_what_the_engine_reads() -> None:
     assert frame.lats.tolist() == [56.5, 1.0]
     assert frame.lons.tolist() == [27.25, -2.0]
     assert frame.track_ids == ["T1", "T2"]
-    assert frame.phases == ["confirmed", "ended"]
+    assert [frame.text("phase", row) for row in range(2)] == ["confirmed", "ended"]
 
 
 def test_scan_time_is_the_latest_report() -> None:
