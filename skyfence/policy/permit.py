@@ -1,9 +1,9 @@
 """The permit: an exception that an authority makes, for a reason and until a date.
 
 A permit names its objects by what they send (ICAO address, callsign, mode 3/A code) or by the
-corridor they keep to; whatever it names must hold together. What a report does not say does not
-hold: suppression must be certain. Which permits there are, and what goes before them, is
-``policy``'s.
+corridor that they keep to; an object must meet all the conditions that it names. A condition on a
+value that the report lacks is not met: suppression must be certain. Which permits there are, and
+what takes precedence over them, is decided in ``policy``.
 """
 
 import math
@@ -35,7 +35,7 @@ _ADDRESS: Final = re.compile(r"[0-9A-F]{6}")
 
 
 def plain_callsign(sent: str | None) -> str:
-    """Return a callsign as permits compare it: capitals, and none of the blanks that fill it up."""
+    """Return a callsign as permits compare it: in capitals, without blanks at either end."""
     return sent.strip().upper() if sent else ""
 
 
@@ -73,7 +73,7 @@ def _checked_codes(text: str) -> str:
 
 
 def _codes(text: str) -> Iterator[str]:
-    """Yield the codes of one entry; none where it is neither a code nor a range."""
+    """Yield the codes of an entry of ``mode_3a``; none where it is neither a code nor a range."""
     if match := _CODES.fullmatch(text):
         first, last = int(match[1], 8), int(match[2] or match[1], 8)
         yield from (f"{code:04o}" for code in range(first, last + 1))
@@ -106,9 +106,9 @@ def _checked_ring(ring: _Ring) -> _Ring:
 
 
 class Corridor(Contract):
-    """An area in degrees and the layer of it, metres, in which flights are expected.
+    """An area in degrees and a layer in metres in which flights are expected.
 
-    Both are closed. An altitude that is unknown, or counted from elsewhere, is not inside.
+    Both are closed. An altitude that is unknown, or over another reference, is not inside.
     """
 
     polygon: Annotated[_Ring, AfterValidator(_checked_ring)]
@@ -134,14 +134,14 @@ class Corridor(Contract):
         return west, south, east, north
 
     def unmet(self, known: ObjectInfo, lon: float, lat: float) -> str | None:
-        """Say why an object is not in the corridor, or None if it is."""
+        """Return why an object at a place (degrees) is not in the corridor, or None if it is."""
         if known.altitude_m is None or known.altitude_ref is None:
             return "its altitude is not known"
         if known.altitude_ref != self.vertical_ref:
             return "its altitude has another reference than the corridor's"
         if not self.floor_m <= known.altitude_m <= self.ceiling_m:
             return "it is above or below the corridor"
-        # Rounded as what is published, so that another processor's last bit changes nothing.
+        # Rounded as published places are, so that another processor's last bit changes nothing.
         lon, lat = round_degrees(lon), round_degrees(lat)
         west, south, east, north = self._bounds
         if not (west <= lon <= east and south <= lat <= north):
@@ -152,9 +152,10 @@ class Corridor(Contract):
 
 
 class Permit(Contract):
-    """Whose flight is expected, why, and from when until when (``expires`` itself is too late).
+    """Which flights are expected, why, and from when until when.
 
-    ``callsigns`` are exact, or beginnings that end with ``*``; ``mode_3a`` are codes and ranges.
+    It holds at ``begins`` and no longer at ``expires``. ``callsigns`` are exact, or beginnings
+    that end with ``*``; ``mode_3a`` holds codes and ranges of codes.
     """
 
     name: PermitName
@@ -177,10 +178,10 @@ class Permit(Contract):
 
     @cached_property
     def signs(self) -> frozenset[str]:
-        """Return what an object under this permit must send one of; empty: it may be any.
+        """Return values of which an object under this permit sends at least one, to look it up by.
 
-        The narrowest condition is taken, of a callsign's beginning only the airline's letters.
-        All stand together: whoever looks a permit up by these has still to ask ``unmet``.
+        They are those of the narrowest condition (addresses, callsigns, codes); of a callsign's
+        beginning only the airline's letters. Empty: the object may be any. ``unmet`` decides.
         """
         if self._addresses:
             return self._addresses
@@ -191,7 +192,10 @@ class Permit(Contract):
         return self._codes
 
     def unmet(self, known: ObjectInfo, time_ms: int, lon: float, lat: float) -> str | None:
-        """Say the first reason why the permit does not cover an object, or None if it does."""
+        """Return the first reason why the permit does not cover an object, or None if it does.
+
+        The time is milliseconds since 1970, the place degrees.
+        """
         begins_ms, expires_ms = self._period_ms
         if not begins_ms <= time_ms < expires_ms:
             return "it has expired" if time_ms >= expires_ms else "it is not in force yet"

@@ -3,11 +3,11 @@
     policy file (TOML) ──▶ PolicyFile, or all that is wrong with it
                                └─▶ Policy ──▶ the rule that keeps an alert back, or None
 
-Unknown is alertable: people are told of everything save what a permit covers and, where the file
+Unknown is alertable: people are told of everything except what a permit covers and, where the file
 says so, identified civil flights. An emergency code always alerts.
 
-Does not read files (``files``); what nobody sets, because it follows from physics and measurement,
-is in ``rules``.
+Does not read files (``adapters.files``). Numbers that follow from physics and measurement, which no
+authority sets, are in ``parameters``.
 """
 
 import tomllib
@@ -34,13 +34,13 @@ from skyfence.policy.permit import (
 
 # What ``suppressed_by`` names for an identified civil flight; no permit may have the name.
 CIVIL: Final = "civil"
-# Who flies these and does not want to be alerted of has a permit.
+# Operators of these who do not want an alert get a permit.
 NEVER_CIVIL: Final = frozenset({"uav", "missile"})
-# A permit that any object may meet is kept under this; no sign is empty.
+# Permits without a sign (see ``Permit.signs``) are filed under this; no sign is empty.
 _ANY_SIGN: Final = ""
-# In ``look_ahead_s``: the kinds that are not named.
+# The key in ``look_ahead_s`` for kinds that are not named there.
 _OTHER_KINDS: Final = "default"
-_GOT_LENGTH: Final = 80  # a longer value fills the line
+_GOT_LENGTH: Final = 80  # how much of a wrong value is shown
 _WITHOUT_VALUE: Final = {"extra_forbidden": "unknown key", "missing": "field required"}
 _IN_TOML_S_WORDS: Final = {
     "tuple_type": "must be a list",
@@ -86,7 +86,7 @@ class Civil(Contract):
 
 
 class Appear(Contract):
-    """Within this distance of the outer border what is first seen inside may have crossed it."""
+    """How near the protected border an object that is first seen inside may have crossed it."""
 
     near_border_m: Annotated[float, Field(strict=True, ge=0, le=1_000_000, allow_inf_nan=False)] = (
         5_000.0
@@ -96,8 +96,8 @@ class Appear(Contract):
 class PublicRules(Contract):
     """Whether a region's public is told at once, or an operator decides first, and until when.
 
-    With ``release-shelter`` what nobody has decided on goes out if it says to take shelter, and is
-    withdrawn otherwise.
+    With ``release-shelter`` a message that is not decided on by its deadline is released if it says
+    to take shelter, and withdrawn otherwise.
     """
 
     mode: Literal["automatic", "held"] = "held"
@@ -106,7 +106,7 @@ class PublicRules(Contract):
 
 
 class Public(PublicRules):
-    """The rules of all regions; what one that is named does not say is as it is here."""
+    """The rules of all regions; ``regions`` overrides single values for those it names."""
 
     regions: dict[ZoneId, PublicRules] = Field(default_factory=dict)
 
@@ -114,7 +114,7 @@ class Public(PublicRules):
 class PolicyFile(Contract):
     """A policy as its file writes it; a section that is left out has these values.
 
-    A zone kind that ``look_ahead_s`` does not name has the ``default`` there, and that has 300.
+    A zone kind that ``look_ahead_s`` does not name has its ``default``, which is 300 if left out.
     """
 
     version: PermitName
@@ -128,21 +128,22 @@ class PolicyFile(Contract):
     permit: Annotated[tuple[Permit, ...], BeforeValidator(_is_a_list)] = ()
 
 
-# What ``default_policy.toml`` says, for those who do not read files.
+# The same as ``default_policy.toml``, for callers that do not read files.
 DEFAULT: Final = PolicyFile(version="default-1")
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What a policy file means."""
+    """The judgements that a policy file stands for."""
 
     file: PolicyFile = DEFAULT
 
     def suppressed_by(self, known: ObjectInfo, time_ms: int, lon: float, lat: float) -> str | None:
-        """Return the rule because of which nobody is told of an object, or None: alertable.
+        """Return the rule that keeps an object's alert back, or None where it is alertable.
 
-        Of several permits the one is named that knows the object by its address, before one by its
-        callsign, by its code, and by anything else; among these the first in the file.
+        The rule is a permit's name or ``CIVIL``. Of several permits that cover the object, one by
+        ICAO address goes before one by callsign, by mode 3/A code and by anything else; among
+        equals the first in the file. The time is milliseconds since 1970, the place degrees.
         """
         if known.mode_3a in EMERGENCY_CODES:
             return None
@@ -156,22 +157,16 @@ class Policy:
 
     @property
     def version(self) -> str:
-        """Return the version that the record names."""
+        """Return the policy's version, as alerts and logs name it."""
         return self.file.version
 
     def look_ahead_s(self, kind: str) -> float:
-        """Return how early to warn of a zone of this kind, seconds; 0 is never."""
+        """Return how early to warn before a zone of this kind, seconds; 0 means never."""
         return self.file.look_ahead_s.get(kind, self._default_look_ahead_s)
 
-    @cached_property
-    def longest_look_ahead_s(self) -> float:
-        """Return the earliest that a zone of any kind is warned of, seconds."""
-        return max([self._default_look_ahead_s, *self.file.look_ahead_s.values()])
-
     def lateness_ms(self, source: str) -> int:
-        """Return how much later than its neighbours a source's report may come, milliseconds."""
-        rules = self.file.sources.get(source)
-        return 0 if rules is None else rules.lateness_ms
+        """Return how late a source's reports may come out of order, milliseconds."""
+        return self.file.sources.get(source, _NO_SOURCE).lateness_ms
 
     def silent_after_s(self, source: str) -> float:
         """Return after how long a source's silence is alarming, seconds."""
@@ -183,11 +178,14 @@ class Policy:
 
     @property
     def near_border_m(self) -> float:
-        """Return how near the outer border an appearance is only possible, metres."""
+        """Return the distance from the protected border below which an appearance may be an entry.
+
+        Metres; see ``Appear``.
+        """
         return self.file.appear.near_border_m
 
     def public_rules(self, region: str) -> PublicRules:
-        """Return whether a region's public is told at once, or somebody decides first."""
+        """Return a region's rules for its public: its own values, and the others' for the rest."""
         rules = self.file.public
         own = rules.regions.get(region)
         given = {} if own is None else own.model_dump(exclude_unset=True)
@@ -203,7 +201,7 @@ class Policy:
 
     @cached_property
     def _permits(self) -> dict[str, list[Permit]]:
-        """The permits by what their objects send, so that few are asked."""
+        """The permits by their signs, so that only few need be asked about an object."""
         permits: dict[str, list[Permit]] = {}
         for permit in self.file.permit:
             for sign in permit.signs or {_ANY_SIGN}:
@@ -220,7 +218,7 @@ class Policy:
 
 
 def not_civil(known: ObjectInfo) -> str | None:
-    """Say why an object does not count as an identified civil flight, or None if it does."""
+    """Return why an object does not count as an identified civil flight, or None if it does."""
     if known.category in NEVER_CIVIL:
         return "it is a uav or a missile"
     if not known.callsign:
@@ -233,7 +231,10 @@ def not_civil(known: ObjectInfo) -> str | None:
 
 
 def parse_policy(text: str, where: str) -> Policy:
-    """Read a policy; raise ``InputError`` with the first thing that is wrong with it."""
+    """Return the policy of a TOML text.
+
+    Raises ``InputError`` with the first thing that is wrong; ``where`` names the file in it.
+    """
     file, findings = _read(text, where)
     if file is None:
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
@@ -275,20 +276,20 @@ def _names_taken(permits: Sequence[Any]) -> Iterator[str]:
 
 
 def _finding(error: ErrorDetails, document: dict[str, Any]) -> str:
-    """Say in one line which entry is wrong, why, and what it held."""
+    """Return a line that says which entry is wrong, why, and its value."""
     place = _place(error["loc"], document)
     if error["type"] in _WITHOUT_VALUE:
         return f"{place}: {_WITHOUT_VALUE[error['type']]}"
     reason = _IN_TOML_S_WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
     reason = reason[:1].lower() + reason[1:]
     held = error["input"]
-    if isinstance(held, dict):  # the whole section, which is in sight of its name
+    if isinstance(held, dict):  # a whole section: its name says enough
         return f"{place}: {reason}"
     return f"{place}: {reason}, got {_shown(held)[:_GOT_LENGTH]}"
 
 
 def _place(loc: Sequence[int | str], document: dict[str, Any]) -> str:
-    """Name an entry as its author would: counted from 1, permits with their names."""
+    """Return an entry's path as its author would say it: counted from 1, permits with names."""
     if len(loc) > 1 and loc[0] == "permit":
         number = int(loc[1])
         permit = _permits_of(document)[number]

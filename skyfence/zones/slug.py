@@ -1,11 +1,11 @@
-"""Identifiers out of names: letters that every channel can carry, the same ones every time.
+"""Identifiers made of names: only letters that every channel can carry, always the same ones.
 
     Rēzekne 2 (šaušana)  ─▶  Rezekne-2-sausana
     Рівне                ─▶  Rivne
 
-Diacritics fall away; Greek and Cyrillic letters follow one table (for the latter Ukraine's rules of
-2010, and its neighbours' letters beside them). It is a table of our own because a library's would
-change under the identifiers that channels are named by. Other scripts leave nothing.
+Diacritics fall away; Greek and Cyrillic letters follow a table (Cyrillic by Ukraine's rules of
+2010, with its neighbours' letters added). The table is our own because a library's could change,
+and with it the names of channels. Letters of other scripts are dropped.
 """
 
 import re

@@ -1,12 +1,12 @@
-"""Zones: the named areas that tracks are judged against, and the form their files have.
+"""Zones: the named areas that tracks are judged against, and the form of their files.
 
 A zone file is a GeoJSON FeatureCollection with ``version``, ``source`` and ``license``, whose
 features carry the properties of ``ZoneProperties``. Parsing is strict and says which feature is
 wrong and where: a border that silently differs from what its author meant is worse than none.
-``parse_zones`` stops there; ``read_document`` goes on and finds everything that is wrong.
+``parse_zones`` raises the first error; ``read_document`` returns everything that is wrong.
 
-Does not read files (``files``), does not answer where a point is (``airspace``), and does not
-compare zones with one another (``zone_checks``).
+Does not read files (``adapters.files``), does not answer where a point is (``airspace``), and does
+not compare zones with one another (``zone_import.lint``).
 """
 
 import math
@@ -28,14 +28,14 @@ from skyfence.naming import ALLIANCE, is_zone_id
 VerticalRef = Literal["pressure", "amsl", "wgs84", "agl"]
 FindingSeverity = Literal["error", "warning", "remark"]
 REGION_KIND = "region"
-# Channels and commands of these names are for the whole alliance, and for all there are.
+# Channels and commands use these names for the whole alliance, and for all channels.
 _RESERVED = frozenset({ALLIANCE, "all"})
-# More places of one outline are only counted: a wrong file would fill the screen.
+# Further crossings of an outline are only counted: a wrong file would fill the screen.
 _PLACES_NAMED: Final = 20
 
 
 class ZoneProperties(BaseModel):
-    """The properties of one feature. ``accuracy_m`` is one sigma of the border's position."""
+    """The properties of a feature. ``accuracy_m`` is one sigma of the border's position."""
 
     # A misspelt ceiling must not mean that there is none.
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,7 +62,7 @@ class ZoneProperties(BaseModel):
 
 @dataclass(frozen=True)
 class Zone:
-    """One zone: its properties, its area in degrees (lon, lat) and its file's version."""
+    """A zone: its properties, its area in degrees (lon, lat) and its file's version."""
 
     properties: ZoneProperties
     area: BaseGeometry  # a Polygon or MultiPolygon
@@ -80,7 +80,7 @@ class Zone:
 
     @property
     def nation(self) -> str:
-        """Return the country whose zone this is (a zone without one stands for itself)."""
+        """Return the country whose zone this is; the zone's own identifier if it has none."""
         return self.properties.country or self.id
 
     @property
@@ -98,15 +98,15 @@ class ZoneSet:
 
     @property
     def names(self) -> dict[str, str]:
-        """Return what each zone is called, by identifier."""
+        """Return the name of each zone, by identifier."""
         return {zone.id: zone.properties.name for zone in self.zones}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to say about a zone file: of what, what, and where on earth.
+    """A finding about a zone file: in which feature, the reason, and the place (lon, lat).
 
-    With an error the file cannot be used; a warning is likely a mistake; a remark is neither.
+    A file with an error cannot be used; a warning is likely a mistake; a remark is neither.
     """
 
     where: str  # the file, and the feature in it
@@ -115,7 +115,7 @@ class Finding:
     severity: FindingSeverity = "error"
 
     def __str__(self) -> str:
-        """Write it as a line for people."""
+        """Return the finding as a line for people."""
         mark = "" if self.severity == "error" else f"{self.severity}: "
         at = "" if self.place is None else " at {} {}".format(*map(round_degrees, self.place))
         return f"{self.where}: {mark}{self.reason}{at}"
@@ -130,7 +130,10 @@ class LocatedZone:
 
 
 def parse_zones(document: object, where: str) -> list[Zone]:
-    """Read a decoded GeoJSON document; raise ``InputError`` naming ``where`` and the feature."""
+    """Return the zones of a decoded GeoJSON document.
+
+    Raises ``InputError`` with the first thing that is wrong; ``where`` names the file in it.
+    """
     placed, wrong = read_document(document, where)
     if wrong:
         first = wrong[0]
@@ -144,7 +147,7 @@ def parse_zones(document: object, where: str) -> list[Zone]:
 
 
 def read_document(document: object, where: str) -> tuple[list[LocatedZone], list[Finding]]:
-    """Read a decoded GeoJSON document; return its good zones and all that is wrong with it."""
+    """Return the good zones of a decoded GeoJSON document, and all that is wrong with it."""
     if not isinstance(document, dict) or document.get("type") != "FeatureCollection":
         return [], [Finding(where, "not a GeoJSON FeatureCollection")]
     wrong: list[Finding] = []
@@ -163,7 +166,11 @@ def read_document(document: object, where: str) -> tuple[list[LocatedZone], list
 
 
 def zone_set(groups: Iterable[Sequence[Zone]]) -> ZoneSet:
-    """Join the zones of several files; an identifier may appear only once."""
+    """Join the zones of several files.
+
+    Raises ``InputError`` where an identifier appears twice, stands for more than one zone, or is
+    both a region's and a nation's.
+    """
     zones: list[Zone] = []
     versions: list[str] = []
     seen: set[str] = set()
@@ -187,7 +194,7 @@ def zone_set(groups: Iterable[Sequence[Zone]]) -> ZoneSet:
 def read_feature(
     feature: object, where: str, version: str
 ) -> tuple[LocatedZone | None, list[Finding]]:
-    """Read one feature; return its zone, or all that is wrong with it."""
+    """Return the zone of a decoded GeoJSON feature, or None and all that is wrong with it."""
     if not isinstance(feature, dict) or feature.get("type") != "Feature":
         return None, [Finding(where, "not a GeoJSON Feature")]
     if not isinstance(feature.get("properties"), dict):
@@ -211,8 +218,8 @@ def read_feature(
 def ring_findings(geometry: Any, where: str, *, anywhere: bool = False) -> Iterator[Finding]:
     """Yield what is wrong with the rings of a GeoJSON geometry, before it is made an area.
 
-    ``anywhere`` allows positions outside of the world and across the antimeridian: those of
-    another reference system, or of an outline that will be cut.
+    ``anywhere`` allows positions outside of the world and edges across the antimeridian, for
+    coordinates of another reference system and outlines that will be cut.
     """
     kind = geometry.get("type") if isinstance(geometry, dict) else None
     if kind not in ("Polygon", "MultiPolygon"):
@@ -230,7 +237,7 @@ def ring_findings(geometry: Any, where: str, *, anywhere: bool = False) -> Itera
 
 
 def outline_findings(area: BaseGeometry, where: str) -> list[Finding]:
-    """Return why an outline is no valid area: the first reason, then each other crossing."""
+    """Return why an area in degrees is not valid: the first reason, then each other crossing."""
     if area.is_empty:
         return [Finding(where, "the geometry is empty")]
     if area.is_valid:
@@ -286,7 +293,7 @@ def _area(geometry: Any, where: str) -> tuple[BaseGeometry | None, list[Finding]
 
 
 def _malformed(ring: Any) -> str:
-    """Return why this is no closed ring of positions, or nothing."""
+    """Return why this is no closed ring of positions, or an empty text."""
     if not isinstance(ring, list) or len(ring) < 4:
         return "has fewer than 4 positions"
     bad = [position for position in ring if not _is_position(position)]
@@ -298,7 +305,7 @@ def _malformed(ring: Any) -> str:
 
 
 def _misplaced(ring: list[Any]) -> str:
-    """Return why a ring does not lie in the world as a zone must, or nothing."""
+    """Return why a ring leaves the map or crosses its edge, or an empty text."""
     away = [
         position[:2]
         for position in ring
@@ -320,5 +327,5 @@ def _is_position(position: Any) -> bool:
 
 
 def _is_finite(value: object) -> bool:
-    # compared, because math.isfinite fails on a whole number that no float holds
+    # compared, because math.isfinite raises at integers that are too large for a float
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf

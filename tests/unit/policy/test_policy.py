@@ -294,12 +294,10 @@ def test_how_early_to_warn() -> None:
     """Each kind has its own look-ahead, and what is not named the default."""
     ahead = Policy().look_ahead_s
     assert [ahead(kind) for kind in ("country", "region", "prison")] == [300, 1_800, 300]
-    assert Policy().longest_look_ahead_s == 1_800
     own = policy(look_ahead_s={"region": 0, "default": 60})
     assert [own.look_ahead_s(kind) for kind in ("country", "region")] == [60, 0]
-    assert own.longest_look_ahead_s == 60
     assert policy(look_ahead_s={"region": 600}).look_ahead_s("country") == 300
-    assert policy(look_ahead_s={}).longest_look_ahead_s == 300
+    assert policy(look_ahead_s={}).look_ahead_s("country") == 300
 
 
 def test_sources() -> None:
