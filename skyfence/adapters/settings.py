@@ -185,7 +185,12 @@ def environment_of(settings: Settings) -> dict[str, str]:
                 plain = held.get_secret_value() if isinstance(held, SecretStr) else held
                 given[PREFIX + variable.upper()] = str(plain)
     others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return others | given
+    return others | variables(f"{PREFIX}SOURCE_") | variables(f"{PREFIX}SINK_") | given
+
+
+def variables(prefix: str) -> dict[str, str]:
+    """Return the environment variables whose names begin so; ``skyfence.components`` knows them."""
+    return {name: value for name, value in os.environ.items() if name.startswith(prefix)}
 
 
 def _user_folder() -> Path:
