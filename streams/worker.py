@@ -1,6 +1,5 @@
 """Runs the Faust app as a process until it is told to stop, or crashes and must be restarted."""
 
-from skyfence.adapters.embedded_kafka import pace_fetches
 from skyfence.adapters.files import load_policy, load_zones
 from skyfence.adapters.settings import Settings
 from streams.app import build
@@ -9,7 +8,6 @@ from streams.driver.process import run_until_stopped
 
 def run(settings: Settings) -> None:
     """Serve an environment; return after a stop, raise ``UnavailableError`` after a crash."""
-    pace_fetches(settings)
     zones = load_zones(settings.zones, settings.regions)
     policy = load_policy(settings.policy)
     run_until_stopped(lambda: build(settings, zones, policy))

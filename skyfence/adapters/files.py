@@ -11,7 +11,7 @@ import io
 import json
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,12 @@ from pydantic import ValidationError
 
 import skyfence
 from skyfence.adapters.os_errors import describe_os_error
+from skyfence.adapters.settings import Settings
+from skyfence.contracts.alert import PlaceKind
 from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.report import Report
 from skyfence.errors import InputError, UnavailableError
+from skyfence.naming import ALLIANCE
 from skyfence.policy.policy import Policy, parse_policy
 from skyfence.texts.catalogue import Catalogue, TextFile, parse_catalogue
 from skyfence.zones.zone_file import Zone, ZoneSet, parse_zones, zone_set
@@ -85,6 +88,20 @@ def load_zones(zones: Path | None = None, regions: Path | None = None) -> ZoneSe
     elif zones is None:
         files.append(default_file("geodata", "regions.geojson"))
     return zone_set(read_zones(path) for path in files)
+
+
+def member_places(settings: Settings) -> Mapping[str, PlaceKind]:
+    """Return the places that alerts can be for, with what they are.
+
+    They are the alliance, its member nations, and the regions of these.
+    """
+    kinds: dict[str, PlaceKind] = {ALLIANCE: "alliance"}
+    for zone in load_zones(settings.zones, settings.regions).zones:
+        if zone.is_region and zone.properties.nato:
+            kinds[zone.id] = "region"
+        elif zone.properties.nato:
+            kinds[zone.nation] = "nation"
+    return kinds
 
 
 def read_zones(path: Path) -> list[Zone]:

@@ -6,9 +6,23 @@ and level as its event (``aiokafka.conn.error``) and the words as ``message``.
 
 import logging
 import sys
+from typing import Final
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+# Why Kafka cannot be reached is told once, in our words, before its client says it again and again.
+_QUIET_AT_START: Final = "aiokafka"
+
+
+def quiet_at_start() -> None:
+    """Keep the Kafka client's own words back until ``started``."""
+    logging.getLogger(_QUIET_AT_START).setLevel(logging.CRITICAL)
+
+
+def started() -> None:
+    """Let the Kafka client speak up from warnings on: the process has reached the brokers."""
+    logging.getLogger(_QUIET_AT_START).setLevel(logging.WARNING)
 
 
 def configure(process: str, environment: str | None = None, *, level: str = "info") -> None:
@@ -33,18 +47,17 @@ def configure(process: str, environment: str | None = None, *, level: str = "inf
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
 class _Always:
     """Adds what every line of a process says (context variables do not reach other threads)."""
 
-    def __init__(self, said: dict[str, str]) -> None:
-        self._said = said
+    def __init__(self, fields: dict[str, str]) -> None:
+        self._fields = fields
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
-        for name, value in self._said.items():
+        for name, value in self._fields.items():
             event.setdefault(name, value)
         return event
 

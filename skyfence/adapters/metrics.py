@@ -86,6 +86,16 @@ SMS_LIST_FAILURES = Counter(
 )
 FRAMES_PUBLISHED = Counter("skyfence_frames_published", "Frames that a producer stored in Kafka.")
 REPORTS_PUBLISHED = Counter("skyfence_reports_published", "Reports in them.")
+SOURCE_REJECTED = Counter(
+    "skyfence_source_rejected",
+    "What a source received and could not use.",
+    ["source", "reason"],
+)
+COMPONENT_FAILURES = Counter(
+    "skyfence_component_failures",
+    "Times that a source or a sink failed and was opened again.",
+    ["kind", "component"],
+)
 
 OBSERVATION_TO_PUBLICATION = Histogram(
     "skyfence_observation_to_publication_seconds",

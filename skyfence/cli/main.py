@@ -4,7 +4,6 @@ An error that a user can mend is one line on standard error and an exit code: 1 
 usage or settings, 3 for something that is away. Ctrl-C ends everything quietly with 130.
 """
 
-import logging
 import sys
 from importlib import import_module
 from typing import Final
@@ -12,6 +11,7 @@ from typing import Final
 import click
 
 from skyfence import __version__
+from skyfence.adapters import logs
 from skyfence.errors import SkyfenceError
 
 # In the order in which people meet them; each is imported when it is asked for, because what one
@@ -29,6 +29,8 @@ _COMMANDS: Final = {
     "operators": "operators",
     "scan": "scan",
     "worker": "worker",
+    "source": "source",
+    "sink": "sink",
     "relay": "relay",
     "monitor": "monitor",
     "desk": "desk",
@@ -58,8 +60,8 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"skyfence.cli.{_COMMANDS[cmd_name]}")
-        found: click.Command = getattr(module, cmd_name)
-        return found
+        command: click.Command = getattr(module, cmd_name)
+        return command
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
@@ -73,8 +75,8 @@ def commands() -> None:
 
 def main() -> None:
     """Run the command line."""
-    # What goes wrong on the way to Kafka is told once, in our words; `logs` lets it speak again.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    # What goes wrong on the way to Kafka is told once, in our words.
+    logs.quiet_at_start()
     try:
         code = commands.main(standalone_mode=False)
     except SkyfenceError as error:

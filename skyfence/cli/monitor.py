@@ -1,21 +1,16 @@
 """``skyfence monitor``: watches the sources, lags and incidents of one environment."""
 
-import asyncio
 from collections.abc import Mapping
 from uuid import uuid4
 
 import click
 
 from consumers.monitor import Monitor
-from skyfence.adapters import logs, metrics
-from skyfence.adapters.embedded_kafka import pace_fetches
-from skyfence.adapters.files import load_policy
+from skyfence.adapters.files import load_policy, member_places
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, load
 from skyfence.adapters.status_store import StatusStore
-from skyfence.adapters.topics import ensure_topics
-from skyfence.cli.local.signals import until_told_to_stop
-from skyfence.cli.places import member_places
+from skyfence.cli import bootstrap
 from skyfence.contracts.alert import PlaceKind
 from skyfence.errors import UsageError
 from skyfence.policy.policy import Policy
@@ -24,19 +19,16 @@ from skyfence.policy.policy import Policy
 @click.command()
 def monitor() -> None:
     """Keep `skyfence status`, and raise the alarm of a silent source (settings: SKYFENCE_…)."""
-    asyncio.run(_run(load()))
-
-
-async def _run(settings: Settings) -> None:
-    pace_fetches(settings)
+    settings = load()
     policy, kinds = load_policy(settings.policy), member_places(settings)
     _check(policy, kinds)
-    await ensure_topics(settings)
+    bootstrap.serve(settings, "monitor", lambda: _run(settings, policy, kinds))
+
+
+async def _run(settings: Settings, policy: Policy, kinds: Mapping[str, PlaceKind]) -> None:
     store = StatusStore(await connect(settings), settings.environment, uuid4())
-    logs.configure("monitor", settings.environment)
-    metrics.serve(settings, "monitor")
     try:
-        await until_told_to_stop(Monitor(settings, store, policy, kinds).run())
+        await Monitor(settings, store, policy, kinds).run()
     finally:
         await store.close()
 

@@ -10,11 +10,12 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from skyfence.adapters.files import member_places
 from skyfence.adapters.operator_store import OperatorStore
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
 from skyfence.cli.local import runtime_file
-from skyfence.cli.places import check_places, member_places
+from skyfence.cli.places import check_places
 from skyfence.contracts.base import describe_validation_error
 from skyfence.errors import UsageError
 from skyfence.naming import ALLIANCE, Environment

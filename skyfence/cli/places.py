@@ -1,26 +1,14 @@
 """Which places have operators: the alliance, its member nations and their regions."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
-from skyfence.adapters.files import load_zones
+from skyfence.adapters.files import member_places
 from skyfence.adapters.settings import Settings
-from skyfence.contracts.alert import PlaceKind
 from skyfence.errors import UsageError
 from skyfence.naming import ALLIANCE, Audience, Channel
 
 ALL: Final = "all"
-
-
-def member_places(settings: Settings) -> Mapping[str, PlaceKind]:
-    """Return the places that alerts can be for, with what they are."""
-    kinds: dict[str, PlaceKind] = {ALLIANCE: "alliance"}
-    for zone in load_zones(settings.zones, settings.regions).zones:
-        if zone.is_region and zone.properties.nato:
-            kinds[zone.id] = "region"
-        elif zone.properties.nato:
-            kinds[zone.nation] = "nation"
-    return kinds
 
 
 def check_places(places: Collection[str], known: Collection[str], others: str) -> None:

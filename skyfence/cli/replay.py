@@ -76,8 +76,8 @@ def replay(recording: str, speed: float, run: str | None, actual: str | None, wa
 async def _replay(
     console: Console, settings: Settings, source: Recording, speed: float, run: str, *, wait: bool
 ) -> None:
-    await ensure_topics(settings)
     metrics.serve(settings, "replay")
+    await ensure_topics(settings)
     columns = (SpinnerColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("connecting")

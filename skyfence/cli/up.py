@@ -38,6 +38,7 @@ def up(kafka_port: int | None, redis_port: int | None, data: Path | None) -> Non
     load_zones(settings.zones, settings.regions)  # a wrong file is better known before the start
     load_policy(settings.policy)
     logs.configure("up")
+    logs.started()
     console = Console(stderr=True, highlight=False)
     folder = data or settings.data_dir
     folder.mkdir(parents=True, exist_ok=True)

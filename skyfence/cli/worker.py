@@ -4,9 +4,8 @@ import asyncio
 
 import click
 
-from skyfence.adapters import logs, metrics
 from skyfence.adapters.settings import load
-from skyfence.adapters.topics import ensure_topics
+from skyfence.cli import bootstrap
 
 
 @click.command()
@@ -15,7 +14,6 @@ def worker() -> None:
     from streams.worker import run  # noqa: PLC0415 - Faust takes a second to import
 
     settings = load()
-    asyncio.run(ensure_topics(settings))
-    logs.configure("worker", settings.environment)
-    metrics.serve(settings, "worker")
-    run(settings)
+    bootstrap.configure(settings, "worker")
+    asyncio.run(bootstrap.reach_kafka(settings))
+    run(settings)  # Faust has its own way with signals

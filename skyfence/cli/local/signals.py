@@ -17,9 +17,9 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def until_told_to_stop(serving: Coroutine[Any, Any, None]) -> None:
-    """Serve until SIGTERM or Ctrl-C, which is a good end for a process that serves."""
+    """Serve until SIGTERM, SIGHUP or Ctrl-C, a good end for a process that serves."""
     task = asyncio.ensure_future(serving)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with suppress(asyncio.CancelledError):  # told to stop
         await task
