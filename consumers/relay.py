@@ -7,7 +7,6 @@ growing pauses, then the process gives up with an error and whoever runs it star
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import structlog
@@ -15,7 +14,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from consumers.sink import Sink
+from consumers.sink import OpenSink
 from skyfence.adapters import health_file, metrics
 from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.kafka import producer
@@ -36,26 +35,14 @@ _ASK_KAFKA_MS: Final = 3_000
 
 
 class Relay:
-    """Carries one environment's alerts to one sink.
+    """Carries one environment's alerts to one sink, which has a consumer group of its own."""
 
-    Each kind of sink has a consumer ``group`` of its own, without one the Redis relay's. ``beat``
-    is called with the wall clock every few seconds in which Kafka answers.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        sink: Sink,
-        *,
-        group: str | None = None,
-        beat: Callable[[int], Awaitable[None]] | None = None,
-    ) -> None:
-        topics = settings.topics
-        self._publishes = group is None
-        group = group or topics.relay_group
+    def __init__(self, settings: Settings, opened: OpenSink) -> None:
+        topics, group = settings.topics, opened.group
         self._settings = settings
-        self._sink = sink
-        self._beat = beat
+        self._tells_itself = opened.tells_itself
+        self._sink = opened.sink
+        self._beat = opened.beat
         self._beaten_s = 0.0
         self._consumer = AIOKafkaConsumer(
             topics.alerts,
@@ -123,8 +110,8 @@ class Relay:
             return
         message = AlertMessage(alert=alert, timeline=_timeline(record))
         receivers = await self._deliver(message)
-        if not self._publishes:
-            return  # what became of it, the sink says in its own words
+        if self._tells_itself:
+            return
         metrics.delivered(alert, message.timeline, receivers)
         known = {"channel": alert.channel, "step": alert.step, "incident": str(alert.incident_id)}
         if receivers is None:

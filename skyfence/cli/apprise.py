@@ -5,11 +5,13 @@ from pathlib import Path
 
 import click
 
-from consumers.outgoing.apprise import SINK, load
+from consumers.outgoing.apprise import load
+from consumers.outgoing.apprise_component import COMPONENT, AppriseOptions
+from consumers.outgoing.opening import receivers_file
+from skyfence.adapters.settings import Settings
 from skyfence.adapters.settings import load as load_settings
 from skyfence.cli import outgoing
-
-SETTING = "apprise_file"
+from skyfence.cli.sink import run_sink
 
 
 @click.group()
@@ -20,9 +22,7 @@ def apprise() -> None:
 @apprise.command()
 def run() -> None:
     """Carry alerts from Kafka to the targets of SKYFENCE_APPRISE_FILE until told to stop."""
-    settings = load_settings()
-    path = outgoing.named_file(None, settings, SETTING)
-    asyncio.run(outgoing.run(settings, SINK, path, load))
+    run_sink(COMPONENT, AppriseOptions(), load_settings())
 
 
 @apprise.command()
@@ -33,7 +33,7 @@ def check(file: Path | None) -> None:
     Without FILE: the one that SKYFENCE_APPRISE_FILE names.
     """
     settings = load_settings()
-    path = outgoing.named_file(file, settings, SETTING)
+    path = _file(file, settings)
     outgoing.show(asyncio.run(load(path, settings.environment)), settings)
 
 
@@ -43,8 +43,12 @@ def check(file: Path | None) -> None:
 def dead(receiver: str | None, *, replay: bool) -> None:
     """List what no target took within a day: when, channel, alert, attempts, reason."""
     settings = load_settings()
-    path = outgoing.named_file(None, settings, SETTING)
+    path = _file(None, settings)
     asyncio.run(_dead(path, receiver, replay))
+
+
+def _file(given: Path | None, settings: Settings) -> Path:
+    return receivers_file(given, settings.apprise_file, "APPRISE_FILE")
 
 
 async def _dead(path: Path, receiver: str | None, replay: bool) -> None:

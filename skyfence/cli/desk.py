@@ -1,7 +1,7 @@
 """``skyfence desk``: carries out operators' commands, and decides what the public is told."""
 
-import asyncio
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import uuid4
 
@@ -12,31 +12,29 @@ from consumers.channels.functions import install
 from consumers.desk.commands import CommandService
 from consumers.desk.release import ReleaseService
 from consumers.relay import Relay
-from skyfence.adapters import logs, metrics
-from skyfence.adapters.embedded_kafka import pace_fetches
+from consumers.sink import OpenSink
 from skyfence.adapters.files import load_policy, load_zones
 from skyfence.adapters.kafka import producer
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, load
 from skyfence.adapters.tasks import run_until_first_exit
-from skyfence.adapters.topics import ensure_topics
-from skyfence.cli.local.signals import until_told_to_stop
+from skyfence.cli import bootstrap
 from skyfence.contracts.track_event import OperatorClosed
 from skyfence.errors import UnavailableError
+from skyfence.policy.policy import Policy
 from skyfence.times import from_ms
 
 
 @click.command()
 def desk() -> None:
     """Serve operators: acknowledge, close, release (settings: SKYFENCE_… variables)."""
-    asyncio.run(_run(load()))
-
-
-async def _run(settings: Settings) -> None:
-    pace_fetches(settings)
+    settings = load()
     policy = load_policy(settings.policy)
     names = load_zones(settings.zones, settings.regions).names
-    await ensure_topics(settings)
+    bootstrap.serve(settings, "desk", lambda: _run(settings, policy, names))
+
+
+async def _run(settings: Settings, policy: Policy, names: Mapping[str, str]) -> None:
     redis, sender = await connect(settings), producer(settings)
     topics = settings.topics
 
@@ -49,14 +47,12 @@ async def _run(settings: Settings) -> None:
     try:
         await install(redis)
         await sender.start()
-        logs.configure("desk", settings.environment)
-        metrics.serve(settings, "desk")
         public = ReleaseService(redis, settings.environment, policy, names, _now)
         commands = CommandService(
             redis, settings.environment, public, close, name=f"desk-{uuid4()}", now=_now
         )
-        relay = Relay(settings, public, group=topics.sink_group("desk"))
-        await until_told_to_stop(run_until_first_exit(commands.run(), relay.run()))
+        opened = OpenSink(sink=public, group=topics.sink_group("desk"), tells_itself=True)
+        await run_until_first_exit(commands.run(), Relay(settings, opened).run())
     finally:
         await sender.stop()
         await redis.aclose()

@@ -1,61 +1,15 @@
-"""What ``skyfence webhooks`` and ``skyfence apprise`` share: run, check, dead letters.
-
-alerts ──▶ Relay (a group of its own) ──▶ OutboxSink ──▶ outbox ──▶ Courier ──▶ receivers
-"""
-
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from random import Random
+"""What ``skyfence webhooks`` and ``skyfence apprise`` share: check, dead letters."""
 
 import click
 
 from consumers.outbox.items import Entry
 from consumers.outbox.outbox import Outbox
-from consumers.outgoing.courier import Dispatcher
-from consumers.outgoing.reloading import Receivers, ReloadingSink
-from consumers.outgoing.sink import OutboxSink
-from consumers.relay import Relay
-from skyfence.adapters import logs, metrics
+from consumers.outgoing.reloading import Receivers
 from skyfence.adapters.clock import WallClock
-from skyfence.adapters.embedded_kafka import pace_fetches
-from skyfence.adapters.settings import PREFIX, Settings
-from skyfence.adapters.tasks import run_until_first_exit
-from skyfence.adapters.topics import ensure_topics
-from skyfence.cli.local.signals import until_told_to_stop
-from skyfence.cli.places import member_places
-from skyfence.errors import InputError, UsageError
-from skyfence.naming import Environment
+from skyfence.adapters.files import member_places
+from skyfence.adapters.settings import Settings
+from skyfence.errors import InputError
 from skyfence.times import format_time, from_ms
-
-Load = Callable[[Path, Environment], Awaitable[Receivers]]
-
-
-def named_file(given: Path | None, settings: Settings, setting: str) -> Path:
-    """Return the file of receivers, given or set; raise ``UsageError`` where neither is."""
-    found: Path | None = given or getattr(settings, setting)
-    if found is None:
-        raise UsageError(f"{PREFIX}{setting.upper()}: is not set: who is to hear of alerts?")
-    return found
-
-
-async def run(settings: Settings, sink: str, path: Path, load: Load) -> None:
-    """Carry one environment's alerts to the receivers of a file until told to stop."""
-
-    async def load_again() -> Receivers:
-        return await load(path, settings.environment)
-
-    pace_fetches(settings)
-    receivers, clock = await load_again(), WallClock()
-    await ensure_topics(settings)
-    logs.configure(sink, settings.environment)
-    metrics.serve(settings, sink)
-    async with Outbox.alone(receivers.outbox) as outbox:
-        spread = Random()  # noqa: S311 - of pauses
-        courier = Dispatcher(outbox, sink, settings.environment, clock, spread)
-        serving = ReloadingSink(courier, load_again, receivers, clock)
-        to_outbox = OutboxSink(outbox, courier, settings.environment, clock)
-        relay = Relay(settings, to_outbox, group=settings.topics.sink_group(sink))
-        await until_told_to_stop(run_until_first_exit(relay.run(), serving.run()))
 
 
 def show(receivers: Receivers, settings: Settings) -> None:

@@ -11,6 +11,7 @@ from types import ModuleType
 import click
 
 from skyfence.adapters.settings import PREFIX, Settings, load
+from skyfence.cli.sink import run_sink
 from skyfence.errors import UsageError
 from skyfence.naming import Environment
 
@@ -29,8 +30,9 @@ def sms() -> None:
 @_FILE
 def run(file: Path | None) -> None:
     """Carry alerts from Kafka to phones until told to stop."""
-    settings = load()
-    asyncio.run(_work().run(settings, _named(file, settings)))
+    from consumers.sms.component import COMPONENT, SmsOptions  # noqa: PLC0415 - as for the others
+
+    run_sink(COMPONENT, SmsOptions(file=file), load())
 
 
 @sms.command()

@@ -1,97 +1,29 @@
-"""What the commands of ``skyfence sms`` do.
-
-alerts ──▶ Relay (a group of its own) ──▶ SmsSink ──▶ outbox ──▶ Sender ──▶ gateway ──▶ phones
-"""
+"""What the commands of ``skyfence sms`` do that look at a gateway and do not run it."""
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import click
-import structlog
-from redis.asyncio import Redis
 
 from consumers.outbox.outbox import Outbox
-from consumers.relay import Relay
 from consumers.sms import recipient_lists
 from consumers.sms.files import load_gateway, read
 from consumers.sms.gateways import registry
 from consumers.sms.gateways.protocol import Receipt
-from consumers.sms.outcome import Receipts
+from consumers.sms.opening import lists_redis, texts_of
 from consumers.sms.rules.exercise_guard import check_agreement
 from consumers.sms.rules.gateway_file import IN_REDIS, GatewayFile, findings
 from consumers.sms.rules.recipients import KnownPlaces, masked, why_no_number
 from consumers.sms.rules.texts import Texts, samples, too_long
-from consumers.sms.sender import Sender
-from consumers.sms.sink import SmsSink
-from skyfence.adapters import logs, metrics
-from skyfence.adapters.clock import WallClock
-from skyfence.adapters.embedded_kafka import pace_fetches
-from skyfence.adapters.files import load_catalogue, load_zones
+from skyfence.adapters.files import member_places
 from skyfence.adapters.os_errors import describe_os_error
-from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
-from skyfence.adapters.tasks import run_until_first_exit
-from skyfence.adapters.topics import ensure_topics
-from skyfence.cli.local.signals import until_told_to_stop
-from skyfence.cli.places import member_places
 from skyfence.contracts.alert import PlaceKind
 from skyfence.errors import InputError, SkyfenceError, UsageError
 from skyfence.naming import Environment, sms_opt_outs_key
 from skyfence.texts.tables import NoticeKind
-
-log = structlog.get_logger()
-
-
-async def run(settings: Settings, path: Path) -> None:
-    """Carry one environment's alerts to a gateway until told to stop."""
-    file = load_gateway(path)
-    check_agreement(settings.environment, exercises=file.exercises, where=str(path))
-    texts, places = _texts(settings, file.texts), member_places(settings)
-    environment, clock = settings.environment, WallClock()
-    pace_fetches(settings)
-    async with Outbox.alone(Path(file.outbox)) as outbox, _redis(settings, file) as redis:
-        known = KnownPlaces(texts.languages, places)
-        people = recipient_lists.recipients(file, environment, known, redis)
-        opt_outs = recipient_lists.opt_outs(file, environment, redis)
-        recipients = len((await people.get()).recipients)  # whole, or nothing begins
-        await opt_outs.get()
-        receipts = Receipts(outbox, file.name, clock)
-        made = registry.gateway(file.adapter, file.options, receipts.take)
-        await ensure_topics(settings)
-        logs.configure("sms", environment)
-        metrics.serve(settings, "sms")
-        for line in texts.fall_backs():
-            log.warning("sms.text_missing", text=line)
-        for line in too_long(texts, places, environment):
-            log.warning("sms.text_too_long", text=line)
-        async with made as gateway:
-            sender = Sender(
-                gateway,
-                outbox,
-                texts=texts,
-                file=file,
-                environment=environment,
-                opt_outs=opt_outs.get,
-                clock=clock,
-                rng=Random(),  # noqa: S311 - of pauses
-            )
-            sink = SmsSink(
-                outbox,
-                file=file,
-                environment=environment,
-                people=people.get,
-                opt_outs=opt_outs.get,
-                wake=sender.wake,
-                clock=clock,
-            )
-            group = settings.topics.sink_group(f"sms-{file.name}")
-            log.info("sms.begun", gateway=file.name, recipients=recipients, group=group)
-            relay = Relay(settings, sink, group=group)
-            await until_told_to_stop(run_until_first_exit(relay.run(), sender.run()))
 
 
 async def check(settings: Settings, path: Path) -> int:
@@ -109,11 +41,11 @@ async def check(settings: Settings, path: Path) -> int:
 async def _wrong(settings: Settings, file: GatewayFile, path: Path) -> AsyncIterator[str]:
     """Yield all that keeps a gateway from running; print what it is, and warnings."""
     environment = Environment.EXERCISE if file.exercises else Environment.ACTUAL
-    texts, places = _texts(settings, file.texts), member_places(settings)
+    texts, places = texts_of(settings, file.texts), member_places(settings)
     meant = "exercises" if file.exercises else "actual alerts"
     click.echo(f"gateway {file.name}: {file.adapter}, for {meant}")
     click.echo(f"languages: {', '.join(texts.languages)}")
-    async with _redis(settings, file) as redis:
+    async with lists_redis(settings, file) as redis:
         known = KnownPlaces(texts.languages, places)
         reading: Mapping[str, Callable[[], Awaitable[Any]]] = {
             "recipients": recipient_lists.recipients(file, environment, known, redis).get,
@@ -144,7 +76,7 @@ async def _wrong(settings: Settings, file: GatewayFile, path: Path) -> AsyncIter
 
 def preview(settings: Settings, path: Path | None, language: str | None, place: str | None) -> None:
     """Print every text."""
-    texts = _texts(settings, None if path is None else load_gateway(path).texts)
+    texts = texts_of(settings, None if path is None else load_gateway(path).texts)
     places = member_places(settings)
     if language is not None and language not in texts.languages:
         raise InputError(f"--language: {language!r} has no texts, {texts.languages} have")
@@ -178,7 +110,7 @@ async def opt_out(settings: Settings, path: Path, number: str, *, undo: bool) ->
     file = load_gateway(path)
     if file.opt_outs == IN_REDIS:
         key = sms_opt_outs_key(settings.environment)
-        async with _redis(settings, file) as redis:
+        async with lists_redis(settings, file) as redis:
             assert redis is not None  # noqa: S101 - a list is in it
             await (redis.srem(key, number) if undo else redis.sadd(key, number))
     else:
@@ -208,24 +140,6 @@ async def status(path: Path) -> None:
     async with Outbox.existing(Path(load_gateway(path).outbox)) as outbox:
         for state, count in (await outbox.counts()).items():
             click.echo(f"{state:10} {count:8}")
-
-
-def _texts(settings: Settings, folder: str | None) -> Texts:
-    names = load_zones(settings.zones, settings.regions).names
-    return Texts(load_catalogue(None if folder is None else Path(folder)), names)
-
-
-@asynccontextmanager
-async def _redis(settings: Settings, file: GatewayFile) -> AsyncIterator[Redis | None]:
-    """Connect to Redis, if a list stands there."""
-    if IN_REDIS not in (file.recipients, file.opt_outs):
-        yield None
-        return
-    redis = await connect(settings)
-    try:
-        yield redis
-    finally:
-        await redis.aclose()
 
 
 async def _drop(receipt: Receipt) -> None:

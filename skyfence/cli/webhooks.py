@@ -5,14 +5,15 @@ from pathlib import Path
 
 import click
 
+from consumers.outgoing.opening import receivers_file
 from consumers.outgoing.reloading import Receivers
-from consumers.webhooks.endpoint import SINK, load
+from consumers.webhooks.component import COMPONENT, WebhookOptions
+from consumers.webhooks.endpoint import load
 from consumers.webhooks.http_post import open_session
+from skyfence.adapters.settings import Settings
 from skyfence.adapters.settings import load as load_settings
 from skyfence.cli import outgoing
-from skyfence.naming import Environment
-
-SETTING = "webhooks_file"
+from skyfence.cli.sink import run_sink
 
 
 @click.group()
@@ -23,18 +24,7 @@ def webhooks() -> None:
 @webhooks.command()
 def run() -> None:
     """Carry alerts from Kafka to the endpoints of SKYFENCE_WEBHOOKS_FILE until told to stop."""
-    asyncio.run(_run())
-
-
-async def _run() -> None:
-    settings = load_settings()
-    path = outgoing.named_file(None, settings, SETTING)
-    async with open_session() as session:
-
-        async def load_again(path: Path, environment: Environment) -> Receivers:
-            return await load(path, environment, session)
-
-        await outgoing.run(settings, SINK, path, load_again)
+    run_sink(COMPONENT, WebhookOptions(), load_settings())
 
 
 @webhooks.command()
@@ -45,7 +35,7 @@ def check(file: Path | None) -> None:
     Without FILE: the one that SKYFENCE_WEBHOOKS_FILE names.
     """
     settings = load_settings()
-    outgoing.show(asyncio.run(_read(outgoing.named_file(file, settings, SETTING))), settings)
+    outgoing.show(asyncio.run(_read(_file(file, settings))), settings)
 
 
 @webhooks.command()
@@ -53,8 +43,12 @@ def check(file: Path | None) -> None:
 @click.option("--replay", is_flag=True, help="Put all that is listed again, as if it came now.")
 def dead(receiver: str | None, *, replay: bool) -> None:
     """List what no endpoint took within a day: when, channel, alert, attempts, reason."""
-    path = outgoing.named_file(None, load_settings(), SETTING)
+    path = _file(None, load_settings())
     asyncio.run(_dead(path, receiver, replay))
+
+
+def _file(given: Path | None, settings: Settings) -> Path:
+    return receivers_file(given, settings.webhooks_file, "WEBHOOKS_FILE")
 
 
 async def _dead(path: Path, receiver: str | None, replay: bool) -> None:

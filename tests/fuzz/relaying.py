@@ -11,6 +11,7 @@ from fuzz.decoders import Target, complete, json_mail
 from fuzz.samples import EXERCISE, Mail
 
 from consumers import relay
+from consumers.sink import OpenSink
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.alert import AlertMessage
 from skyfence.contracts.rejected import Reason, Rejected
@@ -89,7 +90,7 @@ class Alerts:
         self._sink, self._producer, self._offset = _Sink(), _Producer(), 0
         relay.AIOKafkaConsumer = _Queue
         relay.producer = lambda _: self._producer
-        self._relay = relay.Relay(Settings(), self._sink)
+        self._relay = relay.Relay(Settings(), OpenSink(sink=self._sink, group="fuzz"))
 
     def begin(self) -> None:
         """Do nothing: the relay remembers nothing."""

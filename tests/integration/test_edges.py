@@ -12,6 +12,7 @@ from words import ENGLISH
 
 from consumers.channels.sink import RedisChannels
 from consumers.relay import Relay
+from consumers.sink import OpenSink
 from producers.publisher import Publisher
 from producers.replay import Replay
 from skyfence.adapters.files import load_zones
@@ -188,6 +189,11 @@ class FailingSink:
         """Nothing to let go of."""
 
 
+def as_relay(settings: Settings, sink: FailingSink) -> OpenSink:
+    """Return a sink in the place of the Redis relay's."""
+    return OpenSink(sink=sink, group=settings.topics.relay_group)
+
+
 async def send_alerts(settings: Settings, *values: bytes) -> None:
     """Put values on the alerts topic."""
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap)
@@ -204,7 +210,7 @@ async def test_the_relay_waits_for_a_sink_and_rejects_what_is_no_alert(
     alerts = [message.alert for message in messages(zones_file)][:3]
     await send_alerts(settings, b"no alert", *(alert.to_json() for alert in alerts))
     sink = FailingSink(failures=2)
-    running = asyncio.create_task(Relay(settings, sink).run())
+    running = asyncio.create_task(Relay(settings, as_relay(settings, sink)).run())
     async with asyncio.timeout(LONGEST_S):
         await sink.enough.wait()
     [rejected] = await stored(settings, settings.topics.rejected, 1)
@@ -219,12 +225,12 @@ async def test_the_relay_commits_only_what_was_taken(settings: Settings, zones_f
     alerts = [message.alert for message in messages(zones_file)][:3]
     await send_alerts(settings, *(alert.to_json() for alert in alerts))
     away, sink = FailingSink(failures=1_000), FailingSink(failures=0)
-    first = asyncio.create_task(Relay(settings, away).run())
+    first = asyncio.create_task(Relay(settings, as_relay(settings, away)).run())
     async with asyncio.timeout(LONGEST_S):
         await away.tried.wait()
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
-    second = asyncio.create_task(Relay(settings, sink).run())
+    second = asyncio.create_task(Relay(settings, as_relay(settings, sink)).run())
     async with asyncio.timeout(LONGEST_S):
         await sink.enough.wait()
     second.cancel()

@@ -18,6 +18,7 @@ from talk import LONGEST_S, NOON, Subscriber, entry, send, stored
 from consumers.channels.sink import RedisChannels
 from consumers.monitor import Monitor
 from consumers.relay import Relay
+from consumers.sink import OpenSink
 from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, environment_of
@@ -65,7 +66,9 @@ async def watching(settings: Settings, clock: Clock) -> AsyncIterator[None]:
 async def relaying(settings: Settings) -> AsyncIterator[None]:
     """Run a relay."""
     sink = await RedisChannels.open(settings)
-    running = asyncio.create_task(Relay(settings, sink).run())
+    running = asyncio.create_task(
+        Relay(settings, OpenSink(sink=sink, group=settings.topics.relay_group)).run()
+    )
     try:
         yield
     finally:

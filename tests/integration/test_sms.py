@@ -16,6 +16,7 @@ from sms_desk import NAMES, ONE, TEXTS, THREE, TWO, Desk, changed, desk, gateway
 from consumers.outbox.items import ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.relay import Relay
+from consumers.sink import OpenSink
 from consumers.sms import recipient_lists
 from consumers.sms.rules.recipients import KnownPlaces
 from skyfence.adapters.clock import WallClock
@@ -60,7 +61,7 @@ async def acknowledged(settings: Settings, group: str) -> bool:
 
 async def carry(settings: Settings, one: Desk, group: str) -> None:
     """Carry all there is to a desk, and stop."""
-    running = asyncio.create_task(Relay(settings, one.sink, group=group).run())
+    running = asyncio.create_task(Relay(settings, OpenSink(sink=one.sink, group=group)).run())
     await until(lambda: acknowledged(settings, group))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -95,7 +96,7 @@ async def test_the_offset_waits_for_the_outbox(settings: Settings, tmp_path: Pat
     async with desk(tmp_path / "o.db") as one:
         await one.outbox._database.execute("DROP TABLE items")
         before = failures()
-        running = asyncio.create_task(Relay(settings, one.sink, group=group).run())
+        running = asyncio.create_task(Relay(settings, OpenSink(sink=one.sink, group=group)).run())
         await until(lambda: failures() >= before + 2)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
