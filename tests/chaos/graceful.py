@@ -134,8 +134,8 @@ async def play_in_parts(
             before = source.reports
             await source.next_part()
             record.backlogs.append(source.reports - before)
-            for one in stage.workers:
-                one.start()
+            for worker in stage.workers:
+                worker.start()
             await _restart_amid(stage, progress, record, draw, restarts)
             await drained(stage.settings)
         await publishing
@@ -156,8 +156,8 @@ async def _restart_amid(
         left = await _left(stage, progress)
         record.amid.append(sum(left.values()))
         start_s = time.monotonic()
-        for one in chosen:
-            one.start()
+        for worker in chosen:
+            worker.start()
         await _until(stage, progress, lambda now, left=left: _less_of_each(now, left))
         record.recoveries_s.append(time.monotonic() - start_s)
 
@@ -165,12 +165,12 @@ async def _restart_amid(
 async def _stop(record: Restarts, chosen: list[Running]) -> None:
     """Tell workers to stop, and return when all have ended as they should."""
     start_s = time.monotonic()
-    await asyncio.gather(*(asyncio.to_thread(one.send, signal.SIGTERM) for one in chosen))
-    for one in chosen:
-        code = one.process.returncode
-        assert code == 0, f"{one.name} ended with {code} when told to stop"
+    await asyncio.gather(*(asyncio.to_thread(worker.send, signal.SIGTERM) for worker in chosen))
+    for worker in chosen:
+        code = worker.process.returncode
+        assert code == 0, f"{worker.name} ended with {code} when told to stop"
     record.stopping_s.append(time.monotonic() - start_s)
-    record.stops.update(one.name for one in chosen)
+    record.stops.update(worker.name for worker in chosen)
 
 
 async def _left(stage: Stage, progress: GroupProgress) -> Lags:
@@ -183,11 +183,11 @@ async def _until(stage: Stage, progress: GroupProgress, holds: Callable[[Lags], 
     """Return when something holds of what is left; raise if a worker has ended."""
     async with asyncio.timeout(LONGEST_S):
         while not holds(await _left(stage, progress)):
-            for one in stage.workers:
-                assert one.process.poll() is None, stage.processes.said(one.process)
+            for worker in stage.workers:
+                assert worker.process.poll() is None, stage.processes.said(worker.process)
             await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 def _less_of_each(now: Lags, before: Lags) -> bool:
     """Tell whether every partition that had something left has less."""
-    return all(now[one] < left for one, left in before.items() if left)
+    return all(now[partition] < left for partition, left in before.items() if left)

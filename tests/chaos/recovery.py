@@ -25,7 +25,7 @@ from random import Random
 from statistics import median
 
 _TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(_TESTS / one) for one in ("chaos", "kafka", "support", "", "../bench")]
+sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "kafka", "support", "", "../bench")]
 
 import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -132,14 +132,14 @@ async def _judged_again(feed: Feed, judged: AIOKafkaConsumer) -> tuple[float, fl
 
 def events(log: str) -> dict[str, tuple[float, float]]:
     """Return when a worker's track agent first said what, and the seconds it named."""
-    found: dict[str, tuple[float, float]] = {}
+    first: dict[str, tuple[float, float]] = {}
     for line in log.splitlines():
         _, brace, rest = line.partition("{")  # Faust hides the cursor before
         said = json.loads(brace + rest) if rest.endswith("}") else {}
         if said.get("agent") == "track" and said.get("partitions") != []:
             at_s = datetime.fromisoformat(said["timestamp"]).timestamp()
-            found.setdefault(said["event"], (at_s, said.get("seconds", 0.0)))
-    return found
+            first.setdefault(said["event"], (at_s, said.get("seconds", 0.0)))
+    return first
 
 
 @contextlib.asynccontextmanager
@@ -166,7 +166,7 @@ async def judged_all(settings: Settings) -> None:
 
 async def measure(options: argparse.Namespace, folder: Path) -> list[Recovery]:
     """Fill the partition, keep the tracks alive, kill again and again."""
-    processes, draw, found = Processes(folder), Random(options.seed), []
+    processes, draw, recoveries = Processes(folder), Random(options.seed), []
     try:
         brokers = await brokers_of(1, processes, folder)
         settings = Settings(
@@ -184,12 +184,14 @@ async def measure(options: argparse.Namespace, folder: Path) -> list[Recovery]:
             running = asyncio.create_task(feed.run())
             for _ in range(options.times):
                 await asyncio.sleep(draw.uniform(*_GAP_S))
-                found.append(await recover(processes, worker, feed, judged))
-                print(" ".join(f"{one:10.2f}" for one in astuple(found[-1])), flush=True)
+                recoveries.append(await recover(processes, worker, feed, judged))
+                print(
+                    " ".join(f"{seconds:10.2f}" for seconds in astuple(recoveries[-1])), flush=True
+                )
             running.cancel()
     finally:
         processes.end()
-    return found
+    return recoveries
 
 
 def main() -> None:
@@ -203,9 +205,9 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="skyfence-recovery-"))
     print(f"{given.tracks:,} tracks, seed {given.seed}, logs in {folder}; seconds:")
     print("   started    loading  first frame  caught up", flush=True)
-    found = asyncio.run(measure(given, folder))
-    middle = [median(column) for column in zip(*map(astuple, found), strict=True)]
-    print(" ".join(f"{one:10.2f}" for one in middle) + "  median")
+    recoveries = asyncio.run(measure(given, folder))
+    middle = [median(column) for column in zip(*map(astuple, recoveries), strict=True)]
+    print(" ".join(f"{seconds:10.2f}" for seconds in middle) + "  median")
 
 
 if __name__ == "__main__":

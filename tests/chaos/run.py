@@ -25,7 +25,7 @@ from pathlib import Path
 from random import Random
 
 _TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(_TESTS / one) for one in ("chaos", "kafka", "support", "")]
+sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "kafka", "support", "")]
 
 from faults import Plan, Record, disturb
 from graceful import Restarts, play_in_parts
@@ -67,7 +67,7 @@ async def run(options: argparse.Namespace, folder: Path) -> tuple[Verdict, Recor
     async with staged(folder, options.brokers, options.workers) as stage, heard(stage) as hearing:
         start_s = time.monotonic()
         replay = _replay(stage, path, str(options.speed))
-        edges = [one.victim(_at_once) for one in stage.edges]
+        edges = [edge.victim(_at_once) for edge in stage.edges]
         victims = [*edges, stage.redis, *stage.brokers.victims]
         plan = Plan(options.kills, tuple(options.gap), options.pause, options.pause_every)
         record = await disturb(plan, draw, victims, lambda: throw_garbage(stage.settings, draw))

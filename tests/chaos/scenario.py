@@ -46,10 +46,12 @@ def recording(
     ``far`` more fly far off from the beginning to about the end.
     """
     draw = Random(seed)
-    found = [one for number in range(tracks) for one in _flight(draw, number, window_s)]
+    reports = [report for number in range(tracks) for report in _flight(draw, number, window_s)]
     for number in range(tracks, tracks + far):
-        found += _far_flight(draw, number, window_s + _FAR_AFTER_S)
-    return [json.dumps(one) for one in sorted(found, key=lambda one: str(one["time"]))]
+        reports += _far_flight(draw, number, window_s + _FAR_AFTER_S)
+    return [
+        json.dumps(report) for report in sorted(reports, key=lambda report: str(report["time"]))
+    ]
 
 
 def undisturbed(path: Path, run: str) -> list[Alert]:

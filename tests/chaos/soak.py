@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(_TESTS / one) for one in ("chaos", "kafka", "support", "")]
+sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "kafka", "support", "")]
 
 from groups import until_shared
 from stage import Running, Stage, drained, staged
@@ -63,13 +63,13 @@ def as_demonstrated(beside: int) -> list[SourceItem]:
     played = []
     for name in RECORDINGS:
         lines = read_recording(str(default_file("recordings", name)))
-        found = [line.report for line in lines if line.report is not None]
+        reports = [line.report for line in lines if line.report is not None]
         own = {"simulated": True}
         played.append(
             list(
                 play(
-                    one.model_copy(update=own | {"source": f"{one.source}-{beside}"})
-                    for one in found
+                    report.model_copy(update=own | {"source": f"{report.source}-{beside}"})
+                    for report in reports
                 )
             )
         )
@@ -96,9 +96,9 @@ async def watch(stage: Stage, sent: Sent, samples: dict[str, list[float]]) -> No
     async with GroupProgress(stage.settings) as progress:
         while True:
             await asyncio.sleep(_EVERY_S)
-            for one in stage.edges:
-                samples[one.name].append(resident_mb(one))
-            now = ", ".join(f"{name} {found[-1]:.0f} MB" for name, found in samples.items())
+            for edge in stage.edges:
+                samples[edge.name].append(resident_mb(edge))
+            now = ", ".join(f"{name} {taken[-1]:.0f} MB" for name, taken in samples.items())
             left = await progress.left(topics.worker_group, topics.tracks)
             passed_s = time.monotonic() - start_s
             print(
@@ -111,22 +111,22 @@ async def watch(stage: Stage, sent: Sent, samples: dict[str, list[float]]) -> No
 async def soak(options: argparse.Namespace, folder: Path) -> int:
     """Run it, and return the exit status."""
     async with staged(folder, options.brokers, options.workers, zones=None) as stage:
-        samples: dict[str, list[float]] = {one.name: [] for one in stage.edges}
+        samples: dict[str, list[float]] = {edge.name: [] for edge in stage.edges}
         sent, until_s = Sent(), time.monotonic() + 60.0 * options.minutes
         await until_shared(stage.settings, options.workers)
         watching = asyncio.create_task(watch(stage, sent, samples))
         await asyncio.gather(
-            *(play_over_and_over(stage, one, until_s, sent) for one in range(options.times))
+            *(play_over_and_over(stage, beside, until_s, sent) for beside in range(options.times))
         )
         last_s = time.monotonic()
         await drained(stage.settings)
         print(f"nothing left {time.monotonic() - last_s:.0f} s after the last report")
         watching.cancel()
     flat = True
-    for name, found in samples.items():
-        share = grown(found)
+    for name, taken in samples.items():
+        share = grown(taken)
         flat = flat and share <= _GROWTH
-        print(f"{name}: {share:+.1%} since it was warm, {max(found):.0f} MB at most")
+        print(f"{name}: {share:+.1%} since it was warm, {max(taken):.0f} MB at most")
     print(f"{sent.runs} runs, lag zero, memory {'flat' if flat else 'NOT FLAT'}")
     return 0 if flat else 1
 

@@ -72,7 +72,7 @@ class Stage:
     @property
     def workers(self) -> list[Running]:
         """Return the edges that are workers."""
-        return [one for one in self.edges if one.name.startswith("worker")]
+        return [edge for edge in self.edges if edge.name.startswith("worker")]
 
 
 @asynccontextmanager
@@ -92,8 +92,8 @@ async def staged(
         await redis.back()
         await until(lambda: ensure_topics(settings))
         edges = edges_of(processes, settings, workers)
-        for one in edges:
-            one.start()
+        for edge in edges:
+            edge.start()
         yield Stage(processes, settings, kafka, redis, edges)
     finally:
         processes.end()
@@ -156,5 +156,5 @@ def edges_of(processes: Processes, settings: Settings, workers: int) -> list[Run
         own = settings.model_copy(update={"worker_slot": slot})
         return lambda: processes.skyfence(own, name)
 
-    found = [Running(f"worker-{slot}", begin("worker", slot)) for slot in range(workers)]
-    return [*found, Running("relay", begin("relay", 0))]
+    running = [Running(f"worker-{slot}", begin("worker", slot)) for slot in range(workers)]
+    return [*running, Running("relay", begin("relay", 0))]

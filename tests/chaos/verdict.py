@@ -21,8 +21,8 @@ class Verdict:
     def counts(self) -> dict[str, int]:
         """Return how many alerts each finding is about."""
         return {
-            name: len(found) if isinstance(found, tuple) else found
-            for name, found in vars(self).items()
+            name: len(finding) if isinstance(finding, tuple) else finding
+            for name, finding in vars(self).items()
         }
 
     @property
@@ -35,17 +35,19 @@ class Verdict:
 def judge(heard: Mapping[str, Sequence[Alert]], expected: Iterable[Alert]) -> Verdict:
     """Compare what each place heard with what it should have."""
     wanted = {str(alert.alert_id): alert for alert in expected}
-    found = [alert for alerts in heard.values() for alert in alerts]
-    counts = Counter(str(alert.alert_id) for alert in found)
+    all_heard = [alert for alerts in heard.values() for alert in alerts]
+    counts = Counter(str(alert.alert_id) for alert in all_heard)
     different = [
-        str(alert.alert_id) for alert in found if wanted.get(str(alert.alert_id), alert) != alert
+        str(alert.alert_id)
+        for alert in all_heard
+        if wanted.get(str(alert.alert_id), alert) != alert
     ]
     return Verdict(
         expected=len(wanted),
-        missing=tuple(one for one in wanted if one not in counts),
-        repeated=tuple(one for one, count in counts.items() if count > 1),
+        missing=tuple(alert_id for alert_id in wanted if alert_id not in counts),
+        repeated=tuple(alert_id for alert_id, count in counts.items() if count > 1),
         different=tuple(different),
-        unexpected=tuple(one for one in counts if one not in wanted),
+        unexpected=tuple(alert_id for alert_id in counts if alert_id not in wanted),
         disordered=tuple(_disordered(heard)),
     )
 

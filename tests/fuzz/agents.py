@@ -197,7 +197,7 @@ class Agent:
         assert origins <= {(self.topic, self._offset)}
         unclear = [reason for reason in reasons if reason.reason_class in _UNCLEAR]
         assert not unclear, unclear
-        stored = [one for one in sent if one[0] != TOPICS.rejected]
+        stored = [message for message in sent if message[0] != TOPICS.rejected]
         assert _without_ticks(stored) == _without_ticks(follows)
 
     def _kill(self) -> None:
@@ -216,8 +216,10 @@ def _without_ticks(sent: list[Sent]) -> list[Sent]:
     A tracker that came from a checkpoint has forgotten when it looked at a timer in vain.
     """
     clocks = [value.startswith(b'{"kind":"clock"') for _, value in sent]
-    followed = [*(one and after for one, after in pairwise(clocks)), False]
-    return [one for one, says_nothing in zip(sent, followed, strict=False) if not says_nothing]
+    followed = [*(clock and after for clock, after in pairwise(clocks)), False]
+    return [
+        message for message, says_nothing in zip(sent, followed, strict=False) if not says_nothing
+    ]
 
 
 class Tracks(Agent):
@@ -254,8 +256,8 @@ class Tracks(Agent):
         except BadInputError as error:
             return error.reason, [], []
         facts = self._engine.process(decoded.frame)
-        follows = [(TOPICS.crossings, one.to_json()) for one in facts.crossings]
-        follows += [(TOPICS.track_events, one.to_json()) for one in facts.events]
+        follows = [(TOPICS.crossings, crossing.to_json()) for crossing in facts.crossings]
+        follows += [(TOPICS.track_events, event.to_json()) for event in facts.events]
         return None, follows, [(bad.row, bad.reason) for bad in decoded.bad_rows]
 
 
@@ -291,7 +293,7 @@ class Incidents(Agent):
             event = parse_event(mail.value or b"")
         except ValidationError as error:
             return Reason.of_invalid(error), [], []
-        alerts = [(TOPICS.alerts, one.to_json()) for one in self._engine.take(event)]
+        alerts = [(TOPICS.alerts, alert.to_json()) for alert in self._engine.take(event)]
         return None, alerts, []
 
 

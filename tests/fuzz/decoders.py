@@ -159,7 +159,7 @@ def _read_alert(mail: Mail) -> None:
 def _alert_messages() -> list[Any]:
     line = Timeline(observed=from_ms(mail_ms := Mail(None).timestamp_ms), decided=from_ms(mail_ms))
     return samples.documents(
-        tuple(AlertMessage(alert=one, timeline=line) for one in samples.told().alerts)
+        tuple(AlertMessage(alert=alert, timeline=line) for alert in samples.told().alerts)
     )
 
 

@@ -82,9 +82,9 @@ def _read_lines(path: Path) -> None:
 
 def _import_zones(path: Path) -> None:
     """Bring a foreign file's zones into our form; refused is what gives none."""
-    placed, found = normalize(read_raw(path).raws, ImportOptions(lenient=True), str(path))
+    placed, findings = normalize(read_raw(path).raws, ImportOptions(lenient=True), str(path))
     if not placed:
-        wrong = [one for one in found if one.severity == "error"]
+        wrong = [finding for finding in findings if finding.severity == "error"]
         raise InputError(str(wrong[0]) if wrong else f"{path}: no zones")
 
 
@@ -119,8 +119,10 @@ class FakeLog:
         self._at = offset
 
     async def getmany(self, partition: Any, timeout_ms: int) -> dict[Any, list[Any]]:
-        found = enumerate(self.values)
-        return {partition: [SimpleNamespace(offset=n, value=v) for n, v in found if n >= self._at]}
+        records = enumerate(self.values)
+        return {
+            partition: [SimpleNamespace(offset=n, value=v) for n, v in records if n >= self._at]
+        }
 
 
 class FakeApp:
@@ -164,8 +166,8 @@ class _Checkpoints:
         """Load a checkpoint and restore it; return why that was not possible, or None."""
         FakeLog.values = tuple(value for _, value in mail.headers)
         try:
-            found = complete(self._store.load(0, _NAME))
-            self._restore(found.state)
+            loaded = complete(self._store.load(0, _NAME))
+            self._restore(loaded.state)
         except InputError as error:
             return reason_of(error)
         return None

@@ -35,8 +35,8 @@ _NUMBERS: Final = (
 _ODD: Final = (None, True, False, *_TEXTS, *_TIMES, *_NUMBERS, [], {}, [[]], [None], {"x": 1})
 _STEPS: Final = (1e-6, 1e-3, 0.1, 10.0)
 _OF_A_COLUMN: Final[dict[pa.DataType, tuple[Any, ...]]] = {
-    pa.float64(): (None, *(float(one) for one in _NUMBERS)),
-    pa.string(): (None, *(one for one in _TEXTS if one.isprintable() and one != "\ud800")),
+    pa.float64(): (None, *(float(number) for number in _NUMBERS)),
+    pa.string(): (None, *(text for text in _TEXTS if text.isprintable() and text != "\ud800")),
     pa.bool_(): (None, True, False),
 }
 _OTHER_TYPES: Final = (pa.int8(), pa.float32(), pa.large_string(), pa.uint64())
@@ -151,8 +151,8 @@ def _reshaped(tree: dict[Any, Any], draw: Random) -> dict[Any, Any]:
         name = draw.choice(names)
         changed[near(name, draw)] = changed.pop(name)
     else:
-        one, other = draw.choice(names), draw.choice(names)
-        changed[one], changed[other] = changed[other], changed[one]
+        name, other_name = draw.choice(names), draw.choice(names)
+        changed[name], changed[other_name] = changed[other_name], changed[name]
     return changed
 
 
@@ -183,7 +183,7 @@ def _other_word(text: str, draw: Random) -> str:
 
 def _other_line(text: str, draw: Random) -> str:
     lines = _relisted(text.split("\n"), draw)
-    return "\n".join(one if isinstance(one, str) else repr(one) for one in lines)
+    return "\n".join(line if isinstance(line, str) else repr(line) for line in lines)
 
 
 def _other_column(batch: pa.RecordBatch, draw: Random) -> pa.RecordBatch:
@@ -212,7 +212,7 @@ def _other_stream(batch: pa.RecordBatch, draw: Random) -> bytes:
     if kind == 2:
         return _stream([], batch.schema)
     others = (
-        batch.select([one for one in names if one != name]),
+        batch.select([column for column in names if column != name]),
         batch.append_column("speed", numbers),
         batch.set_column(index, name, numbers),
         batch.set_column(index, name, batch.column(index).dictionary_encode()),

@@ -69,10 +69,10 @@ class Notes:
     @staticmethod
     def read(path: Path) -> str:
         """Return which message was noted last."""
-        found = path.read_bytes() if path.exists() else b""
-        if not found:
+        noted = path.read_bytes() if path.exists() else b""
+        if not noted:
             return "before its first message"
-        name, number, *rest = marshal.loads(found)
+        name, number, *rest = marshal.loads(noted)
         return f"{name}, message {number}: {Mail(rest[1], rest[0], rest[2], rest[3])}"
 
 
@@ -85,7 +85,7 @@ class Trial:
 
     def __post_init__(self) -> None:
         self._target = TARGETS[self.name]()
-        self.found: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
 
     def take(self, draw: Random, number: int) -> None:
         """Have one message damaged and judged."""
@@ -93,7 +93,7 @@ class Trial:
         self.notes.write(self.name, number, mail)
         reason = self._target.judge(mail)
         assert reason is None or reason.text.strip(), "rejected without a reason"
-        self.found["decoded" if reason is None else reason.reason_class] += 1
+        self.counts["decoded" if reason is None else reason.reason_class] += 1
 
     def from_seed(self, given_seed: int, messages: int) -> None:
         """Judge as many messages as are wanted, the same for the same seed."""
@@ -135,14 +135,14 @@ def judge_all(
         if examples:
             trial.with_hypothesis(given_seed, examples)
         trial.from_seed(given_seed, ceil(parts * _PARTS.get(name, 1)))
-        print(json.dumps({"target": name, "found": trial.found}), flush=True)
+        print(json.dumps({"target": name, "counts": trial.counts}), flush=True)
 
 
 @dataclass(frozen=True)
 class End:
     """How a child ended: what became of its targets' messages, and what went wrong."""
 
-    found: dict[str, Counter[str]]
+    counts: dict[str, Counter[str]]
     failure: str
 
 
@@ -153,11 +153,11 @@ async def watch(command: Sequence[str], notes: Path) -> End:
     )
     said, errors = await child.communicate()
     lines = [json.loads(line) for line in said.splitlines()]
-    found = {line["target"]: Counter(line["found"]) for line in lines}
+    counts = {line["target"]: Counter(line["counts"]) for line in lines}
     if child.returncode == 0:
-        return End(found, "")
+        return End(counts, "")
     last = Notes.read(notes)
-    return End(found, f"ended with {child.returncode} at {last}\n{errors.decode()[-_WORDS:]}")
+    return End(counts, f"ended with {child.returncode} at {last}\n{errors.decode()[-_WORDS:]}")
 
 
 async def run(
@@ -166,7 +166,7 @@ async def run(
     """Run groups of targets in children, as many at once as there are processors."""
     free = asyncio.Semaphore(os.cpu_count() or 1)
 
-    async def one(names: Sequence[str], notes: Path) -> End:
+    async def run_group(names: Sequence[str], notes: Path) -> End:
         numbers = (f"--seed={given_seed}", f"--examples={examples}", f"--parts={parts}")
         command = [sys.executable, __file__, *numbers, f"--notes={notes}"]
         async with free:
@@ -175,17 +175,19 @@ async def run(
         return end
 
     with tempfile.TemporaryDirectory() as folder:
-        jobs = [one(names, Path(folder) / str(n)) for n, names in enumerate(groups)]
+        jobs = [run_group(names, Path(folder) / str(n)) for n, names in enumerate(groups)]
         return await asyncio.gather(*jobs)
 
 
 def show(end: End, given_seed: int) -> None:
     """Print what became of a child's messages."""
-    for name, found in end.found.items():
-        rejected = found.total() - found["decoded"]
-        why = ", ".join(f"{one} {n:,}" for one, n in found.most_common() if one != "decoded")
-        counts = f"{found.total():>9,} {found['decoded']:>9,} decoded {rejected:>9,} rejected"
-        print(f"{name:<21}{counts}: {why}", flush=True)
+    for name, counts in end.counts.items():
+        rejected = counts.total() - counts["decoded"]
+        why = ", ".join(
+            f"{reason} {n:,}" for reason, n in counts.most_common() if reason != "decoded"
+        )
+        columns = f"{counts.total():>9,} {counts['decoded']:>9,} decoded {rejected:>9,} rejected"
+        print(f"{name:<21}{columns}: {why}", flush=True)
     if end.failure:
         print(f"FAILED with seed {given_seed}: {end.failure}", flush=True)
 
@@ -206,7 +208,7 @@ def main() -> int:
         return 0
     parts = ceil(wanted.messages / sum(_PARTS.get(name, 1) for name in names))
     ends = asyncio.run(run([[name] for name in names], wanted.seed, wanted.examples, parts))
-    total: Any = sum((found for end in ends for found in end.found.values()), Counter())
+    total: Any = sum((counts for end in ends for counts in end.counts.values()), Counter())
     failed = sum(bool(end.failure) for end in ends)
     print(f"{total.total():,} messages, {total['decoded']:,} decoded, {failed} targets failed")
     return 1 if failed else 0

@@ -87,20 +87,20 @@ def frames() -> tuple[Frame, ...]:
     lost = flight(0, 26.95, 70.0, reports=SCANS // 2, lat=56.7, told=False, **every, **_AIRLINER)
     paths = [through, there + back, lost]
     second = [
-        one.model_copy(update={"source": "mlat", "track_id": "M1"})
-        for one in through[: 3 * SCANS // 4]
+        report.model_copy(update={"source": "mlat", "track_id": "M1"})
+        for report in through[: 3 * SCANS // 4]
     ]
-    found = []
+    scans = []
     for scan in range(SCANS):
-        found += [_scan(scan, "radar/2", paths), _scan(scan, "mlat", [second])]
-    return (*found, replace(_scan(SCANS, "radar/2", []), last=True))
+        scans += [_scan(scan, "radar/2", paths), _scan(scan, "mlat", [second])]
+    return (*scans, replace(_scan(SCANS, "radar/2", []), last=True))
 
 
 def _scan(scan: int, key: str, paths: list[list[Report]]) -> Frame:
     from_s = scan * _EVERY_S
     until = T0 + timedelta(seconds=from_s + _EVERY_S)
     since = T0 + timedelta(seconds=from_s)
-    reports = [one for path in paths for one in path if since <= one.time < until]
+    reports = [report for path in paths for report in path if since <= report.time < until]
     scan_ms = T0_MS + round(1_000 * (from_s + _EVERY_S)) - 1
     return frame_of(reports, key=key, run=RUN, scan_time_ms=scan_ms)
 
@@ -151,9 +151,9 @@ def told() -> Told:
     alerts: list[Alert | FeedAlarm] = []
     snapshot = pages = b""
     for number, frame in enumerate(frames()):
-        found = tracker.process(frame).events
-        events += found
-        alerts += [alert for event in found for alert in book.take(event)]
+        moved = tracker.process(frame).events
+        events += moved
+        alerts += [alert for event in moved for alert in book.take(event)]
         if number == SCANS:
             snapshot, pages = take_snapshot(tracker), incident_snapshot.take_snapshot(book.ledger)
     return Told(tuple(events), (*alerts, *_alarms()), snapshot, pages)
@@ -184,7 +184,7 @@ def in_json(tree: Any) -> bytes:
 
 def documents(messages: tuple[Any, ...]) -> list[Any]:
     """Return messages of our contracts as decoded JSON documents."""
-    return [document(one.to_json()) for one in messages]
+    return [document(message.to_json()) for message in messages]
 
 
 POLICY: Final = """version = "v1"

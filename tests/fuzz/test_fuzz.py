@@ -68,25 +68,25 @@ def judged(name: str, count: int = 60) -> None:
 def test_nothing_crashes_and_none_is_lost(ends: list[End]) -> None:
     """Every decoder, both agents and the relay decode or reject each of their damaged messages."""
     assert [end.failure for end in ends if end.failure] == []
-    found = {name: counts for end in ends for name, counts in end.found.items()}
-    assert found.keys() == TARGETS.keys()
-    assert min(counts.total() for counts in found.values()) > EXAMPLES
+    by_target = {name: counts for end in ends for name, counts in end.counts.items()}
+    assert by_target.keys() == TARGETS.keys()
+    assert min(counts.total() for counts in by_target.values()) > EXAMPLES
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_damage_goes_deeper_than_the_parser(ends: list[End], name: str) -> None:
     """Of each target's messages one in 25 is decoded, and three in ten get past the parser."""
-    found = Counter[str]()
+    counts = Counter[str]()
     for end in ends:
-        found += end.found.get(name, Counter())
-    assert found["decoded"] > 0.04 * found.total()
-    assert found["unreadable"] < 0.7 * found.total()
+        counts += end.counts.get(name, Counter())
+    assert counts["decoded"] > 0.04 * counts.total()
+    assert counts["unreadable"] < 0.7 * counts.total()
 
 
 def test_a_dead_child_s_last_message_is_named(tmp_path: Path) -> None:
     """A crash of the interpreter is a failure that shows its signal and the message of it."""
     end = child("os.kill(os.getpid(), signal.SIGSEGV)", tmp_path)
-    assert end.found == {}
+    assert end.counts == {}
     assert end.failure.startswith("ended with -11 at bad, message 3: Mail(value=b'message 3'")
 
 
@@ -157,8 +157,8 @@ def test_the_same_seed_does_the_same_damage() -> None:
     """A message is known by its target, seed and number; the document it is made of stays whole."""
     reports = samples.reports_of(2)
     before = to_json(reports)
-    one, other = random.Random(SEED), random.Random(SEED)
-    damaged = [mutate.json_message(reports, one) for _ in range(200)]
-    assert damaged == [mutate.json_message(reports, other) for _ in range(200)]
+    draw, same_draw = random.Random(SEED), random.Random(SEED)
+    damaged = [mutate.json_message(reports, draw) for _ in range(200)]
+    assert damaged == [mutate.json_message(reports, same_draw) for _ in range(200)]
     assert len(set(damaged)) > 150
     assert to_json(reports) == before

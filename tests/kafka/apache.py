@@ -120,7 +120,7 @@ class Cluster:
 
         async def serves(admin: AIOKafkaAdminClient) -> bool:
             brokers = (await admin.describe_cluster())["brokers"]
-            return node.number in {one["node_id"] for one in brokers}
+            return node.number in {broker["node_id"] for broker in brokers}
 
         def lives() -> None:
             assert node.process is not None
@@ -133,8 +133,10 @@ class Cluster:
 
         async def all_copies(admin: AIOKafkaAdminClient) -> bool:
             topics = await admin.describe_topics(await admin.list_topics())
-            partitions = [one for topic in topics for one in topic["partitions"]]
-            return all(len(one["isr"]) == len(one["replicas"]) for one in partitions)
+            partitions = [partition for topic in topics for partition in topic["partitions"]]
+            return all(
+                len(partition["isr"]) == len(partition["replicas"]) for partition in partitions
+            )
 
         await _until(self.inner_bootstrap, all_copies)
 
@@ -157,7 +159,7 @@ class Cluster:
 
     def _properties(self, node: Node) -> dict[str, str]:
         copies = min(3, self.count)
-        voters = ",".join(f"{one.number}@{HOST}:{one.controller_port}" for one in self.nodes)
+        voters = ",".join(f"{node.number}@{HOST}:{node.controller_port}" for node in self.nodes)
         clients = f"CLIENTS://{node.address}"
         return {
             "process.roles": "broker,controller",

@@ -67,4 +67,6 @@ def _assigned(encoded: bytes) -> Partitions:
     if not encoded:
         return frozenset()
     assignment = ConsumerProtocol.ASSIGNMENT.decode(encoded)
-    return frozenset((one.topic, one.partition) for one in assignment.partitions())
+    return frozenset(
+        (partition.topic, partition.partition) for partition in assignment.partitions()
+    )

@@ -99,5 +99,5 @@ def _give_rights(cluster: Cluster, folder: Path) -> None:
     environment = os.environ | {"KAFKA_ACLS": str(tool)}
     command = [_OPS / "kafka" / "acls.sh"]
     where = [cluster.inner_bootstrap, admin]
-    running = [subprocess.Popen([*command, one, *where], env=environment) for one in WORLDS]
-    assert [one.wait() for one in running] == [0] * len(WORLDS)
+    running = [subprocess.Popen([*command, world, *where], env=environment) for world in WORLDS]
+    assert [process.wait() for process in running] == [0] * len(WORLDS)

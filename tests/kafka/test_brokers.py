@@ -25,8 +25,10 @@ from skyfence.naming import Environment
 async def leader(settings: Settings, cluster: Cluster, topic: str) -> Node:
     """Return the node that leads the first partition of a topic."""
     async with admin_client(settings) as admin:
-        [found] = await admin.describe_topics([topic])
-    numbers = {one["partition"]: one["leader"] for one in found["partitions"]}
+        [description] = await admin.describe_topics([topic])
+    numbers = {
+        partition["partition"]: partition["leader"] for partition in description["partitions"]
+    }
     return next(node for node in cluster.nodes if node.number == numbers[0])
 
 
@@ -44,7 +46,7 @@ async def test_topics_are_kept_by_three_and_acknowledged_by_two(
     copies = {len(part["replicas"]) for topic in topics for part in topic["partitions"]}
     assert copies == {3}
     entries = [dict(e[:2] for e in r[4]) for answer in answers for r in answer.resources]
-    assert [one["min.insync.replicas"] for one in entries] == ["2"] * len(names)
+    assert [entry["min.insync.replicas"] for entry in entries] == ["2"] * len(names)
     fewer = settings_of(three, redis, environment=Environment.ACTUAL, replication=2)
     await ensure_topics(fewer)
     with pytest.raises(UsageError, match=r"^topic [a-z.]+ has 2 copies, 3 wanted"):

@@ -103,8 +103,8 @@ async def test_an_exercise_reaches_nothing_actual(
             await refused_writing(sender, topic)
     finally:
         await sender.stop()
-    found = {await reading(settings, topic) for topic in topics}
-    assert found == {TopicAuthorizationFailedError}
+    errors = {await reading(settings, topic) for topic in topics}
+    assert errors == {TopicAuthorizationFailedError}
 
 
 async def test_reading_is_allowed_where_it_should_be(
@@ -148,7 +148,7 @@ async def test_a_wrong_password_ends_in_one_line(
     settings = as_user(broker, redis, user).changed(kafka={"password": wrong})
     path = str(default_file("recordings", RECORDINGS[1]))
     started = processes.skyfence(
-        settings, *(path if one == "RECORDING" else one for one in arguments)
+        settings, *(path if argument == "RECORDING" else argument for argument in arguments)
     )
     assert await asyncio.to_thread(started.wait, LONGEST_S) == USAGE_ERROR
     said = processes.said(started)

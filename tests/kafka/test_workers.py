@@ -53,11 +53,11 @@ async def heard(stage: Stage, run: str) -> dict[str, list[Alert]]:
 
 async def with_so_many(stage: Stage, workers: int) -> None:
     """Let the first so many workers run, and return when they have shared the partitions."""
-    for number, one in enumerate(stage.workers):
-        if number < workers and one.process.poll() is not None:
-            one.start()
-        if number >= workers and one.process.poll() is None:
-            await asyncio.to_thread(one.send, signal.SIGTERM)
+    for number, worker in enumerate(stage.workers):
+        if number < workers and worker.process.poll() is not None:
+            worker.start()
+        if number >= workers and worker.process.poll() is None:
+            await asyncio.to_thread(worker.send, signal.SIGTERM)
     await until_shared(stage.settings, workers)
 
 
@@ -79,11 +79,11 @@ async def test_one_two_or_four_workers_tell_the_same(tmp_path: Path) -> None:
             assert replay.poll() is None, f"the recording was over before {count} workers worked"
         assert await asyncio.to_thread(replay.wait) == 0, stage.processes.said(replay)
         await drained(stage.settings)
-        found = {
+        alerts_of = {
             run: await heard(stage, run)
             for run in ("workers-1", "workers-2", "workers-4", "changing")
         }
-    for run, alerts in found.items():
+    for run, alerts in alerts_of.items():
         verdict = judge(alerts, undisturbed(path, run))
         assert verdict.expected > 200, "the recording tells too little"
         assert verdict.holds, f"{run}, seed {SEED}: {verdict.counts()}"
