@@ -2,34 +2,36 @@
 
 ``skyfence.cli.local.embedded`` starts the broker; this is for the processes that read from it, each
 of which is told by ``SKYFENCE_FETCH_PAUSE_MS``. With Apache Kafka that is 0, and nothing is done.
+It is an adapter and not beside the broker because ``streams``, too, calls it in its process, and
+may not import the command line.
 """
 
 import asyncio
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from aiokafka.consumer.fetcher import Fetcher
 
 from skyfence.adapters.settings import Settings
 
+# Private in aiokafka 0.12 to 0.14, and the only place for a pause: no setting has one. It returns
+# whether the fetch brought anything.
+_FETCH: Final = Fetcher._proc_fetch_request
+
 
 def pace_fetches(settings: Settings) -> None:
     """Make all consumers of this process pause after each fetch that brought nothing.
 
-    Call it once in a process, before its first consumer starts. Apache Kafka waits for data before
-    it answers; the embedded broker answers at once, so that without a pause each consumer asks it
-    1,200 times a second and takes a third of a processor.
-
-    aiokafka (0.12 to 0.14) has no setting for this, so its private ``Fetcher._proc_fetch_request``,
-    which returns whether the fetch brought anything, is replaced. The integration tests hold it.
+    Call it before the first consumer starts; a second call changes nothing. Apache Kafka waits for
+    data before it answers; the embedded broker answers at once, so that without a pause each
+    consumer asks it 1,200 times a second and takes a third of a processor.
     """
     if not settings.fetch_pause_ms:
         return
-    fetch = Fetcher._proc_fetch_request
     pause_s = settings.fetch_pause_ms / 1000
 
     async def fetch_then_pause(self: Fetcher, *arguments: Any) -> bool:
-        has_records: bool = await fetch(self, *arguments)
+        has_records: bool = await _FETCH(self, *arguments)
         if not has_records:
             # The fetcher awaits what it cancelled and expects no CancelledError from it.
             with suppress(asyncio.CancelledError):
