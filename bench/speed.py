@@ -34,6 +34,7 @@ from skyfence.frames.frame import ARROW_SCHEMA, Frame
 from skyfence.naming import Environment
 from skyfence.tracks.coarse_filter import CoarseFilter
 from skyfence.tracks.frame_result import FrameResult
+from skyfence.tracks.source_processor import SourceProcessor
 from skyfence.tracks.tracker import Tracker
 from skyfence.zones.zone_file import Zone, ZoneProperties, ZoneSet
 
@@ -44,15 +45,15 @@ START_MS = 1_700_000_000_000
 UNKNOWN_SHARE = 0.001
 MESH = 100  # fields along each side
 # The steps of ``Tracker.process``; none is called by another.
-STAGES: dict[str, tuple[type, str]] = {
+STAGES: dict[str, tuple[Any, str]] = {
     "tracks' slots by name": (CoarseFilter, "_slots_of"),
     "sift: in order, no jump": (CoarseFilter, "_passing"),
     "sift: cells, plain cuts": (CoarseFilter, "_stays"),
     "sift: civil, or far off": (CoarseFilter, "_means_nothing"),
     "sift: noted": (CoarseFilter, "_note"),
-    "borders asked at once": (Tracker, "_foresee"),
-    "judged, row by row": (Tracker, "_observe"),
-    "crossings measured": (FrameResult, "fill_details"),
+    "borders asked at once": (SourceProcessor, "_prefetch"),
+    "judged, row by row": (SourceProcessor, "_observe"),
+    "crossings completed": (FrameResult, "fill_details"),
 }
 
 

@@ -11,7 +11,7 @@ it is: a test compares the two.
 Does not judge (``tracking``) and knows no exception of its own: what is in doubt is judged.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -70,11 +70,12 @@ class CoarseFilter:
             "frame": np.empty(_FIRST_SLOTS, object),
         }
 
-    def sift(self, frame: Frame, due: Iterable[str]) -> Iterator[tuple[int, Cuts | None]]:
-        """Note the quiet rows of a frame; yield the others, in order.
+    def sift(self, frame: Frame, due: Iterable[str]) -> list[tuple[int, Cuts | None]]:
+        """Note the rows of a frame that need no judgement; return the others, in order.
 
-        With each comes what its way from the last report cuts plainly, where that was found out.
-        Tracks that are ``due`` have a timer that may run out in this frame, and are judged.
+        With each row comes what its segment from the last report cuts properly, or None where that
+        was not asked. Tracks that are ``due`` have a timer that may run out in this frame, and are
+        judged.
         """
         self.refresh_columns(self._judged.values())
         self._judged.clear()
@@ -89,8 +90,7 @@ class CoarseFilter:
         self._note(frame, skipped, slots[skipped], (cells[0][kept], cells[1][kept]))
         judged = np.ones(len(frame), dtype=bool)
         judged[skipped] = False
-        for row in np.flatnonzero(judged).tolist():
-            yield row, cuts.get(row)
+        return [(row, cuts.get(row)) for row in np.flatnonzero(judged).tolist()]
 
     def restore_observation(self, track: TrackState) -> None:
         """Bring a track's last sight up to date with the rows noted here."""
