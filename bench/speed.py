@@ -32,8 +32,8 @@ from skyfence.airspace.airspace import Airspace
 from skyfence.airspace.grid import BOUNDARY, Grid
 from skyfence.frames.frame import ARROW_SCHEMA, Frame
 from skyfence.naming import Environment
+from skyfence.tracks import tracker as tracking
 from skyfence.tracks.coarse_filter import CoarseFilter
-from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.source_processor import SourceProcessor
 from skyfence.tracks.tracker import Tracker
 from skyfence.zones.zone_file import Zone, ZoneProperties, ZoneSet
@@ -53,7 +53,7 @@ STAGES: dict[str, tuple[Any, str]] = {
     "sift: noted": (CoarseFilter, "_note"),
     "borders asked at once": (SourceProcessor, "_prefetch"),
     "judged, row by row": (SourceProcessor, "_observe"),
-    "crossings completed": (FrameResult, "fill_details"),
+    "crossings completed": (tracking, "complete"),
 }
 
 

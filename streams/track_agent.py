@@ -110,7 +110,7 @@ class TrackAgent:
             return tracker.process(frame)
         except Exception:  # noqa: BLE001 - kept and logged
             await self._sends.reject_for_defect("judge.failed", message)
-            return tracker.empty_result()
+            return FrameResult()
 
     async def _send(self, message: KafkaMessage, result: FrameResult) -> None:
         for crossing in result.crossings:

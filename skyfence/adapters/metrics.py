@@ -173,12 +173,12 @@ def serve(settings: Settings, process: str) -> None:
     log.info("metrics.served", host=host, port=server.server_port)
 
 
-def judged(frame: Frame, facts: FrameResult, published_ms: int) -> None:
+def judged(frame: Frame, result: FrameResult, published_ms: int) -> None:
     """Count a frame that the track agent judged."""
     FRAMES.inc()
     REPORTS.inc(len(frame))
-    LATE_REPORTS.inc(facts.late)
-    for kind, count in Tally(crossing.kind for crossing in facts.pending_crossings).items():
+    LATE_REPORTS.inc(result.late)
+    for kind, count in Tally(crossing.kind for crossing in result.crossings).items():
         CROSSINGS.labels(kind).inc(count)
     if frame.run == LIVE_RUN:
         OBSERVATION_TO_PUBLICATION.observe(_seconds(frame.scan_time_ms, published_ms))

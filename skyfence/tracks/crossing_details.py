@@ -1,31 +1,37 @@
-"""What a crossing's place tells: the zones beyond, how deep the track was, how sure it is.
+"""Crossings: what a track knew when its path met a border, and what that point tells in addition.
 
-Crossings are found one by one and surveyed together, a frame's at once: a call that measures twenty
-places takes hardly longer than one for a single place.
+Crossings are recorded one by one and completed together, a frame's at once: a call that measures
+twenty points takes hardly longer than one for a single point.
 
-    found in a frame --> places across the border --> zones near, once
-                     --> the last reports         --.
-                     --> the deepest places       --'-> distances, once
+    recorded in a frame --> points across the border --> zones near, once
+                        --> the last reports         --.
+                        --> the deepest points       --'-> distances, once  --> Crossing
+
+A crossing's identifier is made of names and whole numbers only, so that the same reports give the
+same crossings on every machine. Does not find crossings (``updater``).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skyfence.airspace.airspace import Airspace
 from skyfence.airspace.neighbours import across_many
-from skyfence.contracts.crossing import CrossingKind
-from skyfence.policy.parameters import DetectionParameters
+from skyfence.contracts.base import round_degrees
+from skyfence.contracts.crossing import Crossing, CrossingKind
+from skyfence.identity import derive
+from skyfence.times import from_ms
+from skyfence.tracks.context import Context
 from skyfence.tracks.evidence import log_odds, probability, sigma_m
 from skyfence.tracks.observation import CrossingPoint, Observation
+from skyfence.tracks.track_state import TrackState
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class PendingCrossing:
-    """A crossing as its track knew it, with the track's names, and then what the survey adds.
+    """A crossing as its track knew it, with the track's names, and then its details.
 
-    ``held`` tells whether the last report was inside, ``came`` where the track had come in,
-    ``deepest_m`` how deep it was, where that was measured on the way. ``number`` counts the
-    crossings of the track's life.
+    ``is_inside`` tells whether the last report was inside the area, ``entered_at`` where the track
+    had come in, ``deepest_m`` how deep it was, where that was measured on the way. ``number``
+    counts the crossings of the track's life. The last three are filled in by ``complete``.
     """
 
     kind: CrossingKind
@@ -38,7 +44,7 @@ class PendingCrossing:
     first_ms: int
     number: int
     observation: Observation
-    held: bool
+    is_inside: bool
     entered_at: CrossingPoint
     deepest_m: float | None
     suppressed_by: str | None
@@ -46,61 +52,115 @@ class PendingCrossing:
     depth_m: int | None = None
     probability: float = 1.0
 
+    @classmethod
+    def of(
+        cls, track: TrackState, kind: CrossingKind, area: int, point: CrossingPoint, *, cut: bool
+    ) -> "PendingCrossing":
+        """Take what a track knows now, and count the crossing there."""
+        depth = track.depths.get(area)
+        number, track.crossing_count = track.crossing_count, track.crossing_count + 1
+        return cls(
+            kind=kind,
+            area=area,
+            point=point,
+            cut=cut,
+            run=track.run,
+            source=track.source,
+            track_id=track.track_id,
+            first_ms=track.first_ms,
+            number=number,
+            observation=track.observation,
+            is_inside=area in track.inside,
+            entered_at=track.entered_at.get(area, point),
+            deepest_m=None if depth is None else depth.deepest_m,
+            suppressed_by=track.suppressed_by,
+        )
 
-def fill_details(
-    airspace: Airspace, parameters: DetectionParameters, found: Sequence[PendingCrossing]
-) -> None:
-    """Fill in what the places of crossings tell."""
-    met = [one for one in found if one.kind in ("enter", "exit")]
-    places = [(one.point.lon, one.point.lat) for one in met]
-    beyond = across_many(airspace, [one.area for one in met], places, parameters)
-    for one, zones in zip(met, beyond, strict=True):
-        one.other_side = zones
-    _measure(airspace, parameters, found)
+
+def complete(context: Context, pending: Sequence[PendingCrossing]) -> list[Crossing]:
+    """Fill in what the points of crossings tell; return the crossings as they are published."""
+    if not pending:
+        return []
+    moves = [crossing for crossing in pending if crossing.kind in ("enter", "exit")]
+    places = [(crossing.point.lon, crossing.point.lat) for crossing in moves]
+    areas = [crossing.area for crossing in moves]
+    beyond = across_many(context.airspace, areas, places, context.parameters)
+    for crossing, zones in zip(moves, beyond, strict=True):
+        crossing.other_side = zones
+    _measure(context, pending)
+    return [_published(context, crossing) for crossing in pending]
 
 
-def _measure(
-    airspace: Airspace, parameters: DetectionParameters, found: Sequence[PendingCrossing]
-) -> None:
-    """Bring in the depths and the probabilities; what both need is measured in one go."""
-    left = [one for one in found if one.kind in ("exit", "vanish")]
-    deep = _deepest_inside(airspace, [one for one in left if one.deepest_m is None])
-    asked = [(one.area, (one.observation.lon, one.observation.lat)) for one in found]
-    asked += [(one.area, place) for one, place in deep]
-    metres = airspace.border_distances_m([area for area, _ in asked], [at for _, at in asked])
-    for one in left:
-        one.depth_m = round(one.deepest_m or 0.0)
-    for (one, _), depth_m in zip(deep, metres[len(found) :], strict=True):
-        one.depth_m = max(one.depth_m or 0, round(depth_m))
-    for one, distance_m in zip(found, metres, strict=False):
-        one.probability = _probability(airspace, parameters, one, distance_m)
+def _measure(context: Context, pending: Sequence[PendingCrossing]) -> None:
+    """Fill in depths and probabilities; what both need is measured in one call."""
+    left = [crossing for crossing in pending if crossing.kind in ("exit", "vanish")]
+    deep = _deepest_inside(context, [crossing for crossing in left if crossing.deepest_m is None])
+    queries = [
+        (crossing.area, (crossing.observation.lon, crossing.observation.lat))
+        for crossing in pending
+    ]
+    queries += [(crossing.area, place) for crossing, place in deep]
+    distances_m = context.airspace.border_distances_m(
+        [area for area, _ in queries], [place for _, place in queries]
+    )
+    for crossing in left:
+        crossing.depth_m = round(crossing.deepest_m or 0.0)
+    for (crossing, _), depth_m in zip(deep, distances_m[len(pending) :], strict=True):
+        crossing.depth_m = max(crossing.depth_m or 0, round(depth_m))
+    for crossing, distance_m in zip(pending, distances_m, strict=False):
+        crossing.probability = _probability(context, crossing, distance_m)
 
 
 def _deepest_inside(
-    airspace: Airspace, found: Sequence[PendingCrossing]
+    context: Context, crossings: Sequence[PendingCrossing]
 ) -> list[tuple[PendingCrossing, tuple[float, float]]]:
-    """Return where to measure how deep tracks were that nobody measured on the way.
+    """Return the points (lon, lat) at which to measure depths that nobody measured on the way.
 
-    Of those only the entry is remembered, so it is in the middle of the straight line from there,
-    and at the end of it, as far as these are inside.
+    Of these tracks only the entry is remembered, so a point is in the middle of the straight line
+    from there, and another at the end of it, as far as they are inside.
     """
-    places = []
-    for one in found:
-        half = ((one.point.lon - one.entered_at.lon + 180.0) % 360.0 - 180.0) / 2
-        lon = (one.entered_at.lon + half + 180.0) % 360.0 - 180.0
-        places.append((one, (lon, (one.entered_at.lat + one.point.lat) / 2)))
-        places.append((one, (one.point.lon, one.point.lat)))
-    inside = airspace.are_inside([one.area for one, _ in places], [place for _, place in places])
-    return [one for one, is_inside in zip(places, inside, strict=True) if is_inside]
-
-
-def _probability(
-    airspace: Airspace, parameters: DetectionParameters, one: PendingCrossing, distance_m: float
-) -> float:
-    """Return how likely the last report alone makes the side that a crossing says."""
-    border_m = airspace.zones[one.area].properties.accuracy_m
-    depth_m = distance_m if one.held else -distance_m
-    inside = probability(
-        log_odds(depth_m, sigma_m(one.observation.accuracy_m, border_m, parameters))
+    points = []
+    for crossing in crossings:
+        end, start = crossing.point, crossing.entered_at
+        half = ((end.lon - start.lon + 180.0) % 360.0 - 180.0) / 2
+        lon = (start.lon + half + 180.0) % 360.0 - 180.0
+        points.append((crossing, (lon, (start.lat + end.lat) / 2)))
+        points.append((crossing, (end.lon, end.lat)))
+    inside = context.airspace.are_inside(
+        [crossing.area for crossing, _ in points], [place for _, place in points]
     )
-    return round(1.0 - inside, 3) if one.kind == "exit" else inside
+    return [point for point, is_inside in zip(points, inside, strict=True) if is_inside]
+
+
+def _probability(context: Context, crossing: PendingCrossing, distance_m: float) -> float:
+    """Return how likely the last report alone makes the side that a crossing says."""
+    border_m = context.airspace.zones[crossing.area].properties.accuracy_m
+    depth_m = distance_m if crossing.is_inside else -distance_m
+    sigma = sigma_m(crossing.observation.accuracy_m, border_m, context.parameters)
+    inside = probability(log_odds(depth_m, sigma))
+    return round(1.0 - inside, 3) if crossing.kind == "exit" else inside
+
+
+def _published(context: Context, crossing: PendingCrossing) -> Crossing:
+    """Return a crossing as it is written to ``crossings``: degrees rounded, an identifier given."""
+    zone = context.airspace.zones[crossing.area]
+    names = (context.environment, crossing.run, crossing.source, crossing.track_id)
+    return Crossing(
+        crossing_id=derive("crossing", *names, crossing.first_ms, crossing.number),
+        kind=crossing.kind,
+        zone=zone.id,
+        zone_kind=zone.properties.kind,
+        zones_version=zone.version,
+        time=from_ms(crossing.point.time_ms),
+        lat=round_degrees(crossing.point.lat),
+        lon=round_degrees(crossing.point.lon),
+        run=crossing.run,
+        source=crossing.source,
+        track_id=crossing.track_id,
+        other_side=crossing.other_side,
+        depth_m=crossing.depth_m,
+        probability=crossing.probability,
+        cut=crossing.cut,
+        suppressed_by=crossing.suppressed_by,
+        object=crossing.observation.object_info,
+    )

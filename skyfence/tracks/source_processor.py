@@ -14,8 +14,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from skyfence.airspace.batch_queries import QueryPoint, Segment
+from skyfence.contracts.track_event import SourceWatermark
 from skyfence.frames.frame import Frame
 from skyfence.geometry.proper_intersections import Cuts
+from skyfence.times import from_ms
 from skyfence.tracks.coarse_filter import FEWEST_ROWS, CoarseFilter
 from skyfence.tracks.context import Context
 from skyfence.tracks.frame_result import FrameResult
@@ -145,7 +147,8 @@ class SourceProcessor:
 
     def _add_watermark(self, result: FrameResult, time_ms: int, *, last: bool = False) -> None:
         run, key = self._source.run, self._source.key
-        result.clock(run, key, time_ms, last=last)
+        watermark = SourceWatermark(run=run, key=key, time=from_ms(time_ms), last=last)
+        result.events.append(watermark)
 
     def _advance(self, result: FrameResult, time_ms: int) -> None:
         """Move the watermark on and run out the timers before it.

@@ -20,6 +20,7 @@ from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
 from skyfence.tracks.coarse_filter import CoarseFilter
 from skyfence.tracks.context import Context
+from skyfence.tracks.crossing_details import complete
 from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.source_processor import SourceProcessor
 from skyfence.tracks.source_tracks import SourceTracks
@@ -49,7 +50,7 @@ class Tracker:
             policy=policy or Policy(),
             parameters=parameters or DetectionParameters(),
         )
-        self._updater = TrackUpdater(airspace, self._context.policy, self._context.parameters)
+        self._updater = TrackUpdater(self._context)
         self._sift = sift
         self._processors: dict[SourceKey, SourceProcessor] = {}
 
@@ -65,13 +66,6 @@ class Tracker:
         for source in sources:
             self._processors[source.run, source.key] = self._processor(source)
 
-    def empty_result(self) -> FrameResult:
-        """Return what happens where nothing is judged."""
-        context = self._context
-        return FrameResult(
-            context.environment, context.airspace, context.parameters, context.policy
-        )
-
     def process(self, frame: Frame) -> FrameResult:
         """Judge one frame and return what happened in it.
 
@@ -80,12 +74,11 @@ class Tracker:
         key = (frame.run, frame.key)
         if key not in self._processors:
             self._processors[key] = self._processor(SourceTracks(*key))
-        result = self.empty_result()
-        result.reports = len(frame)
+        result = FrameResult(reports=len(frame))
         self._processors[key].process(frame, result)
         if frame.last:
             del self._processors[key]
-        result.fill_details()
+        result.crossings = complete(self._context, result.pending_crossings)
         return result
 
     def _processor(self, source: SourceTracks) -> SourceProcessor:

@@ -1,26 +1,29 @@
-"""The follower: one track from its last report to the next, and what that means.
+"""The updater: brings one track from its last report to the next, and records what that means.
 
-    report -> no jump? -> path from the last one -> crossings -> evidence -> story
-    timer  -> lost, or the story's end
+    report -> no jump? -> path from the last one -> crossings -> evidence -> violation
+    timer  -> lost, or the violation's end
 
-The state is the track's own; which track, and when a timer is due, is the tracker's.
+All that it changes is the track's own state. Which track it is, and when a timer is due, is the
+tracker's; what evidence means for people is decided in ``violation``.
 """
 
 from dataclasses import dataclass
 from math import hypot, inf
 from typing import Final
 
-from skyfence.airspace.airspace import Airspace
 from skyfence.airspace.batch_queries import BatchedBorderQueries
 from skyfence.airspace.transitions import Transition, path_transitions
+from skyfence.contracts.crossing import CrossingKind
 from skyfence.geometry.geodesy import distance_m, legs
-from skyfence.policy.parameters import SECOND_MS, DetectionParameters
-from skyfence.policy.policy import Policy
+from skyfence.policy.parameters import SECOND_MS
 from skyfence.tracks import violation
+from skyfence.tracks.context import Context
+from skyfence.tracks.crossing_details import PendingCrossing
 from skyfence.tracks.evidence import log_odds, sigma_m
 from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.observation import CrossingPoint, Observation, profile_of
 from skyfence.tracks.track_state import Depth, Passage, TrackState
+from skyfence.tracks.violation_effects import ClippedCorner
 
 # Depth is measured anew when it may have grown by this share; near the border, always.
 _DEPTH_SHARE: Final = 0.01
@@ -28,25 +31,32 @@ _DEPTH_EXACT_M: Final = 5_000.0
 
 
 class TrackUpdater:
-    """Follows tracks through an airspace, by a policy and rules."""
+    """Follows tracks through the airspace of a context; it remembers none itself.
 
-    def __init__(self, airspace: Airspace, policy: Policy, parameters: DetectionParameters) -> None:
-        self.airspace = airspace
+    ``queries`` may be given what the next rows will ask of borders; ``look_ahead_s`` is the longest
+    time by which any protected zone is warned of, seconds.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._airspace = airspace = context.airspace
+        self._parameters = context.parameters
         self.queries = BatchedBorderQueries(airspace)
-        self._policy = policy
-        self._parameters = parameters
         kinds = [airspace.zones[area].properties.kind for area in airspace.limited_areas]
         kinds += airspace.protected_kinds
-        self.look_ahead_s = max(map(policy.look_ahead_s, kinds), default=0.0)
+        self.look_ahead_s = max(map(context.policy.look_ahead_s, kinds), default=0.0)
 
     def start(self, result: FrameResult, track: TrackState) -> None:
-        """Take in a track that was not known."""
+        """Begin a track with its first report, which it holds already."""
         self._identify(track)
         self._appear(result, track, cut=False)
         self._seen_now(result, track, None)
 
     def update(self, result: FrameResult, track: TrackState, observation: Observation) -> None:
-        """Take in a track's next report."""
+        """Take in a track's next report.
+
+        Precondition: it is not late, and the timers before it have run.
+        """
         if track.live and self._leaves(track, observation):
             self._jump(result, track, observation)
         else:
@@ -64,28 +74,26 @@ class TrackUpdater:
         """Tell whether a report does not go on from the track's last one."""
         if self._is_jump(track.observation, observation):
             return True
-        pending_outlier = track.pending_outlier
-        if pending_outlier is None or self._is_jump(pending_outlier, observation):
+        outlier = track.pending_outlier
+        if outlier is None or self._is_jump(outlier, observation):
             return False
-        return _mean_mps(pending_outlier, observation) < _mean_mps(track.observation, observation)
+        return _mean_mps(outlier, observation) < _mean_mps(track.observation, observation)
 
     def _is_jump(self, before: Observation, after: Observation) -> bool:
         """Tell whether nothing can have flown from one report to the other."""
         seconds = (after.time_ms - before.time_ms) / SECOND_MS
-        most_m = (
-            self._parameters.fastest(after.object_info.category) * seconds
-            + self._parameters.scatter_m
-        )
+        fastest_mps = self._parameters.fastest(after.object_info.category)
+        most_m = fastest_mps * seconds + self._parameters.scatter_m
         return distance_m(before.lon, before.lat, after.lon, after.lat) > most_m
 
     def _jump(self, result: FrameResult, track: TrackState, observation: Observation) -> None:
         """Hold back a report that nothing can have flown to, until the next one decides.
 
         One that goes on from there cuts the track: its identity was spoofed or swapped. One that
-        goes on from before leaves the stray by itself.
+        goes on from before leaves the outlier by itself.
         """
-        pending_outlier = track.pending_outlier
-        if pending_outlier is None or self._is_jump(pending_outlier, observation):
+        outlier = track.pending_outlier
+        if outlier is None or self._is_jump(outlier, observation):
             self._record_outlier(result, track)
             track.pending_outlier = observation.detached()
             return
@@ -93,7 +101,7 @@ class TrackUpdater:
         self._lose(result, track, track.observation.time_ms, cut=True)
         if track.violation is not None:
             track.violation.seen_elsewhere = True
-        track.observation = pending_outlier
+        track.observation = outlier
         self._identify(track)
         self._appear(result, track, cut=True)
         track.live = True
@@ -101,15 +109,15 @@ class TrackUpdater:
 
     def _record_outlier(self, result: FrameResult, track: TrackState) -> None:
         """Record a report that belonged to no path: for the audit, where it seemed to be inside."""
-        pending_outlier, track.pending_outlier = track.pending_outlier, None
-        if pending_outlier is None:
+        outlier, track.pending_outlier = track.pending_outlier, None
+        if outlier is None:
             return
-        for area in sorted(self.airspace.covering(pending_outlier.lon, pending_outlier.lat)):
-            result.crossing("appear", track, area, pending_outlier.point, cut=True)
+        for area in sorted(self._airspace.covering(outlier.lon, outlier.lat)):
+            self._record(result, track, "appear", area, outlier.point, cut=True)
 
     def _identify(self, track: TrackState) -> None:
         observation = track.observation
-        track.suppressed_by = self._policy.suppressed_by(
+        track.suppressed_by = self._context.policy.suppressed_by(
             observation.object_info, observation.time_ms, observation.lon, observation.lat
         )
 
@@ -125,47 +133,43 @@ class TrackUpdater:
         if jumped or silent or was_ended:
             if jumped and track.violation is not None:
                 track.violation.seen_elsewhere = True
-            was_outside = not (jumped or was_ended or self.airspace.is_protected_at(track.inside))
+            was_outside = not (jumped or was_ended or self._airspace.is_protected_at(track.inside))
             self._appear(result, track, cut=jumped)
             track.crossed |= was_outside  # where, nobody saw
         else:
-            metres = distance_m(before.lon, before.lat, observation.lon, observation.lat)
-            self._fly(result, track, before, metres)
+            self._fly(result, track, before)
         self._seen_now(result, track, before.time_ms)
 
-    def _fly(
-        self, result: FrameResult, track: TrackState, before: Observation, metres: float
-    ) -> None:
-        """Follow the path from the last report to this one, and record what it meets."""
-        held = frozenset(track.inside)
+    def _fly(self, result: FrameResult, track: TrackState, before: Observation) -> None:
+        """Follow the straight path from the last report to this one, and record what it meets."""
+        now, held = track.observation, frozenset(track.inside)
         transitions = self._transitions(track, before)
-        flight = _Flight(before, held, transitions)
-        track.flown_m = metres
-        for one in transitions:
-            place = _place(one, before, track.observation)
-            result.crossing("enter" if one.entered else "exit", track, one.area, place)
-            if one.entered:
-                track.entered_at[one.area] = place
+        track.flown_m = distance_m(before.lon, before.lat, now.lon, now.lat)
+        for transition in transitions:
+            point = _point_of(transition, before, now)
+            kind: CrossingKind = "enter" if transition.entered else "exit"
+            self._record(result, track, kind, transition.area, point)
+            if transition.entered:
+                track.entered_at[transition.area] = point
         if not track.live:  # it vanished from these, and is seen in them again
             moved = {transition.area for transition in transitions}
             for area in sorted(held & track.inside - moved):
-                result.crossing("appear", track, area, track.observation.point)
-        self._pass(result, track, flight)
+                self._record(result, track, "appear", area, now.point)
+        self._pass_border(result, track, _Flight(before, held, transitions))
         for area in track.entered_at.keys() - track.inside:
             del track.entered_at[area]
             track.depths.pop(area, None)
 
-    def _pass(self, result: FrameResult, track: TrackState, flight: "_Flight") -> None:
+    def _pass_border(self, result: FrameResult, track: TrackState, flight: "_Flight") -> None:
         """Note where the path passed the border of the protected airspace, clips included."""
-        inside, areas = self.airspace.is_protected_at(flight.held), set(flight.held)
-        before, entry = flight.before, None
-        for one in flight.transitions:
-            (areas.add if one.entered else areas.discard)(one.area)
-            if self.airspace.is_protected_at(areas) == inside:
+        inside, areas = self._airspace.is_protected_at(flight.held), set(flight.held)
+        before, now, entry = flight.before, track.observation, None
+        for transition in flight.transitions:
+            (areas.add if transition.entered else areas.discard)(transition.area)
+            if self._airspace.is_protected_at(areas) == inside:
                 continue
             inside = not inside
-            place = _place(one, before, track.observation)
-            passage = Passage(place, before.fix, track.observation.fix)
+            passage = Passage(_point_of(transition, before, now), before.fix, now.fix)
             if inside:
                 track.entry = entry = passage
                 continue
@@ -174,17 +178,20 @@ class TrackUpdater:
                 self._clip(result, track, entry, passage)
 
     def _clip(self, result: FrameResult, track: TrackState, entry: Passage, leave: Passage) -> None:
+        """Judge a corner that was cut: by the depth in its middle, and how exactly that is known.
+
+        The path between two reports is known less exactly than these are, so its own sigma counts.
+        """
         lon = (entry.point.lon + leave.point.lon) / 2
         lat = (entry.point.lat + leave.point.lat) / 2
-        depth_m, border_m = self.airspace.protected_border(lon, lat)
+        depth_m, border_m = self._airspace.protected_border(lon, lat)
         before, after = entry.before, entry.after
         length_m = distance_m(before.lon, before.lat, after.lon, after.lat)
-        path_m = self._parameters.path_sigma_m(
-            length_m, (after.time_ms - before.time_ms) / SECOND_MS
-        )
-        border_m = hypot(border_m, path_m)
-        sigmas = [sigma_m(one.accuracy_m, border_m, self._parameters) for one in (before, after)]
-        violation.clip(result, track, entry, log_odds(depth_m, max(sigmas)), round(depth_m))
+        seconds = (after.time_ms - before.time_ms) / SECOND_MS
+        border_m = hypot(border_m, self._parameters.path_sigma_m(length_m, seconds))
+        sigmas = [sigma_m(fix.accuracy_m, border_m, self._parameters) for fix in (before, after)]
+        corner = ClippedCorner(log_odds(depth_m, max(sigmas)), round(depth_m))
+        result.add_event(violation.clip(self._context, track, corner))
 
     def _judge(self, result: FrameResult, track: TrackState, before_ms: int | None) -> None:
         """Weigh the report as evidence, and tell what it means.
@@ -192,12 +199,12 @@ class TrackUpdater:
         What is suppressed, or farther away than it can come within the look-ahead, is not judged,
         and what was remembered of it from when it was near means nothing any more.
         """
-        if not self.airspace.protected_areas:
+        if not self._airspace.protected_areas:
             return
         if track.suppressed_by is not None and track.violation is None:
             track.depths = {}
             return
-        observation, inside = track.observation, self.airspace.is_protected_at(track.inside)
+        observation, inside = track.observation, self._airspace.is_protected_at(track.inside)
         distance_m, accuracy_m = self.queries.protected_border(observation.lon, observation.lat)
         if track.violation is None and not inside and distance_m > self._reach_m(observation):
             track.depths = {}
@@ -210,7 +217,7 @@ class TrackUpdater:
         sigma = sigma_m(observation.accuracy_m, accuracy_m, self._parameters)
         depth_m = distance_m if inside else -distance_m
         track.belief.update(observation.time_ms, log_odds(depth_m, sigma), self._parameters)
-        violation.update(result, track)
+        result.add_event(violation.update(self._context, track))
 
     def _reach_m(self, observation: Observation) -> float:
         """Return the distance from the border past which a track means nothing yet."""
@@ -220,15 +227,17 @@ class TrackUpdater:
         )
 
     def _transitions(self, track: TrackState, before: Observation) -> list[Transition]:
-        way = (before.lon, before.lat, track.observation.lon, track.observation.lat)
-        profile = profile_of(before, track.observation) if self.airspace.limits else None
-        known = self.queries.cuts(way)
-        return path_transitions(self.airspace, legs(*way), track.inside, profile, known)
+        """Return where the path from the last report changes sides; bring ``inside`` up to date."""
+        segment = (before.lon, before.lat, track.observation.lon, track.observation.lat)
+        profile = profile_of(before, track.observation) if self._airspace.limits else None
+        known = self.queries.cuts(segment)
+        return path_transitions(self._airspace, legs(*segment), track.inside, profile, known)
 
     def _measure(self, track: TrackState) -> None:
         """Bring the greatest depth in each area up to date, at the last report.
 
-        Only for what is judged: for others a crossing asks when it needs to know (``facts``).
+        Only for what is judged: for others a crossing asks when it needs to know
+        (``crossing_details``).
         """
         due = []
         for area in track.inside:
@@ -237,39 +246,55 @@ class TrackUpdater:
             slack_m = _DEPTH_SHARE * depth.deepest_m if depth.deepest_m > _DEPTH_EXACT_M else 0.0
             if depth.bound_m > depth.deepest_m + slack_m:
                 due.append(area)
-        found_m = self.queries.border_distances_m(due, track.observation.lon, track.observation.lat)
-        for area, metres in zip(due, found_m, strict=True):
+        lon, lat = track.observation.lon, track.observation.lat
+        distances_m = self.queries.border_distances_m(due, lon, lat)
+        for area, depth_m in zip(due, distances_m, strict=True):
             depth = track.depths[area]
-            depth.bound_m, depth.deepest_m = metres, max(depth.deepest_m, metres)
+            depth.bound_m, depth.deepest_m = depth_m, max(depth.deepest_m, depth_m)
 
     def _appear(self, result: FrameResult, track: TrackState, *, cut: bool) -> None:
         """Begin a path where the track is seen, knowing nothing of how it came there."""
         observation = track.observation
-        covering = self.airspace.covering(observation.lon, observation.lat)
+        covering = self._airspace.covering(observation.lon, observation.lat)
         track.inside = set(covering)
-        if self.airspace.limits:
+        if self._airspace.limits:
             height = (observation.altitude_m, observation.altitude_ref)
-            track.inside = set(self.airspace.within_limits(covering, observation.time_ms, *height))
+            track.inside = set(self._airspace.within_limits(covering, observation.time_ms, *height))
         track.forget()
         track.path_start = observation.fix
         track.entry = track.exit = None
         track.entered_at = dict.fromkeys(track.inside, observation.point)
-        track.crossed = not self.airspace.is_protected_at(track.inside)
+        track.crossed = not self._airspace.is_protected_at(track.inside)
         track.flown_m = inf
         for area in sorted(track.inside):
-            result.crossing("appear", track, area, observation.point, cut=cut)
+            self._record(result, track, "appear", area, observation.point, cut=cut)
 
     def _lose(
         self, result: FrameResult, track: TrackState, time_ms: int, *, cut: bool = False
     ) -> None:
-        """Note that a track is no longer seen, as of an event time."""
+        """Note that a track is no longer seen, as of an event time (milliseconds since 1970)."""
         for area in sorted(track.inside):
-            result.crossing("vanish", track, area, track.observation.point, cut=cut)
+            self._record(result, track, "vanish", area, track.observation.point, cut=cut)
         track.live, track.observation = False, track.observation.detached()
-        violation.lose(result, track, time_ms)
+        result.add_event(violation.lose(self._context, track, time_ms))
+
+    def _record(
+        self,
+        result: FrameResult,
+        track: TrackState,
+        kind: CrossingKind,
+        area: int,
+        point: CrossingPoint,
+        *,
+        cut: bool = False,
+    ) -> None:
+        """Record that a track's path met the border of an area; the union's own is no zone."""
+        if area != self._airspace.protected:
+            crossing = PendingCrossing.of(track, kind, area, point, cut=cut)
+            result.pending_crossings.append(crossing)
 
     def run_timers(self, result: FrameResult, track: TrackState, until_ms: int) -> None:
-        """Run out one track's timers that are due, each as of its own deadline."""
+        """Run out a track's timers that are due up to a time, each as of its own deadline."""
         while (due_ms := track.deadline_ms(self._parameters)) <= until_ms:
             if self.is_finished(track, until_ms):
                 return
@@ -278,13 +303,13 @@ class TrackUpdater:
                 self._record_outlier(result, track)
                 self._lose(result, track, due_ms)
             else:
-                violation.end(result, track, due_ms)
+                result.add_event(violation.end(self._context, track, due_ms))
 
     def is_finished(self, track: TrackState, at_ms: int) -> bool:
         """Tell whether nothing of a track is waited for any more."""
-        return (
-            not track.live and not track.violation and track.deadline_ms(self._parameters) <= at_ms
-        )
+        if track.live or track.violation:
+            return False
+        return track.deadline_ms(self._parameters) <= at_ms
 
 
 def _mean_mps(before: Observation, after: Observation) -> float:
@@ -294,14 +319,15 @@ def _mean_mps(before: Observation, after: Observation) -> float:
 
 @dataclass(frozen=True)
 class _Flight:
-    """A track's way between two reports: where it began, in which areas, and what it met."""
+    """A track's path to its last report: from where, inside which areas, and what it met."""
 
     before: Observation
     held: frozenset[int]
     transitions: list[Transition]
 
 
-def _place(transition: Transition, before: Observation, after: Observation) -> CrossingPoint:
+def _point_of(transition: Transition, before: Observation, after: Observation) -> CrossingPoint:
+    """Return when and where a transition was, its time in proportion to the way flown."""
     span_ms = after.time_ms - before.time_ms
     time_ms = before.time_ms + round(transition.fraction * span_ms)
     return CrossingPoint(time_ms, transition.lat, transition.lon)

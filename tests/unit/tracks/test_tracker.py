@@ -32,10 +32,10 @@ def tracker(space: Airspace = AA, policy: Policy | None = None) -> Tracker:
 def judge(*items: Report | Frame, by: Tracker | None = None) -> FrameResult:
     """Judge each item as a frame of its own; return all that happened."""
     by = by or tracker()
-    all_told = by.empty_result()
+    all_told = FrameResult()
     for item in items:
         facts = by.process(packed(item) if isinstance(item, Report) else item)
-        all_told.pending_crossings += facts.pending_crossings
+        all_told.crossings += facts.crossings
         all_told.events += facts.events
         all_told.reports += facts.reports
         all_told.late += facts.late

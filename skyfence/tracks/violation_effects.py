@@ -1,0 +1,181 @@
+"""What the events of a violation episode change in it: nations, regions, depth, speed, minutes.
+
+Does not decide which event comes (``violation``) nor how it is published (``track_events``).
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from skyfence.airspace.neighbours import nations_of, nearest_nation, nearest_region, regions_at
+from skyfence.contracts.track_event import Confidence, TrackEventKind
+from skyfence.tracks import threat
+from skyfence.tracks.context import Context
+from skyfence.tracks.observation import CrossingPoint
+from skyfence.tracks.track_state import TrackState
+from skyfence.tracks.violation_episode import ViolationEpisode, ViolationStatus
+
+# A duty officer wants to hear when it is this deep, and half as fast again as announced.
+_DEPTH_MARKS_M: Final = (10_000, 25_000, 50_000, 100_000, 200_000, 400_000)
+_FASTER_SHARE: Final = 1.5
+_FASTER_MPS: Final = 50.0
+
+Change = Literal["place", "ahead", "deeper", "faster"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClippedCorner:
+    """A corner that was cut between two reports: how deep its middle was, and how surely inside."""
+
+    odds: float  # log odds
+    depth_m: int
+
+
+def open_episode(
+    context: Context,
+    track: TrackState,
+    status: ViolationStatus,
+    kind: TrackEventKind,
+    since_ms: int,
+) -> ViolationEpisode:
+    """Return a new episode, opened at the last report; ``since_ms`` is when its status began.
+
+    What is first seen deeper inside than ``near_border_m`` is a fact that nobody is told.
+    """
+    confidence: Confidence = "possible"
+    if kind == "appeared":
+        start = track.path_start
+        distance_m, _ = context.airspace.protected_border(start.lon, start.lat)
+        if round(distance_m) > context.policy.near_border_m:
+            confidence = "fact"
+    return ViolationEpisode(
+        opened_ms=track.observation.time_ms,
+        status=status,
+        confidence=confidence,
+        since_ms=since_ms,
+    )
+
+
+def reach(episode: ViolationEpisode, status: ViolationStatus, time_ms: int) -> None:
+    """Put an episode into a status, as of a time; nothing changes where it has that already."""
+    if status is episode.status:
+        return
+    if status is ViolationStatus.LOST:
+        episode.was_threat = episode.status is ViolationStatus.THREAT
+    elif episode.status is ViolationStatus.LOST:
+        episode.seen_elsewhere = False
+    episode.status, episode.since_ms = status, time_ms
+
+
+def apply_effects(
+    context: Context,
+    track: TrackState,
+    kind: TrackEventKind,
+    point: CrossingPoint,
+    corner: ClippedCorner | None,
+) -> None:
+    """Change a track's episode as an event of this kind does; some kinds change nothing more."""
+    episode = track.violation
+    assert episode is not None  # noqa: S101 - events are steps of an episode
+    if kind == "threatened":
+        episode.confidence, episode.regions = "possible", ()
+        threat.refresh_ahead(context, track, episode)
+        _note_speed(context, track, episode)
+    elif kind == "entered":
+        _enter(context, track, episode, point, corner)
+    elif kind in ("appeared", "reacquired"):
+        _locate(context, track, episode)
+        threat.refresh_ahead(context, track, episode)
+        _note_depth(context, track, episode)
+        if kind == "appeared":
+            _note_speed(context, track, episode)
+    elif kind == "confirmed":
+        episode.confidence = "confirmed"
+        _locate(context, track, episode)
+    elif kind == "exited":
+        episode.ahead, episode.ahead_ms = {}, {}
+        # After an exit the minute marks start again.
+        episode.minutes_left, episode.minute_marks = None, {}
+        track.crossed = track.belief.has_left = True  # what comes back from here will have crossed
+
+
+def changes_since(
+    context: Context, track: TrackState, episode: ViolationEpisode
+) -> tuple[Change, ...]:
+    """Bring an episode up to date; return what people should hear of it since the last event."""
+    if episode.status is ViolationStatus.THREAT:
+        return ("ahead",) if threat.refresh_ahead(context, track, episode) else ()
+    before = (episode.nations, episode.regions)
+    _locate(context, track, episode)
+    news: dict[Change, bool] = {
+        "place": (episode.nations, episode.regions) != before,
+        "ahead": threat.refresh_ahead(context, track, episode),
+        "deeper": _note_depth(context, track, episode),
+        "faster": _note_speed(context, track, episode),
+    }
+    return tuple(change for change, is_new in news.items() if is_new)
+
+
+def _enter(
+    context: Context,
+    track: TrackState,
+    episode: ViolationEpisode,
+    point: CrossingPoint,
+    corner: ClippedCorner | None,
+) -> None:
+    odds, confirmed_odds = track.belief.last_odds, context.parameters.confirmed_odds
+    if corner is not None:
+        odds, episode.deepest_m = corner.odds, max(episode.deepest_m, corner.depth_m)
+    is_sure = odds >= confirmed_odds or track.belief.is_in(confirmed_odds)
+    episode.confidence = "confirmed" if is_sure else "possible"
+    track.belief.discard_outside_evidence()
+    _locate(context, track, episode, border=point)
+    threat.refresh_ahead(context, track, episode)
+    _note_depth(context, track, episode)
+    _note_speed(context, track, episode)
+
+
+def _note_depth(context: Context, track: TrackState, episode: ViolationEpisode) -> bool:
+    """Bring the depth up to date; return whether it passed a mark."""
+    protected = context.airspace.protected_areas
+    deepest_m = max(
+        (depth.deepest_m for area, depth in track.depths.items() if area in protected), default=0.0
+    )
+    episode.deepest_m = max(episode.deepest_m, round(deepest_m))
+    passed = [
+        mark for mark in _DEPTH_MARKS_M if episode.announced_depth_m < mark <= episode.deepest_m
+    ]
+    episode.announced_depth_m = max([episode.announced_depth_m, *passed])
+    return bool(passed)
+
+
+def _note_speed(context: Context, track: TrackState, episode: ViolationEpisode) -> bool:
+    """Note the first speed and each that is much faster; return whether it is much faster."""
+    motion = track.motion(context.parameters)
+    if motion is None:
+        return False
+    announced_mps = episode.announced_speed_mps
+    faster = motion.speed_mps >= max(announced_mps * _FASTER_SHARE, announced_mps + _FASTER_MPS)
+    if faster or not announced_mps:
+        episode.announced_speed_mps = motion.speed_mps
+    return faster and bool(announced_mps)
+
+
+def _locate(
+    context: Context,
+    track: TrackState,
+    episode: ViolationEpisode,
+    border: CrossingPoint | None = None,
+) -> None:
+    """Bring nations and regions up to date; where the files know none, the last known stay.
+
+    ``border`` is where the track crossed: the place that counts if it is outside again by now.
+    """
+    airspace, parameters = context.airspace, context.parameters
+    inside = airspace.is_protected_at(track.inside)
+    point = track.observation.point if inside or border is None else border
+    nations = nations_of(airspace, track.inside) if inside else ()
+    nations = nations or nearest_nation(airspace, point.lon, point.lat, parameters)
+    episode.nations = nations = nations or episode.nations
+    regions = regions_at(airspace, point.lon, point.lat, nations, episode.regions)
+    regions = regions or episode.regions
+    episode.regions = regions or nearest_region(airspace, point.lon, point.lat, nations, parameters)
