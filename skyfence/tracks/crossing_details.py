@@ -8,7 +8,7 @@ twenty points takes hardly longer than one for a single point.
                         --> the deepest points       --'-> distances, once  --> Crossing
 
 A crossing's identifier is made of names and whole numbers only, so that the same reports give the
-same crossings on every machine. Does not find crossings (``updater``).
+same crossings on every machine. Does not find crossings (``path_recorder``).
 """
 
 from collections.abc import Sequence

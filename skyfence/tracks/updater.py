@@ -1,29 +1,25 @@
 """The updater: brings one track from its last report to the next, and records what that means.
 
-    report -> no jump? -> path from the last one -> crossings -> evidence -> violation
+    report -> no jump? -> path from the last one (path_recorder) -> evidence -> violation
     timer  -> lost, or the violation's end
 
 All that it changes is the track's own state. Which track it is, and when a timer is due, is the
 tracker's; what evidence means for people is decided in ``violation``.
 """
 
-from dataclasses import dataclass
-from math import hypot, inf
+from math import inf
 from typing import Final
 
 from skyfence.airspace.batch_queries import BatchedBorderQueries
-from skyfence.airspace.transitions import Transition, path_transitions
-from skyfence.contracts.crossing import CrossingKind
-from skyfence.geometry.geodesy import distance_m, legs
+from skyfence.geometry.geodesy import distance_m
 from skyfence.policy.parameters import SECOND_MS
 from skyfence.tracks import violation
 from skyfence.tracks.context import Context
-from skyfence.tracks.crossing_details import PendingCrossing
 from skyfence.tracks.evidence import log_odds, sigma_m
 from skyfence.tracks.frame_result import FrameResult
-from skyfence.tracks.observation import CrossingPoint, Observation, profile_of
-from skyfence.tracks.track_state import Depth, Passage, TrackState
-from skyfence.tracks.violation_effects import ClippedCorner
+from skyfence.tracks.observation import Observation
+from skyfence.tracks.path_recorder import PathRecorder
+from skyfence.tracks.track_state import Depth, TrackState
 
 # Depth is measured anew when it may have grown by this share; near the border, always.
 _DEPTH_SHARE: Final = 0.01
@@ -42,6 +38,7 @@ class TrackUpdater:
         self._airspace = airspace = context.airspace
         self._parameters = context.parameters
         self.queries = BatchedBorderQueries(airspace)
+        self._paths = PathRecorder(context, self.queries)
         kinds = [airspace.zones[area].properties.kind for area in airspace.limited_areas]
         kinds += airspace.protected_kinds
         self.look_ahead_s = max(map(context.policy.look_ahead_s, kinds), default=0.0)
@@ -113,7 +110,7 @@ class TrackUpdater:
         if outlier is None:
             return
         for area in sorted(self._airspace.covering(outlier.lon, outlier.lat)):
-            self._record(result, track, "appear", area, outlier.point, cut=True)
+            self._paths.record(result, track, "appear", area, outlier.point, cut=True)
 
     def _identify(self, track: TrackState) -> None:
         observation = track.observation
@@ -137,61 +134,8 @@ class TrackUpdater:
             self._appear(result, track, cut=jumped)
             track.crossed |= was_outside  # where, nobody saw
         else:
-            self._fly(result, track, before)
+            self._paths.fly(result, track, before)
         self._seen_now(result, track, before.time_ms)
-
-    def _fly(self, result: FrameResult, track: TrackState, before: Observation) -> None:
-        """Follow the straight path from the last report to this one, and record what it meets."""
-        now, held = track.observation, frozenset(track.inside)
-        transitions = self._transitions(track, before)
-        track.flown_m = distance_m(before.lon, before.lat, now.lon, now.lat)
-        for transition in transitions:
-            point = _point_of(transition, before, now)
-            kind: CrossingKind = "enter" if transition.entered else "exit"
-            self._record(result, track, kind, transition.area, point)
-            if transition.entered:
-                track.entered_at[transition.area] = point
-        if not track.live:  # it vanished from these, and is seen in them again
-            moved = {transition.area for transition in transitions}
-            for area in sorted(held & track.inside - moved):
-                self._record(result, track, "appear", area, now.point)
-        self._pass_border(result, track, _Flight(before, held, transitions))
-        for area in track.entered_at.keys() - track.inside:
-            del track.entered_at[area]
-            track.depths.pop(area, None)
-
-    def _pass_border(self, result: FrameResult, track: TrackState, flight: "_Flight") -> None:
-        """Note where the path passed the border of the protected airspace, clips included."""
-        inside, areas = self._airspace.is_protected_at(flight.held), set(flight.held)
-        before, now, entry = flight.before, track.observation, None
-        for transition in flight.transitions:
-            (areas.add if transition.entered else areas.discard)(transition.area)
-            if self._airspace.is_protected_at(areas) == inside:
-                continue
-            inside = not inside
-            passage = Passage(_point_of(transition, before, now), before.fix, now.fix)
-            if inside:
-                track.entry = entry = passage
-                continue
-            track.exit, track.crossed = passage, True
-            if entry is not None:
-                self._clip(result, track, entry, passage)
-
-    def _clip(self, result: FrameResult, track: TrackState, entry: Passage, leave: Passage) -> None:
-        """Judge a corner that was cut: by the depth in its middle, and how exactly that is known.
-
-        The path between two reports is known less exactly than these are, so its own sigma counts.
-        """
-        lon = (entry.point.lon + leave.point.lon) / 2
-        lat = (entry.point.lat + leave.point.lat) / 2
-        depth_m, border_m = self._airspace.protected_border(lon, lat)
-        before, after = entry.before, entry.after
-        length_m = distance_m(before.lon, before.lat, after.lon, after.lat)
-        seconds = (after.time_ms - before.time_ms) / SECOND_MS
-        border_m = hypot(border_m, self._parameters.path_sigma_m(length_m, seconds))
-        sigmas = [sigma_m(fix.accuracy_m, border_m, self._parameters) for fix in (before, after)]
-        corner = ClippedCorner(log_odds(depth_m, max(sigmas)), round(depth_m))
-        result.add_event(violation.clip(self._context, track, corner))
 
     def _judge(self, result: FrameResult, track: TrackState, before_ms: int | None) -> None:
         """Weigh the report as evidence, and tell what it means.
@@ -225,13 +169,6 @@ class TrackUpdater:
         return self._parameters.reach_m(
             motion.speed_mps if motion else None, observation.accuracy_m, self.look_ahead_s
         )
-
-    def _transitions(self, track: TrackState, before: Observation) -> list[Transition]:
-        """Return where the path from the last report changes sides; bring ``inside`` up to date."""
-        segment = (before.lon, before.lat, track.observation.lon, track.observation.lat)
-        profile = profile_of(before, track.observation) if self._airspace.limits else None
-        known = self.queries.cuts(segment)
-        return path_transitions(self._airspace, legs(*segment), track.inside, profile, known)
 
     def _measure(self, track: TrackState) -> None:
         """Bring the greatest depth in each area up to date, at the last report.
@@ -267,31 +204,16 @@ class TrackUpdater:
         track.crossed = not self._airspace.is_protected_at(track.inside)
         track.flown_m = inf
         for area in sorted(track.inside):
-            self._record(result, track, "appear", area, observation.point, cut=cut)
+            self._paths.record(result, track, "appear", area, observation.point, cut=cut)
 
     def _lose(
         self, result: FrameResult, track: TrackState, time_ms: int, *, cut: bool = False
     ) -> None:
         """Note that a track is no longer seen, as of an event time (milliseconds since 1970)."""
         for area in sorted(track.inside):
-            self._record(result, track, "vanish", area, track.observation.point, cut=cut)
+            self._paths.record(result, track, "vanish", area, track.observation.point, cut=cut)
         track.live, track.observation = False, track.observation.detached()
         result.add_event(violation.lose(self._context, track, time_ms))
-
-    def _record(
-        self,
-        result: FrameResult,
-        track: TrackState,
-        kind: CrossingKind,
-        area: int,
-        point: CrossingPoint,
-        *,
-        cut: bool = False,
-    ) -> None:
-        """Record that a track's path met the border of an area; the union's own is no zone."""
-        if area != self._airspace.protected:
-            crossing = PendingCrossing.of(track, kind, area, point, cut=cut)
-            result.pending_crossings.append(crossing)
 
     def run_timers(self, result: FrameResult, track: TrackState, until_ms: int) -> None:
         """Run out a track's timers that are due up to a time, each as of its own deadline."""
@@ -315,19 +237,3 @@ class TrackUpdater:
 def _mean_mps(before: Observation, after: Observation) -> float:
     metres = distance_m(before.lon, before.lat, after.lon, after.lat)
     return metres / max(after.time_ms - before.time_ms, 1) * SECOND_MS
-
-
-@dataclass(frozen=True)
-class _Flight:
-    """A track's path to its last report: from where, inside which areas, and what it met."""
-
-    before: Observation
-    held: frozenset[int]
-    transitions: list[Transition]
-
-
-def _point_of(transition: Transition, before: Observation, after: Observation) -> CrossingPoint:
-    """Return when and where a transition was, its time in proportion to the way flown."""
-    span_ms = after.time_ms - before.time_ms
-    time_ms = before.time_ms + round(transition.fraction * span_ms)
-    return CrossingPoint(time_ms, transition.lat, transition.lon)
