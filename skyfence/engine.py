@@ -1,6 +1,6 @@
 """The engine: frames in, crossings and alerts out, with nothing between.
 
-The same tracker and incident book that the two agents wrap, joined by a plain call instead of
+The same tracker and incident manager that the two agents wrap, joined by a plain call instead of
 Kafka. ``skyfence scan`` and the tests judge recordings with it.
 """
 

@@ -13,7 +13,7 @@ from skyfence.geometry.geodesy import WGS84, distance_m
 from skyfence.incidents.incident import MemberTrack, Position
 from skyfence.policy.parameters import DRONE_MPS, DetectionParameters
 from skyfence.times import to_ms
-from skyfence.tracks.motion import Motion, reported
+from skyfence.tracks.motion import Motion, reported_motion
 
 # Positions further apart in time say too little about one another: a drone turns in 45 s.
 _TOGETHER_S: Final = 30.0
@@ -88,7 +88,7 @@ def _are_together(one: Position, other: Position) -> bool:
 
 
 def _motion(position: Position) -> Motion | None:
-    return reported(position.speed_mps, position.course_deg)
+    return reported_motion(position.speed_mps, position.course_deg)
 
 
 def _seconds(earlier: PositionFix, later: PositionFix) -> float:

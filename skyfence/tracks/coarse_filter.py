@@ -1,14 +1,14 @@
-"""What needs no judgement: the rows of a frame whose tracks mean nothing new, found all at once.
+"""The coarse filter: rows of a frame that need no judgement, told from the others all at once.
 
-Most tracks, most of the time, meet no border, head for none that matters, and have no story. The
-few figures that prove it stand in columns, one slot a track; a row that passes is noted and costs
-no more. Every other row is judged in full, so this changes how fast the answer comes, never what
-it is: a test compares the two.
+Most tracks, most of the time, meet no border, head for none that matters, and have no violation.
+The few figures that prove it stand in columns, one slot a track; a row that passes is noted and
+costs no more. Every other row is judged in full, so this changes how fast the answer comes, never
+what it is: a test compares the two.
 
     row -> known, alive, in order, no jump -> its cells lie in the set it is in, or no border near
-        -> civil as before, or too far from the protected border to matter  =>  quiet
+        -> civil as before, or too far from the protected border to matter  =>  skipped
 
-Does not judge (``tracking``) and knows no exception of its own: what is in doubt is judged.
+Does not judge (``updater``) and knows no exception of its own: what is in doubt is judged.
 """
 
 from collections.abc import Collection, Iterable
@@ -46,7 +46,11 @@ _FIRST_SLOTS: Final = 64
 
 
 class CoarseFilter:
-    """The tracks of one source, as columns; a slot is kept as long as its track is."""
+    """The tracks of one source as columns, one slot a track, which it has as long as it lives.
+
+    A row that was skipped stands in the columns only. ``restore_observation`` gives it to its
+    track, and is to be called before anything reads the track's last report.
+    """
 
     def __init__(
         self, grid: Grid, airspace: Airspace, parameters: DetectionParameters, look_ahead_s: float
@@ -84,16 +88,16 @@ class CoarseFilter:
         passing = self._passing(frame, slots, busy)
         rows = np.flatnonzero(passing)
         cells = self._grid.cells(frame.lons[rows], frame.lats[rows])
-        kept, cuts = self._stays(frame, rows, slots[rows], cells)
-        kept &= self._means_nothing(frame, rows, slots[rows], cells)
-        skipped = rows[kept]
-        self._note(frame, skipped, slots[skipped], (cells[0][kept], cells[1][kept]))
+        skips, cuts = self._stays(frame, rows, slots[rows], cells)
+        skips &= self._means_nothing(frame, rows, slots[rows], cells)
+        skipped = rows[skips]
+        self._note(frame, skipped, slots[skipped], (cells[0][skips], cells[1][skips]))
         judged = np.ones(len(frame), dtype=bool)
         judged[skipped] = False
         return [(row, cuts.get(row)) for row in np.flatnonzero(judged).tolist()]
 
     def restore_observation(self, track: TrackState) -> None:
-        """Bring a track's last sight up to date with the rows noted here."""
+        """Give a track its last report, if that was skipped; it is no longer noted here then."""
         slot = self._slots.get(track.track_id)
         if slot is None or self._columns["row"][slot] < 0:
             return
@@ -112,7 +116,7 @@ class CoarseFilter:
         rows = [self._figures(track) for track in tracks]
         figures: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
         x, y = self._grid.cells(np.array(figures["lon"]), np.array(figures["lat"]))
-        slots = [self._slot_of(one.track_id) for one in tracks]
+        slots = [self._slot_of(track.track_id) for track in tracks]
         for name, values in (figures | {"x": x, "y": y}).items():
             self._columns[name][slots] = values
         self._columns["row"][slots], self._columns["frame"][slots] = -1, None
@@ -137,6 +141,7 @@ class CoarseFilter:
             self._free.append(slot)
 
     def _set_of(self, track: TrackState) -> int:
+        """Return the number of the track's set of areas, or that it must always be judged."""
         civil = track.suppressed_by == CIVIL
         if not track.live or track.violation is not None or track.pending_outlier is not None:
             return _JUDGE
@@ -150,11 +155,16 @@ class CoarseFilter:
         return _JUDGE if limited else number
 
     def _slots_of(self, frame: Frame) -> Rows:
+        """Return the slot of each row's track, shape (rows,); -1 where it has none."""
         find = self._slots.get
         return np.array([find(name, -1) for name in frame.track_ids], dtype=np.intp)
 
     def _passing(self, frame: Frame, slots: Rows, busy: list[int]) -> Mask:
-        """Mark rows of tracks that are known, once in the frame, in order and without a jump."""
+        """Mark rows of tracks that are known, once in the frame, in order and without a jump.
+
+        Bounds are rough on the safe side: degrees count as longer than any is, so that a row which
+        passes is no jump for ``updater`` either. Slots that are ``busy`` never pass.
+        """
         times_ms, columns = self._columns["time_ms"], self._columns
         seen = np.bincount(slots + 1, minlength=len(times_ms) + 1)[1:]
         seen[busy] = 0
@@ -174,22 +184,23 @@ class CoarseFilter:
     ) -> tuple[Mask, dict[int, Cuts | None]]:
         """Mark rows whose segment meets no border and stays in the track's set of areas.
 
-        Returned with it is what the segments of rows near a border cut.
+        Return that, shape of ``rows``, and by row what the segments near a border cut properly.
+        ``cells`` are the x and y of each row's grid cell.
         """
         columns = self._columns
         sets = columns["set"][slots]
         before = (columns["x"][slots], columns["y"][slots])
-        found = self._grid.common_cover(before, cells, _PAGES_AT_ONCE)
-        stays: Mask = found == sets
+        covers = self._grid.common_cover(before, cells, _PAGES_AT_ONCE)
+        stays: Mask = covers == sets
         cuts: dict[int, Cuts | None] = {}
-        doubt = np.flatnonzero(found == BOUNDARY)
+        doubt = np.flatnonzero(covers == BOUNDARY)
         if doubt.size:
             slots, rows = slots[doubt], rows[doubt]
             places = (columns["lon"][slots], columns["lat"][slots])
             ends = np.stack((*places, frame.lons[rows], frame.lats[rows]), axis=1)
-            found_cuts = self._airspace.proper_intersections(ends)
-            cuts = dict(zip(rows.tolist(), found_cuts, strict=True))
-            stays[doubt] = [one == () for one in found_cuts]
+            segments_cuts = self._airspace.proper_intersections(ends)
+            cuts = dict(zip(rows.tolist(), segments_cuts, strict=True))
+            stays[doubt] = [segment_cuts == () for segment_cuts in segments_cuts]
             # What a border does not cut off is still the same set, save where a limit may hold.
             stays[doubt] &= ~self._grid.have_limits(sets[doubt])
         return stays, cuts
@@ -213,6 +224,7 @@ class CoarseFilter:
         return same
 
     def _note(self, frame: Frame, rows: Rows, slots: Rows, cells: Any) -> None:
+        """Write rows that are skipped into their tracks' slots."""
         columns = self._columns
         columns["time_ms"][slots] = frame.times_ms[rows]
         columns["lat"][slots], columns["lon"][slots] = frame.lats[rows], frame.lons[rows]

@@ -7,7 +7,7 @@ so each adds only what is fresh in it, and what is old is forgotten:
     belief = belief * exp(-dt / forget) + fresh_share(dt) * report
 
 Only sums, products and roots: the same bits on every processor, save ``exp``, whose result is
-rounded. Does not know where the border is (``airspace``) nor what follows (``story``).
+rounded. Does not know where the border is (``airspace``) nor what follows (``violation``).
 """
 
 from dataclasses import dataclass
@@ -26,57 +26,67 @@ _MOST_ODDS: Final = 40.0
 
 
 def log_odds(depth_m: float, sigma_m: float) -> float:
-    """Return one report's log odds of being inside; ``depth_m`` is negative outside."""
+    """Return one report's log odds of being inside, -49 .. 49 (at eight sigma).
+
+    ``depth_m`` is the distance to the border, negative outside; ``sigma_m`` its error (1 sigma),
+    of which less than a metre counts as one.
+    """
     z = max(-_MOST_SIGMA, min(_MOST_SIGMA, round(depth_m) / max(sigma_m, 1.0)))
     return round(z * (_LINEAR + _CUBIC * z * z), 3)
 
 
 def sigma_m(report_m: float | None, border_m: float, parameters: DetectionParameters) -> float:
-    """Return one sigma of a depth, metres: the report's accuracy and the border's together."""
+    """Return one sigma of a depth, metres, from the report's and the border's (independent) errors.
+
+    A report without an accuracy counts as ``unknown_accuracy_m``.
+    """
     own_m = parameters.unknown_accuracy_m if report_m is None else report_m
     return sqrt(own_m * own_m + border_m * border_m)
 
 
 def probability(odds: float) -> float:
-    """Return log odds as a probability, rounded as it is published."""
+    """Return log odds as a probability, 0 .. 1, rounded to thousandths as it is published."""
     return round(1.0 / (1.0 + exp(-odds)), 3)
 
 
 @dataclass(slots=True)
 class Belief:
-    """What the reports of a track say together. ``fresh`` is the last one's word alone."""
+    """How sure a track's reports are that it is inside; all odds are log odds, 0 is even."""
 
-    odds: float = 0.0
-    last_odds: float = 0.0
-    previous_odds: float = 0.0  # of the report before the last one
-    time_ms: int | None = None
-    has_left: bool = False  # it was told to be out again: one wild report does not bring it back
+    odds: float = 0.0  # of all reports together, -40 .. 40
+    last_odds: float = 0.0  # of the last report alone
+    previous_odds: float = 0.0  # of the report before that alone
+    time_ms: int | None = None  # of the last report; None before the first
+    has_left: bool = False  # an exit was told: one wild report does not bring it back
 
-    def update(self, time_ms: int, fresh: float, parameters: DetectionParameters) -> None:
-        """Take in a report's log odds; the first counts whole."""
+    def update(self, time_ms: int, report_odds: float, parameters: DetectionParameters) -> None:
+        """Take in a report's log odds; the first counts whole.
+
+        Precondition: ``time_ms`` is later than that of the report before.
+        """
         if self.time_ms is None:
-            self.odds = fresh
+            self.odds = report_odds
         else:
             seconds = (time_ms - self.time_ms) / 1000
             keep = exp(-seconds / parameters.forget_s)
             share = 1.0 - exp(-seconds / parameters.shared_error_s)
-            odds = round(self.odds * keep + share * fresh, 3)
+            odds = round(self.odds * keep + share * report_odds, 3)
             self.odds = max(-_MOST_ODDS, min(_MOST_ODDS, odds))
-        self.previous_odds, self.last_odds, self.time_ms = self.last_odds, fresh, time_ms
+        self.previous_odds, self.last_odds, self.time_ms = self.last_odds, report_odds, time_ms
 
     def discard_outside_evidence(self) -> None:
-        """Let go of what spoke for outside: it was about where the object came from."""
+        """Drop older reports if they speak for outside: they are about where it came from."""
         self.odds = max(self.odds, self.last_odds)
 
     def is_in(self, bound: float) -> bool:
-        """Tell whether the object is inside with these odds: at once if one report says so."""
+        """Tell whether all reports together, or the last one alone, reach these log odds."""
         return max(self.odds, self.last_odds) >= bound
 
     def may_enter(self, parameters: DetectionParameters) -> bool:
-        """Tell whether an entry is to be told: at once if one report says so, the first time.
+        """Tell whether an entry is to be told: the first time as soon as one report says so.
 
-        What has left must come back for sure, much as it left: an object that flies along the
-        border has a wild report every hour or so.
+        After an exit it takes more: two reports in a row that confirm, one from far inside, or all
+        together. An object that flies along the border has a wild report every hour or so.
         """
         if not self.has_left:
             return self.is_in(parameters.possible_odds)

@@ -11,7 +11,7 @@ likelihood of arriving, the middle of it says when.
                  '-- 0.10
 
 Rays are planar lines between geodesic ends: at 60 km they err by some 100 m, far less than the fan
-is wide. Does not decide what is worth a warning (``story``).
+is wide. Does not decide what is worth a warning (``threat``).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -33,7 +33,7 @@ _Ray = tuple[float, float, float, float]  # lon, lat of both ends
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """When a place is reached, seconds from now, and the share of likely courses that do."""
+    """When an area is reached, seconds from now, and the share (0 .. 1) of the fan that does."""
 
     seconds: int
     share: float
@@ -41,7 +41,10 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Arrivals at the protected airspace and at members' regions, by area index."""
+    """Arrivals at the protected airspace and at members' regions, by area index.
+
+    ``regions`` is None where they were not looked for. ``border`` is None inside, too.
+    """
 
     border: Arrival | None = None
     border_area: int | None = None
@@ -57,10 +60,10 @@ def forecast(
     *,
     likely: float = 0.0,
 ) -> Forecast:
-    """Look ahead from a place (lon, lat); ``inside`` are the areas that hold it.
+    """Return what a fan of courses from a place (lon, lat) reaches; ``inside`` holds its areas.
 
-    From outside, regions are looked for only where the share of arrivals at the border is
-    ``likely``.
+    ``look_ahead_s`` gives the seconds to look ahead for a kind of zone; 0 is not at all. From
+    outside, regions are looked for only where at least the share ``likely`` meets the border.
     """
     if airspace.is_protected_at(inside):
         border, border_area, share = None, None, 1.0
@@ -83,10 +86,10 @@ def _border(
     horizon_s = _within_reach_s(motion, max(horizons.values(), default=0.0))
     if horizon_s <= 0:
         return None, None
-    met = _first_met(airspace, _fan(place, motion, horizon_s), airspace.protected_areas)
+    hits = _first_hits(airspace, _fan(place, motion, horizon_s), airspace.protected_areas)
     best: tuple[Arrival | None, int | None] = (None, None)
-    for area in sorted(horizons.keys() & met.keys()):
-        arrival = _arrival([at * horizon_s for at in met[area]], horizons[area])
+    for area in sorted(horizons.keys() & hits.keys()):
+        arrival = _arrival([fraction * horizon_s for fraction in hits[area]], horizons[area])
         if arrival is not None and (best[0] is None or arrival.seconds < best[0].seconds):
             best = (arrival, area)
     return best
@@ -102,14 +105,14 @@ def _regions(
     horizon_s = _within_reach_s(motion, horizon_s)
     if horizon_s <= 0:
         return {}
-    found: dict[int, Arrival] = {}
-    met = _first_met(airspace, _fan(place, motion, horizon_s), airspace.member_regions)
-    for area, fractions in met.items():
+    arrivals: dict[int, Arrival] = {}
+    hits = _first_hits(airspace, _fan(place, motion, horizon_s), airspace.member_regions)
+    for area, fractions in hits.items():
         if area not in inside:
-            arrival = _arrival([at * horizon_s for at in fractions], horizon_s)
+            arrival = _arrival([fraction * horizon_s for fraction in fractions], horizon_s)
             if arrival is not None:
-                found[area] = arrival
-    return found
+                arrivals[area] = arrival
+    return arrivals
 
 
 def _horizon(airspace: Airspace, area: int, look_ahead_s: Callable[[str], float]) -> float:
@@ -122,26 +125,30 @@ def _within_reach_s(motion: Motion, horizon_s: float) -> float:
     return min(horizon_s, _FURTHEST_M / motion.speed_mps)
 
 
-def _first_met(
+def _first_hits(
     airspace: Airspace, rays: Sequence[_Ray], areas: Collection[int]
 ) -> Mapping[int, Sequence[float]]:
-    """Return where each ray first meets each area, beyond the antimeridian too."""
-    met = airspace.ray_caster.first_hits(rays, areas)
+    """Return the fraction (0 .. 1) of each ray at which it first meets each area; inf if never.
+
+    A ray may lead beyond the antimeridian. Areas that no ray meets may be left out.
+    """
+    hits = airspace.ray_caster.first_hits(rays, areas)
     furthest = max((lon for _, _, lon, _ in rays), key=abs)
     if abs(furthest) <= 180.0:
-        return met
+        return hits
     turn = -360.0 if furthest > 0 else 360.0
     beyond = airspace.ray_caster.first_hits(
         [(w + turn, s, e + turn, n) for w, s, e, n in rays], areas
     )
     none = [inf] * len(rays)
     return {
-        area: [*map(min, met.get(area, none), beyond.get(area, none))]
-        for area in met.keys() | beyond.keys()
+        area: [*map(min, hits.get(area, none), beyond.get(area, none))]
+        for area in hits.keys() | beyond.keys()
     }
 
 
 def _fan(place: tuple[float, float], motion: Motion, seconds: float) -> Sequence[_Ray]:
+    """Return the rays of the fan, in order of their offsets, each as long as it is flown."""
     spread_deg, metres = motion.spread_deg(seconds), motion.speed_mps * seconds
     rays = []
     for offset in _OFFSETS:
@@ -153,6 +160,7 @@ def _fan(place: tuple[float, float], motion: Motion, seconds: float) -> Sequence
 
 
 def _arrival(seconds: Sequence[float], horizon_s: float) -> Arrival | None:
+    """Return the arrival of a fan, given when each ray arrives; None if no ray does in time."""
     hits = [(at, weight) for at, weight in zip(seconds, _WEIGHTS, strict=True) if at <= horizon_s]
     if not hits:
         return None

@@ -1,8 +1,8 @@
 """How a track moves: its velocity as reported, or from where it was some seconds ago.
 
 Reports without speed and course are common (plots, simple feeds). Two positions a few seconds
-apart say little about a course when each errs by 100 m, so the older of two anchors is taken, which
-is 20 to 60 s old.
+apart say little about a course when each errs by 100 m, so the older of two reference fixes is
+taken, which is 20 to 60 s old.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _WANDER_DEG_PER_SQRT_S: Final = 0.55
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """Ground speed, course over ground (true) and one sigma of the course now."""
+    """Ground speed, course over ground (degrees from true north), one sigma of the course now."""
 
     speed_mps: float
     course_deg: float
@@ -41,7 +41,7 @@ class Motion:
         return sqrt(self.sigma_deg**2 + _WANDER_DEG_PER_SQRT_S**2 * seconds / 3)
 
     def differs_by_mps(self, other: "Motion") -> float:
-        """Return the length of the difference of two velocities."""
+        """Return the length of the difference of two velocities, metres a second."""
         mine, theirs = radians(self.course_deg), radians(other.course_deg)
         east = self.speed_mps * sin(mine) - other.speed_mps * sin(theirs)
         north = self.speed_mps * cos(mine) - other.speed_mps * cos(theirs)
@@ -59,13 +59,13 @@ class ReferenceFix:
 
 @dataclass(slots=True)
 class ReferenceFixes:
-    """The last two anchors of a track."""
+    """The last two reference fixes of a track, at least 20 s apart."""
 
     older: ReferenceFix | None = None
     newer: ReferenceFix | None = None
 
     def note(self, time_ms: int, lat: float, lon: float) -> None:
-        """Note where the track is, if the newer anchor is old enough."""
+        """Take a track's fix, if the newer one is 20 s old; begin anew if that is over 60 s old."""
         here = ReferenceFix(time_ms, lat, lon)
         if self.newer is None or time_ms - self.newer.time_ms > _OLDEST_MS:
             self.older, self.newer = None, here
@@ -80,7 +80,11 @@ class ReferenceFixes:
         accuracy_m: float | None,
         parameters: DetectionParameters,
     ) -> Motion | None:
-        """Return the velocity since the older anchor, if there is one and it says something."""
+        """Return the velocity from the older fix to a new one, or None where that says too little.
+
+        Too little: no fix that is 10 to 120 s old, hardly any speed, or a course that may err by
+        more than 30 degrees (1 sigma). ``accuracy_m`` is the new fix's.
+        """
         reference = self.older or self.newer
         if (
             reference is None
@@ -96,8 +100,8 @@ class ReferenceFixes:
         return Motion(speed_mps, course % 360.0, sigma_deg)
 
 
-def reported(speed_mps: float | None, course_deg: float | None) -> Motion | None:
-    """Return the velocity that a report names, if it does."""
+def reported_motion(speed_mps: float | None, course_deg: float | None) -> Motion | None:
+    """Return the velocity that a report names, or None where it lacks a part or hardly moves."""
     if speed_mps is None or course_deg is None or speed_mps < SLOWEST_MPS:
         return None
     return Motion(speed_mps, course_deg, _COURSE_SIGMA_DEG)

@@ -11,7 +11,7 @@ from skyfence.contracts.base import round_degrees
 from skyfence.contracts.crossing import ObjectInfo, PositionFix
 from skyfence.frames.frame import Frame
 from skyfence.times import from_ms
-from skyfence.tracks.motion import Motion, reported
+from skyfence.tracks.motion import Motion, reported_motion
 from skyfence.zones.limits import Profile
 from skyfence.zones.zone_file import VerticalRef
 
@@ -95,7 +95,7 @@ class Observation:
     def motion(self) -> Motion | None:
         """Return the velocity, or None where the report names none or hardly any speed."""
         speed_mps = self.frame.number("ground_speed_mps", self.row)
-        return reported(speed_mps, self.frame.number("course_deg", self.row))
+        return reported_motion(speed_mps, self.frame.number("course_deg", self.row))
 
     @property
     def point(self) -> CrossingPoint:

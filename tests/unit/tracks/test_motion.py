@@ -8,7 +8,7 @@ import pytest
 
 from skyfence.geometry.geodesy import WGS84
 from skyfence.policy.parameters import DetectionParameters
-from skyfence.tracks.motion import Motion, ReferenceFixes, reported
+from skyfence.tracks.motion import Motion, ReferenceFixes, reported_motion
 
 RULES = DetectionParameters()
 LON, LAT = 27.0, 56.25
@@ -38,17 +38,17 @@ def measured(
 
 def test_a_report_s_own_velocity() -> None:
     """Speed and course together are a velocity; one without the other is none."""
-    found = reported(50.0, 270.0)
+    found = reported_motion(50.0, 270.0)
     assert found is not None
     assert (found.speed_mps, found.course_deg) == (50.0, 270.0)
-    assert reported(50.0, None) is None
-    assert reported(None, 270.0) is None
+    assert reported_motion(50.0, None) is None
+    assert reported_motion(None, 270.0) is None
 
 
 def test_what_hardly_moves_has_no_course() -> None:
     """Below walking pace a reported course means nothing."""
-    assert reported(4.9, 90.0) is None
-    assert reported(5.0, 90.0) is not None
+    assert reported_motion(4.9, 90.0) is None
+    assert reported_motion(5.0, 90.0) is not None
 
 
 @pytest.mark.parametrize("course", [0, 45, 133, 270, 359])
