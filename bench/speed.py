@@ -53,7 +53,7 @@ STAGES: dict[str, tuple[Any, str]] = {
     "sift: noted": (CoarseFilter, "_note"),
     "borders asked at once": (SourceProcessor, "_prefetch"),
     "judged, row by row": (SourceProcessor, "_observe"),
-    "crossings completed": (tracking, "complete"),
+    "crossings measured": (tracking, "fill_details"),
 }
 
 

@@ -178,7 +178,7 @@ def judged(frame: Frame, result: FrameResult, published_ms: int) -> None:
     FRAMES.inc()
     REPORTS.inc(len(frame))
     LATE_REPORTS.inc(result.late)
-    for kind, count in Tally(crossing.kind for crossing in result.crossings).items():
+    for kind, count in Tally(crossing.kind for crossing in result.pending_crossings).items():
         CROSSINGS.labels(kind).inc(count)
     if frame.run == LIVE_RUN:
         OBSERVATION_TO_PUBLICATION.observe(_seconds(frame.scan_time_ms, published_ms))

@@ -5,7 +5,7 @@ twenty points takes hardly longer than one for a single point.
 
     recorded in a frame --> points across the border --> zones near, once
                         --> the last reports         --.
-                        --> the deepest points       --'-> distances, once  --> Crossing
+                        --> the deepest points       --'-> distances, once
 
 A crossing's identifier is made of names and whole numbers only, so that the same reports give the
 same crossings on every machine. Does not find crossings (``path_recorder``).
@@ -18,11 +18,13 @@ from skyfence.airspace.neighbours import across_many
 from skyfence.contracts.base import round_degrees
 from skyfence.contracts.crossing import Crossing, CrossingKind
 from skyfence.identity import derive
+from skyfence.naming import Environment
 from skyfence.times import from_ms
 from skyfence.tracks.context import Context
 from skyfence.tracks.evidence import log_odds, probability, sigma_m
 from skyfence.tracks.observation import CrossingPoint, Observation
 from skyfence.tracks.track_state import TrackState
+from skyfence.zones.zone_file import Zone
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,11 +33,13 @@ class PendingCrossing:
 
     ``is_inside`` tells whether the last report was inside the area, ``entered_at`` where the track
     had come in, ``deepest_m`` how deep it was, where that was measured on the way. ``number``
-    counts the crossings of the track's life. The last three are filled in by ``complete``.
+    counts the crossings of the track's life. The last three are filled in by ``fill_details``.
     """
 
+    environment: Environment
     kind: CrossingKind
     area: int
+    zone: Zone
     point: CrossingPoint
     cut: bool
     run: str
@@ -54,14 +58,26 @@ class PendingCrossing:
 
     @classmethod
     def of(
-        cls, track: TrackState, kind: CrossingKind, area: int, point: CrossingPoint, *, cut: bool
+        cls,
+        context: Context,
+        track: TrackState,
+        *,
+        kind: CrossingKind,
+        area: int,
+        point: CrossingPoint,
+        cut: bool,
     ) -> "PendingCrossing":
-        """Take what a track knows now, and count the crossing there."""
+        """Take what a track knows now, and count the crossing there.
+
+        Precondition: ``area`` is a zone's, not the protected union's.
+        """
         depth = track.depths.get(area)
         number, track.crossing_count = track.crossing_count, track.crossing_count + 1
         return cls(
+            environment=context.environment,
             kind=kind,
             area=area,
+            zone=context.airspace.zones[area],
             point=point,
             cut=cut,
             run=track.run,
@@ -76,11 +92,37 @@ class PendingCrossing:
             suppressed_by=track.suppressed_by,
         )
 
+    def published(self) -> Crossing:
+        """Return the crossing as it is written to ``crossings``: degrees rounded, with its id.
 
-def complete(context: Context, pending: Sequence[PendingCrossing]) -> list[Crossing]:
-    """Fill in what the points of crossings tell; return the crossings as they are published."""
+        Precondition: the details are filled in.
+        """
+        names = (self.environment, self.run, self.source, self.track_id)
+        return Crossing(
+            crossing_id=derive("crossing", *names, self.first_ms, self.number),
+            kind=self.kind,
+            zone=self.zone.id,
+            zone_kind=self.zone.properties.kind,
+            zones_version=self.zone.version,
+            time=from_ms(self.point.time_ms),
+            lat=round_degrees(self.point.lat),
+            lon=round_degrees(self.point.lon),
+            run=self.run,
+            source=self.source,
+            track_id=self.track_id,
+            other_side=self.other_side,
+            depth_m=self.depth_m,
+            probability=self.probability,
+            cut=self.cut,
+            suppressed_by=self.suppressed_by,
+            object=self.observation.object_info,
+        )
+
+
+def fill_details(context: Context, pending: Sequence[PendingCrossing]) -> None:
+    """Fill in what the points of crossings tell: zones beyond, depths, probabilities."""
     if not pending:
-        return []
+        return
     moves = [crossing for crossing in pending if crossing.kind in ("enter", "exit")]
     places = [(crossing.point.lon, crossing.point.lat) for crossing in moves]
     areas = [crossing.area for crossing in moves]
@@ -88,7 +130,6 @@ def complete(context: Context, pending: Sequence[PendingCrossing]) -> list[Cross
     for crossing, zones in zip(moves, beyond, strict=True):
         crossing.other_side = zones
     _measure(context, pending)
-    return [_published(context, crossing) for crossing in pending]
 
 
 def _measure(context: Context, pending: Sequence[PendingCrossing]) -> None:
@@ -134,33 +175,8 @@ def _deepest_inside(
 
 def _probability(context: Context, crossing: PendingCrossing, distance_m: float) -> float:
     """Return how likely the last report alone makes the side that a crossing says."""
-    border_m = context.airspace.zones[crossing.area].properties.accuracy_m
+    border_m = crossing.zone.properties.accuracy_m
     depth_m = distance_m if crossing.is_inside else -distance_m
     sigma = sigma_m(crossing.observation.accuracy_m, border_m, context.parameters)
     inside = probability(log_odds(depth_m, sigma))
     return round(1.0 - inside, 3) if crossing.kind == "exit" else inside
-
-
-def _published(context: Context, crossing: PendingCrossing) -> Crossing:
-    """Return a crossing as it is written to ``crossings``: degrees rounded, an identifier given."""
-    zone = context.airspace.zones[crossing.area]
-    names = (context.environment, crossing.run, crossing.source, crossing.track_id)
-    return Crossing(
-        crossing_id=derive("crossing", *names, crossing.first_ms, crossing.number),
-        kind=crossing.kind,
-        zone=zone.id,
-        zone_kind=zone.properties.kind,
-        zones_version=zone.version,
-        time=from_ms(crossing.point.time_ms),
-        lat=round_degrees(crossing.point.lat),
-        lon=round_degrees(crossing.point.lon),
-        run=crossing.run,
-        source=crossing.source,
-        track_id=crossing.track_id,
-        other_side=crossing.other_side,
-        depth_m=crossing.depth_m,
-        probability=crossing.probability,
-        cut=crossing.cut,
-        suppressed_by=crossing.suppressed_by,
-        object=crossing.observation.object_info,
-    )

@@ -13,14 +13,18 @@ from skyfence.tracks.crossing_details import PendingCrossing
 
 @dataclass
 class FrameResult:
-    """What happened, in order. ``crossings`` is filled from the pending ones at the frame's end."""
+    """What happened, in order; the crossings' details are filled in at the frame's end."""
 
-    crossings: list[Crossing] = field(default_factory=list)
     events: list[TrackFact] = field(default_factory=list)
     pending_crossings: list[PendingCrossing] = field(default_factory=list)
     reports: int = 0
     judged: int = 0  # of the reports, those that the coarse filter did not skip
     late: int = 0
+
+    @property
+    def crossings(self) -> list[Crossing]:
+        """Return the crossings as they are published, made anew each time."""
+        return [crossing.published() for crossing in self.pending_crossings]
 
     def add_event(self, event: TrackEvent | None) -> None:
         """Take in a step of a violation episode, if there was one."""

@@ -106,7 +106,9 @@ class PathRecorder:
     ) -> None:
         """Record that a track's path met the border of an area; the union's own is no zone."""
         if area != self._airspace.protected:
-            crossing = PendingCrossing.of(track, kind, area, point, cut=cut)
+            crossing = PendingCrossing.of(
+                self._context, track, kind=kind, area=area, point=point, cut=cut
+            )
             result.pending_crossings.append(crossing)
 
 

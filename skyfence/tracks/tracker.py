@@ -20,7 +20,7 @@ from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
 from skyfence.tracks.coarse_filter import CoarseFilter
 from skyfence.tracks.context import Context
-from skyfence.tracks.crossing_details import complete
+from skyfence.tracks.crossing_details import fill_details
 from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.source_processor import SourceProcessor
 from skyfence.tracks.source_tracks import SourceTracks
@@ -78,7 +78,7 @@ class Tracker:
         self._processors[key].process(frame, result)
         if frame.last:
             del self._processors[key]
-        result.crossings = complete(self._context, result.pending_crossings)
+        fill_details(self._context, result.pending_crossings)
         return result
 
     def _processor(self, source: SourceTracks) -> SourceProcessor:

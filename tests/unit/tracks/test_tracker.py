@@ -35,7 +35,7 @@ def judge(*items: Report | Frame, by: Tracker | None = None) -> FrameResult:
     all_told = FrameResult()
     for item in items:
         facts = by.process(packed(item) if isinstance(item, Report) else item)
-        all_told.crossings += facts.crossings
+        all_told.pending_crossings += facts.pending_crossings
         all_told.events += facts.events
         all_told.reports += facts.reports
         all_told.late += facts.late
