@@ -50,16 +50,16 @@ def judged(engine: Engine) -> dict[str, Judged]:
 def judge(engine: Engine, name: str) -> Judged:
     lines = read_recording(str(default_file("recordings", f"{name}.jsonl")))
     packer = Packer(name)
-    found = Judged()
+    result = Judged()
     before = engine.open_incidents
     for item in play(line.report for line in lines if line.report is not None):
         for frame in packer.add(item):
             outcome = engine.process(frame)
-            found.alerts += outcome.alerts
-            found.crossings += outcome.crossings
-            found.late += outcome.late
-    found.open = [incident for incident in engine.open_incidents if incident not in before]
-    return found
+            result.alerts += outcome.alerts
+            result.crossings += outcome.crossings
+            result.late += outcome.late
+    result.open = [incident for incident in engine.open_incidents if incident not in before]
+    return result
 
 
 def test_latvia_stays_open(judged: dict[str, Judged]) -> None:
@@ -85,7 +85,7 @@ def test_romania_is_closed(judged: dict[str, Judged]) -> None:
 def test_harmless_traffic_alerts_nobody(judged: dict[str, Judged], name: str) -> None:
     """Every alert is about the one intruder, though the others cross many borders of members."""
     assert {alert.track_id for alert in judged[name].alerts} == {DRONES[name]}
-    others = {found.track_id for found in judged[name].crossings} - {DRONES[name]}
+    others = {crossing.track_id for crossing in judged[name].crossings} - {DRONES[name]}
     assert len(others) >= 4
     assert judged[name].late == 0
 
@@ -93,8 +93,8 @@ def test_harmless_traffic_alerts_nobody(judged: dict[str, Judged], name: str) ->
 @pytest.mark.parametrize("name", NAMES)
 def test_what_the_intruder_crossed(judged: dict[str, Judged], name: str) -> None:
     """The intruder's crossings of nations are those the recording's README tells of."""
-    own = [found for found in judged[name].crossings if found.track_id == DRONES[name]]
-    nations = [(found.kind, found.zone) for found in own if found.zone_kind != "region"]
+    own = [crossing for crossing in judged[name].crossings if crossing.track_id == DRONES[name]]
+    nations = [(crossing.kind, crossing.zone) for crossing in own if crossing.zone_kind != "region"]
     assert (
         nations
         == {
@@ -122,7 +122,7 @@ def test_two_incidents_within_a_day_are_told_to_the_alliance(engine: Engine) -> 
     names = [str(default_file("recordings", f"{name}.jsonl")) for name in NAMES]
     reports = [line.report for name in names for line in read_recording(name) if line.report]
     packer = Packer("both")
-    drones = play(one for one in reports if one.track_id in DRONES.values())
+    drones = play(report for report in reports if report.track_id in DRONES.values())
     frames = [frame for item in drones for frame in packer.add(item)]
     alerts = [alert for frame in frames for alert in engine.process(frame).alerts]
     (situation,) = [alert for alert in alerts if alert.event == "repeated airspace violations"]
@@ -141,10 +141,10 @@ def test_no_text_names_what_it_should_not(judged: dict[str, Judged], name: str) 
 
 def chains(alerts: list[Alert]) -> dict[str, list[Alert]]:
     """Return each channel's messages, by the place that it stands for."""
-    found: dict[str, list[Alert]] = defaultdict(list)
+    by_place: dict[str, list[Alert]] = defaultdict(list)
     for alert in alerts:
-        found[alert.place].append(alert)
-    return found
+        by_place[alert.place].append(alert)
+    return by_place
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -158,7 +158,9 @@ def test_chains_are_whole(judged: dict[str, Judged], name: str) -> None:
         for alert in chain:
             assert alert.channel == f"exercise:alerts:{place}"
             assert alert.alert_id == alert_id(alert.incident_id, alert.channel, alert.step)
-            assert alert.references == tuple(one.alert_id for one in chain[: alert.step - 1])
+            assert alert.references == tuple(
+                earlier.alert_id for earlier in chain[: alert.step - 1]
+            )
 
 
 @pytest.mark.parametrize(("name", "nation"), [(LATVIA, "LV"), (ROMANIA, "RO")])
@@ -173,10 +175,10 @@ def test_the_first_region_is_warned_minutes_before(
     judged: dict[str, Judged], name: str, region: str
 ) -> None:
     """The region at the border, its nation and the alliance hear of it four minutes before."""
-    found = chains(judged[name].alerts)
-    entered = next(one for one in found["NATO"] if one.incident_state == "violation")
+    by_place = chains(judged[name].alerts)
+    entered = next(alert for alert in by_place["NATO"] if alert.incident_state == "violation")
     for place in (region, region[:2], "NATO"):
-        first = found[place][0]
+        first = by_place[place][0]
         assert (first.incident_state, first.message_type, first.minutes_left) == (
             *("threat", "Alert", 4),
         )
@@ -238,7 +240,7 @@ def test_what_appears_deep_inside_is_told_to_nobody() -> None:
     """It is a fact: its crossings are kept, and no channel hears of it."""
     engine = Engine(world(), ENGLISH.operators)
     outcome = engine.process(packed(*flight(0, 27.5, 90.0, reports=40)))
-    assert {(found.kind, found.zone) for found in outcome.crossings} == {
+    assert {(crossing.kind, crossing.zone) for crossing in outcome.crossings} == {
         *(("appear", place) for place in ("AA", "AA-1")),
     }
     assert outcome.alerts == []
@@ -252,9 +254,9 @@ def test_alerts_carry_the_environment() -> None:
     ]
     assert [{alert.status for alert in alerts} for alerts in pairs] == [{"Exercise"}, {"Actual"}]
     exercise, actual = pairs
-    assert [one.place for one in exercise] == [one.place for one in actual]
-    assert not {one.alert_id for one in exercise} & {one.alert_id for one in actual}
-    assert not {one.channel for one in exercise} & {one.channel for one in actual}
+    assert [alert.place for alert in exercise] == [alert.place for alert in actual]
+    assert not {alert.alert_id for alert in exercise} & {alert.alert_id for alert in actual}
+    assert not {alert.channel for alert in exercise} & {alert.channel for alert in actual}
 
 
 def test_an_engine_says_whether_it_protects_anything() -> None:
@@ -262,7 +264,7 @@ def test_an_engine_says_whether_it_protects_anything() -> None:
     neighbour = zone_set([[zone("XX", (27.0, 56.0, 28.0, 57.0), nato=False)]])
     engine = Engine(neighbour, ENGLISH.operators)
     outcome = engine.process(packed(seen(0, 26.99), seen(10, 27.01)))
-    assert [found.kind for found in outcome.crossings] == ["enter"]
+    assert [crossing.kind for crossing in outcome.crossings] == ["enter"]
     assert outcome.alerts == []
     assert (engine.protects, Engine(world(), ENGLISH.operators).protects) == (False, True)
 

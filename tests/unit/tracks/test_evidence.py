@@ -50,9 +50,9 @@ def test_inside_and_outside_are_weighed_alike(depth: float, sigma: float) -> Non
 
 
 @given(DEPTHS, DEPTHS, SIGMAS)
-def test_deeper_is_surer(one: float, other: float, sigma: float) -> None:
+def test_deeper_is_surer(first: float, other: float, sigma: float) -> None:
     """What is deeper by the same accuracy is never less likely inside."""
-    shallow, deep = sorted((one, other))
+    shallow, deep = sorted((first, other))
     assert log_odds(shallow, sigma) <= log_odds(deep, sigma)
 
 
@@ -83,11 +83,11 @@ def test_sigma_joins_the_report_s_and_the_border_s() -> None:
 @given(st.floats(-40, 40))
 def test_probability_undoes_log_odds(odds: float) -> None:
     """A published probability has three decimals and is that of the odds."""
-    found = probability(odds)
-    assert found == round(found, 3)
-    assert found == pytest.approx(1.0 / (1.0 + exp(-odds)), abs=5.1e-4)
-    if 0.01 < found < 0.99:
-        assert log(found / (1.0 - found)) == pytest.approx(odds, abs=0.06)
+    share = probability(odds)
+    assert share == round(share, 3)
+    assert share == pytest.approx(1.0 / (1.0 + exp(-odds)), abs=5.1e-4)
+    if 0.01 < share < 0.99:
+        assert log(share / (1.0 - share)) == pytest.approx(odds, abs=0.06)
 
 
 @pytest.mark.parametrize("before", [-17.0, -40.0])

@@ -81,43 +81,43 @@ def test_along_the_border(offset_m: int, rays: int) -> None:
     slants = [1.5 * spread_deg(seconds), 0.75 * spread_deg(seconds)]
     reached = [slant for slant in slants if speed * seconds * sin(radians(slant)) > offset_m]
     assert len(reached) == rays  # the case is what it says
-    found = ahead(LONG, 27.0 - offset_m / per_degree, Motion(speed, 0.0, 3.0), seconds, lat=56.4)
+    result = ahead(LONG, 27.0 - offset_m / per_degree, Motion(speed, 0.0, 3.0), seconds, lat=56.4)
     if not rays:
-        assert found.border is None
+        assert result.border is None
         return
     weights = [0.103, 0.239][:rays]
     times = [offset_m / (speed * sin(radians(slant))) for slant in reached]
     middle = sum(w * t for w, t in zip(weights, times, strict=True)) / sum(weights)
-    assert found.border is not None
-    assert found.border.share == pytest.approx(sum(weights))
-    assert found.border.seconds == pytest.approx(middle, abs=2.0)
+    assert result.border is not None
+    assert result.border.share == pytest.approx(sum(weights))
+    assert result.border.seconds == pytest.approx(middle, abs=2.0)
 
 
 def test_the_middle_ray_says_when() -> None:
     """Where the course itself arrives, its time is told, not a mean with slanting rays."""
     metres = distance_m(26.9, LAT, 27.0, LAT)
     wide = Motion(100.0, 90.0, 30.0)
-    found = ahead(LONG, 26.9, wide, 1_000).border
-    assert found is not None
-    assert found.seconds == round(metres / 100)
+    arrival = ahead(LONG, 26.9, wide, 1_000).border
+    assert arrival is not None
+    assert arrival.seconds == round(metres / 100)
 
 
 def test_a_narrow_place_is_reached_by_the_middle_alone() -> None:
     """A strip that is narrower than the fan is reached with the weight of the ray that meets it."""
     strip = airspace(zone("AA", (27.0, LAT - 0.002, 27.5, LAT + 0.002)))
-    found = ahead(strip, 26.7, east(100)).border
-    assert found is not None
-    assert found.share == WEIGHTS[0]
-    assert found.seconds == pytest.approx(distance_m(26.7, LAT, 27.0, LAT) / 100, abs=1.0)
+    arrival = ahead(strip, 26.7, east(100)).border
+    assert arrival is not None
+    assert arrival.share == WEIGHTS[0]
+    assert arrival.seconds == pytest.approx(distance_m(26.7, LAT, 27.0, LAT) / 100, abs=1.0)
 
 
 def test_an_unsure_course_is_a_wider_fan() -> None:
     """The same strip is likelier to be met by a course that is known better."""
     strip = airspace(zone("AA", (27.0, LAT - 0.01, 27.5, LAT + 0.01)))
     shares = [
-        found.share
+        arrival.share
         for sigma in (1.0, 5.0, 20.0)
-        if (found := ahead(strip, 26.9, Motion(100.0, 90.0, sigma), 100).border) is not None
+        if (arrival := ahead(strip, 26.9, Motion(100.0, 90.0, sigma), 100).border) is not None
     ]
     assert shares == sorted(shares, reverse=True)
     assert shares[0] > shares[-1]
@@ -126,23 +126,23 @@ def test_an_unsure_course_is_a_wider_fan() -> None:
 def test_inside_there_is_no_border_ahead() -> None:
     """What is in the protected airspace has no border before it, and its own regions are not."""
     over = Airspace(world())
-    found = ahead(over, 27.2, east(100), 1_800, lat=56.4)
-    assert found.border is None
-    assert set(names(over, found)) == {"BB-1", "AA-2"}
+    result = ahead(over, 27.2, east(100), 1_800, lat=56.4)
+    assert result.border is None
+    assert set(names(over, result)) == {"BB-1", "AA-2"}
 
 
-def names(over: Airspace, found: Forecast) -> dict[str, Arrival]:
-    return {over.zones[area].id: arrival for area, arrival in (found.regions or {}).items()}
+def names(over: Airspace, result: Forecast) -> dict[str, Arrival]:
+    return {over.zones[area].id: arrival for area, arrival in (result.regions or {}).items()}
 
 
 def test_each_region_has_its_own_time() -> None:
     """Regions that lie behind one another are reached one after the other."""
     over = Airspace(world())
-    found = ahead(over, 26.9, east(100), 900, lat=56.4)
-    arrivals = names(over, found)
-    assert found.border is not None
-    assert found.border_area == over.protected
-    assert arrivals["AA-1"].seconds == found.border.seconds == 62
+    result = ahead(over, 26.9, east(100), 900, lat=56.4)
+    arrivals = names(over, result)
+    assert result.border is not None
+    assert result.border_area == over.protected
+    assert arrivals["AA-1"].seconds == result.border.seconds == 62
     metres = distance_m(26.9, 56.4, 28.0, 56.4)
     assert arrivals["BB-1"].seconds == pytest.approx(metres / 100, abs=3)
     assert arrivals["AA-1"].share > arrivals["AA-2"].share > 0
@@ -160,9 +160,9 @@ def test_each_kind_has_its_own_look_ahead() -> None:
     """The border is looked for as far as its kind says, regions as far as theirs."""
     over = Airspace(world())
     seconds = {"nation": 30.0, "region": 1_800.0}
-    found = forecast(over, (26.9, 56.25), east(100), seconds.__getitem__, frozenset())
-    assert found.border is None
-    assert "AA-1" in names(over, found)
+    result = forecast(over, (26.9, 56.25), east(100), seconds.__getitem__, frozenset())
+    assert result.border is None
+    assert "AA-1" in names(over, result)
     seconds = {"nation": 300.0, "region": 0.0}
     late = forecast(over, (26.9, 56.25), east(100), seconds.__getitem__, frozenset())
     assert late.border is not None
@@ -173,8 +173,8 @@ def test_where_the_border_is_unlikely_regions_are_not_sought() -> None:
     """From outside, with no likely arrival at the border there is nobody to name."""
     over = Airspace(world())
     away, look = Motion(100.0, 270.0, 3.0), always(1_800.0)
-    found = forecast(over, (26.9, 56.25), away, look, frozenset(), likely=0.1)
-    assert found == Forecast(None, None, None)
+    result = forecast(over, (26.9, 56.25), away, look, frozenset(), likely=0.1)
+    assert result == Forecast(None, None, None)
 
 
 def test_a_zone_with_limits_is_met_by_itself() -> None:
@@ -182,11 +182,11 @@ def test_a_zone_with_limits_is_met_by_itself() -> None:
     limits = {"floor_m": 300.0, "vertical_ref": "amsl"}
     layer = zone("AA-R", (26.5, 56.0, 26.8, 57.0), kind="area", country="AA", **limits)
     over = airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)), layer)
-    found = ahead(over, 26.4, east(200), 300)
-    assert found.border_area is not None
-    assert over.zones[found.border_area].id == "AA-R"
-    assert found.border is not None
-    assert found.border.seconds == pytest.approx(distance_m(26.4, LAT, 26.5, LAT) / 200, abs=1.0)
+    result = ahead(over, 26.4, east(200), 300)
+    assert result.border_area is not None
+    assert over.zones[result.border_area].id == "AA-R"
+    assert result.border is not None
+    assert result.border.seconds == pytest.approx(distance_m(26.4, LAT, 26.5, LAT) / 200, abs=1.0)
 
 
 @pytest.mark.parametrize(
@@ -200,10 +200,10 @@ def test_a_zone_with_limits_is_met_by_itself() -> None:
 )
 def test_over_the_antimeridian(area: BaseGeometry, lon: float, course: float) -> None:
     """What lies beyond 180 degrees is as near as it is."""
-    found = ahead(airspace(zone("AA", area)), lon, Motion(100.0, course, 3.0))
+    result = ahead(airspace(zone("AA", area)), lon, Motion(100.0, course, 3.0))
     metres = distance_m(179.8, LAT, -179.9, LAT)
-    assert found.border is not None
-    assert (found.border.seconds, found.border.share) == (round(metres / 100), 1.0)
+    assert result.border is not None
+    assert (result.border.seconds, result.border.share) == (round(metres / 100), 1.0)
 
 
 def test_a_missile_is_looked_at_no_farther_than_500_km() -> None:

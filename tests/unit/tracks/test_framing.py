@@ -98,10 +98,10 @@ class Told:
     @property
     def chains(self) -> dict[tuple[str, str], list[bytes]]:
         """Return each chain's messages in order, by incident and place."""
-        found: dict[tuple[str, str], list[bytes]] = defaultdict(list)
+        chains: dict[tuple[str, str], list[bytes]] = defaultdict(list)
         for alert in self.alerts:
-            found[str(alert.incident_id), alert.place].append(alert.to_json())
-        return found
+            chains[str(alert.incident_id), alert.place].append(alert.to_json())
+        return chains
 
 
 def told(
@@ -117,8 +117,8 @@ def told(
     return Told(frames, policy=policy, sift=sift)
 
 
-def everything(found: Told) -> tuple[dict[str, list[bytes]], list[Alert], int]:
-    return found.facts, found.alerts, found.late
+def everything(outcome: Told) -> tuple[dict[str, list[bytes]], list[Alert], int]:
+    return outcome.facts, outcome.alerts, outcome.late
 
 
 @settings(deadline=None, max_examples=25)
@@ -167,9 +167,11 @@ def test_within_the_lateness_bound_order_means_nothing(
 ) -> None:
     """Reports that are late by less than their source may be are judged as if they were not."""
     # Of two reports of one instant nobody can say which came first.
-    reports = list({(one.track_id, one.time): one for one in reports}.values())
+    reports = list({(report.track_id, report.time): report for report in reports}.values())
     delays = {id(report): random.uniform(0, 39) for report in reports}
-    late = sorted(reports, key=lambda one: (one.time - T0).total_seconds() + delays[id(one)])
+    late = sorted(
+        reports, key=lambda report: (report.time - T0).total_seconds() + delays[id(report)]
+    )
     ones = [1] * len(reports)
     delayed, in_order = told(late, ones, LATE), told(reports, ones)
     assert (delayed.facts, delayed.chains) == (in_order.facts, in_order.chains)
@@ -180,17 +182,17 @@ def test_within_the_lateness_bound_order_means_nothing(
 @given(traffic(disorder=False), st.randoms(use_true_random=False))
 def test_tracks_of_one_instant_may_come_in_any_order(reports: list[Report], random: Random) -> None:
     """However the tracks of a scan are interleaved, the same is told of each, and in each chain."""
-    reports = list({(one.track_id, one.time): one for one in reports}.values())
+    reports = list({(report.track_id, report.time): report for report in reports}.values())
     ranks = {id(report): random.random() for report in reports}
-    mixed = sorted(reports, key=lambda one: (one.time, ranks[id(one)]))
-    one, other = told(reports, [len(reports)]), told(mixed, [len(mixed)])
-    assert (one.facts, one.chains) == (other.facts, other.chains)
+    mixed = sorted(reports, key=lambda report: (report.time, ranks[id(report)]))
+    in_order, shuffled = told(reports, [len(reports)]), told(mixed, [len(mixed)])
+    assert (in_order.facts, in_order.chains) == (shuffled.facts, shuffled.chains)
 
 
 def spread(reports: Sequence[Report], step_s: float) -> list[Frame]:
     """Return the frames of a source in three shards, each with a scan every so many seconds."""
     scans: dict[tuple[int, str], list[Report]] = defaultdict(list)
-    ends = int(max((one.time - T0).total_seconds() for one in reports) // step_s) + 1
+    ends = int(max((report.time - T0).total_seconds() for report in reports) // step_s) + 1
     for report in reports:
         number = int((report.time - T0).total_seconds() // step_s)
         scans[number, f"radar/{report.track_id}"].append(report)
@@ -236,7 +238,7 @@ class Many:
 
     def scan(self, at_s: float) -> list[Report]:
         """Move every track a little, now and then far, and return what is seen of them."""
-        found = []
+        reports = []
         for number, track in enumerate(self._tracks):
             step = 5.0 if self._random.random() < 0.002 else 0.004
             track["lat"] += self._random.uniform(-step, step)
@@ -246,8 +248,8 @@ class Many:
             if self._random.random() < self._seen_share:
                 place = {"lat": round(track["lat"], 6), "lon": round(track["lon"], 6)}
                 phase = "ended" if self._random.random() < 0.002 else "confirmed"
-                found.append(seen(at_s, track_id=f"T{number}", phase=phase, **(track | place)))
-        return found
+                reports.append(seen(at_s, track_id=f"T{number}", phase=phase, **(track | place)))
+        return reports
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -255,7 +257,7 @@ def test_sifting_changes_nothing(seed: int) -> None:
     """With every row judged in full, and with the quiet ones left out, the same is told."""
     many = Many(seed)
     scans = [many.scan(4.0 * number) for number in range(45)]
-    reports, sizes = [one for scan in scans for one in scan], [len(scan) for scan in scans]
+    reports, sizes = [report for scan in scans for report in scan], [len(scan) for scan in scans]
     sifted = told(reports, sizes)
     assert everything(sifted) == everything(told(reports, sizes, sift=False))
     assert sum(map(len, sifted.facts.values())) > 50
@@ -268,7 +270,7 @@ def test_sifting_changes_nothing_where_rows_are_late(seed: int) -> None:
     scans = [many.scan(20.0 * number) for number in range(30)]
     reports: list[Report] = []
     for first in range(0, len(scans), 3):
-        some = [one for scan in scans[first : first + 3] for one in scan]
+        some = [report for scan in scans[first : first + 3] for report in scan]
         reports += random.sample(some, len(some))
     sizes = [sum(map(len, scans[first : first + 3])) for first in range(0, len(scans), 3)]
     sifted = told(reports, sizes)
@@ -290,7 +292,7 @@ def over() -> Airspace:
 def recorded() -> list[Report]:
     paths = [str(default_file("recordings", f"{name}.jsonl")) for name in RECORDINGS]
     reports = [line.report for path in paths for line in read_recording(path)]
-    return [one for one in reports if one is not None and one.track_id in TRACKS]
+    return [report for report in reports if report is not None and report.track_id in TRACKS]
 
 
 def framed(reports: Iterable[Report], size: int) -> list[Frame]:
@@ -302,11 +304,11 @@ def framed(reports: Iterable[Report], size: int) -> list[Frame]:
 @pytest.fixture(scope="module")
 def expected(over: Airspace, recorded: list[Report]) -> Told:
     """Return what both incidents lead to: among it, that they are two within a day."""
-    found = Told(framed(recorded, 500), over)
-    assert len(found.alerts) > 50
-    assert {alert.track_id for alert in found.alerts} == {"T0417", "T0423"}
-    assert [one.event for one in found.alerts].count("repeated airspace violations") == 1
-    return found
+    whole = Told(framed(recorded, 500), over)
+    assert len(whole.alerts) > 50
+    assert {alert.track_id for alert in whole.alerts} == {"T0417", "T0423"}
+    assert [alert.event for alert in whole.alerts].count("repeated airspace violations") == 1
+    return whole
 
 
 def test_the_recordings_report_by_report(
@@ -321,9 +323,9 @@ def test_the_recordings_with_every_frame_twice(
 ) -> None:
     """Frames that Kafka hands out again change no fact and no alert."""
     frames = framed(recorded, 50)
-    found = Told([frame for frame in frames for _ in range(1 if frame.last else 2)], over)
-    assert (found.facts, found.alerts) == (expected.facts, expected.alerts)
-    assert found.late == sum(len(frame) for frame in frames if not frame.last)
+    outcome = Told([frame for frame in frames for _ in range(1 if frame.last else 2)], over)
+    assert (outcome.facts, outcome.alerts) == (expected.facts, expected.alerts)
+    assert outcome.late == sum(len(frame) for frame in frames if not frame.last)
 
 
 def test_the_recordings_spread_over_partitions(
@@ -333,7 +335,7 @@ def test_the_recordings_spread_over_partitions(
     frames = []
     for some in (recorded[at : at + 20] for at in range(0, len(recorded), 20)):
         for shard in range(2):
-            own = [one for one in some if int(one.track_id[1:]) % 2 == shard]
+            own = [report for report in some if int(report.track_id[1:]) % 2 == shard]
             now_ms = to_ms(some[-1].time)
             key = f"{some[0].source}/{shard}"
             frames.append(frame_of(own, key=key, run="run", scan_time_ms=now_ms))
@@ -341,8 +343,8 @@ def test_the_recordings_spread_over_partitions(
     frames += [
         frame_of([], key=key, run="run", scan_time_ms=at, last=True) for key, at in ends.items()
     ]
-    found = Told(frames, over)
-    assert found.chains == expected.chains
+    outcome = Told(frames, over)
+    assert outcome.chains == expected.chains
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -351,10 +353,10 @@ def test_the_recordings_with_late_reports(
 ) -> None:
     """Each report late by up to 20 s, from sources that may be: every chain is the same."""
     random = Random(seed)
-    sources = {one.source: SourceRules(lateness_ms=20_000) for one in recorded}
+    sources = {report.source: SourceRules(lateness_ms=20_000) for report in recorded}
     delays = {id(report): random.uniform(0, 19.9) for report in recorded}
-    late = sorted(recorded, key=lambda one: to_ms(one.time) / 1000 + delays[id(one)])
+    late = sorted(recorded, key=lambda report: to_ms(report.time) / 1000 + delays[id(report)])
     assert late != recorded
     policy = Policy(PolicyFile(version="default-1", sources=sources))
-    found = Told(framed(late, 10), over, policy)
-    assert (found.facts, found.chains) == (expected.facts, expected.chains)
+    outcome = Told(framed(late, 10), over, policy)
+    assert (outcome.facts, outcome.chains) == (expected.facts, expected.chains)

@@ -10,7 +10,7 @@ from skyfence.geometry.geodesy import WGS84
 from skyfence.policy.parameters import DetectionParameters
 from skyfence.tracks.motion import Motion, ReferenceFixes, reported_motion
 
-RULES = DetectionParameters()
+PARAMETERS = DetectionParameters()
 LON, LAT = 27.0, 56.25
 
 
@@ -27,20 +27,20 @@ def measured(
     accuracy_m: float | None = 10.0,
 ) -> Motion | None:
     """Return what the anchors tell at the last of some reports on a straight flight."""
-    anchors = ReferenceFixes()
+    references = ReferenceFixes()
     for second in at_s:
-        anchors.note(round(second * 1000), *place(course_deg, speed_mps * second))
+        references.note(round(second * 1000), *place(course_deg, speed_mps * second))
     now_s = at_s[-1]
-    return anchors.motion(
-        round(now_s * 1000), *place(course_deg, speed_mps * now_s), accuracy_m, RULES
+    return references.motion(
+        round(now_s * 1000), *place(course_deg, speed_mps * now_s), accuracy_m, PARAMETERS
     )
 
 
 def test_a_report_s_own_velocity() -> None:
     """Speed and course together are a velocity; one without the other is none."""
-    found = reported_motion(50.0, 270.0)
-    assert found is not None
-    assert (found.speed_mps, found.course_deg) == (50.0, 270.0)
+    motion = reported_motion(50.0, 270.0)
+    assert motion is not None
+    assert (motion.speed_mps, motion.course_deg) == (50.0, 270.0)
     assert reported_motion(50.0, None) is None
     assert reported_motion(None, 270.0) is None
 
@@ -55,10 +55,10 @@ def test_what_hardly_moves_has_no_course() -> None:
 @pytest.mark.parametrize("speed", [30, 60, 250])
 def test_positions_tell_the_velocity(speed: int, course: int) -> None:
     """After some reports without speed and course, both are those of the flight."""
-    found = measured(speed, course, [4.0 * n for n in range(12)])
-    assert found is not None
-    assert found.speed_mps == pytest.approx(speed, rel=1e-3)
-    assert (found.course_deg - course + 180) % 360 - 180 == pytest.approx(0, abs=0.1)
+    motion = measured(speed, course, [4.0 * n for n in range(12)])
+    assert motion is not None
+    assert motion.speed_mps == pytest.approx(speed, rel=1e-3)
+    assert (motion.course_deg - course + 180) % 360 - 180 == pytest.approx(0, abs=0.1)
 
 
 def test_a_velocity_needs_ten_seconds() -> None:
@@ -71,30 +71,30 @@ def test_a_velocity_needs_ten_seconds() -> None:
 @pytest.mark.parametrize("every_s", [1.0, 4.0, 12.0])
 def test_the_velocity_is_over_20_to_60_seconds(every_s: float) -> None:
     """However often a radar reports, the older anchor is long enough ago, and not too long."""
-    anchors = ReferenceFixes()
+    references = ReferenceFixes()
     for number in range(round(120 / every_s)):
         now_ms = round(1000 * every_s * number)
-        anchors.note(now_ms, LAT, LON)
+        references.note(now_ms, LAT, LON)
         if now_ms >= 60_000:
-            assert anchors.older is not None
-            assert 20_000 <= now_ms - anchors.older.time_ms <= 60_000
+            assert references.older is not None
+            assert 20_000 <= now_ms - references.older.time_ms <= 60_000
 
 
 def test_a_turn_is_followed() -> None:
     """A minute after a turn the old course is forgotten."""
-    anchors = ReferenceFixes()
+    references = ReferenceFixes()
     east, north = 60 * 100.0, 0.0
     for number in range(16):
-        anchors.note(4000 * number, *place(90, 60.0 * 4 * number))
+        references.note(4000 * number, *place(90, 60.0 * 4 * number))
     corner_lat, corner_lon = place(90, east)
     for number in range(16):
         north = 60.0 * 4 * number
         lon, lat, _ = WGS84.fwd(corner_lon, corner_lat, 0, north)
         now_ms = 64_000 + 4000 * number
-        anchors.note(now_ms, lat, lon)
-    found = anchors.motion(now_ms, lat, lon, 10.0, RULES)
-    assert found is not None
-    assert min(found.course_deg, 360 - found.course_deg) < 1.0
+        references.note(now_ms, lat, lon)
+    motion = references.motion(now_ms, lat, lon, 10.0, PARAMETERS)
+    assert motion is not None
+    assert min(motion.course_deg, 360 - motion.course_deg) < 1.0
 
 
 def test_a_gap_begins_anew() -> None:

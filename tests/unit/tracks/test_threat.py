@@ -34,7 +34,10 @@ def test_a_threat_comes_before_the_border() -> None:
     entered = of_kind(rest, "entered")[0]
     assert 285 <= (entered.time - first.last_seen).total_seconds() <= 300
     assert (first.nations, first.regions, first.minutes_left) == (("AA",), (), 4)
-    assert [(one.place, one.minutes_left) for one in first.ahead] == [("AA-1", 4), ("BB-1", 25)]
+    assert [(entry.place, entry.minutes_left) for entry in first.ahead] == [
+        ("AA-1", 4),
+        ("BB-1", 25),
+    ]
     assert first.depth_m == 0
     assert entered.opened == first.opened == first.time == first.last_seen
 
@@ -82,7 +85,7 @@ def test_minutes_that_grow_are_not_told_again() -> None:
     slower = on_from(fast, EAST, 10, speed_mps=20.0)
     events = tell(tracker(NATION), *out, *slow, *fast, *slower, *on_from(slower, EAST, 15))
     minutes = [event.minutes_left for event in events if event.kind in ("threatened", "updated")]
-    marks = [minute_mark(one) for one in minutes if one is not None]
+    marks = [minute_mark(left) for left in minutes if left is not None]
     assert all(later < earlier for earlier, later in pairwise(marks))
 
 
@@ -109,7 +112,7 @@ def test_a_turn_that_sweeps_past_is_no_threat() -> None:
         reports.append(seen(number, ground_speed_mps=50.0, course_deg=course, **place))
         lon, lat, _ = WGS84.fwd(lon, lat, course + 4.5, 50.0)
     assert tell(tracker(WORLD), *reports) == []
-    straight = [one.model_copy(update={"course_deg": EAST}) for one in reports]
+    straight = [report.model_copy(update={"course_deg": EAST}) for report in reports]
     assert of_kind(tell(tracker(WORLD), *straight), "threatened")
 
 
@@ -224,9 +227,9 @@ def test_regions_ahead_join_and_leave() -> None:
     turned_s = 60 * 4
     before = [e for e in events if (e.last_seen - seen(0, 0).time).total_seconds() < turned_s]
     after = events[len(before) :]
-    assert {one.place for one in before[-1].ahead} == {"BB-1"}
+    assert {entry.place for entry in before[-1].ahead} == {"BB-1"}
     assert before[-1].regions == ("AA-1",)
-    assert {one.place for one in after[-1].ahead} == {"AA-2"}
+    assert {entry.place for entry in after[-1].ahead} == {"AA-2"}
     assert [event.changes for event in after if "ahead" in event.changes]
     minutes = after[-1].ahead[0].minutes_left
     left_m = distance_m(after[-1].lon, after[-1].lat, after[-1].lon, 56.5)
@@ -236,7 +239,7 @@ def test_regions_ahead_join_and_leave() -> None:
 def test_where_it_is_is_not_ahead() -> None:
     """A region that the object is in is no region ahead of it."""
     for event in tell(tracker(WORLD), *turning()):
-        assert not {one.place for one in event.ahead} & set(event.regions)
+        assert not {entry.place for entry in event.ahead} & set(event.regions)
 
 
 @pytest.mark.parametrize("over", [WORLD, NATION], ids=["regions", "no regions"])
@@ -251,7 +254,7 @@ def test_a_region_that_is_not_foreseen_is_told_once(seconds: float) -> None:
     """Where regions are looked for less far than the border, the nearest to it is warned, once."""
     policy = looking(region=seconds)
     events = tell(tracker(WORLD, policy=policy), *flight(0, 26.8, EAST, reports=60))
-    assert [one.place for one in events[0].ahead] == ["AA-1"]
+    assert [entry.place for entry in events[0].ahead] == ["AA-1"]
     assert kinds(events) == [("threatened", 8.0), ("updated", 132.0), ("updated", 192.0)]
 
 

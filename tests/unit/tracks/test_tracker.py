@@ -34,49 +34,49 @@ def judge(*items: Report | Frame, by: Tracker | None = None) -> FrameResult:
     by = by or tracker()
     all_told = FrameResult()
     for item in items:
-        facts = by.process(packed(item) if isinstance(item, Report) else item)
-        all_told.pending_crossings += facts.pending_crossings
-        all_told.events += facts.events
-        all_told.reports += facts.reports
-        all_told.late += facts.late
+        result = by.process(packed(item) if isinstance(item, Report) else item)
+        all_told.pending_crossings += result.pending_crossings
+        all_told.events += result.events
+        all_told.reports += result.reports
+        all_told.late += result.late
     return all_told
 
 
-def seconds(found: Crossing) -> float:
-    return (found.time - T0).total_seconds()
+def seconds(crossing: Crossing) -> float:
+    return (crossing.time - T0).total_seconds()
 
 
-def rows(facts: FrameResult) -> list[Row]:
-    return [(found.kind, found.zone, seconds(found)) for found in facts.crossings]
+def rows(result: FrameResult) -> list[Row]:
+    return [(crossing.kind, crossing.zone, seconds(crossing)) for crossing in result.crossings]
 
 
-def told(facts: FrameResult) -> list[TrackEvent]:
+def told(result: FrameResult) -> list[TrackEvent]:
     """Return what happened, without clocks and what is only for those who join tracks."""
-    tracks = [event for event in facts.events if isinstance(event, TrackEvent)]
+    tracks = [event for event in result.events if isinstance(event, TrackEvent)]
     return [event for event in tracks if event.kind != "sighted"]
 
 
-def events(facts: FrameResult) -> list[tuple[str, float]]:
-    return [(event.kind, (event.time - T0).total_seconds()) for event in told(facts)]
+def events(result: FrameResult) -> list[tuple[str, float]]:
+    return [(event.kind, (event.time - T0).total_seconds()) for event in told(result)]
 
 
 def test_enter_is_interpolated() -> None:
     """An entry stands where and when the straight path between two reports meets the border."""
-    facts = judge(seen(0, 26.998, 56.20), seen(10, 27.006, 56.28))
-    (enter,) = facts.crossings
-    assert rows(facts) == [("enter", "AA", 2.5)]
+    result = judge(seen(0, 26.998, 56.20), seen(10, 27.006, 56.28))
+    (enter,) = result.crossings
+    assert rows(result) == [("enter", "AA", 2.5)]
     assert (enter.lon, enter.lat) == (27.0, 56.22)
     assert enter.depth_m is None
     assert not enter.cut
-    assert events(facts) == [("entered", 2.5)]
+    assert events(result) == [("entered", 2.5)]
 
 
 def test_exit_tells_the_greatest_depth() -> None:
     """An exit carries how deep the track has been, not how deep it was last."""
-    facts = judge(OUT, seen(10, 27.03), seen(20, 27.01), seen(30, 26.99))
-    assert rows(facts) == [("enter", "AA", 2.5), ("exit", "AA", 25.0)]
-    assert facts.crossings[1].depth_m == round(distance_m(27.0, 56.25, 27.03, 56.25))
-    assert told(facts)[-1].depth_m == facts.crossings[1].depth_m
+    result = judge(OUT, seen(10, 27.03), seen(20, 27.01), seen(30, 26.99))
+    assert rows(result) == [("enter", "AA", 2.5), ("exit", "AA", 25.0)]
+    assert result.crossings[1].depth_m == round(distance_m(27.0, 56.25, 27.03, 56.25))
+    assert told(result)[-1].depth_m == result.crossings[1].depth_m
 
 
 def test_both_sides_of_a_border_are_told() -> None:
@@ -90,17 +90,17 @@ def test_both_sides_of_a_border_are_told() -> None:
 
 def test_a_clipped_corner_is_entered_and_left() -> None:
     """A segment that clips a corner between two reports is an entry and an exit, with a depth."""
-    facts = judge(seen(0, 26.99, 56.01), seen(12, 27.02, 55.995))
-    assert rows(facts) == [("enter", "AA", 4.0), ("exit", "AA", 8.0)]
-    assert facts.crossings[1].depth_m == round(distance_m(27.005, 56.0, 27.005, 56.0025))
-    assert events(facts) == [("entered", 4.0), ("exited", 8.0)]
+    result = judge(seen(0, 26.99, 56.01), seen(12, 27.02, 55.995))
+    assert rows(result) == [("enter", "AA", 4.0), ("exit", "AA", 8.0)]
+    assert result.crossings[1].depth_m == round(distance_m(27.005, 56.0, 27.005, 56.0025))
+    assert events(result) == [("entered", 4.0), ("exited", 8.0)]
 
 
 def test_a_corner_cut_on_an_unknown_path_is_a_fact_only() -> None:
     """Over a long segment the object may have flown around the corner: nobody is told of it."""
-    facts = judge(seen(0, 26.99, 56.01), seen(60, 27.02, 55.995))
-    assert rows(facts) == [("enter", "AA", 20.0), ("exit", "AA", 40.0)]
-    assert events(facts) == []
+    result = judge(seen(0, 26.99, 56.01), seen(60, 27.02, 55.995))
+    assert rows(result) == [("enter", "AA", 20.0), ("exit", "AA", 40.0)]
+    assert events(result) == []
 
 
 @pytest.mark.parametrize(
@@ -111,59 +111,59 @@ def test_a_corner_cut_on_an_unknown_path_is_a_fact_only() -> None:
 def test_touching_is_nothing(places: list[tuple[float, float]]) -> None:
     """A track that touches a border, or runs along it, and turns back has crossed nothing."""
     track = [OUT, *(seen(10 * n, *place) for n, place in enumerate(places, 1))]
-    facts = judge(*track, seen(50, 26.99, 56.1))
-    assert rows(facts) == []
-    assert {kind for kind, _ in events(facts)} <= {"threatened"}
+    result = judge(*track, seen(50, 26.99, 56.1))
+    assert rows(result) == []
+    assert {kind for kind, _ in events(result)} <= {"threatened"}
 
 
 @pytest.mark.parametrize(("lon", "confidence"), [(27.07, "possible"), (27.09, "fact")])
 def test_appearing_inside_is_no_certain_violation(lon: float, confidence: str) -> None:
     """What is first seen inside may have crossed within 5 km of the border; deeper it is a fact."""
-    facts = judge(seen(0, lon), seen(60, 26.99))
-    assert rows(facts) == [
+    result = judge(seen(0, lon), seen(60, 26.99))
+    assert rows(result) == [
         ("appear", "AA", 0.0),
-        ("exit", "AA", facts_s := seconds(facts.crossings[1])),
+        ("exit", "AA", exit_s := seconds(result.crossings[1])),
     ]
-    assert 0 < facts_s < 60
-    assert [event.kind for event in told(facts)] == ["appeared", "exited"]
-    assert {event.confidence for event in told(facts)} == {confidence}
+    assert 0 < exit_s < 60
+    assert [event.kind for event in told(result)] == ["appeared", "exited"]
+    assert {event.confidence for event in told(result)} == {confidence}
 
 
 def test_silence_makes_a_track_vanish() -> None:
     """After more than a minute of silence a track vanishes, at its last place."""
     by = tracker()
     assert rows(judge(OUT, IN, beat(70), by=by)) == [("enter", "AA", 5.0)]
-    facts = judge(beat(70.001), by=by)
-    (vanish,) = facts.crossings
-    assert rows(facts) == [("vanish", "AA", 10.0)]
+    result = judge(beat(70.001), by=by)
+    (vanish,) = result.crossings
+    assert rows(result) == [("vanish", "AA", 10.0)]
     assert (vanish.lon, vanish.lat) == (27.01, 56.25)
     assert vanish.depth_m == round(distance_m(27.0, 56.25, 27.01, 56.25))
-    assert events(facts) == [("lost", 70.0)]
-    assert told(facts)[0].last_seen == IN.time
+    assert events(result) == [("lost", 70.0)]
+    assert told(result)[0].last_seen == IN.time
 
 
 def test_a_track_may_end_inside() -> None:
     """A report with phase ended loses the track at once, and silence does not lose it again."""
-    facts = judge(OUT, seen(10, 27.01, phase="ended"), beat(500))
-    assert rows(facts) == [("enter", "AA", 5.0), ("vanish", "AA", 10.0)]
-    assert events(facts) == [("entered", 5.0), ("lost", 10.0)]
+    result = judge(OUT, seen(10, 27.01, phase="ended"), beat(500))
+    assert rows(result) == [("enter", "AA", 5.0), ("vanish", "AA", 10.0)]
+    assert events(result) == [("entered", 5.0), ("lost", 10.0)]
 
 
 @pytest.mark.parametrize("gap_s", [61, 130, 599, 600])
 def test_the_path_over_a_short_silence_counts(gap_s: int) -> None:
     """A track lost outside that is next seen inside, within ten minutes, has entered."""
-    facts = judge(OUT, beat(gap_s), seen(gap_s, 27.01))
-    assert rows(facts) == [("enter", "AA", gap_s / 2)]
-    assert events(facts) == [("entered", gap_s / 2)]
+    result = judge(OUT, beat(gap_s), seen(gap_s, 27.01))
+    assert rows(result) == [("enter", "AA", gap_s / 2)]
+    assert events(result) == [("entered", gap_s / 2)]
 
 
 @pytest.mark.parametrize("lon", [27.01, 27.5])
 def test_no_path_over_a_long_silence(lon: float) -> None:
     """After more than ten minutes nobody knows the path, but what was outside has entered."""
-    facts = judge(OUT, beat(600.001), seen(600.001, lon))
-    assert rows(facts) == [("appear", "AA", 600.001)]
-    assert events(facts) == [("entered", 600.001)]
-    assert told(facts)[0].confidence == "confirmed"
+    result = judge(OUT, beat(600.001), seen(600.001, lon))
+    assert rows(result) == [("appear", "AA", 600.001)]
+    assert events(result) == [("entered", 600.001)]
+    assert told(result)[0].confidence == "confirmed"
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_no_path_over_a_long_silence(lon: float) -> None:
 )
 def test_what_was_not_seen_outside_has_not_entered(first: Report) -> None:
     """A number given again, an identity that jumped, one that was inside before: a fact only."""
-    facts = judge(first, beat(700), seen(700, 27.5))
-    assert {event.confidence for event in told(facts)} == {"fact"}
+    result = judge(first, beat(700), seen(700, 27.5))
+    assert {event.confidence for event in told(result)} == {"fact"}
 
 
 def test_half_an_hour_later_an_object_is_another_one() -> None:
@@ -183,66 +183,66 @@ def test_half_an_hour_later_an_object_is_another_one() -> None:
 
 def test_lost_inside_and_back_inside() -> None:
     """A track lost inside that is seen there again appears, and its story goes on."""
-    facts = judge(OUT, IN, seen(130, 27.02))
-    assert rows(facts)[1:] == [("vanish", "AA", 10.0), ("appear", "AA", 130.0)]
-    assert events(facts)[1:] == [("lost", 70.0), ("reacquired", 130.0)]
-    assert len({event.opened for event in told(facts)}) == 1
+    result = judge(OUT, IN, seen(130, 27.02))
+    assert rows(result)[1:] == [("vanish", "AA", 10.0), ("appear", "AA", 130.0)]
+    assert events(result)[1:] == [("lost", 70.0), ("reacquired", 130.0)]
+    assert len({event.opened for event in told(result)}) == 1
 
 
 def test_lost_inside_and_back_outside() -> None:
     """A track lost inside that is next seen outside has crossed the border between."""
-    facts = judge(OUT, IN, seen(130, 26.99))
-    assert rows(facts)[1:] == [("vanish", "AA", 10.0), ("exit", "AA", 70.0)]
-    assert events(facts)[1:] == [("lost", 70.0), ("exited", 70.0)]
+    result = judge(OUT, IN, seen(130, 26.99))
+    assert rows(result)[1:] == [("vanish", "AA", 10.0), ("exit", "AA", 70.0)]
+    assert events(result)[1:] == [("lost", 70.0), ("exited", 70.0)]
 
 
 def test_lost_inside_and_found_outside_much_later() -> None:
     """Over a long silence there is no exit to place, and the story still ends as one that left."""
-    facts = judge(OUT, IN, seen(1000, 26.5))
-    assert rows(facts)[1:] == [("vanish", "AA", 10.0)]
-    assert events(facts)[1:] == [("lost", 70.0), ("exited", 1000.0)]
+    result = judge(OUT, IN, seen(1000, 26.5))
+    assert rows(result)[1:] == [("vanish", "AA", 10.0)]
+    assert events(result)[1:] == [("lost", 70.0), ("exited", 1000.0)]
 
 
 def test_a_jump_into_a_zone_is_no_entry() -> None:
     """What moves faster than anything flies did not cross a border: it appears, marked as cut."""
-    facts = judge(OUT, seen(1, 27.5), seen(2, 27.501))
-    assert rows(facts) == [("appear", "AA", 1.0)]
-    assert facts.crossings[0].cut
-    assert [(event.kind, event.confidence) for event in told(facts)] == [("appeared", "fact")]
+    result = judge(OUT, seen(1, 27.5), seen(2, 27.501))
+    assert rows(result) == [("appear", "AA", 1.0)]
+    assert result.crossings[0].cut
+    assert [(event.kind, event.confidence) for event in told(result)] == [("appeared", "fact")]
 
 
 def test_a_stray_report_leaves_the_track_as_it_was() -> None:
     """One report that nothing can have flown to is recorded, cut, and changes no story."""
     stray = seen(14, 27.9)
     plain = judge(OUT, IN, seen(20, 27.02), seen(30, 26.99))
-    facts = judge(OUT, IN, stray, seen(20, 27.02), seen(30, 26.99))
-    assert [row for row in rows(facts) if row[2] != 14.0] == rows(plain)
-    assert [(found.kind, found.cut) for found in facts.crossings if seconds(found) == 14.0] == [
-        ("appear", True)
-    ]
-    assert events(facts) == events(plain)
+    result = judge(OUT, IN, stray, seen(20, 27.02), seen(30, 26.99))
+    assert [row for row in rows(result) if row[2] != 14.0] == rows(plain)
+    assert [
+        (crossing.kind, crossing.cut) for crossing in result.crossings if seconds(crossing) == 14.0
+    ] == [("appear", True)]
+    assert events(result) == events(plain)
 
 
 def test_a_jump_out_of_a_zone_is_no_exit() -> None:
     """An object whose track jumps away stays lost: it was not seen to leave."""
-    facts = judge(OUT, IN, seen(11, 26.5), seen(21, 26.49), beat(HOUR_S))
-    assert rows(facts) == [("enter", "AA", 5.0), ("vanish", "AA", 10.0)]
-    assert [found.cut for found in facts.crossings] == [False, True]
-    assert events(facts) == [("entered", 5.0), ("lost", 10.0)]
+    result = judge(OUT, IN, seen(11, 26.5), seen(21, 26.49), beat(HOUR_S))
+    assert rows(result) == [("enter", "AA", 5.0), ("vanish", "AA", 10.0)]
+    assert [crossing.cut for crossing in result.crossings] == [False, True]
+    assert events(result) == [("entered", 5.0), ("lost", 10.0)]
 
 
 def test_a_jump_inside_cuts_the_track() -> None:
     """A jump within a zone vanishes and appears, cut, and the story goes on."""
-    facts = judge(OUT, IN, seen(11, 27.5), seen(12, 27.501))
-    assert rows(facts)[1:] == [("vanish", "AA", 10.0), ("appear", "AA", 11.0)]
-    assert [found.cut for found in facts.crossings] == [False, True, True]
-    assert events(facts)[1:] == [("lost", 10.0), ("reacquired", 12.0)]
+    result = judge(OUT, IN, seen(11, 27.5), seen(12, 27.501))
+    assert rows(result)[1:] == [("vanish", "AA", 10.0), ("appear", "AA", 11.0)]
+    assert [crossing.cut for crossing in result.crossings] == [False, True, True]
+    assert events(result)[1:] == [("lost", 10.0), ("reacquired", 12.0)]
 
 
 def test_what_flies_fast_is_no_jump() -> None:
     """A ballistic missile at 7 km/s crosses a border like anything else."""
     track = [seen(0, 26.95, category="missile"), seen(1, 27.05, category="missile")]
-    assert [found.kind for found in judge(*track).crossings] == ["enter"]
+    assert [crossing.kind for crossing in judge(*track).crossings] == ["enter"]
 
 
 def test_repeated_reports_change_nothing() -> None:
@@ -257,38 +257,40 @@ def test_repeated_reports_change_nothing() -> None:
 
 def test_a_report_from_between_two_is_late() -> None:
     """A report older than the track's last one moves nothing."""
-    facts = judge(OUT, IN, seen(5, 26.5), seen(20, 27.02))
-    assert rows(facts) == [("enter", "AA", 5.0)]
-    assert facts.late == 1
+    result = judge(OUT, IN, seen(5, 26.5), seen(20, 27.02))
+    assert rows(result) == [("enter", "AA", 5.0)]
+    assert result.late == 1
 
 
 def test_a_report_after_its_track_was_lost_is_late() -> None:
     """What was decided with time stays: a report from before the loss does not undo it."""
-    facts = judge(OUT, IN, beat(200), seen(60, 27.02))
-    assert events(facts) == [("entered", 5.0), ("lost", 70.0)]
-    assert facts.late == 1
+    result = judge(OUT, IN, beat(200), seen(60, 27.02))
+    assert events(result) == [("entered", 5.0), ("lost", 70.0)]
+    assert result.late == 1
 
 
 def test_an_unknown_track_far_behind_is_late() -> None:
     """A first report a minute or more behind its source's clock makes no track."""
-    facts = judge(beat(100), seen(40, 27.5), seen(41, 27.5, track_id="T2"))
-    assert [(found.track_id, found.kind) for found in facts.crossings] == [("T2", "appear")]
-    assert facts.late == 1
+    result = judge(beat(100), seen(40, 27.5), seen(41, 27.5, track_id="T2"))
+    assert [(crossing.track_id, crossing.kind) for crossing in result.crossings] == [
+        ("T2", "appear")
+    ]
+    assert result.late == 1
 
 
 def test_the_last_frame_loses_what_is_inside() -> None:
     """The end of a source loses a track as a minute of silence would, and leaves its story open."""
     by = tracker()
-    facts = judge(OUT, IN, beat(12, last=True), by=by)
-    assert rows(facts)[1:] == [("vanish", "AA", 10.0)]
-    assert events(facts)[1:] == [("lost", 70.0)]
+    result = judge(OUT, IN, beat(12, last=True), by=by)
+    assert rows(result)[1:] == [("vanish", "AA", 10.0)]
+    assert events(result)[1:] == [("lost", 70.0)]
     assert not by.export_state()
 
 
 def test_the_last_frame_clears_what_has_left() -> None:
     """The end of a source lets the all-clear of what has left come at its own time."""
-    facts = judge(OUT, IN, seen(20, 26.99), beat(21, last=True))
-    assert events(facts) == [("entered", 5.0), ("exited", 15.0), ("cleared", 135.0)]
+    result = judge(OUT, IN, seen(20, 26.99), beat(21, last=True))
+    assert events(result) == [("entered", 5.0), ("exited", 15.0), ("cleared", 135.0)]
 
 
 def test_heartbeats_run_timers_out() -> None:
@@ -322,43 +324,43 @@ def test_a_run_after_its_end_is_told_again() -> None:
 def test_runs_do_not_meet() -> None:
     """The same track in another run is another track, with identifiers of its own."""
     by = tracker()
-    one = judge(packed(OUT, IN, run="one"), by=by)
-    two = judge(packed(OUT, IN, run="two"), by=by)
-    assert rows(one) == rows(two)
-    assert one.crossings[0].crossing_id != two.crossings[0].crossing_id
-    assert told(one)[0].event_id != told(two)[0].event_id
+    first = judge(packed(OUT, IN, run="one"), by=by)
+    second = judge(packed(OUT, IN, run="two"), by=by)
+    assert rows(first) == rows(second)
+    assert first.crossings[0].crossing_id != second.crossings[0].crossing_id
+    assert told(first)[0].event_id != told(second)[0].event_id
 
 
 def test_a_reused_track_identifier_opens_another_story() -> None:
     """When a radar gives a number again, the second story has its own count and identifiers."""
     later = [seen(2000, 26.99), seen(2010, 27.01)]
-    facts = judge(OUT, IN, seen(20, 26.99), *later)
-    assert [(e.kind, e.opened, e.number) for e in told(facts)] == [
+    result = judge(OUT, IN, seen(20, 26.99), *later)
+    assert [(e.kind, e.opened, e.number) for e in told(result)] == [
         ("entered", IN.time, 1),
         ("exited", IN.time, 2),
         ("cleared", IN.time, 3),
         ("entered", later[1].time, 1),
     ]
-    assert len({event.event_id for event in told(facts)}) == 4
-    assert len({found.crossing_id for found in facts.crossings}) == 3
+    assert len({event.event_id for event in told(result)}) == 4
+    assert len({crossing.crossing_id for crossing in result.crossings}) == 3
 
 
 def test_a_stray_report_with_which_a_track_ends_is_recorded() -> None:
     """Where nothing follows to decide, the report that nothing can have flown to is kept."""
-    facts = judge(OUT, IN, seen(14, 27.9), beat(HOUR_S))
-    assert rows(facts)[1:] == [("appear", "AA", 14.0), ("vanish", "AA", 10.0)]
-    assert [found.cut for found in facts.crossings] == [False, True, False]
+    result = judge(OUT, IN, seen(14, 27.9), beat(HOUR_S))
+    assert rows(result)[1:] == [("appear", "AA", 14.0), ("vanish", "AA", 10.0)]
+    assert [crossing.cut for crossing in result.crossings] == [False, True, False]
     at_the_end = judge(OUT, IN, seen(14, 27.9), beat(20, last=True))
-    assert rows(at_the_end) == rows(facts)
+    assert rows(at_the_end) == rows(result)
 
 
 def test_the_first_report_may_be_the_stray() -> None:
     """Where two reports go on from the second place, the track is cut at the first."""
-    facts = judge(seen(0, 27.9), seen(1, 26.98), seen(11, 26.99), seen(21, 27.01))
-    assert rows(facts) == [
+    result = judge(seen(0, 27.9), seen(1, 26.98), seen(11, 26.99), seen(21, 27.01))
+    assert rows(result) == [
         *(("appear", "AA", 0.0), ("vanish", "AA", 0.0), ("enter", "AA", 16.0)),
     ]
-    assert [found.cut for found in facts.crossings] == [False, True, False]
+    assert [crossing.cut for crossing in result.crossings] == [False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -368,16 +370,16 @@ def test_the_first_report_may_be_the_stray() -> None:
 def test_what_is_too_fast_depends_on_what_it_is(category: str, seconds: int, cut: bool) -> None:
     """31 km in so many seconds: an unknown object may be a missile, a drone is slower."""
     track = [seen(0, 26.75, category=category), seen(seconds, 27.25, category=category)]
-    facts = judge(*track, seen(seconds + 1, 27.2501, category=category))
-    assert [(found.kind, found.cut) for found in facts.crossings] == [
+    result = judge(*track, seen(seconds + 1, 27.2501, category=category))
+    assert [(crossing.kind, crossing.cut) for crossing in result.crossings] == [
         ("appear", True) if cut else ("enter", False)
     ]
 
 
 def test_plots_that_scatter_are_no_jump() -> None:
     """Two plots a moment apart may be a kilometre from one another."""
-    facts = judge(seen(0, 26.99), seen(0.1, 27.003), seen(0.2, 26.99))
-    assert [(found.kind, found.cut) for found in facts.crossings] == [
+    result = judge(seen(0, 26.99), seen(0.1, 27.003), seen(0.2, 26.99))
+    assert [(crossing.kind, crossing.cut) for crossing in result.crossings] == [
         *(("enter", False), ("exit", False)),
     ]
 
@@ -404,54 +406,54 @@ def test_suppressed_crossings_are_facts_with_the_rule_s_name() -> None:
         by=tracker(policy=permitted()),
     )
     assert rows(civil) == [("enter", "AA", 5.0), ("vanish", "AA", 10.0)]
-    assert [found.suppressed_by for found in civil.crossings] == ["civil", "civil"]
-    assert [found.suppressed_by for found in by_permit.crossings] == ["survey flight"]
+    assert [crossing.suppressed_by for crossing in civil.crossings] == ["civil", "civil"]
+    assert [crossing.suppressed_by for crossing in by_permit.crossings] == ["survey flight"]
     assert told(civil) == told(by_permit) == []
 
 
 def test_unsuppressed_crossings_name_no_rule() -> None:
     """What nothing suppresses has no rule in its record."""
-    assert [found.suppressed_by for found in judge(OUT, IN).crossings] == [None]
+    assert [crossing.suppressed_by for crossing in judge(OUT, IN).crossings] == [None]
 
 
 @pytest.mark.parametrize("code", ["7500", "7600", "7700"])
 def test_an_emergency_code_always_alerts(code: str) -> None:
     """An identified civil flight that sends an emergency code is a violation like any other."""
     distress: dict[str, Any] = CIVIL | {"mode_3a": code, "icao_address": "4A08F3"}
-    facts = judge(
+    result = judge(
         seen(0, 26.99, **distress), seen(10, 27.01, **distress), by=tracker(policy=permitted())
     )
-    assert [found.suppressed_by for found in facts.crossings] == [None]
-    assert [event.kind for event in told(facts)] == ["entered"]
+    assert [crossing.suppressed_by for crossing in result.crossings] == [None]
+    assert [event.kind for event in told(result)] == ["entered"]
 
 
 def test_a_permit_that_expires_inside() -> None:
     """A flight that is still inside when its permit ends has entered where it did."""
     track = [seen(30 * n, 26.99 + n / 100, icao_address="4A08F3") for n in range(6)]
-    facts = judge(*track, by=tracker(policy=permitted()))
-    assert [(found.kind, found.suppressed_by) for found in facts.crossings] == [
+    result = judge(*track, by=tracker(policy=permitted()))
+    assert [(crossing.kind, crossing.suppressed_by) for crossing in result.crossings] == [
         ("enter", "survey flight")
     ]
-    (entered,) = [event for event in told(facts) if event.kind == "entered"]
+    (entered,) = [event for event in told(result) if event.kind == "entered"]
     assert (entered.last_seen - T0).total_seconds() == 120
     assert (entered.lon, (entered.time - T0).total_seconds()) == (27.0, 30.0)
 
 
 def test_sources_do_not_meet() -> None:
     """A track number of one radar is another track at the next."""
-    one, other = judge(OUT), judge(seen(10, 27.01, source="other"))
+    outside, inside = judge(OUT), judge(seen(10, 27.01, source="other"))
     by = tracker()
-    facts = judge(OUT, seen(10, 27.01, source="other"), by=by)
-    assert rows(facts) == rows(one) + rows(other) == [("appear", "AA", 10.0)]
+    result = judge(OUT, seen(10, 27.01, source="other"), by=by)
+    assert rows(result) == rows(outside) + rows(inside) == [("appear", "AA", 10.0)]
 
 
 def test_a_silent_source_freezes_its_tracks() -> None:
     """While a radar says nothing at all, its tracks are not lost, whatever others' clocks say."""
     by = tracker()
     others = [seen(60 * n, 25.0, source="other") for n in range(1, 600)]
-    facts = judge(OUT, IN, *others, by=by)
-    assert events(facts) == [("entered", 5.0)]
-    assert [row for row in rows(facts) if row[1] == "AA"] == [("enter", "AA", 5.0)]
+    result = judge(OUT, IN, *others, by=by)
+    assert events(result) == [("entered", 5.0)]
+    assert [row for row in rows(result) if row[1] == "AA"] == [("enter", "AA", 5.0)]
     late = judge(beat(36_000), by=by)
     assert events(late) == [("lost", 70.0), ("expired", 70.0 + 6 * HOUR_S)]
 
@@ -465,15 +467,15 @@ def lenient(seconds: float) -> Tracker:
 def test_a_late_report_within_the_bound_is_in_time() -> None:
     """A report that comes after a later one, by less than its source may be late, is used."""
     track: list[Report | Frame] = [OUT, seen(20, 27.03), seen(10, 27.01), beat(30)]
-    facts = judge(*track, by=lenient(10))
-    assert rows(facts) == rows(judge(OUT, IN, seen(20, 27.03))) == [("enter", "AA", 5.0)]
-    assert (facts.late, judge(*track).late) == (0, 1)
+    result = judge(*track, by=lenient(10))
+    assert rows(result) == rows(judge(OUT, IN, seen(20, 27.03))) == [("enter", "AA", 5.0)]
+    assert (result.late, judge(*track).late) == (0, 1)
 
 
 def test_a_late_report_beyond_the_bound_is_late() -> None:
     """Once what comes after it is decided, a report moves nothing."""
-    facts = judge(OUT, seen(20, 26.98), beat(30), IN, beat(60), by=lenient(10))
-    assert (facts.late, rows(facts)) == (1, [])
+    result = judge(OUT, seen(20, 26.98), beat(30), IN, beat(60), by=lenient(10))
+    assert (result.late, rows(result)) == (1, [])
 
 
 def test_a_source_that_may_be_late_is_judged_that_much_later() -> None:
@@ -508,16 +510,16 @@ def test_timers_wait_for_the_late() -> None:
     assert events(judge(seen(70, 27.02), beat(90), by=by)) == []
 
 
-def clocks(facts: FrameResult) -> list[tuple[float, bool]]:
-    found = [event for event in facts.events if isinstance(event, SourceWatermark)]
-    assert {clock.key for clock in found} <= {"radar"}
-    return [((clock.time - T0).total_seconds(), clock.last) for clock in found]
+def clocks(result: FrameResult) -> list[tuple[float, bool]]:
+    announced = [event for event in result.events if isinstance(event, SourceWatermark)]
+    assert {clock.key for clock in announced} <= {"radar"}
+    return [((clock.time - T0).total_seconds(), clock.last) for clock in announced]
 
 
 def test_a_source_s_clock_strikes_in_whole_steps() -> None:
     """From its first frame on a source says how far it has come, every ten seconds, and its end."""
-    found = clocks(judge(*(seen(second, 25.0) for second in (0, 5, 10, 10.001)), beat(47)))
-    assert found == [
+    announced = clocks(judge(*(seen(second, 25.0) for second in (0, 5, 10, 10.001)), beat(47)))
+    assert announced == [
         (-10.0, False),
         (0.0, False),
         (10.0, False),
@@ -529,7 +531,7 @@ def test_a_source_s_clock_strikes_in_whole_steps() -> None:
 def test_the_clock_strikes_between_the_same_events_in_any_frames() -> None:
     """Each event comes after the last whole step before it and before the next one."""
     track = [OUT, IN, *(seen(30 + 10 * n, 26.98 + n / 50, track_id="T2") for n in range(3))]
-    for frames in ([packed(one) for one in track], [packed(*track)]):
+    for frames in ([packed(report) for report in track], [packed(*track)]):
         struck, lost = T0, 0
         for event in judge(*frames, beat(7 * HOUR_S)).events:
             if isinstance(event, SourceWatermark):
@@ -544,24 +546,27 @@ def test_the_clock_strikes_between_the_same_events_in_any_frames() -> None:
 def test_a_shard_is_a_source_of_its_own() -> None:
     """Clock and tracks of a shard are its own; facts name the source without the shard."""
     by = tracker()
-    frames = [frame_of([one], key=f"radar/{n}", run="run") for n, one in enumerate([OUT, IN])]
-    facts = judge(*frames, by=by)
-    assert [(found.kind, found.source) for found in facts.crossings] == [("appear", "radar")]
-    keys = {event.key for event in facts.events if isinstance(event, SourceWatermark)}
+    frames = [frame_of([report], key=f"radar/{n}", run="run") for n, report in enumerate([OUT, IN])]
+    result = judge(*frames, by=by)
+    assert [(crossing.kind, crossing.source) for crossing in result.crossings] == [
+        ("appear", "radar")
+    ]
+    keys = {event.key for event in result.events if isinstance(event, SourceWatermark)}
     assert keys == {"radar/0", "radar/1"}
     assert {key for _, key in by.export_state()} == keys
 
 
 def test_quiet_rows_are_remembered() -> None:
     """A checkpoint holds the last sight of every track, also of those that no row was judged of."""
-    by, sights = tracker(), []
+    by, observations = tracker(), []
     for second in (0, 10):
         many = [seen(second, 20.0 + n / 10 + second / 1e4, track_id=f"T{n}") for n in range(40)]
-        facts = by.process(packed(*many))
-        sights = [(one.track_id, T0_MS + 1000 * second, one.lon) for one in many]
-    assert facts.judged < 40
+        result = by.process(packed(*many))
+        observations = [(report.track_id, T0_MS + 1000 * second, report.lon) for report in many]
+    assert result.judged < 40
     (source,) = by.export_state().values()
-    found = [
-        (name, one.observation.time_ms, one.observation.lon) for name, one in source.tracks.items()
+    last = [
+        (name, track.observation.time_ms, track.observation.lon)
+        for name, track in source.tracks.items()
     ]
-    assert found == sights
+    assert last == observations

@@ -110,7 +110,7 @@ def test_entering_again_before_the_all_clear() -> None:
     """What comes back within two minutes goes on with its story; the all-clear counts anew."""
     again = [seen(20, 26.99), seen(70, 26.98), seen(120, 26.99), seen(130, 27.01)]
     events = tell(tracker(WORLD), OUT, IN, *again, seen(140, 26.99), beat(HOUR_S))
-    assert [one for one in kinds(events)[1:] if one[0] != "threatened"] == [
+    assert [step for step in kinds(events)[1:] if step[0] != "threatened"] == [
         ("exited", 15.0),
         ("entered", 125.0),
         ("exited", 135.0),
@@ -150,11 +150,11 @@ def test_seen_again_in_another_region() -> None:
 
 def test_what_is_seen_again_is_told_as_it_is_now() -> None:
     """A lost object that is seen again says how deep it is and what lies ahead of it now."""
-    found = flight(190, 27.3, EAST, reports=1)
-    _, lost, again = steps(tell(tracker(WORLD), OUT, IN, *found))
+    back = flight(190, 27.3, EAST, reports=1)
+    _, lost, again = steps(tell(tracker(WORLD), OUT, IN, *back))
     assert (lost.kind, again.kind) == ("lost", "reacquired")
-    assert [(one.place, one.minutes_left) for one in lost.ahead] == [("BB-1", 8)]
-    assert [(one.place, one.minutes_left) for one in again.ahead] == [("BB-1", 14)]
+    assert [(entry.place, entry.minutes_left) for entry in lost.ahead] == [("BB-1", 8)]
+    assert [(entry.place, entry.minutes_left) for entry in again.ahead] == [("BB-1", 14)]
     assert again.depth_m == round(0.3 * PER_DEGREE_M) > lost.depth_m
 
 
@@ -263,8 +263,11 @@ def test_too_shallow_an_entry_is_a_crossing_only() -> None:
     """Within the error of the report nobody is told that it entered; the path's facts stand."""
     by = tracker(WORLD)
     assert tell(by, deep(0, -500), deep(10, 150), deep(20, -500)) == []
-    facts = tracker(WORLD).process(packed(deep(0, -500), deep(10, 150), deep(20, -500)))
-    assert [found.kind for found in facts.crossings if found.zone == "AA"] == ["enter", "exit"]
+    result = tracker(WORLD).process(packed(deep(0, -500), deep(10, 150), deep(20, -500)))
+    assert [crossing.kind for crossing in result.crossings if crossing.zone == "AA"] == [
+        "enter",
+        "exit",
+    ]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -276,13 +279,17 @@ def test_jitter_along_the_border_does_not_flap(metres: int, seed: int) -> None:
         seen(4 * n, deep(0, metres + draw.gauss(0, 150)).lon, 56.1 + n * 0.0018, accuracy_m=150.0)
         for n in range(180)
     ]
-    facts = tracker(WORLD).process(packed(*track))
-    naive = [found for found in facts.crossings if found.zone == "AA" and found.kind != "appear"]
+    result = tracker(WORLD).process(packed(*track))
+    naive = [
+        crossing
+        for crossing in result.crossings
+        if crossing.zone == "AA" and crossing.kind != "appear"
+    ]
     assert len(naive) >= 4  # what the bare geometry says
-    found = Counter(event.kind for event in facts.events)
-    assert found["entered"] + found["appeared"] <= 1
-    assert found["confirmed"] <= 1
-    assert found["exited"] == found["receded"] == 0
+    counts = Counter(event.kind for event in result.events)
+    assert counts["entered"] + counts["appeared"] <= 1
+    assert counts["confirmed"] <= 1
+    assert counts["exited"] == counts["receded"] == 0
 
 
 def test_a_stray_report_outside_does_not_end_a_violation() -> None:
@@ -308,8 +315,11 @@ def test_a_deep_clip_is_told_and_a_shallow_one_is_not() -> None:
     """A corner cut between two reports is told if it was cut deeper than reports and path err."""
     shallow = (seen(0, 26.99, 56.002), seen(10, 27.01, 55.999))
     assert tell(tracker(WORLD), *shallow) == []
-    facts = tracker(WORLD).process(packed(*shallow))
-    assert [one.kind for one in facts.crossings if one.zone == "AA"] == ["enter", "exit"]
+    result = tracker(WORLD).process(packed(*shallow))
+    assert [crossing.kind for crossing in result.crossings if crossing.zone == "AA"] == [
+        "enter",
+        "exit",
+    ]
     coarse = [seen(0, 26.99, 56.01, accuracy_m=200.0), seen(12, 27.02, 55.995, accuracy_m=200.0)]
     assert of_kinds(tell(tracker(WORLD), *coarse), "entered", "exited") == []
 
@@ -352,7 +362,7 @@ def test_a_lost_threat_that_is_seen_again_is_one_again() -> None:
     )
     assert kinds(events) == [("threatened", 8.0), ("lost", 96.0), ("threatened", 130.0)]
     assert [event.minutes_left for event in events] == [2, 2, 1]
-    assert [[one.minutes_left for one in e.ahead if one.place == "AA-1"] for e in events] == [
+    assert [[entry.minutes_left for entry in e.ahead if entry.place == "AA-1"] for e in events] == [
         *([2], [2], [1]),
     ]
     assert len({event.opened for event in events}) == 1
@@ -366,7 +376,7 @@ def test_a_lost_threat_that_has_entered_meanwhile() -> None:
     assert (entered.confidence, entered.lon, entered.regions) == ("confirmed", 27.0, ("AA-1",))
     assert 16 < kinds([entered])[0][1] < 116
     assert entered.depth_m == round(0.05 * PER_DEGREE_M)
-    assert "AA-1" not in {one.place for one in entered.ahead}
+    assert "AA-1" not in {entry.place for entry in entered.ahead}
 
 
 def test_a_threat_that_jumps_deep_inside_has_not_crossed() -> None:
@@ -378,7 +388,7 @@ def test_a_threat_that_jumps_deep_inside_has_not_crossed() -> None:
     appeared = events[2]
     assert appeared.regions == ("AA-1",)
     assert appeared.lon > 27.8
-    assert {one.place for one in appeared.ahead} == {"BB-1"}
+    assert {entry.place for entry in appeared.ahead} == {"BB-1"}
 
 
 def test_a_lost_object_is_not_found_where_its_identity_jumps_to() -> None:
@@ -394,8 +404,8 @@ def test_what_is_lost_by_silence_is_not_found_where_it_cannot_have_flown_to() ->
     by = tracker(WORLD)
     assert kinds(tell(by, OUT, IN, beat(71), *away)) == [("entered", 5.0), ("lost", 70.0)]
     by = tracker(airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)), zone("BB", (19.5, 56.0, 21, 57))))
-    facts = by.process(packed(OUT, IN, *away))
-    assert [(one.kind, one.zone, one.cut) for one in facts.crossings] == [
+    result = by.process(packed(OUT, IN, *away))
+    assert [(crossing.kind, crossing.zone, crossing.cut) for crossing in result.crossings] == [
         ("enter", "AA", False),
         ("vanish", "AA", False),
         ("appear", "BB", True),
