@@ -10,7 +10,7 @@ knows. Prints reports/s on one core, with the shares of reports in boundary cell
 that change the set of areas their track is in, because both decide the figure.
 
 The naive detector asks shapely for the areas that hold each frame's points (prepared, indexed) and
-compares with each track's last answer: no path, no evidence, no story.
+compares with each track's last answer: no path, no evidence, no violation.
 
 ``--stages`` times the engine's own steps instead, clocks wrapped around them.
 """

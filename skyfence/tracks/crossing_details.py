@@ -155,7 +155,7 @@ def _measure(context: Context, pending: Sequence[PendingCrossing]) -> None:
 def _deepest_inside(
     context: Context, crossings: Sequence[PendingCrossing]
 ) -> list[tuple[PendingCrossing, tuple[float, float]]]:
-    """Return the points (lon, lat) at which to measure depths that nobody measured on the way.
+    """Return the points (lon, lat) at which to measure depths that were not measured before.
 
     Of these tracks only the entry is remembered, so a point is in the middle of the straight line
     from there, and another at the end of it, as far as they are inside.

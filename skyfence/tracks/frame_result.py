@@ -1,7 +1,7 @@
 """What came of one frame: crossings for the audit, track events for people, counts of its reports.
 
 A collector: ``updater`` and ``tracker`` add to it in the order in which things happen. It holds
-nothing that is judged by (``context``), and nobody who judges reads it.
+no part of the ``context``, and no judgement depends on it.
 """
 
 from dataclasses import dataclass, field

@@ -111,10 +111,10 @@ class Observation:
 def profile_of(before: Observation, after: Observation) -> Profile:
     """Return when and how high a track was at both ends of a segment."""
     return Profile(
-        before.time_ms,
-        after.time_ms,
-        before.altitude_m,
-        after.altitude_m,
-        before.altitude_ref,
-        after.altitude_ref,
+        start_ms=before.time_ms,
+        end_ms=after.time_ms,
+        start_m=before.altitude_m,
+        end_m=after.altitude_m,
+        start_ref=before.altitude_ref,
+        end_ref=after.altitude_ref,
     )

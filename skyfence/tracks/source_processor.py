@@ -158,7 +158,7 @@ class SourceProcessor:
         """
         source = self._source
         source.watermark_ms = max(source.watermark_ms, time_ms)
-        until_ms = source.watermark_ms - 1  # who reports at the very deadline is in time
+        until_ms = source.watermark_ms - 1  # a report at the very deadline is in time
         while (entry := source.pop_due(until_ms)) is not None:
             due_ms, track = entry
             self._filter.restore_observation(track)
@@ -194,7 +194,8 @@ class SourceProcessor:
     def _finish(self, result: FrameResult) -> None:
         """End a finite source: lose what it still saw, clear what had left or never came.
 
-        What is lost inside stays lost: nobody has watched for it since, so no time heals it.
+        What is lost inside stays lost: its source has not watched for it since, so
+        that no time can end it.
         """
         for track in list(self._source.tracks.values()):
             self._filter.restore_observation(track)

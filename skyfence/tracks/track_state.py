@@ -52,18 +52,18 @@ class TrackState:
     run: str
     source: str
     track_id: str
-    first_ms: int  # with its names, what identifies its life
+    first_ms: int  # first report; with its names, it identifies the track
     observation: Observation
     path_start: Fix  # where its path was first known, which is later after a cut or a long silence
     inside: set[int] = field(default_factory=set)
     # Where it entered each area that it is inside of, or was first seen there.
     entered_at: dict[int, CrossingPoint] = field(default_factory=dict)
     depths: dict[int, Depth] = field(default_factory=dict)
-    flown_m: float = 0.0  # since the report before the last; infinite if nobody knows
+    flown_m: float = 0.0  # since the report before the last; infinite if unknown
     live: bool = True  # False once lost or ended, until it is seen again
-    timers_run_ms: int = -1  # timers have been decided up to here: an earlier report is late
+    timers_run_ms: int = -1  # timers have run up to here: an earlier report is late
     due_ms: int | None = None  # when its entry among the source's timers comes up
-    crossing_count: int = 0  # crossings so far; numbers their identifiers
+    crossing_count: int = 0  # so far; goes into their identifiers
     # A report that nothing can have flown to; the next one decides.
     pending_outlier: Observation | None = None
     suppressed_by: str | None = None

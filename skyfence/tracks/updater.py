@@ -113,6 +113,7 @@ class TrackUpdater:
             self._paths.record(result, track, "appear", area, outlier.point, cut=True)
 
     def _identify(self, track: TrackState) -> None:
+        """Note which rule of the policy suppresses the track as it was last reported, if any."""
         observation = track.observation
         track.suppressed_by = self._context.policy.suppressed_by(
             observation.object_info, observation.time_ms, observation.lon, observation.lat
@@ -132,7 +133,7 @@ class TrackUpdater:
                 track.violation.seen_elsewhere = True
             was_outside = not (jumped or was_ended or self._airspace.is_protected_at(track.inside))
             self._appear(result, track, cut=jumped)
-            track.crossed |= was_outside  # where, nobody saw
+            track.crossed |= was_outside  # it crossed, though unseen
         else:
             self._paths.fly(result, track, before)
         self._seen_now(result, track, before.time_ms)
@@ -235,5 +236,6 @@ class TrackUpdater:
 
 
 def _mean_mps(before: Observation, after: Observation) -> float:
+    """Return the speed at which a straight flight gets from one report to the other."""
     metres = distance_m(before.lon, before.lat, after.lon, after.lat)
     return metres / max(after.time_ms - before.time_ms, 1) * SECOND_MS

@@ -1,4 +1,4 @@
-"""The state machine of a track's episode with the protected airspace: who hears what, and when.
+"""The state machine of a track's episode with the protected airspace, as a table.
 
     report or timer --> signal --(status, signal)--> (status, event) --> effects --> track event
 
