@@ -19,12 +19,13 @@ def run_until_stopped(build: Callable[[], CheckpointingApp]) -> None:
     asyncio.set_event_loop(loop)
     worker = Worker(
         build(),
-        loglevel="warning",
+        override_logging=False,  # else Faust takes away the handlers that write JSON lines
         redirect_stdouts=False,
         quiet=True,
         loop=loop,
         stdout=sys.stderr,
     )
+    worker.spinner = None  # it hides the terminal's cursor, also where there is none
     try:
         worker.execute_from_commandline()
     except SystemExit as stop:

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 from repository import ROOT
 
@@ -36,6 +37,34 @@ def test_every_line_is_an_event() -> None:
         assert {"level", "timestamp"} <= line.keys()
     assert lines[1]["message"] == "no broker at somewhere"
     assert "ZeroDivisionError" in lines[2]["exception"]
+
+
+WORKER = """
+from skyfence.adapters import logs
+from skyfence.adapters.files import load_policy, load_zones
+from skyfence.adapters.settings import KafkaSettings, Settings
+from skyfence.errors import UnavailableError
+from streams.app import build
+from streams.driver.process import run_until_stopped
+logs.configure("worker", "exercise")
+settings = Settings(kafka=KafkaSettings(bootstrap="127.0.0.1:1"))
+try:
+    run_until_stopped(lambda: build(settings, load_zones(ZONES), load_policy()))
+except UnavailableError:
+    pass
+"""
+
+
+def test_faust_speaks_like_everybody(zones_file: Path) -> None:
+    """A worker whose broker is away writes JSON lines only, Faust's words among them."""
+    code = WORKER.replace("ZONES", f"__import__('pathlib').Path({str(zones_file)!r})")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert {line["event"].split(".")[0] for line in lines} & {"aiokafka", "faust", "mode"}
+    assert {line["process"] for line in lines} == {"worker"}
+    assert done.stdout == ""
 
 
 def events() -> set[str]:
