@@ -12,7 +12,7 @@ import structlog
 
 from skyfence.adapters import metrics
 from skyfence.adapters.clock import Clock
-from skyfence.contracts.rejected import ReasonClass
+from skyfence.contracts.rejected import Reason
 from skyfence.times import MS_PER_S
 
 log = structlog.get_logger()
@@ -32,12 +32,9 @@ class BadItems:
         self._logged = 0
         self._left_out = 0
 
-    def reject(self, item: bytes, reason: str, reason_class: ReasonClass) -> None:
-        """Count an item, and log it with the reason unless too many were logged this minute.
-
-        ``reason_class`` is what it is counted by, because the reason shows what the sender wrote.
-        """
-        metrics.SOURCE_REJECTED.labels(self._source, reason_class).inc()
+    def reject(self, item: bytes, reason: Reason) -> None:
+        """Count an item, and log it with the reason unless too many were logged this minute."""
+        metrics.SOURCE_REJECTED.labels(self._source, reason.reason_class).inc()
         minute = self._clock.now_ms() // _MINUTE_MS
         if minute != self._minute:
             self._minute, self._logged = minute, 0
@@ -48,7 +45,7 @@ class BadItems:
         log.warning(
             "source.rejected",
             source=self._source,
-            reason=reason,
+            reason=reason.text,
             excerpt=item[:EXCERPT_BYTES].decode("utf-8", "backslashreplace"),
             size_bytes=len(item),
             left_out=self._left_out,

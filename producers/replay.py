@@ -21,6 +21,7 @@ from producers.source import Source, SourceComponent, SourceContext
 from skyfence.adapters.files import read_recording
 from skyfence.components.component import ComponentOptions
 from skyfence.contracts.base import RunName
+from skyfence.contracts.rejected import Reason
 from skyfence.contracts.report import Report
 from skyfence.errors import UsageError
 from skyfence.frames.packing import HEARTBEAT_MS, SourceItem, play, time_of
@@ -86,8 +87,8 @@ async def open_replay(options: ReplayOptions, context: SourceContext) -> AsyncIt
 def _reports(recording: str, context: SourceContext) -> Iterator[Report]:
     for line in read_recording(recording):
         if line.report is None:
-            reason = f"{recording}: line {line.number}: {line.reason}"
-            context.bad_items.reject(b"", reason, "unreadable")
+            text = f"{recording}: line {line.number}: {line.reason}"
+            context.bad_items.reject(b"", Reason("unreadable", text))
         else:
             yield line.report
 
