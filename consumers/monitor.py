@@ -37,6 +37,7 @@ from skyfence.monitoring.lag import TimeLag
 from skyfence.monitoring.sources import SourceMonitor
 from skyfence.monitoring.status import MonitorState, PartitionLag, SystemStatus, Tally
 from skyfence.policy.policy import Policy
+from skyfence.texts.tables import FeedTexts
 from skyfence.times import from_ms, header_number, to_ms
 
 log = structlog.get_logger()
@@ -54,6 +55,7 @@ class Monitor:
         store: StatusStore,
         policy: Policy,
         kinds: Mapping[str, PlaceKind],
+        texts: FeedTexts,
         *,
         now_ms: Callable[[], int] = lambda: round(time.time() * 1000),
         look_every_s: float = LOOK_EVERY_S,
@@ -63,6 +65,7 @@ class Monitor:
         self._store = store
         self._policy = policy
         self._kinds = kinds
+        self._texts = texts
         self._now_ms = now_ms
         self._look_every_s = look_every_s
         self._take: dict[str, Callable[[Any], None]] = {
@@ -86,7 +89,7 @@ class Monitor:
 
     def _begin(self, memory: MonitorState, now_ms: int) -> None:
         self._feeds = SourceMonitor(
-            self._settings.environment, self._policy, self._kinds, memory.feeds
+            self._settings.environment, self._policy, self._kinds, self._texts, memory.feeds
         )
         self._tally = Tally(memory)
         self._watching_since_ms = now_ms

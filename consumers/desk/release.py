@@ -36,6 +36,7 @@ from skyfence.naming import Audience, Channel, Environment, decisions_key, held_
 from skyfence.operators.public_release import HeldState, PendingRelease, at_deadline, hold, is_stale
 from skyfence.operators.public_text import public_alert
 from skyfence.policy.policy import Policy
+from skyfence.texts.tables import PublicTexts
 
 log = structlog.get_logger()
 
@@ -54,6 +55,8 @@ class ReleaseService:
         environment: Environment,
         policy: Policy,
         names: Mapping[str, str],
+        *,
+        texts: PublicTexts,
         now: Callable[[], datetime],
     ) -> None:
         self._redis = redis
@@ -61,13 +64,14 @@ class ReleaseService:
         self._environment = environment
         self._policy = policy
         self._names = names
+        self._texts = texts
         self._now = now
         self._held = held_key(environment)
 
     async def deliver(self, message: AlertMessage) -> int | None:
         """Take an alert: publish its public text, or hold it; return who received it."""
         alert = message.alert
-        public = public_alert(alert, self._names) if isinstance(alert, Alert) else None
+        public = public_alert(alert, self._names, self._texts) if isinstance(alert, Alert) else None
         if public is None:
             return None
         if public.channel != self._channel(public.region).name:

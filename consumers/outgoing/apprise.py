@@ -33,11 +33,13 @@ from consumers.outgoing.receivers import (
 )
 from consumers.outgoing.reloading import Receivers
 from skyfence.adapters.credentials import read_secret
+from skyfence.adapters.files import load_catalogue
 from skyfence.adapters.hosts import is_loopback
 from skyfence.contracts.alert import EXERCISE_MARK, AlertMessage, AnyAlert, marked
 from skyfence.contracts.base import Contract
 from skyfence.errors import InputError, UsageError
 from skyfence.naming import Environment
+from skyfence.texts.tables import AppriseTexts
 from skyfence.times import to_ms
 
 SINK: Final = "apprise"
@@ -59,7 +61,7 @@ class AppriseFile(ReceiversFile):
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
-        once(one.name for one in self.target)
+        once(target.name for target in self.target)
         return self
 
 
@@ -71,13 +73,13 @@ class AppriseNote(Contract):
     notify_type: NotifyType
 
 
-def note_of(alert: AnyAlert, environment: Environment) -> AppriseNote:
+def note_of(alert: AnyAlert, environment: Environment, texts: AppriseTexts) -> AppriseNote:
     """Return an alert in words; an exercise's title says so before all else."""
     headline = alert.headline
     over = alert.message_type == "Cancel"
     return AppriseNote(
         title=headline if headline.startswith(EXERCISE_MARK) else marked(headline, environment),
-        body=f"{alert.description}\n\n{alert.instruction}",
+        body=texts.body.format(description=alert.description, instruction=alert.instruction),
         notify_type="success" if over else _TYPES.get(alert.severity, "info"),
     )
 
@@ -96,16 +98,19 @@ def expires_ms(alert: AnyAlert, environment: Environment, now_ms: int) -> int:
 class AppriseReceiver:
     """One Apprise URL; implements ``courier.Target``."""
 
-    def __init__(self, wanted: TargetOptions, service: Any, environment: Environment) -> None:
+    def __init__(
+        self, wanted: TargetOptions, service: Any, environment: Environment, texts: AppriseTexts
+    ) -> None:
         self.wanted = wanted
         self._service = service
         self._environment = environment
+        self._texts = texts
         # Not asyncio's own few threads: a service that hangs would take those from all others.
         self._threads = ThreadPoolExecutor(wanted.window, f"apprise-{wanted.name}")
 
     def letter(self, message: AlertMessage, now_ms: int) -> Payload:
         """Return the words, and until when they hold."""
-        note = note_of(message.alert, self._environment)
+        note = note_of(message.alert, self._environment, self._texts)
         return Payload(
             note.to_json().decode(), expires_ms(message.alert, self._environment, now_ms)
         )
@@ -144,10 +149,11 @@ async def load(path: Path, environment: Environment) -> Receivers:
 def _load(path: Path, environment: Environment) -> Receivers:
     file = read(path, AppriseFile, environment)
     folder = path.parent
-    urls = [folder / one.url_file for one in file.target]
+    urls = [folder / target.url_file for target in file.target]
+    texts = load_catalogue().english.apprise
     targets = [
-        AppriseReceiver(one, _service(url), environment)
-        for one, url in zip(file.target, urls, strict=True)
+        AppriseReceiver(target, _service(url), environment, texts)
+        for target, url in zip(file.target, urls, strict=True)
     ]
     return Receivers(folder / file.outbox, tuple(targets), (path, *urls))
 

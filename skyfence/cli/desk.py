@@ -13,7 +13,7 @@ from consumers.desk.commands import CommandService
 from consumers.desk.release import ReleaseService
 from consumers.relay import Relay
 from consumers.sink import OpenSink
-from skyfence.adapters.files import load_policy, load_zones
+from skyfence.adapters.files import load_catalogue, load_policy, load_zones
 from skyfence.adapters.kafka import producer
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, load
@@ -22,6 +22,7 @@ from skyfence.cli import bootstrap
 from skyfence.contracts.track_event import OperatorClosed
 from skyfence.errors import UnavailableError
 from skyfence.policy.policy import Policy
+from skyfence.texts.tables import PublicTexts
 from skyfence.times import from_ms
 
 
@@ -31,10 +32,13 @@ def desk() -> None:
     settings = load()
     policy = load_policy(settings.policy)
     names = load_zones(settings.zones, settings.regions).names
-    bootstrap.serve(settings, "desk", lambda: _run(settings, policy, names))
+    texts = load_catalogue().english.public
+    bootstrap.serve(settings, "desk", lambda: _run(settings, policy, names, texts))
 
 
-async def _run(settings: Settings, policy: Policy, names: Mapping[str, str]) -> None:
+async def _run(
+    settings: Settings, policy: Policy, names: Mapping[str, str], texts: PublicTexts
+) -> None:
     redis, sender = await connect(settings), producer(settings)
     topics = settings.topics
 
@@ -47,7 +51,7 @@ async def _run(settings: Settings, policy: Policy, names: Mapping[str, str]) -> 
     try:
         await install(redis)
         await sender.start()
-        public = ReleaseService(redis, settings.environment, policy, names, _now)
+        public = ReleaseService(redis, settings.environment, policy, names, texts=texts, now=_now)
         commands = CommandService(
             redis, settings.environment, public, close, name=f"desk-{uuid4()}", now=_now
         )

@@ -6,7 +6,7 @@ from uuid import uuid4
 import click
 
 from consumers.monitor import Monitor
-from skyfence.adapters.files import load_policy, member_places
+from skyfence.adapters.files import load_catalogue, load_policy, member_places
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, load
 from skyfence.adapters.status_store import StatusStore
@@ -14,6 +14,7 @@ from skyfence.cli import bootstrap
 from skyfence.contracts.alert import PlaceKind
 from skyfence.errors import UsageError
 from skyfence.policy.policy import Policy
+from skyfence.texts.tables import FeedTexts
 
 
 @click.command()
@@ -22,13 +23,16 @@ def monitor() -> None:
     settings = load()
     policy, kinds = load_policy(settings.policy), member_places(settings)
     _check(policy, kinds)
-    bootstrap.serve(settings, "monitor", lambda: _run(settings, policy, kinds))
+    texts = load_catalogue().english.feed
+    bootstrap.serve(settings, "monitor", lambda: _run(settings, policy, kinds, texts))
 
 
-async def _run(settings: Settings, policy: Policy, kinds: Mapping[str, PlaceKind]) -> None:
+async def _run(
+    settings: Settings, policy: Policy, kinds: Mapping[str, PlaceKind], texts: FeedTexts
+) -> None:
     store = StatusStore(await connect(settings), settings.environment, uuid4())
     try:
-        await Monitor(settings, store, policy, kinds).run()
+        await Monitor(settings, store, policy, kinds, texts).run()
     finally:
         await store.close()
 

@@ -17,6 +17,7 @@ from skyfence.contracts.base import Contract, RunName, UtcTime
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.identity import derive
 from skyfence.naming import Environment, ZoneName, operators_channel
+from skyfence.texts.tables import FeedTexts
 from skyfence.times import format_time, to_ms
 
 ALARM: Final = 1
@@ -58,12 +59,16 @@ def untold(
     run: RunName,
     environment: Environment,
     kinds: Mapping[str, PlaceKind],
+    *,
+    texts: FeedTexts,
 ) -> Iterator[FeedAlarm]:
     """Yield the messages of a silence that nobody has been told yet."""
     for step in range(silence.told + 1, silence.step + 1):
         for place in silence.places:
             kind = kinds.get(place, "region")
-            yield _compose(silence, step, place, kind, key=key, run=run, environment=environment)
+            yield _compose(
+                silence, step, place, kind, key=key, run=run, environment=environment, texts=texts
+            )
 
 
 def _compose(
@@ -75,11 +80,10 @@ def _compose(
     key: str,
     run: RunName,
     environment: Environment,
+    texts: FeedTexts,
 ) -> FeedAlarm:
     over = silence.over if step == ALL_CLEAR else None
-    headline, instruction = (
-        _alarm_words(silence, key) if over is None else _all_clear_words(silence, key)
-    )
+    headline, instruction = _words(silence, step, key, texts)
     return FeedAlarm(
         **chain_fields(
             environment=environment,
@@ -94,7 +98,12 @@ def _compose(
         ),
         place=place,
         place_kind=kind,
-        description=_description(silence, key, run),
+        description=texts.description.format(
+            key=key,
+            run=run,
+            since=format_time(silence.since),
+            limit_s=f"{silence.silent_after_s:g}",
+        ),
         cause=silence.cause,
         key=key,
         run=run,
@@ -123,34 +132,27 @@ def _cap_words(silence: Silence, step: int) -> CapWords:
     )
 
 
-def _alarm_words(silence: Silence, key: str) -> tuple[str, str]:
-    since = _clock(silence.since)
-    blind = f"No alert does not mean no danger: what {key} watches is not seen now. "
+def _words(silence: Silence, step: int, key: str, texts: FeedTexts) -> tuple[str, str]:
+    """Return the headline and the instruction of a step."""
+    headline, instruction = _templates(silence, step, texts)
+    return (
+        headline.format(
+            key=key,
+            since=_clock(silence.since),
+            until="" if silence.heard_again is None else _clock(silence.heard_again),
+        ),
+        instruction.format(key=key),
+    )
+
+
+def _templates(silence: Silence, step: int, texts: FeedTexts) -> tuple[str, str]:
+    if step == ALL_CLEAR:
+        if silence.heard_again is None:
+            return texts.given_up, texts.given_up_instruction
+        return texts.back, texts.back_instruction
     if silence.cause == "unjudged":
-        headline = f"Reports of sensor feed {key} are not judged: nothing since {since}"
-        return headline, blind + "Check the workers and Kafka."
-    headline = f"Sensor feed {key} is silent: nothing since {since}"
-    return headline, blind + "Check the sensor and its line, and watch by other means."
-
-
-def _all_clear_words(silence: Silence, key: str) -> tuple[str, str]:
-    if silence.heard_again is None:
-        return (
-            f"Sensor feed {key} is no longer waited for: nothing since {_clock(silence.since)}",
-            f"This is no all-clear: nothing is known of what {key} watched.",
-        )
-    return (
-        f"Sensor feed {key} is back: nothing was seen of it from {_clock(silence.since)} "
-        f"to {_clock(silence.heard_again)}",
-        "Its tracks are judged again. What flew in between may have gone unseen.",
-    )
-
-
-def _description(silence: Silence, key: str, run: str) -> str:
-    return (
-        f"Last sign of life of {key} (run {run}) at {format_time(silence.since)}; "
-        f"its silence is an alarm after {silence.silent_after_s:g} s."
-    )
+        return texts.unjudged, texts.unjudged_instruction
+    return texts.silent, texts.silent_instruction
 
 
 def _clock(time: datetime) -> str:

@@ -20,6 +20,7 @@ from skyfence.monitoring.feed_alarm import Silence, given_up_after, untold
 from skyfence.naming import ALLIANCE, Environment
 from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
+from skyfence.texts.tables import FeedTexts
 from skyfence.times import MS_PER_S, from_ms, to_ms
 
 # A clock strikes every so often, so a source may have spoken this much later than it was heard.
@@ -50,11 +51,13 @@ class SourceMonitor:
         environment: Environment,
         policy: Policy,
         kinds: Mapping[str, PlaceKind],
+        texts: FeedTexts,
         known: Iterable[Feed] = (),
     ) -> None:
         self._environment = environment
         self._policy = policy
         self._kinds = kinds
+        self._texts = texts
         self._feeds = {(feed.run, feed.key): feed for feed in known}
 
     @property
@@ -98,7 +101,9 @@ class SourceMonitor:
             alarm
             for feed in self.all
             if feed.silence is not None
-            for alarm in untold(feed.silence, feed.key, feed.run, self._environment, self._kinds)
+            for alarm in untold(
+                feed.silence, feed.key, feed.run, self._environment, self._kinds, texts=self._texts
+            )
         ]
 
     def told(self) -> None:

@@ -7,30 +7,17 @@ whether and when is for the region's authority to decide, and for who delivers i
 """
 
 from collections.abc import Mapping
-from typing import Final
 
 from skyfence.contracts.alert import Alert, PublicAlert
 from skyfence.contracts.alert_chain import CapWords, chain_fields
 from skyfence.naming import Environment, public_channel
-
-_TEXTS: Final[Mapping[str, str]] = {
-    "Shelter": "Danger from the air in {region}. Take shelter now.",
-    "Prepare": "Possible danger from the air in {region}{soon}. Be ready to take shelter.",
-    "Monitor": "The danger from the air in {region} has moved away for now. Stay alert.",
-    "AllClear": "All clear in {region}: the danger from the air is over.",
-    "Merged": "This warning for {region} is replaced by another, which holds.",
-}
-_INSTRUCTIONS: Final[Mapping[str, str]] = {
-    "Shelter": "Go inside, keep away from windows and from debris. Report what fell to 112.",
-    "Prepare": "Stay near shelter, and do what your authorities say.",
-    "Monitor": "Stay near shelter. Keep away from debris; report what fell to 112.",
-    "AllClear": "Keep away from debris; report what fell to 112.",
-    "Merged": "This is no all-clear. Do what the other warning says.",
-}
+from skyfence.texts.tables import MinutesLeft, PublicKind, PublicTexts
 
 
-def public_alert(alert: Alert, names: Mapping[str, str]) -> PublicAlert | None:
+def public_alert(alert: Alert, names: Mapping[str, str], texts: PublicTexts) -> PublicAlert | None:
     """Return what the public hears of a region's alert; None for a nation's or the alliance's.
+
+    ``names`` are the regions'; one without keeps its identifier.
 
     The environment is the alert's own, so that an exercise cannot reach an actual channel.
     """
@@ -38,8 +25,8 @@ def public_alert(alert: Alert, names: Mapping[str, str]) -> PublicAlert | None:
         return None
     environment = Environment.ACTUAL if alert.status == "Actual" else Environment.EXERCISE
     response = _response(alert)
-    text = _TEXTS[response].format(
-        region=names.get(alert.place, alert.place), soon=_soon(alert.minutes_left)
+    headline = texts.headline[response].format(
+        region=names.get(alert.place, alert.place), soon=_soon(alert.minutes_left, texts.minutes)
     )
     return PublicAlert(
         **chain_fields(
@@ -56,8 +43,8 @@ def public_alert(alert: Alert, names: Mapping[str, str]) -> PublicAlert | None:
             ),
             time=alert.time,
             expires=alert.expires,
-            headline=text,
-            instruction=_INSTRUCTIONS[response],
+            headline=headline,
+            instruction=texts.instruction[response],
         ),
         event=alert.event,
         region=alert.place,
@@ -65,14 +52,15 @@ def public_alert(alert: Alert, names: Mapping[str, str]) -> PublicAlert | None:
     )
 
 
-def _response(alert: Alert) -> str:
+def _response(alert: Alert) -> PublicKind:
     """Return what people are to do; an incident that ends with "watch on" was joined to another."""
     merged = alert.incident_state == "closed" and alert.response_type != "AllClear"
     return "Merged" if merged else alert.response_type
 
 
-def _soon(minutes_left: int | None) -> str:
+def _soon(minutes_left: int | None, texts: MinutesLeft) -> str:
     if minutes_left is None:
         return ""
-    unit = "minute" if minutes_left == 1 else "minutes"
-    return f" in about {minutes_left} {unit}" if minutes_left else " within a minute"
+    if minutes_left == 0:
+        return texts.under_one
+    return texts.one if minutes_left == 1 else texts.other.format(minutes=minutes_left)

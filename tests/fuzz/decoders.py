@@ -16,6 +16,7 @@ from uuid import UUID
 from fuzz import mutate, samples
 from fuzz.samples import EXERCISE, Mail
 from pydantic import ValidationError
+from words import ENGLISH
 
 from skyfence.adapters.status_store import StatusStore, read_status
 from skyfence.contracts.alert import Alert, AlertMessage, Timeline
@@ -153,7 +154,7 @@ def _read_alert(mail: Mail) -> None:
     """Read what a subscriber is sent; what the public may hear of it is made of that."""
     message = AlertMessage.model_validate_json(mail.value or b"")
     if isinstance(message.alert, Alert):
-        public_alert(message.alert, {})
+        public_alert(message.alert, {}, ENGLISH.public)
 
 
 def _alert_messages() -> list[Any]:
@@ -198,7 +199,7 @@ class FakeRedis:
 
 def _watched() -> tuple[MonitorState, dict[str, bytes]]:
     """Return what the monitor remembers of the raid, and what it shows."""
-    feeds, tally = SourceMonitor(EXERCISE, Policy(), {}), Tally(MonitorState())
+    feeds, tally = SourceMonitor(EXERCISE, Policy(), {}, ENGLISH.feed), Tally(MonitorState())
     now_ms = Mail(None).timestamp_ms
     for event in samples.told().events:
         if event.kind == "clock":

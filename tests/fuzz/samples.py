@@ -169,7 +169,9 @@ def _alarms() -> Iterator[FeedAlarm]:
         over=T0 + timedelta(seconds=90),
         heard_again=T0 + timedelta(seconds=90),
     )
-    return untold(silence, "radar/2", RUN, EXERCISE, {"NATO": "alliance", "AA": "nation"})
+    return untold(
+        silence, "radar/2", RUN, EXERCISE, {"NATO": "alliance", "AA": "nation"}, texts=ENGLISH.feed
+    )
 
 
 def document(value: bytes) -> Any:

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 from redis_server import Server
 from talk import golden
+from words import ENGLISH
 
 from consumers.channels.sink import RedisChannels
 from consumers.desk.commands import CommandService
@@ -80,7 +81,9 @@ class Office:
         self.redis = redis
         self.now = T0
         self.closed: list[OperatorClosed] = []
-        self.public = ReleaseService(redis, EXERCISE, policy, {"RO-TL": "Tulcea"}, self._now)
+        self.public = ReleaseService(
+            redis, EXERCISE, policy, {"RO-TL": "Tulcea"}, texts=ENGLISH.public, now=self._now
+        )
         self.desk = CommandService(
             redis, EXERCISE, self.public, self._close, name="desk-1", now=self._now
         )
@@ -308,7 +311,12 @@ async def test_nobody_acknowledges_what_came_after(
 async def test_automatic_is_told_at_once(office: Office) -> None:
     """Where the policy says so every step goes out, once, and each is on record."""
     office.public = ReleaseService(
-        office.redis, EXERCISE, AUTOMATIC, {"RO-TL": "Tulcea"}, lambda: office.now
+        office.redis,
+        EXERCISE,
+        AUTOMATIC,
+        {"RO-TL": "Tulcea"},
+        texts=ENGLISH.public,
+        now=lambda: office.now,
     )
     await office.tell(message(1), message(2), message(2), message(1), ended(3))
     assert await office.told() == [(1, "Alert"), (2, "Update"), (3, "Cancel")]

@@ -11,6 +11,7 @@ from proc import Processes
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from talk import LONGEST_S, golden, stored
+from words import ENGLISH
 
 from skyfence.adapters.kafka import producer
 from skyfence.adapters.redis import connect
@@ -109,7 +110,7 @@ async def test_commands_are_answered_and_survive_a_killed_desk(
     assert (code, "bob has no right to close" in said) == (1, True)
     desk.kill()
     desk.wait()
-    waits = public_alert(alert(1), {})
+    waits = public_alert(alert(1), {}, ENGLISH.public)
     assert waits is not None
     code, said = await skyfence(anna, "release", str(waits.alert_id))
     assert (code, "no desk has answered" in said) == (3, True), said

@@ -14,6 +14,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from proc import Processes
 from talk import LONGEST_S, NOON, Subscriber, entry, send, stored
+from words import ENGLISH
 
 from consumers.channels.sink import RedisChannels
 from consumers.monitor import Monitor
@@ -50,7 +51,9 @@ async def watching(settings: Settings, clock: Clock) -> AsyncIterator[None]:
     """Run a monitor that dies at the end without a word: its lease is left to run out."""
     redis = await connect(settings)
     store = StatusStore(redis, settings.environment, uuid4())
-    monitor = Monitor(settings, store, Policy(), KINDS, now_ms=clock, look_every_s=0.01)
+    monitor = Monitor(
+        settings, store, Policy(), KINDS, ENGLISH.feed, now_ms=clock, look_every_s=0.01
+    )
     running = asyncio.create_task(monitor.run())
     try:
         yield

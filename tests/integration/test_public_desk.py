@@ -14,6 +14,7 @@ from builders import T0
 from mortal import KilledError, Mortal
 from redis.asyncio import Redis
 from talk import golden
+from words import ENGLISH
 
 from consumers.channels.functions import install
 from consumers.desk.release import ReleaseService
@@ -56,7 +57,14 @@ class Office:
     def desk(self, redis: Any = None) -> ReleaseService:
         """Return a desk that starts now."""
         given = cast("Redis", redis or self.redis)
-        return ReleaseService(given, self.environment, self.policy, {"RO-TL": "Tulcea"}, self._now)
+        return ReleaseService(
+            given,
+            self.environment,
+            self.policy,
+            {"RO-TL": "Tulcea"},
+            texts=ENGLISH.public,
+            now=self._now,
+        )
 
     def _now(self) -> Any:
         return T0 + timedelta(seconds=self.after_s)

@@ -289,7 +289,9 @@ async def test_desk_and_administrator_do_their_work(
         places = (nation.place, region.place)
         anna = Operator(name="anna", channels=places, may=("release",), created=nation.time)
         secret = await OperatorStore(admin, environment).add(anna)
-        public = ReleaseService(own, environment, Policy(), {}, lambda: nation.time)
+        public = ReleaseService(
+            own, environment, Policy(), {}, texts=ENGLISH.public, now=lambda: nation.time
+        )
         desk = CommandService(
             own, environment, public, closed_by_nobody, name="1", now=lambda: nation.time
         )
@@ -303,7 +305,7 @@ async def test_desk_and_administrator_do_their_work(
             password=SecretStr(secret),
             password_file=None,
         )
-        waits = public_alert(region, {})
+        waits = public_alert(region, {}, ENGLISH.public)
         assert waits is not None
         told = [
             await commanded(as_anna, desk, command)

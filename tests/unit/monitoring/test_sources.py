@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from builders import T0, T0_MS
+from words import ENGLISH
 
 from skyfence.contracts.alert import FeedAlarm
 from skyfence.contracts.track_event import SourceWatermark
@@ -23,13 +24,13 @@ LIMIT_S = 70.0
 def feeds(**sources: dict) -> SourceMonitor:
     """Return feeds of an exercise under a policy that names these sources."""
     file = PolicyFile.model_validate({"version": "1", "sources": sources})
-    return SourceMonitor(Environment.EXERCISE, Policy(file), KINDS)
+    return SourceMonitor(Environment.EXERCISE, Policy(file), KINDS, ENGLISH.feed)
 
 
 def again(before: SourceMonitor, known: list[Feed] | None = None) -> SourceMonitor:
     """Return feeds after a restart with what was stored, through JSON and back."""
     stored = [Feed.model_validate_json(one.to_json()) for one in known or before.all]
-    return SourceMonitor(Environment.EXERCISE, Policy(), KINDS, stored)
+    return SourceMonitor(Environment.EXERCISE, Policy(), KINDS, ENGLISH.feed, stored)
 
 
 def hear(

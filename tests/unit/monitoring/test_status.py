@@ -20,7 +20,7 @@ LAG = PartitionLag(group="g", topic="exercise.tracks", partition=3, messages=7, 
 
 
 def some_feeds() -> SourceMonitor:
-    found = SourceMonitor(WORLD, Policy(), {"NATO": "alliance", "AA": "nation"})
+    found = SourceMonitor(WORLD, Policy(), {"NATO": "alliance", "AA": "nation"}, ENGLISH.feed)
     found.hear(SourceWatermark(run="live", key="radar/a", time=T0), T0_MS, 3)
     return found
 

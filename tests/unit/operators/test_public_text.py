@@ -27,7 +27,7 @@ def alerts(environment: Environment = Environment.ACTUAL, **changes: Any) -> lis
 def test_a_region_s_public_is_told_what_to_do() -> None:
     """The same incident and step, on the public's channel, in plain words."""
     alert = alerts()[0]
-    told = public_alert(alert, NAMES)
+    told = public_alert(alert, NAMES, ENGLISH.public)
     assert told is not None
     assert (told.channel, told.region) == ("public:AA-1", "AA-1")
     assert (told.incident_id, told.step) == (alert.incident_id, alert.step)
@@ -38,7 +38,7 @@ def test_a_region_s_public_is_told_what_to_do() -> None:
 def test_all_but_channel_and_words_are_the_operators_own() -> None:
     """CAP's words, times, step and minutes are those of the alert that the text follows from."""
     alert = alerts(ahead=({"place": "AA-2", "minutes_left": 7},))[1]
-    told = public_alert(alert, NAMES)
+    told = public_alert(alert, NAMES, ENGLISH.public)
     assert told is not None
     own = {"alert_id", "channel", "references", "region", "headline", "instruction"}
     shared = PublicAlert.model_fields.keys() - own
@@ -49,7 +49,7 @@ def test_all_but_channel_and_words_are_the_operators_own() -> None:
 
 def test_only_regions_have_a_public() -> None:
     """What the nation and the alliance hear is not for the public."""
-    told = [public_alert(alert, NAMES) for alert in alerts()]
+    told = [public_alert(alert, NAMES, ENGLISH.public) for alert in alerts()]
     assert [one is not None for one in told] == [True, False, False]
 
 
@@ -60,7 +60,7 @@ def test_those_ahead_hear_how_soon(minutes: int, words: str) -> None:
     """A region that the object heads for is told the minutes left."""
     ahead = ({"place": "AA-2", "minutes_left": minutes},)
     (alert,) = [one for one in alerts(ahead=ahead) if one.place == "AA-2"]
-    told = public_alert(alert, NAMES)
+    told = public_alert(alert, NAMES, ENGLISH.public)
     assert told is not None
     assert words in told.headline
     assert told.headline.startswith("Possible danger from the air in Northshire ")
@@ -69,7 +69,7 @@ def test_those_ahead_hear_how_soon(minutes: int, words: str) -> None:
 
 def test_an_exercise_says_so_first() -> None:
     """The public of an exercise reads it before anything else."""
-    told = public_alert(alerts(Environment.EXERCISE)[0], NAMES)
+    told = public_alert(alerts(Environment.EXERCISE)[0], NAMES, ENGLISH.public)
     assert told is not None
     assert told.headline.startswith("EXERCISE: ")
     assert told.channel == "exercise:public:AA-1"
@@ -78,7 +78,7 @@ def test_an_exercise_says_so_first() -> None:
 def test_a_double_that_is_closed_is_no_all_clear() -> None:
     """Who was warned of an incident that was joined to another is not told that it is over."""
     closing = {"incident_state": "closed", "message_type": "Cancel", "response_type": "Monitor"}
-    told = public_alert(alerts()[0].model_copy(update=closing), NAMES)
+    told = public_alert(alerts()[0].model_copy(update=closing), NAMES, ENGLISH.public)
     assert told is not None
     assert told.headline == "This warning for Southshire is replaced by another, which holds."
     assert told.instruction.startswith("This is no all-clear.")
@@ -95,7 +95,7 @@ def test_a_double_that_is_closed_is_no_all_clear() -> None:
 def test_every_response_has_its_words(response: str, state: str) -> None:
     """Whatever people are to do, they read a whole sentence with their region's name, and what."""
     changes = {"response_type": response, "incident_state": state}
-    told = public_alert(alerts()[0].model_copy(update=changes), NAMES)
+    told = public_alert(alerts()[0].model_copy(update=changes), NAMES, ENGLISH.public)
     assert told is not None
     assert "Southshire" in told.headline
     assert told.headline[0].isupper()
@@ -109,7 +109,7 @@ def test_the_public_s_chain_is_its_own() -> None:
     book = IncidentManager(Environment.ACTUAL, NAMES, ENGLISH.operators)
     kinds = ["entered", "exited", "cleared"]
     heard = [one for n, kind in enumerate(kinds, 1) for one in book.take(track_event(kind, n))]
-    told = [public_alert(alert, NAMES) for alert in heard if alert.place == "AA-1"]
+    told = [public_alert(alert, NAMES, ENGLISH.public) for alert in heard if alert.place == "AA-1"]
     chain = [one for one in told if one is not None]
     ids = [one.alert_id for one in chain]
     assert [one.references for one in chain] == [(), tuple(ids[:1]), tuple(ids[:2])]
@@ -164,7 +164,11 @@ def test_no_position_and_no_identity_reach_the_public(
         book = IncidentManager(Environment.ACTUAL, NAMES, ENGLISH.operators)
         told = [*book.take(track_event("entered", 1, ahead=ahead, **hidden))]
         told += book.take(track_event(kind, 2, confidence=confidence, ahead=ahead, **hidden))
-        texts = [text for alert in told if (text := public_alert(alert, NAMES)) is not None]
+        texts = [
+            text
+            for alert in told
+            if (text := public_alert(alert, NAMES, ENGLISH.public)) is not None
+        ]
         # Identifiers are derived from names and times, and say neither.
         unnamed = {"alert_id", "incident_id", "references"}
         read.append([text.model_dump(exclude=unnamed) for text in texts])

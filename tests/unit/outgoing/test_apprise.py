@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from receiving import HandClock, listening, story, until
 from structlog.testing import capture_logs
+from words import ENGLISH
 
 from consumers.outbox.items import Entry, ItemState
 from consumers.outbox.outbox import Outbox
@@ -90,9 +91,9 @@ async def test_an_exercise_is_marked_whatever_its_headline(tmp_path: Path) -> No
     """A headline that somebody forgot to mark is marked, and one that is marked once only."""
     alert = story()[0].alert
     bare = alert.model_copy(update={"headline": "A drone"})
-    assert note_of(bare, EXERCISE).title == EXERCISE_MARK + "A drone"
-    assert note_of(alert, EXERCISE).title == alert.headline
-    assert note_of(bare, ACTUAL).title == "A drone"
+    assert note_of(bare, EXERCISE, ENGLISH.apprise).title == EXERCISE_MARK + "A drone"
+    assert note_of(alert, EXERCISE, ENGLISH.apprise).title == alert.headline
+    assert note_of(bare, ACTUAL, ENGLISH.apprise).title == "A drone"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,9 @@ async def test_the_title_is_looked_at_again_before_it_is_sent(
 ) -> None:
     """Whatever came into the outbox: no exercise without its mark, and no actual one with it."""
     service = Service()
-    target = AppriseReceiver(TargetOptions(name="mail", url_file="x"), service, environment)
+    target = AppriseReceiver(
+        TargetOptions(name="mail", url_file="x"), service, environment, ENGLISH.apprise
+    )
     outcome = await target.send(entry(title), 0)
     assert outcome == DeliveryOutcome("never", f"its title is not one of {environment}")
     assert service.told == []
@@ -156,7 +159,7 @@ async def test_what_goes_wrong_is_an_outcome(answer: Any, reason: str) -> None:
     """A service that refuses, breaks or hangs is away, and the reason holds no URL."""
     service = Service(answer)
     options = TargetOptions(name="mail", url_file="x", timeout_s=0.05)
-    outcome = await AppriseReceiver(options, service, EXERCISE).send(entry(), 0)
+    outcome = await AppriseReceiver(options, service, EXERCISE, ENGLISH.apprise).send(entry(), 0)
     service.release.set()
     assert outcome == DeliveryOutcome("away", reason)
 
@@ -166,8 +169,10 @@ async def test_a_hanging_service_takes_nobody_s_thread(tmp_path: Path) -> None:
     hanging, well = Service("hang"), Service()
     options = TargetOptions(name="mail", url_file="x", timeout_s=0.01, window=1)
     slow, good = (
-        AppriseReceiver(options, hanging, EXERCISE),
-        AppriseReceiver(options.model_copy(update={"timeout_s": 5.0}), well, EXERCISE),
+        AppriseReceiver(options, hanging, EXERCISE, ENGLISH.apprise),
+        AppriseReceiver(
+            options.model_copy(update={"timeout_s": 5.0}), well, EXERCISE, ENGLISH.apprise
+        ),
     )
     outcomes = [await slow.send(entry(), 0) for _ in range(40)]
     assert {one.kind for one in outcomes} == {"away"}
@@ -194,7 +199,9 @@ async def test_an_actual_alert_past_its_expiry_reaches_nobody(tmp_path: Path) ->
                 await sink.deliver(one)
             await stands(outbox, ItemState.EXPIRED, 4)
         assert len(there.got["mail"]) == 1
-    target = AppriseReceiver(TargetOptions(name="mail", url_file="x"), Service(), EXERCISE)
+    target = AppriseReceiver(
+        TargetOptions(name="mail", url_file="x"), Service(), EXERCISE, ENGLISH.apprise
+    )
     assert await target.send(entry(expires_ms=5), 5) == DeliveryOutcome("never", "expired")
 
 

@@ -8,6 +8,7 @@ from builders import T0, T0_MS
 from receiving import story
 from repository import GOLDEN
 from sms_desk import changed
+from words import ENGLISH
 
 from consumers.sms.rules.notice import as_of_ms, expires_ms, kind_of, notice_of, priority
 from skyfence.contracts.alert import Alert, FeedAlarm, parse_alert
@@ -35,7 +36,11 @@ def alarms(*, over: bool, back: bool = True) -> list[FeedAlarm]:
         over=T0 + timedelta(minutes=5) if over else None,
         heard_again=T0 + timedelta(minutes=5) if over and back else None,
     )
-    return list(untold(silence, "radar", "live", Environment.ACTUAL, {"NATO": "alliance"}))
+    return list(
+        untold(
+            silence, "radar", "live", Environment.ACTUAL, {"NATO": "alliance"}, texts=ENGLISH.feed
+        )
+    )
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ async def test_a_silent_sensor_is_told_and_its_return_too(tmp_path: Path) -> Non
         heard_again=T0 + timedelta(seconds=90),
     )
     kinds = {ALLIANCE: "alliance", NATION: "nation"}
-    alarms = list(untold(silence, "radar", "live", Environment.EXERCISE, kinds))  # type: ignore[arg-type]
+    alarms = list(untold(silence, "radar", "live", Environment.EXERCISE, kinds, texts=ENGLISH.feed))  # type: ignore[arg-type]
     async with desk(tmp_path / "o.db") as one:
         for alarm in alarms:
             await one.sink.deliver(AlertMessage(alert=alarm, timeline=Timeline()))
