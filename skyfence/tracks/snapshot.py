@@ -1,18 +1,21 @@
 """The snapshot: everything that a tracker remembers, as bytes, and back.
 
-For the checkpoint of the track agent. What can be made anew is left out (timers, the columns of
-quiet tracks); areas are written with their zones' names, because their numbers mean nothing to
-another set of zones. Of each report that still matters the whole row is kept.
+For the checkpoint of the track agent. What can be made anew is left out (timers, the columns of the
+coarse filter); areas are written with their zones' names, because their numbers mean nothing to
+another set of zones. Of each report that still matters the whole row is kept, in columns.
 
-    tracker ──▶ state of sources and tracks (MessagePack) + last reports (Arrow) ──▶ bytes
+    tracker ──▶ its sources' tracks, reports by number + the reports (Arrow) ──codec──▶ bytes
 
-Does not store them (``streams``). Trusts what it reads no further than its types go: a snapshot is
-data, never code.
+Does not store them (``streams``), and knows nothing of envelopes and older formats
+(``skyfence.snapshots``).
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final
+from dataclasses import fields
+from operator import attrgetter
+from types import GenericAlias
+from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
@@ -21,107 +24,85 @@ from skyfence.airspace.airspace import Airspace
 from skyfence.errors import InputError
 from skyfence.frames import arrow_stream
 from skyfence.frames.frame import ARROW_SCHEMA, Frame, batch_of
+from skyfence.snapshots import codec
+from skyfence.snapshots.track_formats import from_1_to_2, read_format_1
 from skyfence.tracks.evidence import Belief
 from skyfence.tracks.motion import ReferenceFixes
-from skyfence.tracks.observation import CrossingPoint, Fix, Observation
+from skyfence.tracks.observation import Observation
 from skyfence.tracks.source_tracks import SourceTracks
-from skyfence.tracks.track_state import Depth, ForecastState, Passage, TrackState
+from skyfence.tracks.track_state import ForecastState, TrackState
 from skyfence.tracks.tracker import Tracker
-from skyfence.tracks.violation_episode import ViolationEpisode
 
-# Counts up when a field of the state changes its meaning or its place.
-FORMAT: Final = 2
-# What reading bytes of another form raises: by their types, rows and areas that there are none of.
-_UNREADABLE: Final = (
-    msgspec.MsgspecError,
-    pa.ArrowException,
-    OSError,
-    LookupError,
-    OverflowError,
-    ValueError,
+FORM: Final = codec.SnapshotForm("track agent", {1: from_1_to_2}, read_format_1)
+# What reports and areas raise that are not what the tracks mean.
+_UNREADABLE: Final = (pa.ArrowException, OSError, LookupError, ValueError)
+
+# A track's names stand with its source; its entry among the timers follows from its deadline.
+_OF_SOURCE: Final = ("run", "source", "due_ms")
+# As in a new track, and written as nothing, where no report was near enough to be judged.
+_WHERE_JUDGED: Final = ("belief", "reference_fixes", "forecast")
+# A report is written as its row among its source's reports.
+_TrackRow: Any = codec.packed_form(
+    TrackState,
+    without=_OF_SOURCE,
+    instead={
+        "observation": int,
+        "pending_outlier": int | None,
+        "belief": Belief | None,
+        "reference_fixes": ReferenceFixes | None,
+        "forecast": ForecastState | None,
+    },
+    array_like=True,
 )
-
-
-class _Weighed(msgspec.Struct, array_like=True):
-    """What was weighed and foreseen of a track that was near enough to be judged."""
-
-    belief: Belief
-    reference_fixes: ReferenceFixes
-    forecast: ForecastState
-
-
-class _Track(msgspec.Struct, array_like=True):
-    """A track; ``observation`` and ``pending_outlier`` are rows of its source's reports."""
-
-    track_id: str
-    first_ms: int
-    observation: int
-    path_start: Fix
-    inside: list[int]
-    entered_at: dict[int, CrossingPoint]
-    depths: dict[int, Depth]
-    flown_m: float
-    live: bool
-    timers_run_ms: int
-    crossing_count: int
-    pending_outlier: int | None
-    suppressed_by: str | None
-    judged_ms: int | None
-    crossed: bool
-    entry: Passage | None
-    exit: Passage | None
-    weighed: _Weighed | None
-    violation: ViolationEpisode | None
-
-
-class _Source(msgspec.Struct, array_like=True):
-    """A source in one run; ``waiting`` holds time, track, arrival and row of what is kept."""
-
-    run: str
-    key: str
-    watermark_ms: int
-    announced_watermark_ms: int
-    arrivals: int
-    tracks: list[_Track]
-    waiting: list[tuple[int, str, int, int]]
-    reports: bytes  # an Arrow IPC stream
-
-
-class _Snapshot(msgspec.Struct, array_like=True):
-    format: int
-    zones_version: str
-    areas: list[str]
-    sources: list[_Source]
+_FIELDS: Final = [field.name for field in fields(TrackState) if field.name not in _OF_SOURCE]
+_values = attrgetter(*_FIELDS)
+_OBSERVATION, _OUTLIER, _INSIDE = map(_FIELDS.index, ("observation", "pending_outlier", "inside"))
+_JUDGED: Final = [_FIELDS.index(name) for name in _WHERE_JUDGED]
+_Waiting = tuple[int, str, int, int]  # time, track, arrival, row
+_SourceRows: Any = codec.packed_form(
+    SourceTracks,
+    without=("timers",),
+    instead={"tracks": GenericAlias(list, (_TrackRow,)), "waiting": list[_Waiting]},
+    more={"reports": bytes},  # an Arrow IPC stream
+)
+# ``areas`` names those that tracks are inside of, by their numbers.
+_Snapshot: Any = msgspec.defstruct(
+    "_Snapshot",
+    [
+        ("zones_version", str),
+        ("areas", list[str]),
+        ("sources", GenericAlias(list, (_SourceRows,))),
+    ],
+)
+_SOURCE_FIELDS: Final = [field.name for field in fields(SourceTracks) if field.name != "timers"]
 
 
 def take_snapshot(tracker: Tracker) -> bytes:
     """Return everything that a tracker remembers."""
     airspace = tracker.airspace
     sources = [_source(source) for source in tracker.export_state().values()]
-    return msgspec.msgpack.encode(_Snapshot(FORMAT, airspace.version, _areas(airspace), sources))
+    return codec.encode(FORM, _Snapshot(airspace.version, _areas(airspace), sources))
 
 
 def restore_snapshot(tracker: Tracker, data: bytes) -> None:
     """Give a tracker that remembers nothing what a snapshot holds.
 
     Judged by other zones than before, each track is where it was seen last, and its episode goes
-    on. Raises ``InputError`` where the bytes are no snapshot, or one of another format; the
-    tracker is not to be used then.
+    on. Raises ``InputError`` where the bytes are no snapshot, or one of a format that is not read;
+    the tracker is not to be used then.
     """
+    snapshot = codec.decode(FORM, data, _Snapshot)
     try:
-        tracker.import_state(_sources(data, tracker.airspace))
+        tracker.import_state(_restored_sources(snapshot, tracker.airspace))
     except _UNREADABLE as error:
-        raise InputError(f"not a snapshot of format {FORMAT}: {error}") from None
+        raise InputError(f"a snapshot that does not hold together: {error}") from None
 
 
-def _sources(data: bytes, airspace: Airspace) -> list[SourceTracks]:
-    found = msgspec.msgpack.decode(data, type=_Snapshot)
-    if found.format != FORMAT:
-        raise InputError(f"a snapshot of format {found.format}, not {FORMAT}")
-    sources = [_restored(source) for source in found.sources]
-    if (found.zones_version, found.areas) != (airspace.version, _areas(airspace)):
+def _restored_sources(snapshot: Any, airspace: Airspace) -> list[SourceTracks]:
+    sources = [_restored(source) for source in snapshot.sources]
+    if (snapshot.zones_version, snapshot.areas) != (airspace.version, _areas(airspace)):
         for source in sources:
-            _move_to(airspace, source.tracks.values(), found.areas)
+            _move_to(airspace, source.tracks.values(), snapshot.areas)
     return sources
 
 
@@ -157,50 +138,31 @@ class _Reports:
         return arrow_stream.encode(pa.concat_batches(batches).take(pa.array(order, pa.int64())))
 
 
-def _source(source: SourceTracks) -> _Source:
+def _source(source: SourceTracks) -> Any:
     reports = _Reports()
-    tracks = [_track(track, reports) for track in source.tracks.values()]
-    waiting = [(at, name, number, reports.add(one)) for at, name, number, one in source.waiting]
-    return _Source(
-        source.run,
-        source.key,
-        source.watermark_ms,
-        source.announced_watermark_ms,
-        source.arrivals,
-        tracks,
-        waiting,
-        reports.pack(),
-    )
+    values = {name: getattr(source, name) for name in _SOURCE_FIELDS}
+    values["tracks"] = [_row(track, reports) for track in source.tracks.values()]
+    values["waiting"] = [
+        (time_ms, track_id, arrival, reports.add(observation))
+        for time_ms, track_id, arrival, observation in source.waiting
+    ]
+    return _SourceRows(**values, reports=reports.pack())
 
 
-def _track(track: TrackState, reports: _Reports) -> _Track:
-    weighed = None
-    if track.judged_ms is not None:
-        weighed = _Weighed(track.belief, track.reference_fixes, track.forecast)
-    return _Track(
-        track.track_id,
-        track.first_ms,
-        reports.add(track.observation),
-        track.path_start,
-        sorted(track.inside),
-        track.entered_at,
-        track.depths,
-        track.flown_m,
-        track.live,
-        track.timers_run_ms,
-        track.crossing_count,
-        None if track.pending_outlier is None else reports.add(track.pending_outlier),
-        track.suppressed_by,
-        track.judged_ms,
-        track.crossed,
-        track.entry,
-        track.exit,
-        weighed,
-        track.violation,
-    )
+def _row(track: TrackState, reports: _Reports) -> list[Any]:
+    """Return a track's fields in their order, as ``_TrackRow`` has them."""
+    row = list(_values(track))
+    row[_OBSERVATION] = reports.add(track.observation)
+    if track.pending_outlier is not None:
+        row[_OUTLIER] = reports.add(track.pending_outlier)
+    row[_INSIDE] = sorted(track.inside)
+    if track.judged_ms is None:
+        for index in _JUDGED:
+            row[index] = None
+    return row
 
 
-def _restored(packed: _Source) -> SourceTracks:
+def _restored(packed: Any) -> SourceTracks:
     table = pa.ipc.open_stream(packed.reports).read_all()
     table.validate(full=True)
     if table.schema != ARROW_SCHEMA:
@@ -209,48 +171,24 @@ def _restored(packed: _Source) -> SourceTracks:
     frame = Frame(packed.key, packed.run, packed.watermark_ms, last=False, batch=batch)
     places = zip(frame.times_ms.tolist(), frame.lats.tolist(), frame.lons.tolist(), strict=True)
     observations = [Observation(frame, row, *place) for row, place in enumerate(places)]
-    source = SourceTracks(
-        packed.run, packed.key, packed.watermark_ms, packed.announced_watermark_ms
-    )
-    source.arrivals = packed.arrivals
-    for one in packed.tracks:
-        source.tracks[one.track_id] = _track_of(frame, one, observations)
-    source.waiting = [
-        (at, name, number, observations[row]) for at, name, number, row in packed.waiting
+    values = {name: getattr(packed, name) for name in _SOURCE_FIELDS}
+    values["tracks"] = {row.track_id: _track_of(frame, row, observations) for row in packed.tracks}
+    values["waiting"] = [
+        (time_ms, track_id, arrival, observations[row])
+        for time_ms, track_id, arrival, row in packed.waiting
     ]
-    return source
+    return SourceTracks(**values)
 
 
-def _track_of(frame: Frame, packed: _Track, observations: Sequence[Observation]) -> TrackState:
-    track = TrackState(
-        frame.run,
-        frame.source,
-        packed.track_id,
-        packed.first_ms,
-        observations[packed.observation],
-        packed.path_start,
-        set(packed.inside),
-        packed.entered_at,
-        packed.depths,
-        packed.flown_m,
-        packed.live,
-        packed.timers_run_ms,
-    )
-    track.crossing_count = packed.crossing_count
-    track.pending_outlier = (
-        None if packed.pending_outlier is None else observations[packed.pending_outlier]
-    )
-    track.suppressed_by, track.judged_ms = packed.suppressed_by, packed.judged_ms
-    track.crossed, track.entry, track.exit = packed.crossed, packed.entry, packed.exit
-    if packed.weighed is not None:
-        weighed = packed.weighed
-        track.belief, track.reference_fixes, track.forecast = (
-            weighed.belief,
-            weighed.reference_fixes,
-            weighed.forecast,
-        )
-    track.violation = packed.violation
-    return track
+def _track_of(frame: Frame, row: Any, observations: Sequence[Observation]) -> TrackState:
+    values = msgspec.structs.asdict(row)
+    values["observation"] = observations[row.observation]
+    if row.pending_outlier is not None:
+        values["pending_outlier"] = observations[row.pending_outlier]
+    if row.judged_ms is None:
+        for name in _WHERE_JUDGED:
+            del values[name]
+    return TrackState(run=frame.run, source=frame.source, **values)
 
 
 def _move_to(airspace: Airspace, tracks: Iterable[TrackState], before: Sequence[str]) -> None:
