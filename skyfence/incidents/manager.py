@@ -88,7 +88,7 @@ class IncidentManager:
         run = self.ledger.runs.setdefault(event.run, Run())
         alerts = [] if isinstance(event, SourceWatermark) else list(self._own(run, event))
         if isinstance(event, SourceWatermark):
-            run.questions.set_clock(event, origin)
+            run.decisions.advance(event, origin)
             if event.last:
                 self.ledger.drop_ended()
         return alerts + list(self._decide(run))
@@ -130,21 +130,21 @@ class IncidentManager:
             yield from self._teller.tell(incident, IncidentUpdate(news, event, strand.state))
         if strand.state == "closed":
             self._teller.drop(run, strand)
-        run.questions.ask(strand)
+        run.decisions.add(strand)
         if event.kind in ("entered", "confirmed") and event.confidence == "confirmed":
-            run.questions.ask(strand, _SITUATION, _SITUATION_WAITS_MS)
+            run.decisions.add(strand, _SITUATION, _SITUATION_WAITS_MS)
 
     def _decide(self, run: Run) -> Iterator[Alert]:
         """Answer the questions that every healthy source has come up to."""
-        for question in run.questions.due(self.ledger.progress):
+        for decision in run.decisions.pop_due(self.ledger.progress):
             # Violations are weighed when they are this old, and a day is over no sooner.
-            yield from self._let_pass(run, question.time_ms - _SITUATION_WAITS_MS)
-            if question.rank == _SITUATION:
-                yield from self._weigh_situation(run, question.strand)
-            elif question.strand.key in run.strands:
-                yield from self._join(run, question.strand)
-                yield from self._hand_over(run, question.strand.key)
-        lowest_ms = run.questions.lowest_ms(self.ledger.progress)
+            yield from self._let_pass(run, decision.time_ms - _SITUATION_WAITS_MS)
+            if decision.rank == _SITUATION:
+                yield from self._weigh_situation(run, decision.track)
+            elif decision.track.key in run.strands:
+                yield from self._join(run, decision.track)
+                yield from self._hand_over(run, decision.track.key)
+        lowest_ms = run.decisions.watermark_ms(self.ledger.progress)
         if 0 < lowest_ms < LATEST_MS:  # when all sources have ended nobody watches any more
             yield from self._let_pass(run, int(lowest_ms) - _SITUATION_WAITS_MS)
 
@@ -160,7 +160,7 @@ class IncidentManager:
             return
         others = [
             other
-            for key, other in run.questions.settled.items()
+            for key, other in run.decisions.decided.items()
             if _may_join(run.strands.get(strand.key), run.strands.get(key))
         ]
         for other in others:  # in the order in which they were settled first
@@ -232,14 +232,14 @@ class IncidentManager:
     def _hand_over(self, run: Run, key: EpisodeKey) -> Iterator[Alert]:
         """Let another track of the object go on when it knows more than the one that told it."""
         incident = self._teller.incident_of(run.strands[key])
-        settled = run.questions.settled
-        if incident is None or incident.teller not in settled or key not in settled:
+        decided = run.decisions.decided
+        if incident is None or incident.teller not in decided or key not in decided:
             return
-        told = knowledge_rank(settled[incident.teller])
+        told = knowledge_rank(decided[incident.teller])
         others = [
-            (-knowledge_rank(settled[one]), one.order, one)
+            (-knowledge_rank(decided[one]), one.order, one)
             for one in incident.strands
-            if one in settled and one in run.strands and may_tell(incident, run.strands[one])
+            if one in decided and one in run.strands and may_tell(incident, run.strands[one])
         ]
         if not others or -min(others)[0] <= told:
             return

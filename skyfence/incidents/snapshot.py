@@ -27,7 +27,7 @@ class Run:
     """What is kept of one run: its strands as they are now, what is to be decided, and counted."""
 
     strands: dict[EpisodeKey, MemberTrack] = field(default_factory=dict)
-    questions: DecisionQueue = field(default_factory=DecisionQueue)
+    decisions: DecisionQueue = field(default_factory=DecisionQueue)
     situation: RepeatedViolations = field(default_factory=RepeatedViolations)
 
 
@@ -50,7 +50,7 @@ class IncidentState:
         ended = [
             name
             for name, run in self.runs.items()
-            if run.questions.ended and not run.strands and not run.questions.waiting
+            if run.decisions.ended and not run.strands and not run.decisions.waiting
         ]
         for name in ended[: max(0, len(ended) - _ENDED_KEPT)]:
             del self.runs[name]
@@ -125,31 +125,26 @@ def restore_snapshot(data: bytes) -> IncidentState:
 
 def _packed(name: str, run: Run) -> _Run:
     waiting = tuple(
-        _Question(time_ms=one.time_ms, rank=one.rank, strand=one.strand)
-        for one in run.questions.waiting
+        _Question(time_ms=one.time_ms, rank=one.rank, strand=one.track)
+        for one in run.decisions.waiting
     )
     return _Run(
         name=name,
         strands=tuple(run.strands.values()),
-        clocks=run.questions.clocks,
-        ended=run.questions.ended,
+        clocks=run.decisions.clocks_ms,
+        ended=run.decisions.ended,
         waiting=waiting,
-        settled=tuple(run.questions.settled.values()),
+        settled=tuple(run.decisions.decided.values()),
         situation=run.situation,
         origins={
-            key: (one.partition, one.published_ms) for key, one in run.questions.origins.items()
+            key: (one.partition, one.published_ms) for key, one in run.decisions.origins.items()
         },
-        overtaken=run.questions.overtaken,
+        overtaken=run.decisions.overtaken_ms,
     )
 
 
 def _unpacked(run: _Run) -> Run:
-    waiting = [
-        PendingDecision(
-            one.time_ms, one.rank, one.strand.key.order, one.strand.last.number, one.strand
-        )
-        for one in run.waiting
-    ]
+    waiting = [PendingDecision.of(one.strand, one.rank, one.time_ms) for one in run.waiting]
     heapq.heapify(waiting)
     settled = {strand.key: strand for strand in run.settled}
     questions = DecisionQueue(

@@ -1,12 +1,14 @@
-"""What waits to be decided: events in order of event time, until every healthy source is as far.
+"""Pending decisions: they wait, in order of event time, for the watermark of all healthy sources.
 
 Sources' messages arrive in any order among one another, and what joins tracks must not depend on
-it. So each event is known twice: at once to its own track's chain, and settled here when the
-slowest healthy source has come to its time:
+it. So each event is used twice: at once for its own track's messages, and here when the slowest
+healthy source has come to its time:
 
-    event, source clock ──▶ waiting, by event time ──(lowest clock)──▶ settled, one by one
+    event, source clock ──▶ waiting, by event time ──(watermark)──▶ due, each once
 
-Does not decide anything (``book``).
+The watermark is the least event time of the sources, as in Beam or Flink; a source that is idle,
+far behind with nothing left to judge, does not hold it back. Does not decide anything (``manager``)
+and reads no clock.
 """
 
 import heapq
@@ -18,111 +20,139 @@ from skyfence.contracts.track_event import SourceWatermark
 from skyfence.incidents.incident import EpisodeKey, MemberTrack
 from skyfence.times import to_ms
 
-# A source that is this far behind another is silent, unless its reports only wait to be judged.
-_SILENT_MS: Final = 5 * 60_000
-_NONE: Final[Mapping[int, int]] = {}
+# Ranks of decisions, and their order at the same instant: is a track another one's object; does it
+# count among repeated violations. They stand in checkpoints.
+ASSOCIATION: Final = 0
+VIOLATION_COUNT: Final = 1
+# A source that is this far behind another is idle, unless its reports only wait to be judged.
+_IDLE_BEHIND_MS: Final = 5 * 60_000
+_NO_PROGRESS: Final[Mapping[int, int]] = {}
 
 
 @dataclass(frozen=True, order=True)
 class PendingDecision:
-    """What an event raises: is its track another's object (0), is it one of several violations (1).
+    """A decision that an event raises; they are ordered by the fields as they stand here.
 
-    ``strand`` is as it stood with that event.
+    ``time_ms`` is the event time, in ms since 1970, from which it may be made; ``track_order`` and
+    ``event_number`` are the track's and its event's; ``track`` is as it stood with that event.
     """
 
     time_ms: int
     rank: int
-    name: tuple[str, str, int]
-    number: int
-    strand: MemberTrack = field(compare=False)
+    track_order: tuple[str, str, int]
+    event_number: int
+    track: MemberTrack = field(compare=False)
+
+    @classmethod
+    def of(cls, track: MemberTrack, rank: int, time_ms: int) -> "PendingDecision":
+        """Return the decision that a track's last event raises."""
+        return cls(time_ms, rank, track.key.order, track.last.number, track)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an event comes from: a partition of ``tracks``, and when its frame reached Kafka."""
+    """Where an event comes from: a partition of ``tracks``, and its frame's Kafka timestamp."""
 
     partition: int
     published_ms: int
 
 
-# Up to when all that reached each partition has been judged, by its number; wall clock.
+# For each partition of ``tracks``, by its number: the wall clock, in ms since 1970, up to which all
+# that reached it has been judged.
 SourceProgress = Mapping[int, int]
 
 
 @dataclass
 class DecisionQueue:
-    """The sources' clocks of one run, what waits for them, and the strands as they are settled.
+    """The decisions of one run that wait, and the sources' event times that they wait for.
 
-    ``origins`` says where each source's last clock comes from, and ``overtaken`` of each source
-    that is far behind another when that one's frame reached Kafka.
+    ``clocks_ms`` holds each source's event time, by its key (the source or source/shard); ``ended``
+    says that there were sources and all have ended. ``decided`` holds the tracks that are not
+    closed, each as it stood with its last event that the watermark has passed. ``origins`` says
+    where each source's last clock came from. ``overtaken_ms`` holds, of each source that is far
+    behind another, when the other's frame that overtook it reached Kafka. All times are in ms since
+    1970; those of ``overtaken_ms`` are the wall clock's, the others event time.
     """
 
-    clocks: dict[str, int] = field(default_factory=dict)
+    clocks_ms: dict[str, int] = field(default_factory=dict)
     ended: bool = False
     waiting: list[PendingDecision] = field(default_factory=list)
-    settled: dict[EpisodeKey, MemberTrack] = field(default_factory=dict)
+    decided: dict[EpisodeKey, MemberTrack] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
-    overtaken: dict[str, int] = field(default_factory=dict)
+    overtaken_ms: dict[str, int] = field(default_factory=dict)
 
-    def set_clock(self, clock: SourceWatermark, origin: Origin | None = None) -> None:
-        """Note how far a source has come, or that it has ended."""
-        self.overtaken.pop(clock.key, None)
+    def advance(self, clock: SourceWatermark, origin: Origin | None = None) -> None:
+        """Note how far a source has come in event time, or that it has ended.
+
+        A clock that is behind the source's last one moves nothing back.
+        """
+        self.overtaken_ms.pop(clock.key, None)
         if clock.last:
-            self.clocks.pop(clock.key, None)
+            self.clocks_ms.pop(clock.key, None)
             self.origins.pop(clock.key, None)
-            self.ended = not self.clocks
+            self.ended = not self.clocks_ms
             return
         self.ended = False
-        self.clocks[clock.key] = max(to_ms(clock.time), self.clocks.get(clock.key, 0))
+        self.clocks_ms[clock.key] = max(to_ms(clock.time), self.clocks_ms.get(clock.key, 0))
         if origin is not None:
             self.origins[clock.key] = origin
             self._note_overtaken(clock.key, origin)
 
     def _note_overtaken(self, key: str, origin: Origin) -> None:
-        """Note whom a source has left far behind, or who has left it."""
-        for other in self._far_behind():
-            if other != key:
-                self.overtaken.setdefault(other, origin.published_ms)
+        """Note which sources a clock has left far behind, or that its own is far behind others."""
+        for far_behind in self._far_behind():
+            if far_behind != key:
+                self.overtaken_ms.setdefault(far_behind, origin.published_ms)
             else:
-                ahead_ms = self.clocks[key] + _SILENT_MS
-                ahead = [one for one, at in self.clocks.items() if at > ahead_ms]
-                known = [self.origins[one].published_ms for one in ahead if one in self.origins]
-                self.overtaken[key] = max(known, default=0)
+                ahead_ms = self.clocks_ms[key] + _IDLE_BEHIND_MS
+                ahead = [other for other, at_ms in self.clocks_ms.items() if at_ms > ahead_ms]
+                published_ms = [
+                    self.origins[other].published_ms for other in ahead if other in self.origins
+                ]
+                self.overtaken_ms[key] = max(published_ms, default=0)
 
-    def lowest_ms(self, progress: SourceProgress = _NONE) -> float:
-        """Return the event time up to which every healthy source has come.
+    def watermark_ms(self, progress: SourceProgress = _NO_PROGRESS) -> float:
+        """Return the event time up to which every healthy source has come, in ms since 1970.
 
-        One that is far behind is silent if nothing of it waits: its partition has been judged past
-        the moment at which another one overtook it. Where no partition is known, at once.
+        A source that is far behind is idle once its partition has been judged past the moment at
+        which another one overtook it; where its partition is not known, at once. Minus infinity
+        before any source was heard, infinity when all have ended.
         """
-        if not self.clocks:
+        if not self.clocks_ms:
             return float("inf") if self.ended else float("-inf")
-        silent = {key for key in self._far_behind() if self._has_nothing_left(key, progress)}
-        return min(at for key, at in self.clocks.items() if key not in silent)
+        idle = {key for key in self._far_behind() if self._has_nothing_left(key, progress)}
+        return min(at_ms for key, at_ms in self.clocks_ms.items() if key not in idle)
 
     def _far_behind(self) -> list[str]:
-        latest_ms = max(self.clocks.values())
-        return [key for key, at in self.clocks.items() if at < latest_ms - _SILENT_MS]
+        """Return the sources that are far behind the first. Precondition: there is a source."""
+        latest_ms = max(self.clocks_ms.values())
+        bound_ms = latest_ms - _IDLE_BEHIND_MS
+        return [key for key, at_ms in self.clocks_ms.items() if at_ms < bound_ms]
 
     def _has_nothing_left(self, key: str, progress: SourceProgress) -> bool:
-        origin, overtaken_ms = self.origins.get(key), self.overtaken.get(key)
+        origin, overtaken_ms = self.origins.get(key), self.overtaken_ms.get(key)
         if origin is None or overtaken_ms is None:
             return origin is None
         return progress.get(origin.partition, 0) >= overtaken_ms
 
-    def ask(self, strand: MemberTrack, rank: int = 0, later_ms: int = 0) -> None:
-        """Put a question about a strand's last event, for so long after it could be known."""
-        time_ms = max(to_ms(strand.last.time), to_ms(strand.last.last_seen)) + later_ms
-        question = PendingDecision(time_ms, rank, strand.key.order, strand.last.number, strand)
-        heapq.heappush(self.waiting, question)
+    def add(self, track: MemberTrack, rank: int = ASSOCIATION, delay_ms: int = 0) -> None:
+        """Add the decision that a track's last event raises, due ``delay_ms`` of event time later.
 
-    def due(self, progress: SourceProgress = _NONE) -> Iterator[PendingDecision]:
-        """Yield the questions that every healthy source has come up to, each once settled."""
-        while self.waiting and self.waiting[0].time_ms <= self.lowest_ms(progress):
-            question = heapq.heappop(self.waiting)
-            key, strand = question.strand.key, question.strand
-            if question.rank == 0 and strand.state != "closed":
-                self.settled[key] = strand
-            elif question.rank == 0:
-                self.settled.pop(key, None)
-            yield question
+        The event's time is the later of when its fact stood and the report that made it known.
+        """
+        time_ms = max(to_ms(track.last.time), to_ms(track.last.last_seen)) + delay_ms
+        heapq.heappush(self.waiting, PendingDecision.of(track, rank, time_ms))
+
+    def pop_due(self, progress: SourceProgress = _NO_PROGRESS) -> Iterator[PendingDecision]:
+        """Yield the decisions that the watermark has come up to, in order; each is removed.
+
+        ``decided`` holds a decision's track before it is yielded, or no longer if it is closed.
+        """
+        while self.waiting and self.waiting[0].time_ms <= self.watermark_ms(progress):
+            decision = heapq.heappop(self.waiting)
+            track = decision.track
+            if decision.rank == ASSOCIATION and track.state != "closed":
+                self.decided[track.key] = track
+            elif decision.rank == ASSOCIATION:
+                self.decided.pop(track.key, None)
+            yield decision
