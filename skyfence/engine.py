@@ -43,15 +43,15 @@ class Engine:
         airspace = Airspace(zones)
         self.protects = bool(airspace.protected_areas)
         self._tracker = Tracker(airspace, environment, policy, parameters)
-        self._book = IncidentManager(environment, zones.names, texts)
+        self._manager = IncidentManager(environment, zones.names, texts)
 
     @property
     def open_incidents(self) -> list[Incident]:
         """Return the incidents that are not closed."""
-        return self._book.open
+        return self._manager.open
 
     def process(self, frame: Frame) -> EngineResult:
         """Judge one frame."""
         result = self._tracker.process(frame)
-        alerts = [alert for event in result.events for alert in self._book.take(event)]
+        alerts = [alert for event in result.events for alert in self._manager.process(event)]
         return EngineResult(result.crossings, alerts, result.late)

@@ -79,15 +79,15 @@ class IncidentAgent:
         self, message: KafkaMessage, manager: IncidentManager, event: TrackTopicEvent
     ) -> list[Alert]:
         try:
-            return manager.take(event, origin_of(message))
+            return manager.process(event, origin_of(message))
         except Exception:  # noqa: BLE001 - kept and logged
             await self._sends.reject_for_defect("tell.failed", message)
             return []
 
 
 def _pack(manager: IncidentManager) -> bytes:
-    return snapshot.take_snapshot(manager.ledger)
+    return snapshot.take_snapshot(manager.state)
 
 
 def _restore(manager: IncidentManager, state: bytes) -> None:
-    manager.ledger = snapshot.restore_snapshot(state)
+    manager.state = snapshot.restore_snapshot(state)

@@ -82,7 +82,7 @@ def _summarize(recording: Recording, tally: _Tally, engine: Engine) -> None:
     )
     for incident in engine.open_incidents:
         click.echo(
-            f"open: {incident.teller.name}, {incident.state}, {', '.join(incident.steps)}",
+            f"open: {incident.lead_key.name}, {incident.state}, {', '.join(incident.steps)}",
             err=True,
         )
     if not engine.protects:

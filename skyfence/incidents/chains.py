@@ -1,6 +1,8 @@
-"""The teller: incidents as they are opened, told, and let go; every message of their chains.
+"""Alert chains: incidents as they are opened, updated and closed, and the messages that follow.
 
-Whether tracks are one object is not decided here (``book``); once it is, this says it.
+    update ──▶ recipients (``routing``) ──▶ a message for each (``composing``) ──▶ the next step
+
+Whether tracks are one object is not decided here (``manager``).
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +23,8 @@ from skyfence.naming import ALLIANCE, Environment
 from skyfence.texts.tables import OperatorTexts
 from skyfence.times import to_ms
 
-# Closed stories are remembered for events that Kafka hands out again, which come soon or never.
+# So many closed tracks and incidents are remembered, for events that Kafka hands out again: those
+# come soon or never.
 _CLOSED_KEPT: Final = 10_000
 
 K = TypeVar("K")
@@ -29,101 +32,115 @@ V = TypeVar("V")
 
 
 class AlertChains:
-    """Keeps the ledger's incidents, and words their news. ``names`` gives zones their names."""
+    """The open incidents and their chains. ``names`` gives zones their names in texts."""
 
     def __init__(
         self, environment: Environment, names: Mapping[str, str], texts: OperatorTexts
     ) -> None:
         self._environment = environment
         self.vocabulary = Vocabulary(texts, {ALLIANCE: texts.words.alliance, **names})
-        self.ledger = IncidentState()
+        self.state = IncidentState()
 
-    def incident_of(self, strand: MemberTrack) -> Incident | None:
-        """Return the open incident that a track tells of, or is part of."""
-        return None if strand.incident_id is None else self.ledger.open.get(strand.incident_id)
+    def incident_of(self, track: MemberTrack) -> Incident | None:
+        """Return the open incident that a track is a member of, if there is one."""
+        return None if track.incident_id is None else self.state.open.get(track.incident_id)
 
-    def open_for(self, strand: MemberTrack) -> MemberTrack:
-        """Open the incident that a track tells of; return the track with its identifier."""
-        own_id, event = incident_id(self._environment, strand.key), strand.last
-        if own_id in self.ledger.stood_down:  # whose chains have ended
+    def open_incident(self, track: MemberTrack) -> MemberTrack:
+        """Open an incident that a track leads; return the track with the incident's identifier.
+
+        The identifier derives from the track's story. A story whose incident an operator closed
+        gets another one, from the event's time.
+        """
+        own_id, event = incident_id(self._environment, track.key), track.last
+        if own_id in self.state.stood_down:
             own_id = derive("incident again", str(own_id), to_ms(event.time))
-        self.ledger.open[own_id] = Incident(
+        self.state.open[own_id] = Incident(
             incident_id=own_id,
             state="violation",
             confidence=event.confidence,
-            teller=strand.key,
-            strands=(strand.key,),
+            lead_key=track.key,
+            member_keys=(track.key,),
             opened=event.time,
             updated=event.time,
         )
-        return strand.model_copy(update={"incident_id": own_id})
+        return track.model_copy(update={"incident_id": own_id})
 
-    def tell(self, incident: Incident, told: IncidentUpdate, *also: str) -> Iterator[Alert]:
-        """Tell news to those it is for, and bring the incident up to date."""
-        if told.event.confidence == "fact":  # joined to what has crossed, it is no mere fact
-            known = told.event.model_copy(update={"confidence": incident.confidence})
-            told = replace(told, event=known)
-        event = told.event
-        places = dict.fromkeys([*recipients(incident, told), *also])
+    def tell(self, incident: Incident, update: IncidentUpdate, *more: str) -> Iterator[Alert]:
+        """Yield an update's messages, to its recipients and ``more`` places, each the next step.
+
+        Stores the incident as it is after the update, or removes it when that closes it.
+        """
+        if update.event.confidence == "fact":  # joined to what has crossed, it is no mere fact
+            event = update.event.model_copy(update={"confidence": incident.confidence})
+            update = replace(update, event=event)
+        event = update.event
+        places = dict.fromkeys([*recipients(incident, update), *more])
         alerts = [
-            compose(told, incident, place, self._environment, self.vocabulary) for place in places
+            compose(update, incident, place, self._environment, self.vocabulary) for place in places
         ]
         been_in = {*incident.nations, *incident.nations_left, *event.nations}
         incident = incident.model_copy(
             update={
-                "state": told.state,
+                "state": update.state,
                 "confidence": event.confidence,
                 "updated": event.time,
-                "confirmed": incident.confirmed or _confirmed(told),
+                "confirmed": incident.confirmed or _confirmed_at(update),
                 "nations": event.nations,
                 "nations_left": tuple(sorted(been_in - set(event.nations))),
-                "been_in": _with_places(incident.been_in, event, told.state),
+                "been_in": _with_places(incident.been_in, event, update.state),
                 "regions": event.regions,
                 "ahead": event.ahead,
-                "marks": marks_after(incident, told),
+                "marks": marks_after(incident, update),
                 "steps": incident.steps | {alert.place: alert.step for alert in alerts},
             }
         )
-        self.ledger.open[incident.incident_id] = incident
-        if told.state == "closed":
-            del self.ledger.open[incident.incident_id]
+        self.state.open[incident.incident_id] = incident
+        if update.state == "closed":
+            del self.state.open[incident.incident_id]
         yield from alerts
 
-    def drop(self, run: Run, strand: MemberTrack) -> None:
-        """Forget a story that is over, and its incident with it if this track told it."""
-        del run.strands[strand.key]
-        closed = (strand.last.number, strand.incident_id)
-        _remember(self.ledger.closed, strand.key, closed)
-        incident = self.incident_of(strand)
+    def forget_track(self, run: Run, track: MemberTrack) -> None:
+        """Forget a track whose story is over, and take an incident that closed with it from others.
+
+        The number of its last event is remembered, so that repeated events are known.
+        """
+        del run.tracks[track.key]
+        _remember(self.state.closed, track.key, (track.last.number, track.incident_id))
+        incident = self.incident_of(track)
         if incident is not None:
-            left = tuple(key for key in incident.strands if key != strand.key)
-            self.ledger.open[incident.incident_id] = incident.model_copy(update={"strands": left})
-        elif strand.incident_id is not None:
-            self.let_go(run, strand.incident_id)
+            left = tuple(key for key in incident.member_keys if key != track.key)
+            self.state.open[incident.incident_id] = incident.model_copy(
+                update={"member_keys": left}
+            )
+        elif track.incident_id is not None:
+            self._detach_tracks(run, track.incident_id)
 
-    def let_go(self, run: Run, closed_id: UUID) -> None:
-        """Take an incident that is over from its tracks: what one still sees opens another."""
-        for key, strand in run.strands.items():
-            if strand.incident_id == closed_id:
-                run.strands[key] = strand.model_copy(update={"incident_id": None})
-
-    def stand_down(self, run: Run, incident: Incident, told: IncidentUpdate) -> Iterator[Alert]:
+    def close_by_operator(
+        self, run: Run, incident: Incident, update: IncidentUpdate
+    ) -> Iterator[Alert]:
         """Close an incident though its track may come back: what is seen again opens another."""
-        yield from self.tell(incident, told)
-        _remember(self.ledger.stood_down, incident.incident_id, None)
-        self.let_go(run, incident.incident_id)
+        yield from self.tell(incident, update)
+        _remember(self.state.stood_down, incident.incident_id, None)
+        self._detach_tracks(run, incident.incident_id)
+
+    def _detach_tracks(self, run: Run, closed_id: UUID) -> None:
+        """Take a closed incident from its tracks: what is still seen opens another."""
+        for key, track in run.tracks.items():
+            if track.incident_id == closed_id:
+                run.tracks[key] = track.model_copy(update={"incident_id": None})
 
 
 def _remember(known: dict[K, V], key: K, value: V) -> None:
-    """Keep something for so long as Kafka might hand out events about it again."""
+    """Add an entry, and drop the oldest of more than ``_CLOSED_KEPT``."""
     known[key] = value
     if len(known) > _CLOSED_KEPT:
         del known[next(iter(known))]
 
 
-def _confirmed(told: IncidentUpdate) -> datetime | None:
-    sure = told.state == "violation" and told.event.confidence == "confirmed"
-    return told.event.time if sure else None
+def _confirmed_at(update: IncidentUpdate) -> datetime | None:
+    """Return the event time of an update that confirms a violation; None of any other."""
+    sure = update.state == "violation" and update.event.confidence == "confirmed"
+    return update.event.time if sure else None
 
 
 def _with_places(before: tuple[str, ...], event: TrackEvent, state: str) -> tuple[str, ...]:

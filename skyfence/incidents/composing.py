@@ -76,7 +76,7 @@ def compose(
         search_radius_m=radius_m,
         search_growth_mps=growth_mps,
         incidents=update.joined,
-        tracks=tuple(dict.fromkeys(key.name for key in incident.strands)),
+        tracks=tuple(dict.fromkeys(key.name for key in incident.member_keys)),
         nations=event.nations,
         regions=event.regions,
         ahead=event.ahead,

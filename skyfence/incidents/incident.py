@@ -1,14 +1,15 @@
 """The incident: one object against one alliance's protected airspace, from first threat to close.
 
-An incident is told by one track at a time (its teller); other tracks of the same object are its
-strands too, and one takes over when it knows more. Its identifier is fixed at the opening.
+An incident's messages follow one track at a time, its lead. Other tracks of the same object are its
+members too, and one of them becomes the lead when it knows more. The identifier is fixed at the
+opening. Plain data and rules on it; ``manager`` decides when they change.
 """
 
 from collections.abc import Mapping
 from typing import Final, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from skyfence.contracts.alert import IncidentState
 from skyfence.contracts.base import Contract, RunName, SourceName, TrackName, UtcTime
@@ -20,7 +21,7 @@ from skyfence.times import to_ms
 
 MemberState = Literal["threat", "violation", "exited", "lost", "closed"]
 # What a track's event makes of it; None: as it was.
-STATES: dict[str, MemberState | None] = {
+STATE_AFTER: dict[str, MemberState | None] = {
     "threatened": "threat",
     "receded": "closed",
     "identified": "closed",
@@ -35,12 +36,12 @@ STATES: dict[str, MemberState | None] = {
     "reacquired": "violation",
     "expired": "closed",
 }
-# How much a strand knows of its incident, by its state and confidence; away: nothing any more.
-_KNOWS: Final[Mapping[str, int]] = {"threat": 1, "violation": 2}
+# How much a track knows of its object, by its state; in any other state it does not see it.
+_KNOWLEDGE: Final[Mapping[str, int]] = {"threat": 1, "violation": 2}
 
 
 class EpisodeKey(Contract):
-    """One track's one story: what its events have in common."""
+    """One episode of one track: what its events from ``opened`` to the last have in common."""
 
     run: RunName
     source: SourceName
@@ -49,7 +50,7 @@ class EpisodeKey(Contract):
 
     @classmethod
     def of(cls, event: TrackEvent) -> "EpisodeKey":
-        """Return the key of an event's strand."""
+        """Return the key of the episode that an event belongs to."""
         return cls(run=event.run, source=event.source, track_id=event.track_id, opened=event.opened)
 
     @property
@@ -59,12 +60,12 @@ class EpisodeKey(Contract):
 
     @property
     def order(self) -> tuple[str, str, int]:
-        """Return what strands are sorted by, so that no order of arrival matters."""
+        """Return what tracks are sorted by, so that no order of arrival matters."""
         return (self.source, self.track_id, to_ms(self.opened))
 
 
 class Position(Contract):
-    """Where a strand was: degrees, and metres per second and degrees where they are known."""
+    """Where a track was last seen, with its speed over ground and true course where known."""
 
     seen: PositionFix
     speed_mps: float | None = None
@@ -72,7 +73,10 @@ class Position(Contract):
 
 
 class MemberTrack(Contract):
-    """What the incident agent remembers of one track's story."""
+    """One track, as it stands with its ``last`` event; ``position`` is that of its last report.
+
+    ``incident_id`` is the incident that it is a member of; None for a mere fact.
+    """
 
     key: EpisodeKey
     state: MemberState = "violation"
@@ -89,12 +93,16 @@ class Incident(Contract):
     of each place that was warned, ``marks`` the lowest mark of minutes that it was told.
     """
 
+    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
+
     incident_id: UUID
     alliance: str = ALLIANCE
     state: IncidentState
     confidence: Confidence
-    teller: EpisodeKey
-    strands: tuple[EpisodeKey, ...]
+    # The track that the messages follow, and all tracks of the object with it. In JSON both keep
+    # the names that checkpoints and the schema have.
+    lead_key: EpisodeKey = Field(alias="teller")
+    member_keys: tuple[EpisodeKey, ...] = Field(alias="strands")
     opened: UtcTime
     updated: UtcTime
     confirmed: UtcTime | None = None
@@ -108,7 +116,7 @@ class Incident(Contract):
 
 
 def incident_id(environment: Environment, key: EpisodeKey) -> UUID:
-    """Return the identifier of the incident that a track's story opens."""
+    """Return the identifier of the incident that a track's episode opens."""
     return derive(
         "incident", environment, key.run, key.source, key.track_id, ALLIANCE, to_ms(key.opened)
     )
@@ -125,8 +133,8 @@ def position_of(event: TrackEvent) -> Position | None:
 
 
 def member_after(before: MemberTrack | None, event: TrackEvent) -> MemberTrack:
-    """Return a strand as it stands with one more event."""
-    state = STATES[event.kind] or (before.state if before else "violation")
+    """Return a track as it stands with one more event; ``before`` is None at its first."""
+    state = STATE_AFTER[event.kind] or (before.state if before else "violation")
     return MemberTrack(
         key=EpisodeKey.of(event),
         state=state,
@@ -137,17 +145,20 @@ def member_after(before: MemberTrack | None, event: TrackEvent) -> MemberTrack:
     )
 
 
-def may_tell(incident: Incident, strand: MemberTrack) -> bool:
-    """Tell whether a track sees an incident's object.
+def may_lead(incident: Incident, track: MemberTrack) -> bool:
+    """Tell whether a track sees an incident's object, so that messages can follow it.
 
-    One that only heads for the border does not tell of what was lost inside: if it turned away,
-    that would be an all-clear for what nobody has found.
+    A track that only heads for the border does not lead an incident whose object was lost inside:
+    if it turned away, that would be an all-clear for an object that nobody has found.
     """
     lost_inside = incident.state == "lost" and bool(incident.been_in)
-    return strand.state == "violation" or (strand.state == "threat" and not lost_inside)
+    return track.state == "violation" or (track.state == "threat" and not lost_inside)
 
 
-def knowledge_rank(strand: MemberTrack) -> int:
-    """Return how much a strand knows of its incident: 0 when it does not see the object."""
-    sure = strand.state == "violation" and strand.confidence == "confirmed"
-    return _KNOWS.get(strand.state, 0) + sure
+def knowledge_rank(track: MemberTrack) -> int:
+    """Return how much a track knows of its object, from 0, when it does not see it, to 3.
+
+    1 is a threat, 2 a violation, 3 a confirmed violation.
+    """
+    sure = track.state == "violation" and track.confidence == "confirmed"
+    return _KNOWLEDGE.get(track.state, 0) + sure

@@ -1,14 +1,15 @@
-"""The book of incidents: track events in, alerts out.
+"""The incident manager: track events in, alerts out.
 
-A track's own chain follows at once and depends on that track alone. What joins tracks waits until
+A track's own chains follow at once and depend on that track alone. What joins tracks waits until
 every healthy source of the run has come as far, is then decided in order of event time, and arrives
 as an update:
 
-    track event ──▶ the strand's incident ──▶ its chain's messages          (at once)
-         └────────▶ questions, by event time ──┐
-    source clock ─▶ the lowest clock ──────────┴▶ same object? lost one? who tells? situation?
+    track event ──▶ the member track's incident ──▶ its chains' messages    (at once)
+         └────────▶ pending decisions, by event time ─┐
+    source clock ─▶ the run's watermark ──────────────┴▶ same object? lost one? lead? repeated?
 
-An incident is told by the track that knows most of it; the others' events are only settled.
+An incident's messages follow its lead track, the member that knows most of the object. The other
+members' events only enter into decisions. Does no I/O and reads no clock.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,27 +27,25 @@ from skyfence.frames.frame import LIVE_RUN
 from skyfence.incidents import association, repeated_violations
 from skyfence.incidents.chains import AlertChains
 from skyfence.incidents.incident import (
-    STATES,
+    STATE_AFTER,
     EpisodeKey,
     Incident,
     MemberTrack,
     incident_id,
     knowledge_rank,
-    may_tell,
+    may_lead,
     member_after,
 )
 from skyfence.incidents.repeated_violations import Violation
 from skyfence.incidents.routing import IncidentUpdate
 from skyfence.incidents.snapshot import IncidentState, Run
-from skyfence.incidents.watermark import Origin
+from skyfence.incidents.watermark import VIOLATION_COUNT, Origin
 from skyfence.naming import Environment
 from skyfence.texts.tables import OperatorTexts, UpdateKind
 from skyfence.times import LATEST_MS, to_ms
 
 # Two sensors' tracks of one object must have been joined before it counts as two violations.
-_SITUATION_WAITS_MS: Final = 60_000
-
-_SITUATION: Final = 1  # rank of its question
+_COUNT_DELAY_MS: Final = 60_000
 
 
 class IncidentManager:
@@ -56,224 +55,234 @@ class IncidentManager:
         self, environment: Environment, names: Mapping[str, str], texts: OperatorTexts
     ) -> None:
         self._environment = environment
-        self._teller = AlertChains(environment, names, texts)
+        self._chains = AlertChains(environment, names, texts)
 
     @property
-    def ledger(self) -> IncidentState:
+    def state(self) -> IncidentState:
         """Return all that is remembered, for a checkpoint."""
-        return self._teller.ledger
+        return self._chains.state
 
-    @ledger.setter
-    def ledger(self, ledger: IncidentState) -> None:
-        self._teller.ledger = ledger
+    @state.setter
+    def state(self, state: IncidentState) -> None:
+        self._chains.state = state
 
     @property
     def open(self) -> list[Incident]:
         """Return the incidents that are not closed, in order of opening."""
-        return list(self.ledger.open.values())
+        return list(self.state.open.values())
 
-    def take(self, event: TrackTopicEvent, origin: Origin | None = None) -> list[Alert]:
-        """Take in an event, a clock, or an operator's word; return the alerts that follow.
+    def process(self, event: TrackTopicEvent, origin: Origin | None = None) -> list[Alert]:
+        """Take in a track's event, a watermark or an operator's closing; return the alerts.
 
-        An event that was taken before gives none. ``origin`` is where a track's or source's comes
-        from, where that is known.
+        An event that was processed before gives none. ``origin`` is the partition of ``tracks``
+        that an event comes from and its frame's Kafka timestamp; None where they are not known.
         """
         if isinstance(event, OperatorClosed):
-            return list(self._stand_down(event))
+            return list(self._close_lost(event))
         if isinstance(event, PartitionWatermark):
             self._note_progress(event.partition, to_ms(event.time))
-            return [alert for run in self.ledger.runs.values() for alert in self._decide(run)]
+            return [alert for run in self.state.runs.values() for alert in self._process_due(run)]
         if origin is not None:
             self._note_progress(origin.partition, origin.published_ms)
-        run = self.ledger.runs.setdefault(event.run, Run())
-        alerts = [] if isinstance(event, SourceWatermark) else list(self._own(run, event))
+        run = self.state.runs.setdefault(event.run, Run())
         if isinstance(event, SourceWatermark):
             run.decisions.advance(event, origin)
             if event.last:
-                self.ledger.drop_ended()
-        return alerts + list(self._decide(run))
+                self.state.drop_ended()
+            return list(self._process_due(run))
+        return [*self._tell_own_track(run, event), *self._process_due(run)]
 
     def _note_progress(self, partition: int, judged_ms: int) -> None:
-        progress = self.ledger.progress
+        progress = self.state.progress
         progress[partition] = max(judged_ms, progress.get(partition, 0))
 
-    def _stand_down(self, word: OperatorClosed) -> Iterator[Alert]:
-        """Close the incident of a lost object at an operator's word; any other goes on."""
-        incident, run = self.ledger.open.get(word.incident_id), self.ledger.runs.get(word.run)
+    def _close_lost(self, closing: OperatorClosed) -> Iterator[Alert]:
+        """Close the incident of a lost object, as an operator says; any other goes on."""
+        incident = self.state.open.get(closing.incident_id)
+        run = self.state.runs.get(closing.run)
         if incident is None or run is None or incident.state != "lost":
             return
-        strand = run.strands.get(incident.teller)
-        if strand is None:  # of another run
+        lead = run.tracks.get(incident.lead_key)
+        if lead is None:  # of another run
             return
-        event = strand.last
-        if word.run == LIVE_RUN:  # a replay has its own time
-            event = event.model_copy(update={"time": max(event.time, word.time)})
-        told = IncidentUpdate("stood_down", event, "closed", closed=word)
-        yield from self._teller.stand_down(run, incident, told)
+        event = lead.last
+        if closing.run == LIVE_RUN:  # a replay has its own time
+            event = event.model_copy(update={"time": max(event.time, closing.time)})
+        update = IncidentUpdate("stood_down", event, "closed", closed=closing)
+        yield from self._chains.close_by_operator(run, incident, update)
 
-    def _own(self, run: Run, event: TrackEvent) -> Iterator[Alert]:
-        """Tell what a track's own event means for its own chain."""
+    def _tell_own_track(self, run: Run, event: TrackEvent) -> Iterator[Alert]:
+        """Tell what a track's event means for the incident that it leads; open one if it needs to.
+
+        Puts the decisions that the event raises into the run's queue.
+        """
         key = EpisodeKey.of(event)
-        before = run.strands.get(key)
-        taken = before.last.number if before else self.ledger.closed.get(key, (0, None))[0]
-        if event.number <= taken:
+        before = run.tracks.get(key)
+        last_number = before.last.number if before else self.state.closed.get(key, (0, None))[0]
+        if event.number <= last_number:
             return
-        strand = member_after(before, event)
-        news: UpdateKind = event.kind
-        if strand.incident_id is None and strand.confidence != "fact" and knowledge_rank(strand):
-            strand = self._teller.open_for(strand)
-            if STATES[event.kind] is None:
-                news = "continued"  # another track told of it until now
-        run.strands[key] = strand
-        incident = self._teller.incident_of(strand)
-        if incident is not None and incident.teller == key:
-            yield from self._teller.tell(incident, IncidentUpdate(news, event, strand.state))
-        if strand.state == "closed":
-            self._teller.drop(run, strand)
-        run.decisions.add(strand)
+        track = member_after(before, event)
+        kind: UpdateKind = event.kind
+        if track.incident_id is None and track.confidence != "fact" and knowledge_rank(track):
+            track = self._chains.open_incident(track)
+            if STATE_AFTER[event.kind] is None:
+                kind = "continued"  # another track told of it until now
+        run.tracks[key] = track
+        incident = self._chains.incident_of(track)
+        if incident is not None and incident.lead_key == key:
+            yield from self._chains.tell(incident, IncidentUpdate(kind, event, track.state))
+        if track.state == "closed":
+            self._chains.forget_track(run, track)
+        run.decisions.add(track)
         if event.kind in ("entered", "confirmed") and event.confidence == "confirmed":
-            run.decisions.add(strand, _SITUATION, _SITUATION_WAITS_MS)
+            run.decisions.add(track, VIOLATION_COUNT, _COUNT_DELAY_MS)
 
-    def _decide(self, run: Run) -> Iterator[Alert]:
-        """Answer the questions that every healthy source has come up to."""
-        for decision in run.decisions.pop_due(self.ledger.progress):
-            # Violations are weighed when they are this old, and a day is over no sooner.
-            yield from self._let_pass(run, decision.time_ms - _SITUATION_WAITS_MS)
-            if decision.rank == _SITUATION:
-                yield from self._weigh_situation(run, decision.track)
-            elif decision.track.key in run.strands:
+    def _process_due(self, run: Run) -> Iterator[Alert]:
+        """Make the decisions that the run's watermark has come up to, in order of event time."""
+        for decision in run.decisions.pop_due(self.state.progress):
+            # Violations are counted when they are this old, and a day is over no sooner.
+            yield from self._end_old_violations(run, decision.time_ms - _COUNT_DELAY_MS)
+            if decision.rank == VIOLATION_COUNT:
+                yield from self._count_violation(run, decision.track)
+            elif decision.track.key in run.tracks:
                 yield from self._join(run, decision.track)
-                yield from self._hand_over(run, decision.track.key)
-        lowest_ms = run.decisions.watermark_ms(self.ledger.progress)
-        if 0 < lowest_ms < LATEST_MS:  # when all sources have ended nobody watches any more
-            yield from self._let_pass(run, int(lowest_ms) - _SITUATION_WAITS_MS)
+                yield from self._change_lead(run, decision.track.key)
+        watermark_ms = run.decisions.watermark_ms(self.state.progress)
+        if 0 < watermark_ms < LATEST_MS:  # when all sources have ended nobody watches any more
+            yield from self._end_old_violations(run, int(watermark_ms) - _COUNT_DELAY_MS)
 
-    def _let_pass(self, run: Run, now_ms: int) -> Iterator[Alert]:
+    def _end_old_violations(self, run: Run, now_ms: int) -> Iterator[Alert]:
+        """End the news of repeated violations if a day has passed at ``now_ms``, event time."""
         run.situation, alerts = repeated_violations.advance(
-            run.situation, now_ms, self._environment, self._teller.vocabulary
+            run.situation, now_ms, self._environment, self._chains.vocabulary
         )
         yield from alerts
 
-    def _join(self, run: Run, strand: MemberTrack) -> Iterator[Alert]:
-        """Find another track of the same object, or a lost one that this may be."""
-        if not knowledge_rank(strand):
+    def _join(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
+        """Join a track with another one of the same object, or with a lost one that it may be.
+
+        ``track`` is as it stood with the event that raised the decision, and so are the others.
+        """
+        if not knowledge_rank(track):
             return
         others = [
             other
             for key, other in run.decisions.decided.items()
-            if _may_join(run.strands.get(strand.key), run.strands.get(key))
+            if _may_join(run.tracks.get(track.key), run.tracks.get(key))
         ]
-        for other in others:  # in the order in which they were settled first
-            if association.associates(strand, other):
-                yield from self._merge(run, strand.key, other.key)
+        for other in others:  # in the order in which they were first decided
+            if association.associates(track, other):
+                yield from self._merge(run, track.key, other.key)
                 return
         lost = [
-            (round(association.apart_m(other, strand)), other.key.order, other.key)
+            (round(association.apart_m(other, track)), other.key.order, other.key)
             for other in others
             if other.state == "lost"
-            and self._may_go_on(run.strands[other.key], strand)
-            and association.may_stitch(other, strand)
+            and self._may_go_on(run.tracks[other.key], track)
+            and association.may_stitch(other, track)
         ]
         if lost:
-            yield from self._reacquire(run, min(lost)[2], strand.key)
+            yield from self._reacquire(run, min(lost)[2], track.key)
 
-    def _merge(self, run: Run, one: EpisodeKey, other: EpisodeKey) -> Iterator[Alert]:
+    def _merge(self, run: Run, key: EpisodeKey, other_key: EpisodeKey) -> Iterator[Alert]:
         """Make one incident of two tracks': the one that was opened first goes on."""
-        mine, theirs = (self._teller.incident_of(run.strands[key]) for key in (one, other))
-        if mine is None or (theirs is not None and _opened(theirs) < _opened(mine)):
-            mine, theirs, other = theirs, mine, one
-        if mine is None:
+        incident = self._chains.incident_of(run.tracks[key])
+        other = self._chains.incident_of(run.tracks[other_key])
+        if incident is None or (other is not None and _opening(other) < _opening(incident)):
+            incident, other, other_key = other, incident, key
+        if incident is None:
             return
-        yield from self._take_over(run, mine, other, theirs)
-        mine = self.ledger.open[mine.incident_id]
-        if theirs is not None:
-            told = run.strands[mine.teller].last
-            news = IncidentUpdate("joined", told, mine.state, (theirs.incident_id,))
-            yield from self._teller.tell(mine, news, *theirs.steps)
+        yield from self._add_members(run, incident, other_key, other)
+        incident = self.state.open[incident.incident_id]
+        if other is not None:
+            event = run.tracks[incident.lead_key].last
+            update = IncidentUpdate("joined", event, incident.state, (other.incident_id,))
+            yield from self._chains.tell(incident, update, *other.steps)
 
-    def _reacquire(self, run: Run, lost: EpisodeKey, found: EpisodeKey) -> Iterator[Alert]:
-        """Let a track that begins go on with the story of one that was lost."""
-        mine, theirs = (self._teller.incident_of(run.strands[key]) for key in (lost, found))
-        assert mine is not None  # noqa: S101 - it tells one
-        yield from self._take_over(run, mine, found, theirs)
-        mine = self.ledger.open[mine.incident_id].model_copy(update={"teller": found})
-        joined = () if theirs is None else (theirs.incident_id,)
-        also = () if theirs is None else tuple(theirs.steps)
-        told = run.strands[found]
-        yield from self._teller.tell(
-            mine, IncidentUpdate("reacquired", told.last, told.state, joined), *also
-        )
+    def _reacquire(self, run: Run, lost_key: EpisodeKey, key: EpisodeKey) -> Iterator[Alert]:
+        """Let a track that begins go on with the incident of one that was lost, and lead it."""
+        incident = self._chains.incident_of(run.tracks[lost_key])
+        other = self._chains.incident_of(run.tracks[key])
+        assert incident is not None  # noqa: S101 - the lost track leads one
+        yield from self._add_members(run, incident, key, other)
+        incident = self.state.open[incident.incident_id].model_copy(update={"lead_key": key})
+        joined = () if other is None else (other.incident_id,)
+        warned = () if other is None else tuple(other.steps)
+        track = run.tracks[key]
+        update = IncidentUpdate("reacquired", track.last, track.state, joined)
+        yield from self._chains.tell(incident, update, *warned)
 
-    def _take_over(
-        self, run: Run, mine: Incident, key: EpisodeKey, theirs: Incident | None
+    def _add_members(
+        self, run: Run, incident: Incident, key: EpisodeKey, other: Incident | None
     ) -> Iterator[Alert]:
-        """Make a track a strand of an incident; close the one it told, if it told any."""
-        keys = (key,) if theirs is None else theirs.strands
-        nations_left, been_in = set(mine.nations_left), set(mine.been_in)
-        if theirs is not None:
-            closing = IncidentUpdate(
-                "merged", run.strands[theirs.teller].last, "closed", (mine.incident_id,)
-            )
-            yield from self._teller.tell(theirs, closing)
-            nations_left |= {*theirs.nations, *theirs.nations_left} - set(mine.nations)
-            been_in |= set(theirs.been_in)
-        for one in keys:
-            if one in run.strands:
-                moved = {"incident_id": mine.incident_id}
-                run.strands[one] = run.strands[one].model_copy(update=moved)
-        self.ledger.open[mine.incident_id] = mine.model_copy(
+        """Make a track a member of an incident, with all of ``other``, its own, which is closed."""
+        keys = (key,) if other is None else other.member_keys
+        nations_left, been_in = set(incident.nations_left), set(incident.been_in)
+        if other is not None:
+            event = run.tracks[other.lead_key].last
+            closing = IncidentUpdate("merged", event, "closed", (incident.incident_id,))
+            yield from self._chains.tell(other, closing)
+            nations_left |= {*other.nations, *other.nations_left} - set(incident.nations)
+            been_in |= set(other.been_in)
+        for member_key in keys:
+            if member_key in run.tracks:
+                moved = {"incident_id": incident.incident_id}
+                run.tracks[member_key] = run.tracks[member_key].model_copy(update=moved)
+        self.state.open[incident.incident_id] = incident.model_copy(
             update={
-                "strands": tuple(dict.fromkeys([*mine.strands, *keys])),
+                "member_keys": tuple(dict.fromkeys([*incident.member_keys, *keys])),
                 "nations_left": tuple(sorted(nations_left)),
                 "been_in": tuple(sorted(been_in)),
             }
         )
 
-    def _hand_over(self, run: Run, key: EpisodeKey) -> Iterator[Alert]:
-        """Let another track of the object go on when it knows more than the one that told it."""
-        incident = self._teller.incident_of(run.strands[key])
+    def _change_lead(self, run: Run, key: EpisodeKey) -> Iterator[Alert]:
+        """Let another member lead a track's incident when it knows more than the lead does."""
+        incident = self._chains.incident_of(run.tracks[key])
         decided = run.decisions.decided
-        if incident is None or incident.teller not in decided or key not in decided:
+        if incident is None or incident.lead_key not in decided or key not in decided:
             return
-        told = knowledge_rank(decided[incident.teller])
-        others = [
-            (-knowledge_rank(decided[one]), one.order, one)
-            for one in incident.strands
-            if one in decided and one in run.strands and may_tell(incident, run.strands[one])
+        lead_rank = knowledge_rank(decided[incident.lead_key])
+        candidates = [
+            (-knowledge_rank(decided[member]), member.order, member)
+            for member in incident.member_keys
+            if member in decided and member in run.tracks and may_lead(incident, run.tracks[member])
         ]
-        if not others or -min(others)[0] <= told:
+        if not candidates or -min(candidates)[0] <= lead_rank:
             return
-        found = run.strands[min(others)[2]]
-        news: UpdateKind = "continued"
-        if told:
-            news = "confirmed" if found.confidence == "confirmed" else "entered"
-        incident = incident.model_copy(update={"teller": found.key})
-        yield from self._teller.tell(incident, IncidentUpdate(news, found.last, found.state))
+        track = run.tracks[min(candidates)[2]]
+        kind: UpdateKind = "continued"
+        if lead_rank:
+            kind = "confirmed" if track.confidence == "confirmed" else "entered"
+        incident = incident.model_copy(update={"lead_key": track.key})
+        yield from self._chains.tell(incident, IncidentUpdate(kind, track.last, track.state))
 
-    def _weigh_situation(self, run: Run, strand: MemberTrack) -> Iterator[Alert]:
+    def _count_violation(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
         """Count a confirmed violation, unless its object is one that is counted already."""
-        now = run.strands.get(strand.key)
-        _, home = self.ledger.closed.get(strand.key, (0, None))
-        own_id = (now.incident_id if now else home) or incident_id(self._environment, strand.key)
-        violation = Violation(incident_id=own_id, confirmed=strand.last.time, event=strand.last)
+        now = run.tracks.get(track.key)
+        _, closed_id = self.state.closed.get(track.key, (0, None))
+        joined_id = now.incident_id if now else closed_id
+        own_id = joined_id or incident_id(self._environment, track.key)
+        violation = Violation(incident_id=own_id, confirmed=track.last.time, event=track.last)
         run.situation, alerts = repeated_violations.add(
-            run.situation, violation, self._environment, self._teller.vocabulary
+            run.situation, violation, self._environment, self._chains.vocabulary
         )
         yield from alerts
 
-    def _may_go_on(self, lost: MemberTrack, found: MemberTrack) -> bool:
-        """Tell whether a lost track tells of an incident that another one can go on with."""
-        incident = self._teller.incident_of(lost)
-        return incident is not None and incident.teller == lost.key and may_tell(incident, found)
+    def _may_go_on(self, lost: MemberTrack, track: MemberTrack) -> bool:
+        """Tell whether a lost track leads an incident that another track can go on with."""
+        incident = self._chains.incident_of(lost)
+        return incident is not None and incident.lead_key == lost.key and may_lead(incident, track)
 
 
-def _may_join(strand: MemberTrack | None, other: MemberTrack | None) -> bool:
-    """Tell whether two strands are not one incident yet, and one of them tells of one."""
-    if strand is None or other is None or strand.key == other.key:
+def _may_join(track: MemberTrack | None, other: MemberTrack | None) -> bool:
+    """Tell whether two tracks are not of one incident yet, and at least one of them has one."""
+    if track is None or other is None or track.key == other.key:
         return False
-    known = strand.incident_id is not None or other.incident_id is not None
-    return known and strand.incident_id != other.incident_id
+    has_incident = track.incident_id is not None or other.incident_id is not None
+    return has_incident and track.incident_id != other.incident_id
 
 
-def _opened(incident: Incident) -> tuple[int, str]:
+def _opening(incident: Incident) -> tuple[int, str]:
+    """Return what incidents are ordered by: when they were opened, then their identifiers."""
     return (to_ms(incident.opened), str(incident.incident_id))

@@ -1,6 +1,6 @@
-"""The ledger: all that the incident book remembers, and its form in a checkpoint.
+"""The ledger: all that the incident manager remembers, and its form in a checkpoint.
 
-Plain data; ``book`` changes it. What is packed is JSON by the contracts' own rules, so a ledger
+Plain data; ``manager`` changes it. What is packed is JSON by the contracts' own rules, so a ledger
 that another version wrote is refused in words rather than misread.
 """
 
@@ -24,9 +24,9 @@ _ENDED_KEPT = 100
 
 @dataclass
 class Run:
-    """What is kept of one run: its strands as they are now, what is to be decided, and counted."""
+    """What is kept of one run: its tracks as they are now, what is to be decided, and counted."""
 
-    strands: dict[EpisodeKey, MemberTrack] = field(default_factory=dict)
+    tracks: dict[EpisodeKey, MemberTrack] = field(default_factory=dict)
     decisions: DecisionQueue = field(default_factory=DecisionQueue)
     situation: RepeatedViolations = field(default_factory=RepeatedViolations)
 
@@ -50,7 +50,7 @@ class IncidentState:
         ended = [
             name
             for name, run in self.runs.items()
-            if run.decisions.ended and not run.strands and not run.decisions.waiting
+            if run.decisions.ended and not run.tracks and not run.decisions.waiting
         ]
         for name in ended[: max(0, len(ended) - _ENDED_KEPT)]:
             del self.runs[name]
@@ -130,7 +130,7 @@ def _packed(name: str, run: Run) -> _Run:
     )
     return _Run(
         name=name,
-        strands=tuple(run.strands.values()),
+        strands=tuple(run.tracks.values()),
         clocks=run.decisions.clocks_ms,
         ended=run.decisions.ended,
         waiting=waiting,

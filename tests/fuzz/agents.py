@@ -293,7 +293,7 @@ class Incidents(Agent):
             event = parse_event(mail.value or b"")
         except ValidationError as error:
             return Reason.of_invalid(error), [], []
-        alerts = [(TOPICS.alerts, alert.to_json()) for alert in self._engine.take(event)]
+        alerts = [(TOPICS.alerts, alert.to_json()) for alert in self._engine.process(event)]
         return None, alerts, []
 
 

@@ -143,7 +143,7 @@ class Told:
 @cache
 def told() -> Told:
     """Judge the raid as the pipeline would."""
-    tracker, book = (
+    tracker, manager = (
         Tracker(airspace(), EXERCISE, policy()),
         IncidentManager(EXERCISE, names(), ENGLISH.operators),
     )
@@ -153,9 +153,9 @@ def told() -> Told:
     for number, frame in enumerate(frames()):
         moved = tracker.process(frame).events
         events += moved
-        alerts += [alert for event in moved for alert in book.take(event)]
+        alerts += [alert for event in moved for alert in manager.process(event)]
         if number == SCANS:
-            snapshot, pages = take_snapshot(tracker), incident_snapshot.take_snapshot(book.ledger)
+            snapshot, pages = take_snapshot(tracker), incident_snapshot.take_snapshot(manager.state)
     return Told(tuple(events), (*alerts, *_alarms()), snapshot, pages)
 
 

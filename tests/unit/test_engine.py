@@ -70,7 +70,7 @@ def test_latvia_stays_open(judged: dict[str, Judged]) -> None:
     assert latvia.alerts[-1].depth_m > 50_000
     (incident,) = latvia.open
     assert (incident.state, incident.regions) == ("lost", ("LV-077",))
-    assert incident.teller.name == "lv-recon/T0417"
+    assert incident.lead_key.name == "lv-recon/T0417"
 
 
 def test_romania_is_closed(judged: dict[str, Judged]) -> None:

@@ -122,7 +122,7 @@ def test_an_alert_that_no_channel_can_carry_is_refused(field: str, value: object
 
     The relay rejects such an alert; handed on, it would stop the relay again and again.
     """
-    [alert, *_] = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators).take(
+    [alert, *_] = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators).process(
         track_event("entered", 1)
     )
     document = from_json(alert.to_json()) | {field: value}

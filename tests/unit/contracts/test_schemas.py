@@ -62,10 +62,10 @@ def test_the_public_is_told_no_position() -> None:
 def test_what_is_written_has_the_schema_s_fields() -> None:
     """What the pipeline writes carries all required fields of its schema, and only its fields."""
     event = track_event("entered", 1)
-    book = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
-    message = AlertMessage(alert=book.take(event)[0], timeline=Timeline(observed=event.time))
+    manager = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
+    message = AlertMessage(alert=manager.process(event)[0], timeline=Timeline(observed=event.time))
     names = {contract: name for name, contract in CONTRACTS.items()}
-    written: list[Contract] = [report(), event, message, *book.open]
+    written: list[Contract] = [report(), event, message, *manager.open]
     for contract in written:
         schema = schema_of(names[type(contract)])
         fields = json.loads(contract.to_json())

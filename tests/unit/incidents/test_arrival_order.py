@@ -104,7 +104,7 @@ def arrivals(choices: Iterator[int]) -> Iterator[TrackTopicEvent]:
 def outcome(choices: list[int]) -> tuple[IncidentManager, list[Alert]]:
     """Return the book, and what was told, when messages arrive in an order."""
     by = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
-    return by, [alert for event in arrivals(cycle(choices)) for alert in by.take(event)]
+    return by, [alert for event in arrivals(cycle(choices)) for alert in by.process(event)]
 
 
 def still_open(by: IncidentManager) -> list[Incident]:
@@ -123,10 +123,10 @@ def joins(alerts: list[Alert]) -> list[tuple[str, ...]]:
 def test_the_story_told_in_order() -> None:
     """One object is one incident through two sensors, a loss and a new track; the other its own."""
     by, alerts = outcome(STRAIGHT)
-    pair, incident = sorted(by.open, key=lambda one: len(one.strands))
-    assert {key.name for key in pair.strands} == {"a/A3", "b/B2"}
-    assert {key.name for key in incident.strands} == {"a/A1", "a/A2", "b/B1"}
-    assert (incident.teller.name, incident.state) == ("a/A2", "violation")
+    pair, incident = sorted(by.open, key=lambda one: len(one.member_keys))
+    assert {key.name for key in pair.member_keys} == {"a/A3", "b/B2"}
+    assert {key.name for key in incident.member_keys} == {"a/A1", "a/A2", "b/B1"}
+    assert (incident.lead_key.name, incident.state) == ("a/A2", "violation")
     assert set(incident.steps) == {"AA-1", "AA-2", "AA", "NATO"}
     of_c = [(one.place, one.message_type) for one in alerts if one.tracks == ("c/C1",)]
     assert of_c.count(("BB-1", "Cancel")) == 1

@@ -40,7 +40,7 @@ def event(kind: str, number: int, seconds: float, source: str, **changes: Any) -
 
 
 def take(by: IncidentManager, *events: TrackTopicEvent) -> list[Alert]:
-    return [alert for one in events for alert in by.take(one)]
+    return [alert for one in events for alert in by.process(one)]
 
 
 def clocks(seconds: float, *keys: str) -> list[TrackTopicEvent]:
@@ -78,7 +78,7 @@ def test_two_sensors_of_one_object_become_one_incident() -> None:
         ("T-a", place, "Update", 2) for place in ("AA-1", "AA", "NATO")
     ]
     (incident,) = by.open
-    assert [key.name for key in incident.strands] == ["a/T-a", "b/T-b"]
+    assert [key.name for key in incident.member_keys] == ["a/T-a", "b/T-b"]
     cancel, update = joined[0], joined[-1]
     assert cancel.incidents == (update.incident_id,)
     assert update.incidents == (cancel.incident_id,)
@@ -138,13 +138,13 @@ def test_a_partition_with_nothing_left_frees_what_waits() -> None:
     by = book()
     for each, partition in (("silent", 1), ("a", 2), ("b", 2)):
         [clock] = clocks(0, each)
-        by.take(clock, Origin(partition, 1_000))
+        by.process(clock, Origin(partition, 1_000))
     take(by, *two())
     for clock in clocks(400, "a", "b"):
-        assert by.take(clock, Origin(2, 401_000)) == []
-    by.ledger = restore_snapshot(take_snapshot(by.ledger))  # what is waited for survives a restart
-    assert by.take(PartitionWatermark(partition=1, time=from_ms(400_999))) == []
-    assert by.take(PartitionWatermark(partition=1, time=from_ms(401_000)))
+        assert by.process(clock, Origin(2, 401_000)) == []
+    by.state = restore_snapshot(take_snapshot(by.state))  # what is waited for survives a restart
+    assert by.process(PartitionWatermark(partition=1, time=from_ms(400_999))) == []
+    assert by.process(PartitionWatermark(partition=1, time=from_ms(401_000)))
 
 
 def lost_and_found(
@@ -164,7 +164,7 @@ def test_a_lost_object_is_seen_again_by_another_track() -> None:
     assert rows(alerts) == [("T-b", place, "Update", 3) for place in ("AA-1", "AA", "NATO")]
     assert {alert.incident_state for alert in alerts} == {"violation"}
     (incident,) = by.open
-    assert incident.teller.name == "b/T-b"
+    assert incident.lead_key.name == "b/T-b"
     assert (incident.confidence, alerts[0].response_type) == ("confirmed", "Shelter")
     moved = event("updated", 2, 420, "b", changes=("deeper",), confidence="fact")
     assert [row[1:] for row in rows(take(by, moved))] == [
@@ -222,7 +222,7 @@ def test_a_track_that_opened_nothing_is_joined_in_silence() -> None:
     first = take(by, *clocks(0, "a", "b"), event("entered", 1, 10, "a"), fact)
     assert {alert.track_id for alert in first} == {"T-a"}
     assert take(by, *clocks(12, "a", "b")) == []
-    assert [key.name for key in by.open[0].strands] == ["a/T-a", "b/T-b"]
+    assert [key.name for key in by.open[0].member_keys] == ["a/T-a", "b/T-b"]
 
 
 THREAT = {"confidence": "possible", "regions": (), "minutes_left": 1}
@@ -267,7 +267,7 @@ def test_who_is_sure_is_believed() -> None:
     last = {alert.place: alert for alert in told if alert.message_type != "Cancel"}
     assert (last["AA-1"].response_type, last["AA-1"].certainty) == ("Shelter", "Observed")
     assert last["AA-1"].headline.endswith("is confirmed in AA over AA-1")
-    assert by.open[0].teller.name == "b/T-b"
+    assert by.open[0].lead_key.name == "b/T-b"
 
 
 def test_a_track_that_comes_back_is_heard_when_all_were_lost() -> None:
@@ -293,7 +293,7 @@ def test_what_was_lost_inside_is_not_found_outside(joined: bool) -> None:
     take(by, *clocks(12, "a", "b"), event("lost", 2, 90, "a"), *clocks(91, "a", "b"))
     take(by, *([] if joined else [threat]), *clocks(131, "a", "b"))
     take(by, event("receded", 2, 140, "b", **THREAT), *clocks(141, "a", "b"))
-    assert [(one.teller.name, one.state) for one in by.open] == [("a/T-a", "lost")]
+    assert [(one.lead_key.name, one.state) for one in by.open] == [("a/T-a", "lost")]
 
 
 def test_repeated_events_of_joined_tracks_give_nothing() -> None:
@@ -377,7 +377,7 @@ def test_a_lost_object_s_own_incident_is_closed_when_it_is_found_to_be_one() -> 
     cancels = {alert.place for alert in told if alert.message_type == "Cancel"}
     assert cancels == {alert.place for alert in own}
     (incident,) = by.open
-    assert (incident.teller.name, incident.state) == ("a/T-new", "violation")
+    assert (incident.lead_key.name, incident.state) == ("a/T-new", "violation")
     assert incident.steps["AA-2"] == 1
 
 

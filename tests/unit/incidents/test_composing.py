@@ -23,7 +23,7 @@ def test_an_alert_repeats_every_field_that_it_shares_with_its_event() -> None:
     )
     shared = Alert.model_fields.keys() & TrackEvent.model_fields.keys() - {"minutes_left"}
     assert len(shared) > 10
-    for alert in IncidentManager(Environment.ACTUAL, {}, ENGLISH.operators).take(event):
+    for alert in IncidentManager(Environment.ACTUAL, {}, ENGLISH.operators).process(event):
         assert {name: getattr(alert, name) for name in shared} == {
             name: getattr(event, name) for name in shared
         }

@@ -30,7 +30,7 @@ def take(by: IncidentManager, *kinds: str, start: int = 1, **changes: Any) -> li
     """Take events of these kinds, numbered; return the last one's alerts."""
     alerts: list[Alert] = []
     for number, kind in enumerate(kinds, start):
-        alerts = by.take(track_event(kind, number, **changes))
+        alerts = by.process(track_event(kind, number, **changes))
     return alerts
 
 
@@ -164,7 +164,7 @@ def test_references_name_the_whole_chain() -> None:
     """An alert refers to all earlier alerts of its incident on its channel, and to no others."""
     by, sent = book(), []
     for number, kind in enumerate(["entered", "exited", "entered", "exited", "cleared"], 1):
-        for alert in by.take(track_event(kind, number)):
+        for alert in by.process(track_event(kind, number)):
             sent.append(alert)
             chain = [one.alert_id for one in sent if one.channel == alert.channel]
             assert [*alert.references, alert.alert_id] == chain
@@ -179,7 +179,7 @@ def test_a_repeated_event_gives_nothing(ends: bool) -> None:
     take(by, *kinds)
     before = by.open
     for number, kind in enumerate(kinds, 1):
-        assert by.take(track_event(kind, number)) == []
+        assert by.process(track_event(kind, number)) == []
     assert by.open == before
 
 
@@ -249,7 +249,7 @@ def test_an_incident_is_known_by_its_opening() -> None:
 def test_what_an_event_says_an_alert_repeats() -> None:
     """Time, place, depth, object and zones of an alert are its event's."""
     event = track_event("entered", 1, depth_m=12, object={"category": "uav"})
-    alert = book().take(event)[0]
+    alert = book().process(event)[0]
     shared = (Alert.model_fields.keys() & type(event).model_fields.keys()) - {"minutes_left"}
     assert {"time", "lat", "lon", "depth_m", "object", "zones_version"} <= shared
     assert all(getattr(alert, name) == getattr(event, name) for name in shared)
@@ -379,14 +379,14 @@ def test_an_operator_closes_what_was_lost() -> None:
     """Everybody who was warned gets an all-clear that says who closed it and why."""
     by = book()
     (first, *_) = take(by, "entered", "lost")
-    alerts = by.take(word(first.incident_id))
+    alerts = by.process(word(first.incident_id))
     assert rows(alerts) == [(place, "Cancel", 3) for place in ("AA-1", "AA", "NATO")]
     said = "Alert ended by anna: an unidentified object lost in Aland"
     assert [alert.headline for alert in alerts] == [f"EXERCISE: {said}"] * 3
     assert all("Closed by anna: found near Rezekne." in alert.description for alert in alerts)
     assert {alert.response_type for alert in alerts} == {"AllClear"}
     assert by.open == []
-    assert by.take(word(first.incident_id)) == []
+    assert by.process(word(first.incident_id)) == []
 
 
 @pytest.mark.parametrize("kinds", [("entered",), ("entered", "exited"), ("threatened",)])
@@ -394,7 +394,7 @@ def test_an_operator_closes_nothing_that_is_seen(kinds: tuple[str, ...]) -> None
     """What is followed, or has only just left, ends by itself."""
     by = book()
     (first, *_) = take(by, *kinds)
-    assert by.take(word(first.incident_id)) == []
+    assert by.process(word(first.incident_id)) == []
     assert len(by.open) == 1
 
 
@@ -402,8 +402,8 @@ def test_a_word_on_another_run_changes_nothing() -> None:
     """An incident is closed by a word that names its own run alone."""
     by = book()
     (first, *_) = take(by, "entered", "lost")
-    assert by.take(word(first.incident_id, run="other")) == []
-    assert by.take(word(derive("another"))) == []
+    assert by.process(word(first.incident_id, run="other")) == []
+    assert by.process(word(derive("another"))) == []
     assert len(by.open) == 1
 
 
@@ -412,9 +412,9 @@ def test_what_is_seen_again_after_it_was_closed_is_another_incident(kept: bool) 
     """Its chains begin anew: steps of the old ones would be taken for repeats. A restart too."""
     by = book()
     (first, *_) = take(by, "entered", "lost")
-    by.take(word(first.incident_id))
+    by.process(word(first.incident_id))
     if kept:
-        by.ledger = restore_snapshot(take_snapshot(by.ledger))
+        by.state = restore_snapshot(take_snapshot(by.state))
     (again, *_) = take(by, "reacquired", start=3)
     assert again.incident_id != first.incident_id
     assert (again.message_type, again.step) == ("Alert", 1)
@@ -425,7 +425,7 @@ def test_what_is_not_seen_again_ends_without_a_word() -> None:
     """The track's own end, hours later, tells nobody anything that they do not know."""
     by = book()
     (first, *_) = take(by, "entered", "lost")
-    by.take(word(first.incident_id))
+    by.process(word(first.incident_id))
     assert take(by, "expired", start=3) == []
 
 
@@ -434,5 +434,5 @@ def test_a_word_stands_at_its_own_time_where_time_is_the_wall_clock_s() -> None:
     for run, minutes in (("live", 180), ("run", 2)):
         by = book()
         (first, *_) = take(by, "entered", "lost", run=run)
-        (told, *_) = by.take(word(first.incident_id, run=run))
+        (told, *_) = by.process(word(first.incident_id, run=run))
         assert told.time == T0 + timedelta(minutes=minutes)

@@ -28,7 +28,7 @@ class Alliance:
         self.heard: list[Alert] = []
 
     def take(self, event: Any) -> None:
-        self.heard += [alert for alert in self.book.take(event) if alert.event == KIND]
+        self.heard += [alert for alert in self.book.process(event) if alert.event == KIND]
 
     def violation(self, seconds: float, track: str, kind: str = "entered", **changes: Any) -> None:
         """Let a track violate the airspace; each is a degree from the others."""

@@ -31,7 +31,7 @@ def take(*steps: dict[str, Any], by: IncidentManager | None = None) -> list[Aler
     alerts: list[Alert] = []
     by = by or book()
     for number, step in enumerate(steps, 1):
-        alerts = by.take(track_event(**({"number": number} | step)))
+        alerts = by.process(track_event(**({"number": number} | step)))
     return alerts
 
 
@@ -76,8 +76,8 @@ def test_whoever_was_warned_hears_the_end(kind: str) -> None:
     """Each channel's last message is a Cancel, whatever it was told before; none is forgotten."""
     by, warned = book(), set[str]()
     for number, step in enumerate(BEFORE, 1):
-        warned |= {one.channel for one in by.take(track_event(**({"number": number} | step)))}
-    ends = by.take(track_event(kind, 3))
+        warned |= {one.channel for one in by.process(track_event(**({"number": number} | step)))}
+    ends = by.process(track_event(kind, 3))
     assert {one.channel for one in ends} == warned
     assert {(one.message_type, one.response_type) for one in ends} == {("Cancel", "AllClear")}
     assert all(len(one.references) == one.step - 1 for one in ends)

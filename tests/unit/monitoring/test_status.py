@@ -40,12 +40,12 @@ def bad(reason_class: ReasonClass) -> Rejected:
 
 def test_incidents_are_counted_from_alerts() -> None:
     """An incident is open from its first alert until one says it is closed, whoever it is for."""
-    book, tally = IncidentManager(WORLD, {}, ENGLISH.operators), Tally(MonitorState())
+    manager, tally = IncidentManager(WORLD, {}, ENGLISH.operators), Tally(MonitorState())
     for number, kind in enumerate(("entered", "confirmed", "exited", "cleared"), 1):
-        for alert in book.take(track_event(kind, number)):
+        for alert in manager.process(track_event(kind, number)):
             tally.take_alert(alert, T0_MS)
         status = tally.status(WORLD, T0_MS, some_feeds(), ())
-        assert status.incidents_open == len(book.open) == (kind != "cleared")
+        assert status.incidents_open == len(manager.open) == (kind != "cleared")
     assert status.last_alert is not None
     assert status.last_alert.message_type == "Cancel"
 
@@ -53,7 +53,7 @@ def test_incidents_are_counted_from_alerts() -> None:
 def test_an_incident_without_a_word_for_a_day_is_dropped() -> None:
     """An incident whose end was lost does not count for ever."""
     tally = Tally(MonitorState())
-    for alert in IncidentManager(WORLD, {}, ENGLISH.operators).take(track_event("entered", 1)):
+    for alert in IncidentManager(WORLD, {}, ENGLISH.operators).process(track_event("entered", 1)):
         tally.take_alert(alert, T0_MS)
     day_ms = 24 * 3_600_000
     assert tally.status(WORLD, T0_MS + day_ms, some_feeds(), ()).incidents_open == 1
@@ -90,7 +90,7 @@ def test_what_is_remembered_goes_on() -> None:
 def test_the_hash_and_back() -> None:
     """A status written as a hash is read back the same; its field names are the documented ones."""
     tally = Tally(MonitorState())
-    for alert in IncidentManager(WORLD, {}, ENGLISH.operators).take(track_event("entered", 1)):
+    for alert in IncidentManager(WORLD, {}, ENGLISH.operators).process(track_event("entered", 1)):
         tally.take_alert(alert, T0_MS)
     tally.take_rejected(bad("unreadable"))
     now_ms = T0_MS + 4_500

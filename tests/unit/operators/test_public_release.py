@@ -21,8 +21,8 @@ RULES = PublicRules(deadline_s=60.0)
 
 def message(environment: Environment = Environment.ACTUAL, **changes: Any) -> PublicAlertMessage:
     """Return a region's public message, with changes."""
-    book = IncidentManager(environment, NAMES, ENGLISH.operators)
-    region = next(a for a in book.take(track_event("entered", 1)) if a.place_kind == "region")
+    manager = IncidentManager(environment, NAMES, ENGLISH.operators)
+    region = next(a for a in manager.process(track_event("entered", 1)) if a.place_kind == "region")
     public = public_alert(region, NAMES, ENGLISH.public)
     assert public is not None
     return PublicAlertMessage(alert=public.model_copy(update=changes), timeline=Timeline())

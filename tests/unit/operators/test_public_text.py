@@ -19,7 +19,7 @@ NAMES = {"AA": "Aland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia
 
 
 def alerts(environment: Environment = Environment.ACTUAL, **changes: Any) -> list[Alert]:
-    return IncidentManager(environment, NAMES, ENGLISH.operators).take(
+    return IncidentManager(environment, NAMES, ENGLISH.operators).process(
         track_event("entered", 1, **changes)
     )
 
@@ -106,9 +106,11 @@ def test_every_response_has_its_words(response: str, state: str) -> None:
 
 def test_the_public_s_chain_is_its_own() -> None:
     """Its messages refer to one another, step by step as the operators' do."""
-    book = IncidentManager(Environment.ACTUAL, NAMES, ENGLISH.operators)
+    manager = IncidentManager(Environment.ACTUAL, NAMES, ENGLISH.operators)
     kinds = ["entered", "exited", "cleared"]
-    heard = [one for n, kind in enumerate(kinds, 1) for one in book.take(track_event(kind, n))]
+    heard = [
+        one for n, kind in enumerate(kinds, 1) for one in manager.process(track_event(kind, n))
+    ]
     told = [public_alert(alert, NAMES, ENGLISH.public) for alert in heard if alert.place == "AA-1"]
     chain = [one for one in told if one is not None]
     ids = [one.alert_id for one in chain]
@@ -161,9 +163,9 @@ def test_no_position_and_no_identity_reach_the_public(
     ahead = ({"place": "AA-2", "minutes_left": 7},)
     read = []
     for hidden in (one, other):
-        book = IncidentManager(Environment.ACTUAL, NAMES, ENGLISH.operators)
-        told = [*book.take(track_event("entered", 1, ahead=ahead, **hidden))]
-        told += book.take(track_event(kind, 2, confidence=confidence, ahead=ahead, **hidden))
+        manager = IncidentManager(Environment.ACTUAL, NAMES, ENGLISH.operators)
+        told = [*manager.process(track_event("entered", 1, ahead=ahead, **hidden))]
+        told += manager.process(track_event(kind, 2, confidence=confidence, ahead=ahead, **hidden))
         texts = [
             text
             for alert in told

@@ -22,10 +22,10 @@ REGION, NATION, ALLIANCE = "AA-1", "AA", "NATO"
 
 def incident(*kinds: str, environment: Environment = Environment.EXERCISE) -> list[AlertMessage]:
     """Return all that an object's events tell all places, each event decided as it happens."""
-    book = IncidentManager(environment, {}, ENGLISH.operators)
+    manager = IncidentManager(environment, {}, ENGLISH.operators)
     found: list[Alert] = []
     for number, kind in enumerate(kinds, 1):
-        found += book.take(track_event(kind, number, run="live"))
+        found += manager.process(track_event(kind, number, run="live"))
     return [AlertMessage(alert=one, timeline=Timeline(decided=one.time)) for one in found]
 
 

@@ -82,7 +82,7 @@ class Told:
         self.facts: dict[str, list[bytes]] = defaultdict(list)
         self.alerts: list[Alert] = []
         self.late = 0
-        book = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
+        manager = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
         trackers: dict[str, Tracker] = {}
         for frame in frames:
             if frame.key not in trackers:
@@ -93,7 +93,7 @@ class Told:
             told: list[Crossing | TrackEvent] = [*facts.crossings, *tracks]
             for fact in told:
                 self.facts[f"{fact.track_id} {type(fact).__name__}"].append(fact.to_json())
-            self.alerts += [alert for event in facts.events for alert in book.take(event)]
+            self.alerts += [alert for event in facts.events for alert in manager.process(event)]
 
     @property
     def chains(self) -> dict[tuple[str, str], list[bytes]]:

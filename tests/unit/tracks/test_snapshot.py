@@ -65,7 +65,7 @@ def test_a_restart_anywhere_changes_nothing(name: str, seed: int, recorded: Airs
     names = {zone.id: zone.id for zone in recorded.zones}
 
     def judge(restarts: float) -> list[bytes]:
-        tracker, book = (
+        tracker, manager = (
             Tracker(recorded, EXERCISE),
             IncidentManager(EXERCISE, names, ENGLISH.operators),
         )
@@ -74,17 +74,17 @@ def test_a_restart_anywhere_changes_nothing(name: str, seed: int, recorded: Airs
             facts = tracker.process(frame)
             said += [one.to_json() for one in facts.crossings]
             for event in facts.events:
-                said += [one.to_json() for one in book.take(event)]
+                said += [one.to_json() for one in manager.process(event)]
             if draw.random() < restarts:
-                state, pages = take_snapshot(tracker), snapshot.take_snapshot(book.ledger)
-                tracker, book = (
+                state, pages = take_snapshot(tracker), snapshot.take_snapshot(manager.state)
+                tracker, manager = (
                     Tracker(recorded, EXERCISE),
                     IncidentManager(EXERCISE, names, ENGLISH.operators),
                 )
                 restore_snapshot(tracker, state)
-                book.ledger = snapshot.restore_snapshot(pages)
+                manager.state = snapshot.restore_snapshot(pages)
                 assert take_snapshot(tracker) == state
-                assert snapshot.take_snapshot(book.ledger) == pages
+                assert snapshot.take_snapshot(manager.state) == pages
         return said
 
     undisturbed = judge(0.0)
@@ -209,12 +209,12 @@ def test_a_snapshot_of_a_place_off_the_earth_is_refused() -> None:
 
 def test_what_is_over_and_was_never_told_is_kept() -> None:
     """The story of a track that nobody heard of leaves a ledger that can be read again."""
-    book = IncidentManager(EXERCISE, {}, ENGLISH.operators)
-    assert book.take(track_event("appeared", 1, confidence="fact")) == []
-    assert book.take(track_event("expired", 2, confidence="fact")) == []
-    [(number, incident_id)] = book.ledger.closed.values()
+    manager = IncidentManager(EXERCISE, {}, ENGLISH.operators)
+    assert manager.process(track_event("appeared", 1, confidence="fact")) == []
+    assert manager.process(track_event("expired", 2, confidence="fact")) == []
+    [(number, incident_id)] = manager.state.closed.values()
     assert (number, incident_id) == (2, None)
-    assert snapshot.restore_snapshot(snapshot.take_snapshot(book.ledger)) == book.ledger
+    assert snapshot.restore_snapshot(snapshot.take_snapshot(manager.state)) == manager.state
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"format":2,"open":[],"runs":[],"closed":[]}'])
@@ -226,9 +226,9 @@ def test_what_is_no_ledger_is_refused(data: bytes) -> None:
 
 def test_runs_that_have_ended_are_not_kept_for_ever() -> None:
     """A worker that sees thousands of replays remembers the last hundred of them."""
-    book = IncidentManager(EXERCISE, {}, ENGLISH.operators)
+    manager = IncidentManager(EXERCISE, {}, ENGLISH.operators)
     for number in range(300):
         given = clock(track_event("entered", 1).time, last=True)
-        book.take(given.model_copy(update={"run": f"run-{number}"}))
-    assert len(book.ledger.runs) == 100
-    assert "run-299" in book.ledger.runs
+        manager.process(given.model_copy(update={"run": f"run-{number}"}))
+    assert len(manager.state.runs) == 100
+    assert "run-299" in manager.state.runs
