@@ -75,10 +75,10 @@ def stories() -> dict[str, list[TrackTopicEvent]]:
     c.sighted(55, 85).says(101, "exited").says(221, "cleared")
     near = Track("b", "B2", 11, lat=56.8).says(11, "entered").sighted(41, lat=56.851)
     near.sighted(71, 101, 131)
-    by = Track("a", "A3", 13, lat=56.9).says(13, "entered").sighted(43, lat=56.851)
-    by.sighted(73, 103, 133)
+    manager = Track("a", "A3", 13, lat=56.9).says(13, "entered").sighted(43, lat=56.851)
+    manager.sighted(73, 103, 133)
     return {
-        "a": told(a1.events + a2.events + by.events, "a"),
+        "a": told(a1.events + a2.events + manager.events, "a"),
         "b": told(b.events + near.events, "b"),
         "c": told(c.events, "c"),
     }
@@ -103,12 +103,14 @@ def arrivals(choices: Iterator[int]) -> Iterator[TrackTopicEvent]:
 
 def outcome(choices: list[int]) -> tuple[IncidentManager, list[Alert]]:
     """Return the book, and what was told, when messages arrive in an order."""
-    by = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
-    return by, [alert for event in arrivals(cycle(choices)) for alert in by.process(event)]
+    manager = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
+    return manager, [
+        alert for event in arrivals(cycle(choices)) for alert in manager.process(event)
+    ]
 
 
-def still_open(by: IncidentManager) -> list[Incident]:
-    return sorted(by.open, key=lambda one: one.incident_id)
+def still_open(manager: IncidentManager) -> list[Incident]:
+    return sorted(manager.open, key=lambda one: one.incident_id)
 
 
 STRAIGHT = [0]
@@ -122,8 +124,8 @@ def joins(alerts: list[Alert]) -> list[tuple[str, ...]]:
 
 def test_the_story_told_in_order() -> None:
     """One object is one incident through two sensors, a loss and a new track; the other its own."""
-    by, alerts = outcome(STRAIGHT)
-    pair, incident = sorted(by.open, key=lambda one: len(one.member_keys))
+    manager, alerts = outcome(STRAIGHT)
+    pair, incident = sorted(manager.open, key=lambda one: len(one.member_keys))
     assert {key.name for key in pair.member_keys} == {"a/A3", "b/B2"}
     assert {key.name for key in incident.member_keys} == {"a/A1", "a/A2", "b/B1"}
     assert (incident.lead_key.name, incident.state) == ("a/A2", "violation")
@@ -141,9 +143,9 @@ def test_the_story_told_in_order() -> None:
 @given(st.lists(st.integers(0, 5), min_size=12, max_size=90))
 def test_what_is_joined_does_not_depend_on_the_order_of_arrival(choices: list[int]) -> None:
     """However the partitions interleave: the same joins, situations, open incidents and chains."""
-    by, alerts = outcome(choices)
+    manager, alerts = outcome(choices)
     expected_by, expected = outcome(STRAIGHT)
     assert joins(alerts) == joins(expected)
-    assert still_open(by) == still_open(expected_by)
+    assert still_open(manager) == still_open(expected_by)
     alone = [[one for one in told if one.tracks == ("c/C1",)] for told in (alerts, expected)]
     assert alone[0] == alone[1]  # joined with none: to the last byte

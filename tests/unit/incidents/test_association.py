@@ -39,8 +39,8 @@ def event(kind: str, number: int, seconds: float, source: str, **changes: Any) -
     return track_event(kind, number, **(given | changes))
 
 
-def take(by: IncidentManager, *events: TrackTopicEvent) -> list[Alert]:
-    return [alert for one in events for alert in by.process(one)]
+def take(manager: IncidentManager, *events: TrackTopicEvent) -> list[Alert]:
+    return [alert for one in events for alert in manager.process(one)]
 
 
 def clocks(seconds: float, *keys: str) -> list[TrackTopicEvent]:
@@ -51,7 +51,7 @@ def rows(alerts: list[Alert]) -> list[Row]:
     return [(a.track_id, a.place, a.message_type, a.step) for a in alerts]
 
 
-def book() -> IncidentManager:
+def new_manager() -> IncidentManager:
     return IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
 
 
@@ -66,18 +66,18 @@ def two(**changes: Any) -> list[TrackTopicEvent]:
 
 def test_two_sensors_of_one_object_become_one_incident() -> None:
     """Both open at once; when both clocks have come up to it, the later one is cancelled as one."""
-    by = book()
-    alerts = take(by, *two())
+    manager = new_manager()
+    alerts = take(manager, *two())
     assert len({alert.incident_id for alert in alerts}) == 2
-    assert take(by, *clocks(10.9, "a", "b")) == []
-    joined = take(by, *clocks(12, "a", "b"))
+    assert take(manager, *clocks(10.9, "a", "b")) == []
+    joined = take(manager, *clocks(12, "a", "b"))
     assert [row for row in rows(joined) if row[2] == "Cancel"] == [
         ("T-b", place, "Cancel", 2) for place in ("AA-1", "AA", "NATO")
     ]
     assert [row for row in rows(joined) if row[2] == "Update"] == [
         ("T-a", place, "Update", 2) for place in ("AA-1", "AA", "NATO")
     ]
-    (incident,) = by.open
+    (incident,) = manager.open
     assert [key.name for key in incident.member_keys] == ["a/T-a", "b/T-b"]
     cancel, update = joined[0], joined[-1]
     assert cancel.incidents == (update.incident_id,)
@@ -90,9 +90,11 @@ def test_two_sensors_of_one_object_become_one_incident() -> None:
 
 def test_a_region_warned_by_the_second_only_is_taken_over() -> None:
     """Nobody who was warned of the cancelled incident is left without word of the other."""
-    by = book()
-    alerts = take(by, *two(regions=("AA-2",)), *clocks(12, "a", "b"))
-    last = {alert.place: alert for alert in alerts if alert.incident_id == by.open[0].incident_id}
+    manager = new_manager()
+    alerts = take(manager, *two(regions=("AA-2",)), *clocks(12, "a", "b"))
+    last = {
+        alert.place: alert for alert in alerts if alert.incident_id == manager.open[0].incident_id
+    }
     assert (last["AA-2"].message_type, last["AA-2"].step) == ("Alert", 1)
 
 
@@ -109,65 +111,67 @@ def test_a_region_warned_by_the_second_only_is_taken_over() -> None:
 )
 def test_two_objects_stay_two(changes: dict[str, Any]) -> None:
     """What one sensor sees twice, or lies apart, or flies otherwise, is not one object."""
-    by = book()
-    take(by, *two(**changes), *clocks(12, "a", "b"))
-    assert len(by.open) == 2
+    manager = new_manager()
+    take(manager, *two(**changes), *clocks(12, "a", "b"))
+    assert len(manager.open) == 2
 
 
 @pytest.mark.parametrize(("other", "count"), [("ABC123", 1), ("ABC124", 2)])
 def test_an_address_decides(other: str, count: int) -> None:
     """Two tracks with one ICAO address are one object wherever they seem to be; with two, never."""
-    by = book()
+    manager = new_manager()
     first = event("entered", 1, 10, "a", object=FLYING | {"icao_address": "ABC123"})
     far = {"lat": 56.4 if count == 1 else 56.25}
     second = event("entered", 1, 11, "b", object=FLYING | {"icao_address": other}, **far)
-    take(by, *clocks(0, "a", "b"), first, second, *clocks(12, "a", "b"))
-    assert len(by.open) == count
+    take(manager, *clocks(0, "a", "b"), first, second, *clocks(12, "a", "b"))
+    assert len(manager.open) == count
 
 
 def test_a_silent_source_is_not_waited_for() -> None:
     """A source more than five minutes behind the others holds nothing up."""
-    by = book()
-    take(by, *clocks(0, "silent"), *two())
-    assert take(by, *clocks(299, "a", "b")) == []
-    assert take(by, *clocks(302, "a", "b"))
+    manager = new_manager()
+    take(manager, *clocks(0, "silent"), *two())
+    assert take(manager, *clocks(299, "a", "b")) == []
+    assert take(manager, *clocks(302, "a", "b"))
 
 
 def test_a_partition_with_nothing_left_frees_what_waits() -> None:
     """A silent source holds the join up until its partition is known to hold nothing of it."""
-    by = book()
+    manager = new_manager()
     for each, partition in (("silent", 1), ("a", 2), ("b", 2)):
         [clock] = clocks(0, each)
-        by.process(clock, Origin(partition, 1_000))
-    take(by, *two())
+        manager.process(clock, Origin(partition, 1_000))
+    take(manager, *two())
     for clock in clocks(400, "a", "b"):
-        assert by.process(clock, Origin(2, 401_000)) == []
-    by.state = restore_snapshot(take_snapshot(by.state))  # what is waited for survives a restart
-    assert by.process(PartitionWatermark(partition=1, time=from_ms(400_999))) == []
-    assert by.process(PartitionWatermark(partition=1, time=from_ms(401_000)))
+        assert manager.process(clock, Origin(2, 401_000)) == []
+    manager.state = restore_snapshot(
+        take_snapshot(manager.state)
+    )  # what is waited for survives a restart
+    assert manager.process(PartitionWatermark(partition=1, time=from_ms(400_999))) == []
+    assert manager.process(PartitionWatermark(partition=1, time=from_ms(401_000)))
 
 
 def lost_and_found(
     seconds: float, lon: float, **changes: Any
 ) -> tuple[IncidentManager, list[Alert]]:
     """Lose a track at 100 s; let another enter the story so much later, at a longitude."""
-    by = book()
+    manager = new_manager()
     first = event("appeared", 1, 100 + seconds, "b", lon=lon, confidence="fact", **changes)
     entered, lost = event("entered", 1, 40, "a"), event("lost", 2, 100, "a")
-    take(by, *clocks(0, "a", "b"), entered, lost, *clocks(100, "a", "b"))
-    return by, take(by, first, *clocks(101 + seconds, "a", "b"))
+    take(manager, *clocks(0, "a", "b"), entered, lost, *clocks(100, "a", "b"))
+    return manager, take(manager, first, *clocks(101 + seconds, "a", "b"))
 
 
 def test_a_lost_object_is_seen_again_by_another_track() -> None:
     """A track that begins where the lost one can be goes on with its story."""
-    by, alerts = lost_and_found(300, 27.35)
+    manager, alerts = lost_and_found(300, 27.35)
     assert rows(alerts) == [("T-b", place, "Update", 3) for place in ("AA-1", "AA", "NATO")]
     assert {alert.incident_state for alert in alerts} == {"violation"}
-    (incident,) = by.open
+    (incident,) = manager.open
     assert incident.lead_key.name == "b/T-b"
     assert (incident.confidence, alerts[0].response_type) == ("confirmed", "Shelter")
     moved = event("updated", 2, 420, "b", changes=("deeper",), confidence="fact")
-    assert [row[1:] for row in rows(take(by, moved))] == [
+    assert [row[1:] for row in rows(take(manager, moved))] == [
         ("AA", "Update", 4),
         ("NATO", "Update", 4),
     ]
@@ -187,42 +191,42 @@ def test_what_cannot_be_the_lost_one_is_not(
 ) -> None:
     """Too far for its speed, half an hour later, or of another kind: it stays lost."""
     object_ = {"object": FLYING | {"category": "uav"}}
-    by = book()
+    manager = new_manager()
     entered, lost = event("entered", 1, 40, "a", **object_), event("lost", 2, 100, "a", **object_)
     first = event("appeared", 1, 100 + seconds, "b", **({"lon": lon} | changes), confidence="fact")
-    take(by, *clocks(0, "a", "b"), entered, lost, *clocks(100, "a", "b"))
-    assert take(by, first, *clocks(101 + seconds, "a", "b")) == []
-    assert by.open[0].state == "lost"
+    take(manager, *clocks(0, "a", "b"), entered, lost, *clocks(100, "a", "b"))
+    assert take(manager, first, *clocks(101 + seconds, "a", "b")) == []
+    assert manager.open[0].state == "lost"
 
 
 def test_another_track_goes_on_when_the_teller_is_lost() -> None:
     """The incident of two tracks is lost only for as long as it takes to ask the other."""
-    by = book()
-    take(by, *two(), *clocks(12, "a", "b"))
-    lost = take(by, event("lost", 2, 80, "a"))
+    manager = new_manager()
+    take(manager, *two(), *clocks(12, "a", "b"))
+    lost = take(manager, event("lost", 2, 80, "a"))
     assert {alert.incident_state for alert in lost} == {"lost"}
-    on = take(by, *clocks(81, "a", "b"))
+    on = take(manager, *clocks(81, "a", "b"))
     assert {(alert.incident_state, alert.track_id) for alert in on} == {("violation", "T-b")}
     assert "still seen" in on[0].headline
 
 
 def test_what_is_still_seen_when_the_teller_s_story_ends_is_told_anew() -> None:
     """A second track that goes on inside after the first one's all-clear opens its own incident."""
-    by = book()
-    take(by, *two(), *clocks(12, "a", "b"))
-    take(by, event("exited", 2, 50, "a"), event("cleared", 3, 170, "a"))
-    alerts = take(by, event("sighted", 2, 171, "b"))
+    manager = new_manager()
+    take(manager, *two(), *clocks(12, "a", "b"))
+    take(manager, event("exited", 2, 50, "a"), event("cleared", 3, 170, "a"))
+    alerts = take(manager, event("sighted", 2, 171, "b"))
     assert {(alert.message_type, alert.step) for alert in alerts} == {("Alert", 1)}
 
 
 def test_a_track_that_opened_nothing_is_joined_in_silence() -> None:
     """What is a mere fact is told to nobody, also when it turns out to be an object known."""
-    by = book()
+    manager = new_manager()
     fact = event("appeared", 1, 11, "b", confidence="fact")
-    first = take(by, *clocks(0, "a", "b"), event("entered", 1, 10, "a"), fact)
+    first = take(manager, *clocks(0, "a", "b"), event("entered", 1, 10, "a"), fact)
     assert {alert.track_id for alert in first} == {"T-a"}
-    assert take(by, *clocks(12, "a", "b")) == []
-    assert [key.name for key in by.open[0].member_keys] == ["a/T-a", "b/T-b"]
+    assert take(manager, *clocks(12, "a", "b")) == []
+    assert [key.name for key in manager.open[0].member_keys] == ["a/T-a", "b/T-b"]
 
 
 THREAT = {"confidence": "possible", "regions": (), "minutes_left": 1}
@@ -230,87 +234,89 @@ THREAT = {"confidence": "possible", "regions": (), "minutes_left": 1}
 
 def heading() -> tuple[IncidentManager, list[Alert]]:
     """Return the book, and what was told of one threat that two sensors see."""
-    by = book()
+    manager = new_manager()
     seen = [event("threatened", 1, 10 + n, source, **THREAT) for n, source in enumerate("ab")]
-    return by, take(by, *clocks(0, "a", "b"), *seen, *clocks(12, "a", "b"))
+    return manager, take(manager, *clocks(0, "a", "b"), *seen, *clocks(12, "a", "b"))
 
 
 def test_a_threat_goes_on_when_its_teller_is_lost() -> None:
     """Another sensor that still sees the object come takes over, and its entry is told."""
-    by, _ = heading()
-    take(by, event("lost", 2, 80, "a", **THREAT))
-    on = take(by, *clocks(81, "a", "b"))
+    manager, _ = heading()
+    take(manager, event("lost", 2, 80, "a", **THREAT))
+    on = take(manager, *clocks(81, "a", "b"))
     assert {(alert.track_id, alert.incident_state) for alert in on} == {("T-b", "threat")}
     assert "still heading for AA" in on[0].headline
-    entered = take(by, event("entered", 2, 82, "b"))
+    entered = take(manager, event("entered", 2, 82, "b"))
     assert {alert.incident_state for alert in entered} == {"violation"}
     assert len({alert.incident_id for alert in on + entered}) == 1
 
 
 def test_who_sees_it_inside_tells_it() -> None:
     """The sensor that sees the object enter is heard, though another one told of it until then."""
-    by, _ = heading()
-    assert take(by, event("entered", 2, 30, "b", confidence="possible")) == []
-    entered = take(by, *clocks(31, "a", "b"))
+    manager, _ = heading()
+    assert take(manager, event("entered", 2, 30, "b", confidence="possible")) == []
+    entered = take(manager, *clocks(31, "a", "b"))
     assert {(a.incident_state, a.certainty) for a in entered} == {("violation", "Possible")}
-    assert take(by, event("confirmed", 3, 40, "b"))[0].response_type == "Shelter"
-    assert take(by, event("entered", 2, 41, "a")) == []
-    assert take(by, *clocks(42, "a", "b")) == []
+    assert take(manager, event("confirmed", 3, 40, "b"))[0].response_type == "Shelter"
+    assert take(manager, event("entered", 2, 41, "a")) == []
+    assert take(manager, *clocks(42, "a", "b")) == []
 
 
 def test_who_is_sure_is_believed() -> None:
     """A good sensor's confirmation counts for the incident that a poor one opened."""
-    by = book()
-    take(by, *two()[:2], event("entered", 1, 10, "a", confidence="possible"))
-    take(by, event("entered", 1, 11, "b"))
-    told = take(by, *clocks(12, "a", "b"))
+    manager = new_manager()
+    take(manager, *two()[:2], event("entered", 1, 10, "a", confidence="possible"))
+    take(manager, event("entered", 1, 11, "b"))
+    told = take(manager, *clocks(12, "a", "b"))
     last = {alert.place: alert for alert in told if alert.message_type != "Cancel"}
     assert (last["AA-1"].response_type, last["AA-1"].certainty) == ("Shelter", "Observed")
     assert last["AA-1"].headline.endswith("is confirmed in AA over AA-1")
-    assert by.open[0].lead_key.name == "b/T-b"
+    assert manager.open[0].lead_key.name == "b/T-b"
 
 
 def test_a_track_that_comes_back_is_heard_when_all_were_lost() -> None:
     """Whichever of an object's tracks sees it again goes on with its incident."""
-    by = book()
-    take(by, *two(), *clocks(12, "a", "b"))
-    take(by, event("lost", 2, 80, "a"), event("lost", 2, 81, "b"), *clocks(82, "a", "b"))
-    assert by.open[0].state == "lost"
-    back = take(by, event("reacquired", 3, 100, "b"), *clocks(101, "a", "b"))
+    manager = new_manager()
+    take(manager, *two(), *clocks(12, "a", "b"))
+    take(manager, event("lost", 2, 80, "a"), event("lost", 2, 81, "b"), *clocks(82, "a", "b"))
+    assert manager.open[0].state == "lost"
+    back = take(manager, event("reacquired", 3, 100, "b"), *clocks(101, "a", "b"))
     assert {(a.message_type, a.incident_state, a.track_id) for a in back} == {
         ("Update", "violation", "T-b")
     }
-    assert len(by.open) == 1
+    assert len(manager.open) == 1
 
 
 @pytest.mark.parametrize("joined", [True, False], ids=["a strand of it", "a new track"])
 def test_what_was_lost_inside_is_not_found_outside(joined: bool) -> None:
     """A track that only heads for the border does not take over what it could then call off."""
-    by = book()
+    manager = new_manager()
     opening = 11 if joined else 130
     threat = event("threatened", 1, opening, "b", **THREAT)
-    take(by, *clocks(0, "a", "b"), event("entered", 1, 10, "a"), *([threat] if joined else []))
-    take(by, *clocks(12, "a", "b"), event("lost", 2, 90, "a"), *clocks(91, "a", "b"))
-    take(by, *([] if joined else [threat]), *clocks(131, "a", "b"))
-    take(by, event("receded", 2, 140, "b", **THREAT), *clocks(141, "a", "b"))
-    assert [(one.lead_key.name, one.state) for one in by.open] == [("a/T-a", "lost")]
+    take(manager, *clocks(0, "a", "b"), event("entered", 1, 10, "a"), *([threat] if joined else []))
+    take(manager, *clocks(12, "a", "b"), event("lost", 2, 90, "a"), *clocks(91, "a", "b"))
+    take(manager, *([] if joined else [threat]), *clocks(131, "a", "b"))
+    take(manager, event("receded", 2, 140, "b", **THREAT), *clocks(141, "a", "b"))
+    assert [(one.lead_key.name, one.state) for one in manager.open] == [("a/T-a", "lost")]
 
 
 def test_repeated_events_of_joined_tracks_give_nothing() -> None:
     """Handed out again, the events and clocks of tracks that were joined tell nobody anything."""
-    by = book()
+    manager = new_manager()
     events = [*two(), *clocks(12, "a", "b"), event("lost", 2, 80, "a"), *clocks(81, "a", "b")]
-    assert take(by, *events)
-    before = by.open
-    assert take(by, *events) == []
-    assert by.open == before
+    assert take(manager, *events)
+    before = manager.open
+    assert take(manager, *events) == []
+    assert manager.open == before
 
 
 def test_a_member_that_only_the_second_warned_stays_a_nation() -> None:
     """Taken over with its region, a nation is told as one, and not to take shelter."""
-    by = book()
-    alerts = take(by, *two(nations=("BB",), regions=("BB-1",)), *clocks(12, "a", "b"))
-    last = {alert.place: alert for alert in alerts if alert.incident_id == by.open[0].incident_id}
+    manager = new_manager()
+    alerts = take(manager, *two(nations=("BB",), regions=("BB-1",)), *clocks(12, "a", "b"))
+    last = {
+        alert.place: alert for alert in alerts if alert.incident_id == manager.open[0].incident_id
+    }
     assert {place: last[place].place_kind for place in ("AA", "BB", "BB-1")} == {
         "AA": "nation",
         "BB": "nation",
@@ -322,61 +328,61 @@ def test_a_member_that_only_the_second_warned_stays_a_nation() -> None:
 @pytest.mark.parametrize(("metres", "count"), [(200, 1), (230, 2)])
 def test_one_object_lies_within_three_combined_sigma(metres: int, count: int) -> None:
     """Two sensors good to 50 m place one object up to 212 m apart."""
-    by = book()
+    manager = new_manager()
     apart = {"lat": 56.25 + metres / 111_300, "at": at(10)}
-    take(by, *two(**apart), *clocks(12, "a", "b"))
-    assert len(by.open) == count
+    take(manager, *two(**apart), *clocks(12, "a", "b"))
+    assert len(manager.open) == count
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(25, 1), (40, 2)])
 def test_positions_of_different_times_say_too_little(seconds: int, count: int) -> None:
     """Tracks are compared where both were seen within half a minute of one another."""
-    by = book()
+    manager = new_manager()
     late = event("entered", 1, 10 + seconds, "b")
-    take(by, *clocks(0, "a", "b"), event("entered", 1, 10, "a"), late)
-    take(by, *clocks(11 + seconds, "a", "b"))
-    assert len(by.open) == count
+    take(manager, *clocks(0, "a", "b"), event("entered", 1, 10, "a"), late)
+    take(manager, *clocks(11 + seconds, "a", "b"))
+    assert len(manager.open) == count
 
 
 def test_tracks_are_compared_where_they_were_seen_last() -> None:
     """A track whose first reports were far off becomes one with the other's when they agree."""
-    by = book()
+    manager = new_manager()
     first = event("entered", 1, 20, "a", lat=56.2554)  # 600 m beside
-    take(by, *clocks(0, "a", "b"), first, event("entered", 1, 21, "b"), *clocks(22, "a", "b"))
-    assert len(by.open) == 2
+    take(manager, *clocks(0, "a", "b"), first, event("entered", 1, 21, "b"), *clocks(22, "a", "b"))
+    assert len(manager.open) == 2
     again = [event("sighted", 2, 49, "a"), event("sighted", 2, 51, "b")]
-    take(by, *again, *clocks(52, "a", "b"))
-    assert len(by.open) == 1
+    take(manager, *again, *clocks(52, "a", "b"))
+    assert len(manager.open) == 1
 
 
 def test_a_place_that_an_event_does_not_name_is_the_last_known() -> None:
     """What rests on no report leaves a track where it was, so that it can still be found."""
-    by = book()
+    manager = new_manager()
     lost = event("lost", 2, 100, "a", evidence=None)
     found = event("appeared", 1, 160, "a", track_id="T-new", confidence="fact")
-    take(by, *clocks(0, "a"), event("entered", 1, 40, "a"), lost, *clocks(100, "a"))
-    assert take(by, found, *clocks(161, "a"))
+    take(manager, *clocks(0, "a"), event("entered", 1, 40, "a"), lost, *clocks(100, "a"))
+    assert take(manager, found, *clocks(161, "a"))
 
 
 def test_a_source_that_has_ended_is_not_waited_for() -> None:
     """Joins go on at the lowest clock of the sources that are left."""
-    by = book()
-    take(by, *clocks(0, "ended"), *two())
-    assert take(by, *clocks(12, "a", "b")) == []
-    assert take(by, clock(at(12), "ended", last=True))
+    manager = new_manager()
+    take(manager, *clocks(0, "ended"), *two())
+    assert take(manager, *clocks(12, "a", "b")) == []
+    assert take(manager, clock(at(12), "ended", last=True))
 
 
 def test_a_lost_object_s_own_incident_is_closed_when_it_is_found_to_be_one() -> None:
     """A track that opened an incident of its own before is cancelled there, and goes on here."""
-    by = book()
-    take(by, *clocks(0, "a"), event("entered", 1, 40, "a"), event("lost", 2, 100, "a"))
+    manager = new_manager()
+    take(manager, *clocks(0, "a"), event("entered", 1, 40, "a"), event("lost", 2, 100, "a"))
     found = event("entered", 1, 130, "a", track_id="T-new", regions=("AA-2",))
-    own = take(by, found)
+    own = take(manager, found)
     assert {alert.step for alert in own} == {1}
-    told = take(by, *clocks(131, "a"))
+    told = take(manager, *clocks(131, "a"))
     cancels = {alert.place for alert in told if alert.message_type == "Cancel"}
     assert cancels == {alert.place for alert in own}
-    (incident,) = by.open
+    (incident,) = manager.open
     assert (incident.lead_key.name, incident.state) == ("a/T-new", "violation")
     assert incident.steps["AA-2"] == 1
 
@@ -388,19 +394,19 @@ def test_a_lost_object_s_own_incident_is_closed_when_it_is_found_to_be_one() -> 
 def test_the_reach_of_a_lost_object_grows(seconds: int, km: int, is_found: bool) -> None:
     """The longer it was not seen, the farther away it may begin again."""
     lon = 27.1 + (100 * 50 + km * 1_000) / 61_990
-    by, alerts = lost_and_found(seconds, lon)
-    assert (by.open[0].state == "violation") is bool(alerts) is is_found
+    manager, alerts = lost_and_found(seconds, lon)
+    assert (manager.open[0].state == "violation") is bool(alerts) is is_found
 
 
 @pytest.mark.parametrize(("other", "is_found"), [("ABC123", True), (None, True), ("F00000", False)])
 def test_another_address_is_another_object(other: str | None, is_found: bool) -> None:
     """A track that names another ICAO address than the lost one's is not it."""
-    by = book()
+    manager = new_manager()
     known, seen = ({"object": FLYING | {"icao_address": one}} for one in ("ABC123", other))
     entered, lost = event("entered", 1, 40, "a", **known), event("lost", 2, 100, "a", **known)
     first = event("appeared", 1, 160, "a", track_id="T-new", confidence="fact", **seen)
-    take(by, *clocks(0, "a"), entered, lost, *clocks(100, "a"))
-    assert bool(take(by, first, *clocks(161, "a"))) is is_found
+    take(manager, *clocks(0, "a"), entered, lost, *clocks(100, "a"))
+    assert bool(take(manager, first, *clocks(161, "a"))) is is_found
 
 
 def violation(source: str, hours: float, lat: float) -> TrackEvent:
@@ -415,31 +421,31 @@ def situations(alerts: list[Alert]) -> list[tuple[str, int, int]]:
 
 def test_two_violations_in_a_day_are_a_situation() -> None:
     """The second raises it, a third updates it, and a day without another ends it."""
-    by = book()
+    manager = new_manager()
     hours = {"a": 0.0, "b": 20.0, "c": 30.0}
-    alerts = take(by, *clocks(0, "x"))
+    alerts = take(manager, *clocks(0, "x"))
     for number, (source, hour) in enumerate(hours.items()):
-        alerts += take(by, violation(source, hour, 56.1 + number / 10))
-        alerts += take(by, *clocks(3_600 * hour + 61, "x"))
+        alerts += take(manager, violation(source, hour, 56.1 + number / 10))
+        alerts += take(manager, *clocks(3_600 * hour + 61, "x"))
     assert situations(alerts) == [("Alert", 1, 2), ("Update", 2, 3)]
     # A violation is weighed a minute after it was confirmed, so a day is over no sooner.
-    assert situations(take(by, *clocks(3_600 * 54 + 59, "x"))) == []
-    assert situations(take(by, *clocks(3_600 * 54 + 60, "x"))) == [("Cancel", 3, 3)]
+    assert situations(take(manager, *clocks(3_600 * 54 + 59, "x"))) == []
+    assert situations(take(manager, *clocks(3_600 * 54 + 60, "x"))) == [("Cancel", 3, 3)]
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(86_399, 1), (86_400, 0)])
 def test_a_day_is_24_hours(seconds: float, count: int) -> None:
     """A violation 24 hours after the other is not within 24 hours."""
-    by = book()
+    manager = new_manager()
     first, second = violation("a", 0, 56.1), violation("b", seconds / 3_600, 56.3)
-    alerts = take(by, *clocks(0, "x"), first, *clocks(61, "x"), second)
-    assert len(situations(alerts + take(by, *clocks(seconds + 61, "x")))) == count
+    alerts = take(manager, *clocks(0, "x"), first, *clocks(61, "x"), second)
+    assert len(situations(alerts + take(manager, *clocks(seconds + 61, "x")))) == count
 
 
 def test_one_object_is_one_violation() -> None:
     """Two sensors' tracks that were joined do not make a situation."""
-    by = book()
-    assert situations(take(by, *two(), *clocks(12, "a", "b"), *clocks(200, "a", "b"))) == []
+    manager = new_manager()
+    assert situations(take(manager, *two(), *clocks(12, "a", "b"), *clocks(200, "a", "b"))) == []
 
 
 def stories() -> dict[str, list[TrackTopicEvent]]:
@@ -463,15 +469,15 @@ def test_joins_do_not_depend_on_the_order_of_arrival(order: list[str]) -> None:
     begin = [left[source].pop(0) for source in "abc"]  # every source is known
     mixed = [left[source].pop(0) for source in order if left[source]]
     rest = [one for source in "abc" for one in left[source]]
-    by = book()
-    alerts = take(by, *begin, *mixed, *rest)
+    manager = new_manager()
+    alerts = take(manager, *begin, *mixed, *rest)
     told = {(a.alert_id, a.message_type, a.track_id, a.headline) for a in alerts}
-    expected_by = book()
+    expected_by = new_manager()
     straight = stories()
     expected = take(
         expected_by, *[one for row in zip(*straight.values(), strict=True) for one in row]
     )
     assert told == {(a.alert_id, a.message_type, a.track_id, a.headline) for a in expected}
-    assert {incident.incident_id for incident in by.open} == {
+    assert {incident.incident_id for incident in manager.open} == {
         incident.incident_id for incident in expected_by.open
     }

@@ -24,11 +24,13 @@ class Alliance:
     """The alliance's channel: takes what happened, keeps what it hears of situations."""
 
     def __init__(self, environment: Environment = Environment.EXERCISE) -> None:
-        self.book = IncidentManager(environment, {"AA": "Aland", "BB": "Bland"}, ENGLISH.operators)
+        self.manager = IncidentManager(
+            environment, {"AA": "Aland", "BB": "Bland"}, ENGLISH.operators
+        )
         self.heard: list[Alert] = []
 
     def take(self, event: Any) -> None:
-        self.heard += [alert for alert in self.book.process(event) if alert.event == KIND]
+        self.heard += [alert for alert in self.manager.process(event) if alert.event == KIND]
 
     def violation(self, seconds: float, track: str, kind: str = "entered", **changes: Any) -> None:
         """Let a track violate the airspace; each is a degree from the others."""
@@ -69,7 +71,7 @@ def test_the_second_violation_raises_it() -> None:
     (alert,) = alliance.heard
     assert (alert.channel, alert.place_kind) == ("exercise:alerts:NATO", "alliance")
     assert alert.headline == "EXERCISE: 2 airspace violations within 24 hours (Aland and Bland)"
-    assert set(alert.incidents) == {one.incident_id for one in alliance.book.open}
+    assert set(alert.incidents) == {one.incident_id for one in alliance.manager.open}
     assert alert.time == at(3_600)
 
 
@@ -196,7 +198,7 @@ def test_one_object_seen_twice_is_one_violation(ends: bool) -> None:
     alliance.violation(11, "TT", source="other", **same)
     alliance.until(12)
     alliance.take(clock(at(12), "other"))
-    assert len(alliance.book.open) == 1
+    assert len(alliance.manager.open) == 1
     if ends:
         alliance.violation(50, "TT", "identified", source="other", number=2, opened=at(11), **same)
     alliance.until(200)

@@ -20,18 +20,18 @@ BEFORE: tuple[dict[str, Any], ...] = (
 THREAT: dict[str, Any] = {"confidence": "possible", "regions": (), "minutes_left": 4}
 
 
-def book() -> IncidentManager:
+def new_manager() -> IncidentManager:
     return IncidentManager(
         Environment.EXERCISE, {"AA": "Aland", "AA-1": "Southshire"}, ENGLISH.operators
     )
 
 
-def take(*steps: dict[str, Any], by: IncidentManager | None = None) -> list[Alert]:
+def take(*steps: dict[str, Any], manager: IncidentManager | None = None) -> list[Alert]:
     """Take events in order, numbered; return the last one's alerts."""
     alerts: list[Alert] = []
-    by = by or book()
+    manager = manager or new_manager()
     for number, step in enumerate(steps, 1):
-        alerts = by.process(track_event(**({"number": number} | step)))
+        alerts = manager.process(track_event(**({"number": number} | step)))
     return alerts
 
 
@@ -74,14 +74,16 @@ def test_each_news_has_its_recipients(news: dict[str, Any], heard_by: str) -> No
 @pytest.mark.parametrize("kind", ["cleared", "expired", "identified", "receded"])
 def test_whoever_was_warned_hears_the_end(kind: str) -> None:
     """Each channel's last message is a Cancel, whatever it was told before; none is forgotten."""
-    by, warned = book(), set[str]()
+    manager, warned = new_manager(), set[str]()
     for number, step in enumerate(BEFORE, 1):
-        warned |= {one.channel for one in by.process(track_event(**({"number": number} | step)))}
-    ends = by.process(track_event(kind, 3))
+        warned |= {
+            one.channel for one in manager.process(track_event(**({"number": number} | step)))
+        }
+    ends = manager.process(track_event(kind, 3))
     assert {one.channel for one in ends} == warned
     assert {(one.message_type, one.response_type) for one in ends} == {("Cancel", "AllClear")}
     assert all(len(one.references) == one.step - 1 for one in ends)
-    assert by.open == []
+    assert manager.open == []
 
 
 def test_a_threat_that_turns_to_another_member_tells_both() -> None:
@@ -116,10 +118,13 @@ def test_minutes_of_a_lost_object_are_not_told() -> None:
 
 def test_a_lost_threat_was_never_inside() -> None:
     """What was lost on its way, and then did not come, is not said to have been inside."""
-    by = book()
+    manager = new_manager()
     ahead = {"ahead": ({"place": "AA-1", "minutes_left": 4},)}
     steps = [{"kind": kind} | THREAT | ahead for kind in ("threatened", "lost", "expired")]
-    (lost, *_), (expired, *_) = take(*steps[:2], by=by), take({"number": 3} | steps[2], by=by)
+    (lost, *_), (expired, *_) = (
+        take(*steps[:2], manager=manager),
+        take({"number": 3} | steps[2], manager=manager),
+    )
     assert lost.headline == "EXERCISE: An unidentified object heading for Aland is lost"
     assert expired.headline.endswith("that was heading for Aland has not come")
     assert "probability" not in lost.description
