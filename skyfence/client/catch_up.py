@@ -1,7 +1,12 @@
-"""How far each channel has been read, and reading on from there: what Redis keeps for those away.
+"""How far each channel has been read, and the reading of what came since: catching up.
 
-The stream gives what was missed, the hash of what is active all that stands. Messages are known
-again by their identifiers, so that none is told twice however often it is read.
+    new here             ──▶ what is active (a hash in Redis)
+    been away            ──▶ the stream from the cursor's sequence on; what is active after a hole
+    another epoch, or    ──▶ the stream from where the cursor joined, and what is active
+      counted anew
+
+Messages are recognized by their identifiers, so that none is handed out twice however often it is
+read. Subscribing is ``feed``'s.
 """
 
 from collections import OrderedDict
@@ -23,14 +28,14 @@ log = structlog.get_logger()
 
 _Page = list[tuple[bytes, dict[bytes, bytes]]]
 
-_PAGE: Final = 500  # messages of a stream read at once
-_TOGETHER: Final = 100  # channels asked at once
-_REMEMBERED: Final = 20_000  # messages of a channel: more than its stream holds
+_PAGE_MESSAGES: Final = 500  # of a stream, in one answer
+_BATCH_CHANNELS: Final = 100  # in one pipeline
+_SEEN_MESSAGES: Final = 20_000  # of a channel: more than its stream holds
 
 
 @dataclass(frozen=True)
 class Received:
-    """A message; ``live`` is False for what was caught up on."""
+    """A message of a channel; ``live`` is False for one that was caught up on."""
 
     channel: Channel
     message: ChannelMessage
@@ -39,7 +44,10 @@ class Received:
 
 @dataclass(frozen=True)
 class Missed:
-    """Messages that the stream does not hold any more; what is active follows."""
+    """Sequences ``first`` to ``last``, which the stream does not hold any more.
+
+    The channel's active messages follow.
+    """
 
     channel: Channel
     first: int
@@ -48,20 +56,22 @@ class Missed:
 
 @dataclass
 class ChannelCursor:
-    """A channel, and how far it has been read; without a ``sequence`` it is new.
+    """A channel, and how far it has been read.
 
-    ``epoch`` is that of the last message; ``joined`` where the sequence stood when we came: what is
-    before is history, and not told.
+    ``sequence`` is that of the last message read, None while the channel is new; ``epoch`` is that
+    message's. ``joined_at`` is the sequence that the channel had when the cursor came to it: what
+    is before is history, and not handed out. ``seen`` holds the identifiers of
+    the last 20,000 messages that were handed out, oldest first.
     """
 
     channel: Channel
     sequence: int | None = None
     epoch: str | None = None
-    joined: int = 0
+    joined_at: int = 0
     seen: OrderedDict[UUID, None] = field(default_factory=OrderedDict)
 
-    def read(self, value: bytes) -> ChannelMessage | None:
-        """Read a message; what is none is logged, and passed over."""
+    def parse(self, value: bytes) -> ChannelMessage | None:
+        """Return the message that a value holds; None, and a line in the log, if it holds none."""
         try:
             return parse_channel_message(self.channel.audience, value)
         except ValidationError as error:
@@ -69,104 +79,113 @@ class ChannelCursor:
             log.warning("message.unreadable", channel=name, reason=reason)
             return None
 
-    def read_all(self, values: Iterable[bytes]) -> list[ChannelMessage]:
-        """Read messages, without what is none."""
-        return [message for value in values if (message := self.read(value)) is not None]
+    def parse_all(self, values: Iterable[bytes]) -> list[ChannelMessage]:
+        """Return the messages that some values hold, in the same order."""
+        return [message for value in values if (message := self.parse(value)) is not None]
 
-    def since_we_came(self, messages: Sequence[ChannelMessage]) -> list[ChannelMessage]:
-        """Return those messages that were published since we came: all of this epoch were.
+    def after_joining(self, messages: Sequence[ChannelMessage]) -> list[ChannelMessage]:
+        """Return those messages that were published after the cursor joined the channel.
 
-        Where counting began anew with it, what follows in later epochs is no history either.
+        All messages of the cursor's present epoch were. If that epoch counted anew, from a lower
+        sequence than ``joined_at``, that moves down with it: later epochs hold no history either.
         """
-        begun = [one.sequence - 1 for one in messages if one.epoch == self.epoch]
-        self.joined = min([self.joined, *begun])
-        return [one for one in messages if one.sequence > self.joined]
+        begun = [message.sequence - 1 for message in messages if message.epoch == self.epoch]
+        self.joined_at = min([self.joined_at, *begun])
+        return [message for message in messages if message.sequence > self.joined_at]
 
-    def told(self, messages: Sequence[ChannelMessage], *, live: bool = False) -> list[Received]:
-        """Return those messages that had not been told, in order."""
+    def take_new(self, messages: Sequence[ChannelMessage], *, live: bool = False) -> list[Received]:
+        """Return those messages that were not handed out before, by sequence, and note them."""
         ordered = sorted(messages, key=lambda message: message.sequence)
-        return [Received(self.channel, one, live) for one in ordered if self._is_new(one)]
+        return [Received(self.channel, message, live) for message in ordered if self._note(message)]
 
-    def _is_new(self, message: ChannelMessage) -> bool:
-        known = message.id in self.seen
+    def _note(self, message: ChannelMessage) -> bool:
+        """Note a message as seen; return whether it is new."""
+        is_new = message.id not in self.seen
         self.seen[message.id] = None
-        if len(self.seen) > _REMEMBERED:
+        if len(self.seen) > _SEEN_MESSAGES:
             self.seen.popitem(last=False)
-        return not known
+        return is_new
 
 
-async def read_on(
-    redis: Redis, channels: Sequence[ChannelCursor], *, again: bool = False
+async def catch_up(
+    redis: Redis, cursors: Sequence[ChannelCursor], *, reread: bool = False
 ) -> list[Received | Missed]:
-    """Read what is active of new channels, and of others what came since.
+    """Read channels to their ends: what is active of new ones, of others what came since.
 
-    All there is since we came is read where the newest message is of another epoch, or ``again``:
-    Redis may have lost what we counted from. Raises ``UnavailableError``, and ``UsageError`` where
-    the user may not read.
+    Moves the cursors. A channel whose newest message is of another epoch is read anew from where
+    its cursor joined, and with ``reread`` all are: Redis may have lost the messages that their
+    sequences were counted from. Raises ``UnavailableError`` where Redis fails, and ``UsageError``
+    where the user may not read a channel.
     """
-    found: list[Received | Missed] = []
+    events: list[Received | Missed] = []
     with redis_errors(
         "redis gave no messages", forbidden="this redis user may not read what is missed"
     ):
-        for start in range(0, len(channels), _TOGETHER):
-            some = channels[start : start + _TOGETHER]
-            for one, newest, active in await _standing(redis, some):
-                found += await _read_one(redis, one, newest, active, again=again)
-    return found
+        for start in range(0, len(cursors), _BATCH_CHANNELS):
+            batch = cursors[start : start + _BATCH_CHANNELS]
+            for cursor, newest, active in await _heads(redis, batch):
+                events += await _read_channel(redis, cursor, newest, active, reread=reread)
+    return events
 
 
-async def _standing(
-    redis: Redis, channels: Sequence[ChannelCursor]
+async def _heads(
+    redis: Redis, cursors: Sequence[ChannelCursor]
 ) -> list[tuple[ChannelCursor, ChannelMessage | None, list[ChannelMessage]]]:
-    """Return the newest message of each channel, and what is active there."""
+    """Return each channel's cursor, its newest message, and its active messages."""
     async with redis.pipeline(transaction=False) as pipe:
-        for one in channels:
-            pipe.xrevrange(one.channel.stream, count=1)
-            pipe.hgetall(one.channel.active)
+        for cursor in cursors:
+            pipe.xrevrange(cursor.channel.stream, count=1)
+            pipe.hgetall(cursor.channel.active)
         answers = await pipe.execute()
-    found: list[tuple[ChannelCursor, ChannelMessage | None, list[ChannelMessage]]] = []
-    for one, newest, kept in zip(channels, answers[::2], answers[1::2], strict=True):
-        last = one.read(newest[0][1][b"message"]) if newest else None
-        found.append((one, last, one.read_all(kept.values())))
-    return found
+    heads: list[tuple[ChannelCursor, ChannelMessage | None, list[ChannelMessage]]] = []
+    for cursor, entries, active in zip(cursors, answers[::2], answers[1::2], strict=True):
+        newest = cursor.parse(entries[0][1][b"message"]) if entries else None
+        heads.append((cursor, newest, cursor.parse_all(active.values())))
+    return heads
 
 
-async def _read_one(
+async def _read_channel(
     redis: Redis,
-    one: ChannelCursor,
+    cursor: ChannelCursor,
     newest: ChannelMessage | None,
     active: list[ChannelMessage],
     *,
-    again: bool,
+    reread: bool,
 ) -> list[Received | Missed]:
+    """Read one channel to its end, as the module's diagram says."""
     last = newest.sequence if newest else 0
-    before, one.epoch = one.epoch, newest.epoch if newest else one.epoch
-    if one.sequence is None:
-        one.sequence = one.joined = last
-        return [*one.told(active)]
-    if again or one.epoch != before:
-        one.sequence = 0
-        return [*await _read_stream(redis, one, None), *one.told(active)]
-    return await _read_stream(redis, one, active) if last > one.sequence else []
+    before, cursor.epoch = cursor.epoch, newest.epoch if newest else cursor.epoch
+    if cursor.sequence is None:
+        cursor.sequence = cursor.joined_at = last
+        return [*cursor.take_new(active)]
+    if reread or cursor.epoch != before:
+        cursor.sequence = 0
+        return [*await _read_stream(redis, cursor, None), *cursor.take_new(active)]
+    return await _read_stream(redis, cursor, active) if last > cursor.sequence else []
 
 
 async def _read_stream(
-    redis: Redis, one: ChannelCursor, active: list[ChannelMessage] | None
+    redis: Redis, cursor: ChannelCursor, active: list[ChannelMessage] | None
 ) -> list[Received | Missed]:
-    """Read a stream on; what is ``active`` is told where it does not go back far enough."""
-    found: list[Received | Missed] = []
-    key, expected = one.channel.stream, (one.sequence or 0) + 1
-    while page := cast("_Page", await redis.xrange(key, min=str(expected), count=_PAGE)):
+    """Read a stream from the cursor's sequence to its end.
+
+    Where the stream does not go back that far, say what is missed and hand out ``active``; None
+    says that a hole is of no interest.
+    """
+    events: list[Received | Missed] = []
+    key, expected = cursor.channel.stream, (cursor.sequence or 0) + 1
+    while page := cast("_Page", await redis.xrange(key, min=str(expected), count=_PAGE_MESSAGES)):
         first = _sequence(page[0][0])
         if first > expected and active is not None:
-            found.append(Missed(one.channel, expected, first - 1))
-            found += one.told(active)
-        read = one.read_all([fields[b"message"] for _, fields in page])
-        found += one.told(one.since_we_came(read))
-        one.sequence = _sequence(page[-1][0])
-        expected = one.sequence + 1
-    return found
+            events.append(Missed(cursor.channel, expected, first - 1))
+            events += cursor.take_new(active)
+        messages = cursor.parse_all([fields[b"message"] for _, fields in page])
+        events += cursor.take_new(cursor.after_joining(messages))
+        cursor.sequence = _sequence(page[-1][0])
+        expected = cursor.sequence + 1
+    return events
 
 
 def _sequence(entry_id: bytes) -> int:
+    """Return the sequence of a stream's entry, which its identifier begins with."""
     return int(entry_id.split(b"-")[0])

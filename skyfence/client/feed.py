@@ -5,9 +5,10 @@
        │                         └───────────┤
        └── pause ◀── cut, or no answer ◀─────┘ no heartbeat: silent
 
-Who comes new is told what is active, and then what comes. After a cut the channels' streams give
-what was missed. "No alert" and "no connection" never look alike: what stands between the two is
-told as an event of its own. docs/clients.md says the same for other languages.
+A new subscriber first gets the messages that are active, and then those that come. After a cut the
+channels' streams give what was missed (``catch_up``). "No alert" and "no connection" never look
+alike: whatever lies between a publisher and the subscriber has events of its own. docs/clients.md
+says the same for other languages.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from redis.asyncio.client import PubSub
 
 from skyfence.adapters.redis import connect, redis_errors
 from skyfence.adapters.settings import Settings
-from skyfence.client.catch_up import ChannelCursor, Missed, Received, read_on
+from skyfence.client.catch_up import ChannelCursor, Missed, Received, catch_up
 from skyfence.errors import UnavailableError
 from skyfence.naming import Channel, heartbeat_channel
 
@@ -38,20 +39,22 @@ __all__ = [
 
 # Heartbeats come every five seconds; three missing are no accident.
 SILENT_AFTER_S: Final = 15.0
-# Who comes back to a feed that had been silent before waits for one heartbeat, no more.
+# After a reconnection at least this long is waited for a heartbeat: its interval and a margin.
 _NEXT_BEAT_S: Final = 6.0
-# A connection on which not even Redis answers is dead.
+# A connection on which Redis does not answer within this is dead.
 _ANSWER_S: Final = 5.0
-_LOOK_EVERY_S: Final = 0.5
+_POLL_S: Final = 0.5
+# Between attempts to connect, doubled each time.
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 10.0
+# Payloads of our pings: the pong comes behind everything that was published before.
 _SETTLE: Final = b"skyfence-settle"
 _OPENED: Final = b"skyfence-opened"
 
 
 @dataclass(frozen=True)
 class Connected:
-    """From here on messages come as they are published; all there was has been told."""
+    """From here on messages come as they are published; those before have been yielded."""
 
 
 @dataclass(frozen=True)
@@ -63,24 +66,27 @@ class Disconnected:
 
 @dataclass(frozen=True)
 class Silent:
-    """Redis answers, but nobody who would publish alerts has shown life since."""
+    """Redis answers, but no heartbeat of a publisher has come for so many ``seconds``."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Alive:
-    """Signs of life have come back after ``Silent``."""
+    """Heartbeats come again after ``Silent``."""
 
 
 FeedEvent = Received | Missed | Connected | Disconnected | Silent | Alive
 
 
 class AlertFeed:
-    """The messages of some channels, from what is active now on, for ever.
+    """The messages of some channels, from those that are active now on, without end.
 
-    Entering it connects, and raises ``UnavailableError`` or ``UsageError`` where that fails. Later
-    it connects again by itself, each time as ``reach`` says, or as the settings did.
+    Entering it connects; raises ``UnavailableError`` where Redis cannot be reached and
+    ``UsageError`` where its user may not subscribe to a channel. Iterating it yields events, and
+    connects again by itself when the connection is lost: with the settings that ``reach`` returns
+    at that time, or with the same. A user who is refused then ends the iteration with
+    ``UsageError``. One task may iterate at a time.
     """
 
     def __init__(
@@ -92,17 +98,17 @@ class AlertFeed:
     ) -> None:
         self._settings = settings
         self._reach = reach or (lambda: settings)
-        self._followed = {channel.name: ChannelCursor(channel) for channel in channels}
+        self._cursors = {channel.name: ChannelCursor(channel) for channel in channels}
         self._heartbeats = heartbeat_channel(settings.environment)
         self._redis: Redis | None = None
         self._pubsub: PubSub | None = None
-        self._opening: list[Received | Missed] = []  # what was there when we subscribed
-        self._opened = False  # what is read was published after that
+        self._backlog: list[Received | Missed] = []  # published before we subscribed
+        self._opened = False  # all that is read from now on was published after that
         self._settled = asyncio.Event()
         self._beaten_s = 0.0
 
     async def __aenter__(self) -> Self:
-        """Connect, subscribe, and read what stands: whatever is published from now on is told."""
+        """Connect, subscribe and catch up: nothing that is published from now on is lost."""
         await self._subscribe(self._settings)
         self._beaten_s = time.monotonic()
         return self
@@ -112,13 +118,13 @@ class AlertFeed:
         await self._drop()
 
     async def __aiter__(self) -> AsyncIterator[FeedEvent]:
-        """Yield what happens; does not end."""
+        """Yield messages, and what becomes of the connection; ends only by an exception."""
         pause_s = 0.0
         while True:
             try:
                 if self._pubsub is None:
                     await self._subscribe(self._reach())
-                for caught_up in self._opening:
+                for caught_up in self._backlog:
                     yield caught_up
                 yield Connected()
                 pause_s = _FIRST_PAUSE_S
@@ -151,7 +157,7 @@ class AlertFeed:
             raise
 
     async def _open(self, pubsub: PubSub) -> None:
-        names = [*self._followed, self._heartbeats]
+        names = [*self._cursors, self._heartbeats]
         shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
         with redis_errors(
             "redis took no subscription",
@@ -161,7 +167,7 @@ class AlertFeed:
                 await pubsub.subscribe(*names)
                 for _ in names:
                     await pubsub.get_message(timeout=None)
-            self._opening = await self._catch_up(list(self._followed.values()))
+            self._backlog = await self._catch_up(list(self._cursors.values()))
             self._opened = False
             await pubsub.ping(_OPENED)
 
@@ -173,7 +179,7 @@ class AlertFeed:
             await redis.aclose()
 
     async def _live(self) -> AsyncIterator[FeedEvent]:
-        """Yield what comes; raise ``UnavailableError`` when the connection is cut or dead."""
+        """Yield what comes live; raise ``UnavailableError`` when the connection is cut or dead."""
         waited_s = SILENT_AFTER_S - _NEXT_BEAT_S
         self._beaten_s = max(self._beaten_s, time.monotonic() - waited_s)
         silent = False
@@ -193,14 +199,14 @@ class AlertFeed:
                     silent = False
                     yield Alive()
                 continue
-            for event in await self._take(self._followed[name], received["data"]):
+            for event in await self._take(self._cursors[name], received["data"]):
                 yield event
 
     async def _next(self) -> dict[str, Any] | None:
         assert self._pubsub is not None  # noqa: S101 - subscribed
         with redis_errors("the connection to redis was cut"):
             received: dict[str, Any] | None = await self._pubsub.get_message(
-                ignore_subscribe_messages=True, timeout=_LOOK_EVERY_S
+                ignore_subscribe_messages=True, timeout=_POLL_S
             )
         if received is not None and received["type"] == "pong":
             self._opened = self._opened or received["data"] == _OPENED
@@ -215,25 +221,26 @@ class AlertFeed:
             async with asyncio.timeout(_ANSWER_S):
                 await self._redis.ping()
 
-    async def _take(self, followed: ChannelCursor, data: bytes) -> list[Received | Missed]:
-        """Return what follows from something published: itself, or all that was missed."""
-        message, last = followed.read(data), followed.sequence or 0
+    async def _take(self, cursor: ChannelCursor, data: bytes) -> list[Received | Missed]:
+        """Return what follows from a published message: itself, or all that was missed."""
+        message, last = cursor.parse(data), cursor.sequence or 0
         if message is None:
             return []
-        if message.epoch != followed.epoch and followed.epoch is not None:
-            return await self._catch_up([followed])
-        followed.epoch = message.epoch
+        if message.epoch != cursor.epoch and cursor.epoch is not None:
+            return await self._catch_up([cursor])
+        cursor.epoch = message.epoch
         if message.sequence <= last:
-            # Told, or from when we came; unknown later, it means that others are gone.
-            is_counted_anew = self._opened and message.id not in followed.seen
-            return await self._catch_up([followed], again=True) if is_counted_anew else []
+            # Read already, or published while we subscribed. Later, a message that is not known
+            # means that Redis counts anew, and that others are lost.
+            is_counted_anew = self._opened and message.id not in cursor.seen
+            return await self._catch_up([cursor], reread=True) if is_counted_anew else []
         if message.sequence > last + 1:
-            return await self._catch_up([followed])
-        followed.sequence = message.sequence
-        return [*followed.told([message], live=True)]
+            return await self._catch_up([cursor])
+        cursor.sequence = message.sequence
+        return [*cursor.take_new([message], live=True)]
 
     async def _catch_up(
-        self, followed: Sequence[ChannelCursor], *, again: bool = False
+        self, cursors: Sequence[ChannelCursor], *, reread: bool = False
     ) -> list[Received | Missed]:
         assert self._redis is not None  # noqa: S101 - subscribed
-        return await read_on(self._redis, followed, again=again)
+        return await catch_up(self._redis, cursors, reread=reread)

@@ -17,7 +17,7 @@ from consumers.channels.sink import RedisChannels
 from skyfence.adapters.settings import Settings
 from skyfence.cli.local import embedded
 from skyfence.client import feed as client
-from skyfence.client.catch_up import ChannelCursor, read_on
+from skyfence.client.catch_up import ChannelCursor, catch_up
 from skyfence.client.feed import (
     AlertFeed,
     Alive,
@@ -183,7 +183,7 @@ async def test_history_from_before_is_not_told_after_a_restart(server: Server) -
 
 async def test_what_came_between_two_losses_is_told(redis: Redis) -> None:
     """Counted anew once, a channel's lower numbers are no history when Redis starts once more."""
-    followed = ChannelCursor(CHANNEL)
+    cursor = ChannelCursor(CHANNEL)
 
     async def publish(epoch: str, *numbers: int) -> None:
         for number in numbers:
@@ -192,8 +192,9 @@ async def test_what_came_between_two_losses_is_told(redis: Redis) -> None:
             await redis.xadd(CHANNEL.stream, {"message": stamped}, id=f"{number}-0")
 
     async def read() -> list[tuple[str, int]]:
-        told = [one for one in await read_on(redis, [followed]) if isinstance(one, Received)]
-        return [(one.message.epoch, one.message.sequence) for one in told]
+        events = await catch_up(redis, [cursor])
+        messages = [event.message for event in events if isinstance(event, Received)]
+        return [(message.epoch, message.sequence) for message in messages]
 
     await publish("a", 1, 2, 3, 4)
     assert await read() == []
