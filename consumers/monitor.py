@@ -207,14 +207,14 @@ class Monitor:
         for partition in self._consumer.assignment():
             position = await self._consumer.position(partition)
             offsets.setdefault(partition.topic, {})[partition.partition] = position
-        await self._store.write(self._tally.memory(self._feeds, offsets), status)
+        await self._store.write(self._tally.state(self._feeds, offsets), status)
 
     async def _tell(self, status: SystemStatus) -> None:
-        alarms = self._feeds.untold()
+        alarms = self._feeds.pending_alarms()
         if not alarms:
             return
         await asyncio.gather(*[await self._send(alarm) for alarm in alarms])
-        self._feeds.told()
+        self._feeds.note_sent()
         await self._save(status)
         for alarm in alarms:
             FEED_ALARMS.labels(alarm.message_type).inc()

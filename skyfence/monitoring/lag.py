@@ -1,34 +1,38 @@
-"""The backlog: up to when all that came into a partition has been dealt with.
+"""Time lag: up to when a consumer group has dealt with all that came into a partition.
 
-A group's lag in messages says little: 500 may be a second or an hour. So the end of each partition
-is remembered with the time when it was there; once the group has acknowledged that far, all that
-came until then is dealt with. Does not ask Kafka.
+A lag in messages says little: 500 may be a second or an hour. So the end of each partition is
+sampled with the time; once the group has acknowledged up to a sampled end, all that came until that
+sample is dealt with. Does not ask Kafka.
 """
 
 from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
-# At two seconds a sample, half an hour; a longer backlog counts from there.
-_KEPT: Final = 900
+# At two seconds a sample, half an hour: a longer lag is known only once it is that short.
+_MOST_SAMPLES: Final = 900
 
 
 class TimeLag:
-    """Learns from ends and acknowledged offsets how far a group has come in time."""
+    """How far one group has come in time in each partition of a topic."""
 
     def __init__(self) -> None:
         self._ends: dict[int, deque[tuple[int, int]]] = {}
         self._done_to_ms: dict[int, int] = {}
 
     def sample(self, now_ms: int, ends: Mapping[int, int], lags: Mapping[int, int]) -> None:
-        """Take in each partition's end as it was now, and how many messages are left before it."""
+        """Take a sample: each partition's end offset, and how many messages are left before it.
+
+        ``now_ms`` is the wall clock, in ms since 1970. Raises ``KeyError`` if ``lags`` lacks a
+        partition of ``ends``.
+        """
         for partition, end in ends.items():
-            waiting = self._ends.setdefault(partition, deque(maxlen=_KEPT))
-            waiting.append((now_ms, end))
-            while waiting and waiting[0][1] <= end - lags[partition]:
-                self._done_to_ms[partition] = waiting.popleft()[0]
+            samples = self._ends.setdefault(partition, deque(maxlen=_MOST_SAMPLES))
+            samples.append((now_ms, end))
+            while samples and samples[0][1] <= end - lags[partition]:
+                self._done_to_ms[partition] = samples.popleft()[0]
 
     @property
     def done_to_ms(self) -> Mapping[int, int]:
-        """Return for each partition up to when all is dealt with; without entry it is unknown."""
+        """Return, by partition, the wall clock up to which all is dealt with; none: not known."""
         return self._done_to_ms

@@ -3,9 +3,9 @@
     source clocks (from track.events) ──▶ hear ─┐
     how far the workers have judged ────────────┴▶ judge ──▶ silences ──▶ feed alarms
 
-A source is heard when its event time moves on, by reports or heartbeats; one whose clock stands
-still is silent whatever it sends. A source that has ended is not silent. Sources that were never
-heard are unknown. The clock arrives as data; sending is the edge's.
+A source is heard when its event time moves on, by reports or heartbeats; a source whose event time
+stands still is silent, whatever it sends. A source that has ended is not silent. Sources that were
+never heard are not known here. The wall clock arrives as data. Does not send alarms.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,16 +23,20 @@ from skyfence.policy.policy import Policy
 from skyfence.texts.tables import FeedTexts
 from skyfence.times import MS_PER_S, from_ms, to_ms
 
-# A clock strikes every so often, so a source may have spoken this much later than it was heard.
+# A source's clock is published this often, so it may have sent this much later than it was heard.
 _CLOCK_STEP_MS: Final = DetectionParameters().clock_every_ms
-# Workers that are well have judged what is older than this: ticks, commits and a restart.
+# Healthy workers have judged what is older than this: ticks, commits and a restart included.
 _JUDGED_WITHIN_MS: Final = 15_000
-# So long an ended source is shown, and then forgotten.
+# An ended source is shown for so long, and then forgotten.
 _ENDED_KEPT: Final = timedelta(hours=1)
 
 
 class Feed(Contract):
-    """What is known of one source (or shard) of one run; ``clock`` is its event time."""
+    """What is known of one source or shard (``key``) of one run.
+
+    ``heard`` is the wall clock at which its event time last moved on: when that frame reached
+    Kafka. ``clock`` is its event time, ``partition`` that of ``tracks`` which its frames come by.
+    """
 
     key: str
     run: RunName
@@ -44,7 +48,7 @@ class Feed(Contract):
 
 
 class SourceMonitor:
-    """Watches the sources of one environment. ``kinds`` are the places that may be told."""
+    """The sources of one environment. ``kinds`` holds the kinds of the places that may be told."""
 
     def __init__(
         self,
@@ -63,10 +67,12 @@ class SourceMonitor:
     @property
     def all(self) -> list[Feed]:
         """Return all sources that are known, live ones first."""
-        return sorted(self._feeds.values(), key=lambda f: (f.run != LIVE_RUN, f.run, f.key))
+        return sorted(
+            self._feeds.values(), key=lambda feed: (feed.run != LIVE_RUN, feed.run, feed.key)
+        )
 
     def hear(self, clock: SourceWatermark, published_ms: int, partition: int | None) -> None:
-        """Take in a source's clock, which a frame moved that reached Kafka at this time."""
+        """Take in a source's clock; the frame that moved it reached Kafka at ``published_ms``."""
         before = self._feeds.get((clock.run, clock.key))
         heard = from_ms(published_ms)
         self._feeds[clock.run, clock.key] = Feed(
@@ -80,10 +86,11 @@ class SourceMonitor:
         )
 
     def judge(self, now_ms: int, watching_since_ms: int, judged_to_ms: Mapping[int, int]) -> None:
-        """Find out which sources are silent, and whose silence is over, as of now.
+        """Find out which sources are silent at ``now_ms``, and whose silence is over.
 
-        ``judged_to_ms`` says for each partition of ``tracks`` up to when all that came was judged.
-        Who begins to watch gives every source the time to be heard.
+        ``judged_to_ms`` holds, by partition of ``tracks``, up to when all that came was judged. No
+        silence is counted from before ``watching_since_ms``, so that a monitor that begins gives
+        every source the time to be heard. All are the wall clock's, in ms since 1970.
         """
         for name, feed in list(self._feeds.items()):
             if feed.silence is None:
@@ -93,10 +100,10 @@ class SourceMonitor:
                 elif feed.ended and from_ms(now_ms) - feed.heard > _ENDED_KEPT:
                     del self._feeds[name]
             elif feed.silence.over is None:
-                self._feeds[name] = self._still(feed, feed.silence, now_ms)
+                self._feeds[name] = self._after_silence(feed, feed.silence, now_ms)
 
-    def untold(self) -> list[FeedAlarm]:
-        """Return the alarms that follow from silences and have not been told."""
+    def pending_alarms(self) -> list[FeedAlarm]:
+        """Return the alarms that follow from silences and are not noted as sent."""
         return [
             alarm
             for feed in self.all
@@ -106,8 +113,8 @@ class SourceMonitor:
             )
         ]
 
-    def told(self) -> None:
-        """Note that all alarms that were untold are stored; what is over is laid aside."""
+    def note_sent(self) -> None:
+        """Note that all pending alarms are stored in Kafka; forget silences that are over."""
         for name, feed in list(self._feeds.items()):
             silence = feed.silence
             if silence is None:
@@ -121,7 +128,7 @@ class SourceMonitor:
                 self._feeds[name] = feed.model_copy(update={"silence": None})
 
     def silent_after_s(self, key: str) -> float:
-        """Return after how long a source's silence is alarming, seconds."""
+        """Return after how long a source's silence is alarming, in seconds."""
         return self._policy.silent_after_s(source_of(key))
 
     def _limit_ms(self, key: str) -> int:
@@ -130,6 +137,7 @@ class SourceMonitor:
     def _cause(
         self, feed: Feed, now_ms: int, since_ms: int, judged_to_ms: Mapping[int, int]
     ) -> SilenceCause | None:
+        """Return why a source counts as silent; None if it does not."""
         if feed.ended:
             return None
         bound_ms = max(to_ms(feed.heard), since_ms) + self._limit_ms(feed.key)
@@ -148,8 +156,8 @@ class SourceMonitor:
         )
         return feed.model_copy(update={"silence": silence})
 
-    def _still(self, feed: Feed, silence: Silence, now_ms: int) -> Feed:
-        """Return a silent source as it is now: silent still, back, ended or given up."""
+    def _after_silence(self, feed: Feed, silence: Silence, now_ms: int) -> Feed:
+        """Return a silent source as it is now: still silent, heard again, ended or given up."""
         now = from_ms(now_ms)
         moved = feed.heard > silence.since
         fresh = moved and now_ms - to_ms(feed.heard) <= self._limit_ms(feed.key)
@@ -160,7 +168,10 @@ class SourceMonitor:
         return feed.model_copy(update={"silence": over})
 
     def _places(self, key: str) -> Sequence[str]:
-        """Return whom a source's silence concerns: the alliance, and its own or all members."""
+        """Return the places that a source's silence concerns: the alliance, and nations.
+
+        The nations are those that the policy says the source watches, or all.
+        """
         watched = self._policy.watches(source_of(key))
         if watched is None:
             watched = tuple(place for place, kind in self._kinds.items() if kind == "nation")

@@ -1,10 +1,11 @@
 """The status: how sources, partitions, rejected input and incidents are, at one moment.
 
     track.events (clocks) ─┐
-    rejected ──────────────┼▶ Tally ──▶ Status ──▶ Redis hash, `skyfence status`, metrics
-    alerts ────────────────┘     └─────▶ Memory, with the offsets it covers: for the next watcher
+    rejected ──────────────┼▶ Tally ──▶ SystemStatus ──▶ Redis hash, `skyfence status`, metrics
+    alerts ────────────────┘     └────▶ MonitorState, with its offsets: for the next monitor
 
-Each message is counted once: the memory holds the offsets up to which it has taken them in.
+Each message is counted once: the state holds the offsets up to which messages are counted. Does not
+read Kafka or write Redis.
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ from skyfence.times import format_time, from_ms, to_ms
 SourceCondition = Literal["heard", "silent", "unjudged", "ended"]
 Count = Annotated[int, Field(ge=0)]
 
-# An incident of which nothing was said for a day is one whose end was lost with a worker.
+# An incident without an alert for a day is not open: its end was lost with a worker.
 _OPEN_KEPT: Final = timedelta(days=1)
 
 
@@ -77,7 +78,11 @@ class SystemStatus(Contract):
 
 
 class MonitorState(Contract):
-    """What a watcher leaves to the one after it; ``offsets`` are the next to read, by topic."""
+    """What a monitor leaves to the next one.
+
+    ``offsets`` are the next to read, by topic and partition. ``incidents`` holds, by identifier,
+    when the last alert of an open incident was decided.
+    """
 
     offsets: dict[str, dict[int, int]] = Field(default_factory=dict)
     feeds: tuple[Feed, ...] = ()
@@ -89,10 +94,10 @@ class MonitorState(Contract):
 class Tally:
     """Counts what passes besides sources' clocks: rejected input, incidents, the last alert."""
 
-    def __init__(self, memory: MonitorState) -> None:
-        self._rejected = dict(memory.rejected)
-        self._incidents = dict(memory.incidents)
-        self._last_alert = memory.last_alert
+    def __init__(self, state: MonitorState) -> None:
+        self._rejected = dict(state.rejected)
+        self._incidents = dict(state.incidents)
+        self._last_alert = state.last_alert
 
     def take_rejected(self, record: Rejected) -> None:
         """Count one rejected message or report."""
@@ -100,7 +105,7 @@ class Tally:
         self._rejected[reason] = self._rejected.get(reason, 0) + 1
 
     def take_alert(self, alert: AnyAlert, decided_ms: int) -> None:
-        """Note an alert and what it says of its incident."""
+        """Note an alert, and whether its incident is open; ``decided_ms`` is the wall clock."""
         decided = from_ms(decided_ms)
         self._last_alert = LastAlert(
             decided=decided,
@@ -116,12 +121,10 @@ class Tally:
         else:
             self._incidents[str(alert.incident_id)] = decided
 
-    def memory(
-        self, feeds: SourceMonitor, offsets: Mapping[str, Mapping[int, int]]
-    ) -> MonitorState:
-        """Return what is to be remembered, with the offsets that it covers."""
+    def state(self, feeds: SourceMonitor, offsets: Mapping[str, Mapping[int, int]]) -> MonitorState:
+        """Return what the next monitor goes on from; ``offsets`` are the next to read."""
         return MonitorState(
-            offsets={topic: dict(own) for topic, own in offsets.items()},
+            offsets={topic: dict(by_partition) for topic, by_partition in offsets.items()},
             feeds=tuple(feeds.all),
             rejected=self._rejected,
             incidents=self._incidents,
@@ -135,7 +138,7 @@ class Tally:
         feeds: SourceMonitor,
         lags: tuple[PartitionLag, ...],
     ) -> SystemStatus:
-        """Return how things are now."""
+        """Return how the environment is at ``now_ms``; forget incidents without news for a day."""
         now = from_ms(now_ms)
         for name, updated in list(self._incidents.items()):
             if now - updated > _OPEN_KEPT:
@@ -209,8 +212,10 @@ def from_hash(fields: Mapping[str, bytes]) -> SystemStatus:
         {
             "environment": fields["environment"].decode(),
             "as_of": fields["as_of"].decode(),
-            "sources": sorted(sources, key=lambda one: (one.run != LIVE_RUN, one.run, one.key)),
-            "lags": sorted(lags, key=lambda one: (one.group, one.topic, one.partition)),
+            "sources": sorted(
+                sources, key=lambda source: (source.run != LIVE_RUN, source.run, source.key)
+            ),
+            "lags": sorted(lags, key=lambda lag: (lag.group, lag.topic, lag.partition)),
             "rejected": _REJECTED.validate_json(fields["rejected"]),
             "incidents_open": int(fields["incidents_open"]),
             "last_alert": None if last is None else LastAlert.model_validate_json(last),

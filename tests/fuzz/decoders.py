@@ -210,7 +210,7 @@ def _watched() -> tuple[MonitorState, dict[str, bytes]]:
     lag = PartitionLag(group="g", topic=_TRACKS, partition=0, messages=3, done_to=from_ms(now_ms))
     feeds.judge(now_ms + 90_000, now_ms, {0: now_ms + 90_000})
     status = tally.status(EXERCISE, now_ms + 90_000, feeds, (lag,))
-    return tally.memory(feeds, {_TRACKS: {0: 7}}), to_hash(status)
+    return tally.state(feeds, {_TRACKS: {0: 7}}), to_hash(status)
 
 
 def _status_mail(fields: dict[str, bytes], draw: Random, _: int) -> Mail:

@@ -46,8 +46,8 @@ def look(by: SourceMonitor, at_s: float, *, judged_s: float | None = None) -> li
     now_ms = T0_MS + round(at_s * 1000)
     judged_to_ms = T0_MS + round((at_s if judged_s is None else judged_s) * 1000)
     by.judge(now_ms, T0_MS, {3: judged_to_ms})
-    alarms = by.untold()
-    by.told()
+    alarms = by.pending_alarms()
+    by.note_sent()
     return alarms
 
 
@@ -90,8 +90,10 @@ def test_a_crash_between_storing_and_telling_repeats_the_same_messages() -> None
     hear(by, 0)
     by.judge(T0_MS + 100_000, T0_MS, {3: T0_MS + 100_000})
     after = again(by)
-    assert after.untold() == by.untold() != []
-    assert [one.to_json() for one in after.untold()] == [one.to_json() for one in by.untold()]
+    assert after.pending_alarms() == by.pending_alarms() != []
+    assert [one.to_json() for one in after.pending_alarms()] == [
+        one.to_json() for one in by.pending_alarms()
+    ]
 
 
 def test_a_crash_after_the_telling_repeats_nothing() -> None:

@@ -64,7 +64,7 @@ def test_a_feed_alarm_is_no_incident() -> None:
     """The last alert may be a feed alarm, and no incident is open because of it."""
     watched, tally = some_feeds(), Tally(MonitorState())
     watched.judge(T0_MS + 100_000, T0_MS, {3: T0_MS + 100_000})
-    for alarm in watched.untold():
+    for alarm in watched.pending_alarms():
         tally.take_alert(alarm, T0_MS + 100_000)
     status = tally.status(WORLD, T0_MS + 100_000, watched, ())
     assert status.incidents_open == 0
@@ -78,7 +78,7 @@ def test_what_is_remembered_goes_on() -> None:
     first = Tally(MonitorState())
     first.take_rejected(bad("field"))
     first.take_rejected(bad("key"))
-    memory = first.memory(some_feeds(), {"exercise.rejected": {0: 2}})
+    memory = first.state(some_feeds(), {"exercise.rejected": {0: 2}})
     stored = MonitorState.model_validate_json(memory.to_json())
     assert stored == memory
     second = Tally(stored)
