@@ -14,5 +14,8 @@ _SEPARATOR: Final = "\x1f"
 
 
 def derive(*parts: str | int) -> UUID:
-    """Return the identifier of a thing named by its parts, in order."""
+    """Return the identifier of a thing that its parts name, in this order.
+
+    Precondition: no text among them holds the ASCII unit separator, and no part is a float.
+    """
     return uuid5(NAMESPACE, _SEPARATOR.join(map(str, parts)))

@@ -49,27 +49,27 @@ class Topics:
 
     @property
     def tracks(self) -> str:
-        """Frames of reports, keyed by source or source/shard."""
+        """Return the topic of frames of reports, keyed by source or source/shard."""
         return self._name("tracks")
 
     @property
     def crossings(self) -> str:
-        """Every crossing, for the audit, keyed by source and track."""
+        """Return the topic of every crossing, for the audit, keyed by source and track."""
         return self._name("crossings")
 
     @property
     def track_events(self) -> str:
-        """What may matter to people; one partition, so that one agent sees everything."""
+        """Return the topic of track events; one partition, so that one agent sees all of them."""
         return self._name("track.events")
 
     @property
     def alerts(self) -> str:
-        """Alerts, keyed by incident."""
+        """Return the topic of alerts, keyed by incident."""
         return self._name("alerts")
 
     @property
     def rejected(self) -> str:
-        """Unreadable or impossible input with its reason."""
+        """Return the topic of input that was not used, with its reason."""
         return self._name("rejected")
 
     def partitions(self, track_partitions: int) -> dict[str, int]:
@@ -86,12 +86,12 @@ class Topics:
 
     @property
     def worker_group(self) -> str:
-        """Consumer group of the track and incident agents (the Faust app's id)."""
+        """Return the consumer group of both agents, which is the Faust app's id."""
         return self._name("skyfence-worker")
 
     @property
     def relay_group(self) -> str:
-        """Consumer group of the Redis relay."""
+        """Return the consumer group of the Redis relay."""
         return self._name("skyfence-relay")
 
     def sink_group(self, name: str) -> str:
@@ -120,6 +120,8 @@ class Audience(StrEnum):
 class Channel:
     """A Redis channel, and the keys that belong to it.
 
+    Raises ``ValueError`` for a place that is no zone identifier.
+
     >>> Channel(Environment.EXERCISE, Audience.OPERATORS, "RO-TL").stream
     'exercise:stream:alerts:RO-TL'
     """
@@ -142,30 +144,30 @@ class Channel:
 
     @property
     def name(self) -> str:
-        """What is subscribed to."""
+        """Return the channel's name in Redis, as subscribers give it."""
         return self._key()
 
     @property
     def stream(self) -> str:
-        """The key of the stream that keeps the channel's last messages."""
+        """Return the key of the stream that keeps the channel's last messages."""
         return self._key("stream")
 
     @property
     def active(self) -> str:
-        """The key of the hash of what is not over: incident to last message."""
+        """Return the key of the hash of active messages: an open incident's id to its last one."""
         return self._key("active")
 
     @property
     def acknowledged(self) -> str:
-        """The key of the hash of who has acknowledged which incident."""
+        """Return the key of the hash of acknowledgements: an incident's id to who, and when."""
         return self._key("acknowledged")
 
     def steps(self, incident_id: str) -> str:
         """Return the key that holds the last step of an incident's chain here."""
         return f"{self._key('steps')}:{incident_id}"
 
-    def _key(self, *what: str) -> str:
-        return self.environment.redis_prefix + ":".join((*what, self.audience, self.place))
+    def _key(self, *kind: str) -> str:
+        return self.environment.redis_prefix + ":".join((*kind, self.audience, self.place))
 
 
 def operators_channel(environment: Environment, place: str) -> str:
@@ -183,12 +185,12 @@ def public_channel(environment: Environment, region: str) -> str:
 
 
 def heartbeat_channel(environment: Environment) -> str:
-    """Return the channel that says every few seconds that alerts would come."""
+    """Return the channel of heartbeats: every five seconds, while alerts would be published."""
     return f"{environment.redis_prefix}heartbeat"
 
 
 def recipient(environment: Environment, name: str) -> str:
-    """Return whose an outbox's item is: an exercise's never goes out to an actual receiver.
+    """Return the recipient that an outbox's items name; an exercise's differ from actual ones.
 
     >>> recipient(Environment.EXERCISE, "duty-office")
     'exercise:duty-office'
@@ -202,17 +204,17 @@ def operators_key(environment: Environment) -> str:
 
 
 def commands_key(environment: Environment, operator: str) -> str:
-    """Return the key of an operator's own stream of commands; its name is who commands."""
+    """Return the key of an operator's own stream of commands; the name in it says who commands."""
     return f"{environment.redis_prefix}commands:{operator}"
 
 
 def outcomes_key(environment: Environment, operator: str) -> str:
-    """Return the key of the stream that tells an operator what became of the commands."""
+    """Return the key of the stream that tells an operator the outcomes of commands."""
     return f"{environment.redis_prefix}outcomes:{operator}"
 
 
 def held_key(environment: Environment) -> str:
-    """Return the key of the hash of public messages that wait to be released."""
+    """Return the key of the hash of public messages that await release."""
     return f"{environment.redis_prefix}held"
 
 
@@ -237,7 +239,7 @@ def status_key(environment: Environment) -> str:
 
 
 def status_memory_key(environment: Environment) -> str:
-    """Return the Redis key of what the monitor remembers from one run of its to the next."""
+    """Return the Redis key of the state that a monitor leaves to the next one."""
     return f"{environment.redis_prefix}status:memory"
 
 

@@ -18,7 +18,7 @@ LATEST_MS = 4_102_444_800_000
 def header_number(value: bytes | None) -> int | None:
     """Return a whole number from a message's header, at most ``LATEST_MS``.
 
-    What is missing or unreadable is not known, and holds nothing up.
+    None for a header that is missing or no such number: then it is not known, and is no error.
     """
     if value is None or not (value.isdigit() and len(value) <= 15 and int(value) <= LATEST_MS):
         return None
@@ -50,7 +50,7 @@ def parse_time(value: object) -> datetime:
 
 
 def to_ms(value: datetime) -> int:
-    """Return milliseconds since 1970 of an aware datetime."""
+    """Return milliseconds since 1970 of an aware datetime, cut to the millisecond."""
     delta = value - datetime(1970, 1, 1, tzinfo=UTC)
     return (delta.days * 86_400 + delta.seconds) * MS_PER_S + delta.microseconds // 1000
 

@@ -34,13 +34,14 @@ MessageType = Literal["Alert", "Update", "Cancel"]
 ResponseType = Literal["Shelter", "Prepare", "Monitor", "AllClear"]
 EventName = Literal["airspace violation", "repeated airspace violations"]
 FeedEventName = Literal["sensor feed silent"]
-# Of these three the gravest comes first: ``gravest_first`` goes by it.
+# The words of these three stand from the gravest down; ``gravest_first`` relies on it.
 Urgency = Literal["Immediate", "Expected", "Future", "Past", "Unknown"]
 Severity = Literal["Extreme", "Severe", "Moderate", "Minor", "Unknown"]
 Certainty = Literal["Observed", "Likely", "Possible", "Unlikely", "Unknown"]
 PlaceKind = Literal["region", "nation", "alliance"]
 IncidentState = Literal["threat", "violation", "exited", "lost", "closed"]
-# silent: all that came was judged, and nothing was of this source; unjudged: that is not known.
+# silent: all that came to its partition was judged, and nothing was of this source; unjudged: what
+# came may not have been judged.
 SilenceCause = Literal["silent", "unjudged"]
 # Each message names all earlier ones of its chain: 25,000 fill the megabyte that Kafka takes.
 Step = Annotated[int, Field(ge=1, le=25_000)]
@@ -169,12 +170,16 @@ def parse_alert(value: bytes) -> Alert | FeedAlarm:
 
 
 def gravest_first(word: str, words: object) -> int:
-    """Return where one of CAP's words stands: 0 is the gravest, the last is unknown."""
+    """Return the place of one of CAP's words among its kind's: 0 is the gravest, the last unknown.
+
+    ``words`` is the kind, ``Urgency``, ``Severity`` or ``Certainty``. Raises ``ValueError`` if the
+    word is none of them.
+    """
     return get_args(words).index(word)
 
 
 def status_of(environment: Environment) -> AlertStatus:
-    """Return CAP's status of what is said in an environment."""
+    """Return CAP's status of an environment's alerts."""
     return "Exercise" if environment is Environment.EXERCISE else "Actual"
 
 

@@ -28,7 +28,7 @@ Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=F
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 SourceName = Annotated[str, Field(strict=True, pattern=NAME_PATTERN)]
 RunName = Annotated[str, Field(strict=True, pattern=NAME_PATTERN)]
-# A track's identity comes from sensors: anything printable, blanks inside included.
+# A track's name comes from sensors: any printable ASCII, blanks inside included.
 TrackName = Annotated[str, Field(strict=True, pattern=r"^[!-~]([ -~]{0,126}[!-~])?$")]
 
 
@@ -48,7 +48,10 @@ def round_degrees(value: float) -> float:
 
 
 def describe_validation_error(error: ValidationError) -> str:
-    """Say in one line which field is wrong, why, and what it held."""
+    """Return one line that names the first wrong field, why it is wrong, and its value.
+
+    The field is named by its path, as ``evidence.after.lat``; the value is cut at 80 characters.
+    """
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"]) or "report"
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")

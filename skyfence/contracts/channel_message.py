@@ -7,7 +7,7 @@
 
 Epoch and sequence are Redis's own to give (``consumers.channels.functions``): the sequence counts a
 channel's messages without a gap, the epoch changes when Redis was started anew, and may have lost
-some. What is here reads messages and makes those that others stamp.
+some. The models here read messages, and are what a channel is given before Redis adds both.
 """
 
 from typing import Annotated, Final, Literal
@@ -87,7 +87,7 @@ class OperatorsMessage(_Stamped):
 
     @property
     def id(self) -> UUID:
-        """Return what makes this message one, however often it is read."""
+        """Return the identifier by which a message that is read twice is recognized."""
         return self.alert.alert_id
 
 
@@ -99,7 +99,7 @@ class PublicMessage(_Stamped):
 
     @property
     def id(self) -> UUID:
-        """Return what makes this message one, however often it is read."""
+        """Return the identifier by which a message that is read twice is recognized."""
         return self.alert.alert_id
 
 
@@ -110,7 +110,7 @@ class NoteMessage(_Stamped):
 
     @property
     def id(self) -> UUID:
-        """Return what makes this message one, however often it is read."""
+        """Return the identifier by which a message that is read twice is recognized."""
         return self.note.note_id
 
 
@@ -141,12 +141,15 @@ class PublicAlertMessage(Contract):
 
 
 def is_over(alert: Alert | FeedAlarm | PublicAlert) -> bool:
-    """Tell whether nothing of a chain stands after this message."""
+    """Tell whether this message ends its chain."""
     return alert.message_type == "Cancel"
 
 
 def gravity(alert: Alert | FeedAlarm | PublicAlert) -> int:
-    """Return how grave an alert is, for comparison with others of its chain: CAP's three words."""
+    """Return how grave an alert is, to compare it with others of its chain: more is graver.
+
+    Severity decides, then certainty, then urgency.
+    """
     severity = gravest_first(alert.severity, Severity)
     certainty = gravest_first(alert.certainty, Certainty)
     urgency = gravest_first(alert.urgency, Urgency)

@@ -2,7 +2,7 @@
 
 A report is input and may be wrong; the model refuses what no sensor can mean (latitude 91, NaN,
 a time without zone, an unknown field) and says which field and why. Whether a report is plausible
-beside its neighbours is judged in ``tracking``.
+beside its neighbours is judged in ``tracks``.
 """
 
 from typing import Annotated, Final, Literal

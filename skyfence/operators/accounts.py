@@ -1,7 +1,8 @@
 """Operators: who they are, and what their users in Redis may do. Does not talk to Redis.
 
-An operator reads what the own channels publish and keep, and writes to one stream of commands that
-is the operator's alone: who commands is known from the key, not from what is written there.
+An operator may read the channels of the own places, with their streams and hashes, and write to one
+stream of commands that is the operator's alone: so the key says who commands, not what stands in
+the command.
 """
 
 from typing import Annotated, Final, Literal
@@ -21,7 +22,7 @@ from skyfence.naming import (
     status_key,
 )
 
-# What only some may do; every operator may acknowledge on the own channels.
+# Rights that only some operators have; each of them may acknowledge on the own channels.
 Right = Literal["close", "release"]
 _COMMANDS: Final = (
     "+ping +hello +auth +client|setinfo +client|setname +subscribe +unsubscribe"
@@ -30,7 +31,7 @@ _COMMANDS: Final = (
 
 
 class Operator(Contract):
-    """Somebody who stands watch over some channels."""
+    """An operator, who watches the channels of some places (``channels``)."""
 
     name: OperatorName
     channels: Annotated[tuple[ZoneName, ...], Field(min_length=1)]
@@ -48,20 +49,24 @@ def user_name(environment: Environment, name: str) -> str:
 
 
 def name_of(environment: Environment, user: str | None) -> str | None:
-    """Return whose user this is, or None if it is no operator's of this environment."""
+    """Return the name of the operator with a Redis user; None if it is no operator's here."""
     prefix = user_name(environment, "")
     return user.removeprefix(prefix) if user and user.startswith(prefix) else None
 
 
 def rules(environment: Environment, operator: Operator, digest: str) -> list[str]:
-    """Return the ACL rules of an operator's user; ``digest`` is the secret's SHA-256, in hex."""
-    found = ["reset", "on", f"#{digest}", "resetkeys", "resetchannels", "-@all"]
-    found += _COMMANDS.split()
-    found += [f"&{heartbeat_channel(environment)}", f"%R~{status_key(environment)}"]
+    """Return the Redis ACL rules of an operator's user, for ``ACL SETUSER``.
+
+    ``digest`` is the SHA-256 of the user's secret, 64 hex digits. The first rule takes all earlier
+    rights away.
+    """
+    granted = ["reset", "on", f"#{digest}", "resetkeys", "resetchannels", "-@all"]
+    granted += _COMMANDS.split()
+    granted += [f"&{heartbeat_channel(environment)}", f"%R~{status_key(environment)}"]
     for place in operator.channels:
         for audience in Audience:
             channel = Channel(environment, audience, place)
-            found += [f"&{channel.name}", f"%R~{channel.stream}", f"%R~{channel.active}"]
-    found.append(f"%W~{commands_key(environment, operator.name)}")
-    found.append(f"%R~{outcomes_key(environment, operator.name)}")
-    return found
+            granted += [f"&{channel.name}", f"%R~{channel.stream}", f"%R~{channel.active}"]
+    granted.append(f"%W~{commands_key(environment, operator.name)}")
+    granted.append(f"%R~{outcomes_key(environment, operator.name)}")
+    return granted

@@ -1,12 +1,12 @@
-"""Whether the public is told at once, or somebody decides first: the state of a held message.
+"""Public messages that await release: told at once, or held until an operator decides.
 
     automatic ─────────────────────────────────────────────▶ published
     held ──(release, or the deadline)──▶ releasing ──▶ released; later steps at once
       ├────(withdraw, or the deadline)─▶ withdrawing ──▶ withdrawn ──(next step)──▶ held
       └────(next step)──▶ held, until the first one's deadline
 
-Once the public has been told of an incident, what follows of it is told at once: nobody is left
-with half a story. Does not publish, and reads no clock.
+Once the public has been told of an incident, its later messages are published at once, so that
+nobody is left with an alert that has changed. Does not publish, and reads no clock.
 """
 
 from datetime import timedelta
@@ -19,11 +19,18 @@ from skyfence.contracts.channel_message import PublicAlertMessage
 from skyfence.policy.policy import PublicRules
 
 HeldState = Literal["held", "releasing", "released", "withdrawing", "withdrawn"]
-_DONE: Final[dict[HeldState, HeldState]] = {"releasing": "released", "withdrawing": "withdrawn"}
+# A decision that is not carried out yet, and the state once it is.
+_CARRIED_OUT: Final[dict[HeldState, HeldState]] = {
+    "releasing": "released",
+    "withdrawing": "withdrawn",
+}
 
 
 class PendingRelease(Contract):
-    """A region's public message of one incident, and where the decision on it stands."""
+    """A region's public message of one incident, and the state of the decision on it.
+
+    ``by`` and ``reason`` are the operator's who decided, if an operator did.
+    """
 
     state: HeldState
     message: PublicAlertMessage
@@ -38,19 +45,23 @@ class PendingRelease(Contract):
 
     @property
     def is_decided(self) -> bool:
-        """Tell whether a decision stands that is not carried out yet."""
-        return self.state in _DONE
+        """Tell whether there is a decision that is not carried out yet."""
+        return self.state in _CARRIED_OUT
 
     @property
     def once_done(self) -> HeldState:
-        """Return the state once what was decided is carried out."""
-        return _DONE.get(self.state, self.state)
+        """Return the state once the decision, if there is one, is carried out."""
+        return _CARRIED_OUT.get(self.state, self.state)
 
 
 def hold(
     message: PublicAlertMessage, before: PendingRelease | None, rules: PublicRules, now: UtcTime
 ) -> PendingRelease | None:
-    """Return a step as it is held, or None if that step has been dealt with already."""
+    """Return a message as it is held from ``now`` on; None if its step is not newer than before's.
+
+    A message that replaces one still held keeps that one's deadline; otherwise the deadline is
+    ``rules.deadline_s`` seconds from ``now``.
+    """
     if before is not None and message.alert.step <= before.message.alert.step:
         return None
     waits = before is not None and before.state == "held"
@@ -59,15 +70,15 @@ def hold(
 
 
 def is_stale(alert: PublicAlert, now: UtcTime) -> bool:
-    """Tell whether a message would tell the public of what is past.
+    """Tell whether a message has expired at ``now``, so that the public must not get it any more.
 
-    An exercise keeps the times of what it replays, so its messages never are.
+    An exercise's messages are never stale: they keep the times of the recording that is replayed.
     """
     return alert.status == "Actual" and alert.expires <= now
 
 
 def at_deadline(held: PendingRelease, rules: PublicRules) -> HeldState:
-    """Return what becomes of a message on which nobody has decided in time."""
+    """Return the state of a held message whose deadline has passed without a decision."""
     if rules.after_deadline == "release-shelter":
         shelter = held.message.alert.response_type == "Shelter"
         return "releasing" if shelter else "withdrawing"
