@@ -84,8 +84,8 @@ class Heard:
 
     @property
     def told(self) -> list[tuple[Any, int]]:
-        found = [e.message.alert for e in self.events if isinstance(e, Received)]  # type: ignore[union-attr]
-        return [(one.incident_id, one.step) for one in found]
+        alerts = [e.message.alert for e in self.events if isinstance(e, Received)]  # type: ignore[union-attr]
+        return [(alert.incident_id, alert.step) for alert in alerts]
 
 
 @asynccontextmanager
@@ -102,7 +102,7 @@ async def hearing(settings: Settings) -> AsyncIterator[Heard]:
 
 
 def names(*messages: AlertMessage) -> list[tuple[Any, int]]:
-    return [(one.alert.incident_id, one.alert.step) for one in messages]
+    return [(message.alert.incident_id, message.alert.step) for message in messages]
 
 
 async def cut(redis: Redis) -> None:
@@ -117,8 +117,8 @@ async def test_a_thousand_alerts_over_ten_cuts_come_once_and_in_order(
     sink = await RedisChannels.open(server.settings)
     sent = [alert(n) for n in range(1_000)]
     async with hearing(server.settings) as heard:
-        for number, one in enumerate(sent):
-            await sink.deliver(one)
+        for number, message in enumerate(sent):
+            await sink.deliver(message)
             if number % 100 == 50:
                 await cut(redis)
             if number % 100 == 80:  # thirty were published meanwhile
@@ -133,8 +133,8 @@ async def test_a_thousand_alerts_over_ten_cuts_come_once_and_in_order(
 async def test_who_comes_late_is_told_what_stands(server: Server) -> None:
     """First what is active, in order, the last step of each; what is over is not told."""
     sink = await RedisChannels.open(server.settings)
-    for one in (alert(1), alert(2), cancel(1, 2), alert(3), alert(2, 2)):
-        await sink.deliver(one)
+    for message in (alert(1), alert(2), cancel(1, 2), alert(3), alert(2, 2)):
+        await sink.deliver(message)
     async with hearing(server.settings) as heard:
         assert heard.told == names(alert(3), alert(2, 2))
         assert not any(event.live for event in heard.events if isinstance(event, Received))
@@ -151,15 +151,15 @@ async def test_after_redis_was_started_anew(server: Server, losing: bool) -> Non
     """A new epoch makes a client read again: what was lost stays told, nothing new is missed."""
     sink = await RedisChannels.open(server.settings)
     first = [alert(n) for n in range(3)]
-    for one in first:
-        await sink.deliver(one)
+    for message in first:
+        await sink.deliver(message)
     async with hearing(server.settings) as heard:
         await sink.close()
         await asyncio.to_thread(server.restart, losing=losing)
         sink = await RedisChannels.open(server.settings)
         then = [alert(n) for n in range(10, 13)]
-        for one in then:
-            await sink.deliver(one)
+        for message in then:
+            await sink.deliver(message)
         await sink.beat(0)
         await heard.until(lambda _: len(heard.told) == 6)
     assert heard.told == names(*first, *then)
@@ -169,8 +169,8 @@ async def test_after_redis_was_started_anew(server: Server, losing: bool) -> Non
 async def test_history_from_before_is_not_told_after_a_restart(server: Server) -> None:
     """What was over before the client came stays so when everything is read again."""
     sink = await RedisChannels.open(server.settings)
-    for one in (alert(1), cancel(1, 2), alert(2)):
-        await sink.deliver(one)
+    for message in (alert(1), cancel(1, 2), alert(2)):
+        await sink.deliver(message)
     await sink.close()
     async with hearing(server.settings) as heard:
         await asyncio.to_thread(server.restart)
@@ -257,24 +257,24 @@ async def test_an_acknowledgement_stands_until_it_gets_worse(server: Server, red
     note = Acknowledgement(
         note_id=derive("n", 1), incident_id=mild.alert.incident_id, by="anna", time=PATTERN.time
     )
-    by = Acknowledged(by="anna", time=PATTERN.time)
+    acknowledged = Acknowledged(by="anna", time=PATTERN.time)
 
     async def acknowledge() -> bool:
         judged = await redis.hget(CHANNEL.active, str(mild.alert.incident_id))
         assert isinstance(mild.alert, Alert)
-        return await library.acknowledge(CHANNEL, mild.alert, judged, by, note)
+        return await library.acknowledge(CHANNEL, mild.alert, judged, acknowledged, note)
 
     assert await acknowledge()
-    assert not await library.acknowledge(CHANNEL, mild.alert, b"other", by, note)
+    assert not await library.acknowledge(CHANNEL, mild.alert, b"other", acknowledged, note)
     async with hearing(server.settings) as heard:
         [standing, _] = heard.events
         assert isinstance(standing, Received)
-        assert standing.message.acknowledged == by  # type: ignore[union-attr]
+        assert standing.message.acknowledged == acknowledged  # type: ignore[union-attr]
         await sink.deliver(alert(1, 2, certainty="Possible"))
         await sink.deliver(alert(1, 3, certainty="Observed"))
         await heard.until(lambda _: len(heard.told) == 3)
         seen = [e.message.acknowledged for e in heard.events if isinstance(e, Received)]  # type: ignore[union-attr]
-    assert seen == [by, by, None]
+    assert seen == [acknowledged, acknowledged, None]
     await sink.close()
 
 
@@ -283,7 +283,7 @@ async def test_the_embedded_valkey_cuts_off_slow_subscribers_as_the_other_does(
 ) -> None:
     """What may wait for a subscriber is bounded, and the same in ops/valkey/valkey.conf."""
     conf = (ROOT / "ops" / "valkey" / "valkey.conf").read_text()
-    [line] = [one for one in conf.splitlines() if one.startswith("client-output-buffer-limit")]
+    [line] = [line for line in conf.splitlines() if line.startswith("client-output-buffer-limit")]
     assert line == embedded.SLOW_SUBSCRIBERS
     limits = (await redis.config_get("client-output-buffer-limit"))["client-output-buffer-limit"]
     assert f"pubsub {8 << 20} {2 << 20} 30" in limits

@@ -27,14 +27,20 @@ ACTUAL, EXERCISE = Environment.ACTUAL, Environment.EXERCISE
 def names(environment: Environment) -> set[str]:
     topics = Topics(environment)
     channels = [Channel(environment, audience, "RO-TL") for audience in Audience]
-    found = {heartbeat_channel(environment)} | set(topics.partitions(8))
-    for one in channels:
-        found |= {one.name, one.stream, one.active, one.acknowledged, one.steps("i")}
+    names = {heartbeat_channel(environment)} | set(topics.partitions(8))
+    for channel in channels:
+        names |= {
+            channel.name,
+            channel.stream,
+            channel.active,
+            channel.acknowledged,
+            channel.steps("i"),
+        }
     for name in (status_key, status_memory_key, status_writer_key, operators_key, held_key):
-        found.add(name(environment))
-    found |= {decisions_key(environment), commands_key(environment, "anna")}
-    found |= {outcomes_key(environment, "anna")}
-    return found | {topics.worker_group, topics.relay_group, topics.sink_group("sms")}
+        names.add(name(environment))
+    names |= {decisions_key(environment), commands_key(environment, "anna")}
+    names |= {outcomes_key(environment, "anna")}
+    return names | {topics.worker_group, topics.relay_group, topics.sink_group("sms")}
 
 
 def test_environments_share_no_name() -> None:

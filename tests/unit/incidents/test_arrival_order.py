@@ -52,8 +52,8 @@ class Track:
 
     def sighted(self, *seconds: float, **changes: Any) -> "Track":
         """Add what joins tracks and is told to nobody."""
-        for one in seconds:
-            self.says(one, "sighted", **changes)
+        for second in seconds:
+            self.says(second, "sighted", **changes)
         return self
 
 
@@ -87,7 +87,9 @@ def stories() -> dict[str, list[TrackTopicEvent]]:
 def told(events: list[TrackTopicEvent], source: str) -> list[TrackTopicEvent]:
     """Put the source's clocks between its events, and its end behind them."""
     ticks: list[TrackTopicEvent] = [clock(at(tick), source) for tick in range(0, END_S, CLOCK_S)]
-    mixed = sorted([*ticks, *events], key=lambda one: (one.time, isinstance(one, SourceWatermark)))
+    mixed = sorted(
+        [*ticks, *events], key=lambda event: (event.time, isinstance(event, SourceWatermark))
+    )
     return [*mixed, clock(at(END_S), source, last=True)]
 
 
@@ -110,7 +112,7 @@ def outcome(choices: list[int]) -> tuple[IncidentManager, list[Alert]]:
 
 
 def still_open(manager: IncidentManager) -> list[Incident]:
-    return sorted(manager.open, key=lambda one: one.incident_id)
+    return sorted(manager.open, key=lambda incident: incident.incident_id)
 
 
 STRAIGHT = [0]
@@ -118,22 +120,25 @@ STRAIGHT = [0]
 
 def joins(alerts: list[Alert]) -> list[tuple[str, ...]]:
     """Return who was joined with whom, in the order of telling."""
-    told = [one for one in alerts if one.incidents or "seen again" in one.headline]
-    return [(one.message_type, one.place, *one.tracks, *map(str, one.incidents)) for one in told]
+    told = [alert for alert in alerts if alert.incidents or "seen again" in alert.headline]
+    return [
+        (alert.message_type, alert.place, *alert.tracks, *map(str, alert.incidents))
+        for alert in told
+    ]
 
 
 def test_the_story_told_in_order() -> None:
     """One object is one incident through two sensors, a loss and a new track; the other its own."""
     manager, alerts = outcome(STRAIGHT)
-    pair, incident = sorted(manager.open, key=lambda one: len(one.member_keys))
+    pair, incident = sorted(manager.open, key=lambda incident: len(incident.member_keys))
     assert {key.name for key in pair.member_keys} == {"a/A3", "b/B2"}
     assert {key.name for key in incident.member_keys} == {"a/A1", "a/A2", "b/B1"}
     assert (incident.lead_key.name, incident.state) == ("a/A2", "violation")
     assert set(incident.steps) == {"AA-1", "AA-2", "AA", "NATO"}
-    of_c = [(one.place, one.message_type) for one in alerts if one.tracks == ("c/C1",)]
+    of_c = [(alert.place, alert.message_type) for alert in alerts if alert.tracks == ("c/C1",)]
     assert of_c.count(("BB-1", "Cancel")) == 1
-    situations = [one for one in alerts if one.event == "repeated airspace violations"]
-    assert [(one.message_type, len(one.incidents)) for one in situations] == [
+    situations = [alert for alert in alerts if alert.event == "repeated airspace violations"]
+    assert [(alert.message_type, len(alert.incidents)) for alert in situations] == [
         ("Alert", 2),
         ("Update", 3),
     ]
@@ -147,5 +152,5 @@ def test_what_is_joined_does_not_depend_on_the_order_of_arrival(choices: list[in
     expected_by, expected = outcome(STRAIGHT)
     assert joins(alerts) == joins(expected)
     assert still_open(manager) == still_open(expected_by)
-    alone = [[one for one in told if one.tracks == ("c/C1",)] for told in (alerts, expected)]
+    alone = [[alert for alert in told if alert.tracks == ("c/C1",)] for told in (alerts, expected)]
     assert alone[0] == alone[1]  # joined with none: to the last byte

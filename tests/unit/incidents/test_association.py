@@ -40,7 +40,7 @@ def event(kind: str, number: int, seconds: float, source: str, **changes: Any) -
 
 
 def take(manager: IncidentManager, *events: TrackTopicEvent) -> list[Alert]:
-    return [alert for one in events for alert in manager.process(one)]
+    return [alert for event in events for alert in manager.process(event)]
 
 
 def clocks(seconds: float, *keys: str) -> list[TrackTopicEvent]:
@@ -297,7 +297,9 @@ def test_what_was_lost_inside_is_not_found_outside(joined: bool) -> None:
     take(manager, *clocks(12, "a", "b"), event("lost", 2, 90, "a"), *clocks(91, "a", "b"))
     take(manager, *([] if joined else [threat]), *clocks(131, "a", "b"))
     take(manager, event("receded", 2, 140, "b", **THREAT), *clocks(141, "a", "b"))
-    assert [(one.lead_key.name, one.state) for one in manager.open] == [("a/T-a", "lost")]
+    assert [(incident.lead_key.name, incident.state) for incident in manager.open] == [
+        ("a/T-a", "lost")
+    ]
 
 
 def test_repeated_events_of_joined_tracks_give_nothing() -> None:
@@ -359,9 +361,9 @@ def test_a_place_that_an_event_does_not_name_is_the_last_known() -> None:
     """What rests on no report leaves a track where it was, so that it can still be found."""
     manager = new_manager()
     lost = event("lost", 2, 100, "a", evidence=None)
-    found = event("appeared", 1, 160, "a", track_id="T-new", confidence="fact")
+    reseen = event("appeared", 1, 160, "a", track_id="T-new", confidence="fact")
     take(manager, *clocks(0, "a"), event("entered", 1, 40, "a"), lost, *clocks(100, "a"))
-    assert take(manager, found, *clocks(161, "a"))
+    assert take(manager, reseen, *clocks(161, "a"))
 
 
 def test_a_source_that_has_ended_is_not_waited_for() -> None:
@@ -376,8 +378,8 @@ def test_a_lost_object_s_own_incident_is_closed_when_it_is_found_to_be_one() -> 
     """A track that opened an incident of its own before is cancelled there, and goes on here."""
     manager = new_manager()
     take(manager, *clocks(0, "a"), event("entered", 1, 40, "a"), event("lost", 2, 100, "a"))
-    found = event("entered", 1, 130, "a", track_id="T-new", regions=("AA-2",))
-    own = take(manager, found)
+    reseen = event("entered", 1, 130, "a", track_id="T-new", regions=("AA-2",))
+    own = take(manager, reseen)
     assert {alert.step for alert in own} == {1}
     told = take(manager, *clocks(131, "a"))
     cancels = {alert.place for alert in told if alert.message_type == "Cancel"}
@@ -402,7 +404,7 @@ def test_the_reach_of_a_lost_object_grows(seconds: int, km: int, is_found: bool)
 def test_another_address_is_another_object(other: str | None, is_found: bool) -> None:
     """A track that names another ICAO address than the lost one's is not it."""
     manager = new_manager()
-    known, seen = ({"object": FLYING | {"icao_address": one}} for one in ("ABC123", other))
+    known, seen = ({"object": FLYING | {"icao_address": address}} for address in ("ABC123", other))
     entered, lost = event("entered", 1, 40, "a", **known), event("lost", 2, 100, "a", **known)
     first = event("appeared", 1, 160, "a", track_id="T-new", confidence="fact", **seen)
     take(manager, *clocks(0, "a"), entered, lost, *clocks(100, "a"))
@@ -414,9 +416,9 @@ def violation(source: str, hours: float, lat: float) -> TrackEvent:
 
 
 def situations(alerts: list[Alert]) -> list[tuple[str, int, int]]:
-    found = [alert for alert in alerts if alert.event == "repeated airspace violations"]
-    assert {alert.channel for alert in found} <= {"exercise:alerts:NATO"}
-    return [(alert.message_type, alert.step, len(alert.incidents)) for alert in found]
+    repeated = [alert for alert in alerts if alert.event == "repeated airspace violations"]
+    assert {alert.channel for alert in repeated} <= {"exercise:alerts:NATO"}
+    return [(alert.message_type, alert.step, len(alert.incidents)) for alert in repeated]
 
 
 def test_two_violations_in_a_day_are_a_situation() -> None:
@@ -468,16 +470,16 @@ def test_joins_do_not_depend_on_the_order_of_arrival(order: list[str]) -> None:
     left = stories()
     begin = [left[source].pop(0) for source in "abc"]  # every source is known
     mixed = [left[source].pop(0) for source in order if left[source]]
-    rest = [one for source in "abc" for one in left[source]]
+    rest = [event for source in "abc" for event in left[source]]
     manager = new_manager()
     alerts = take(manager, *begin, *mixed, *rest)
     told = {(a.alert_id, a.message_type, a.track_id, a.headline) for a in alerts}
-    expected_by = new_manager()
+    expected_manager = new_manager()
     straight = stories()
     expected = take(
-        expected_by, *[one for row in zip(*straight.values(), strict=True) for one in row]
+        expected_manager, *[event for row in zip(*straight.values(), strict=True) for event in row]
     )
     assert told == {(a.alert_id, a.message_type, a.track_id, a.headline) for a in expected}
     assert {incident.incident_id for incident in manager.open} == {
-        incident.incident_id for incident in expected_by.open
+        incident.incident_id for incident in expected_manager.open
     }

@@ -170,7 +170,7 @@ def test_references_name_the_whole_chain() -> None:
     for number, kind in enumerate(["entered", "exited", "entered", "exited", "cleared"], 1):
         for alert in manager.process(track_event(kind, number)):
             sent.append(alert)
-            chain = [one.alert_id for one in sent if one.channel == alert.channel]
+            chain = [earlier.alert_id for earlier in sent if earlier.channel == alert.channel]
             assert [*alert.references, alert.alert_id] == chain
     assert len({alert.alert_id for alert in sent}) == len(sent) == 15
 

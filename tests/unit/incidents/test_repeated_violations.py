@@ -44,7 +44,7 @@ class Alliance:
 
     @property
     def rows(self) -> list[tuple[str, int, int]]:
-        return [(one.message_type, one.step, len(one.incidents)) for one in self.heard]
+        return [(alert.message_type, alert.step, len(alert.incidents)) for alert in self.heard]
 
 
 def two(seconds: float) -> Alliance:
@@ -71,7 +71,7 @@ def test_the_second_violation_raises_it() -> None:
     (alert,) = alliance.heard
     assert (alert.channel, alert.place_kind) == ("exercise:alerts:NATO", "alliance")
     assert alert.headline == "EXERCISE: 2 airspace violations within 24 hours (Aland and Bland)"
-    assert set(alert.incidents) == {one.incident_id for one in alliance.manager.open}
+    assert set(alert.incidents) == {incident.incident_id for incident in alliance.manager.open}
     assert alert.time == at(3_600)
 
 
@@ -92,9 +92,9 @@ def test_a_third_updates_it_and_a_day_without_another_ends_it() -> None:
     assert alliance.rows == [("Alert", 1, 2), ("Update", 2, 3)]
     alliance.until(7_200 + DAY_S + 60)
     assert alliance.rows[2:] == [("Cancel", 3, 3)]
-    ids = [one.alert_id for one in alliance.heard]
-    assert [one.references for one in alliance.heard] == [(), tuple(ids[:1]), tuple(ids[:2])]
-    assert len({one.incident_id for one in alliance.heard}) == 1
+    ids = [alert.alert_id for alert in alliance.heard]
+    assert [alert.references for alert in alliance.heard] == [(), tuple(ids[:1]), tuple(ids[:2])]
+    assert len({alert.incident_id for alert in alliance.heard}) == 1
     assert alliance.heard[2].headline.startswith("EXERCISE: All clear: no further")
     assert alliance.heard[2].response_type == "AllClear"
 
@@ -143,7 +143,7 @@ def test_the_next_one_is_another() -> None:
         alliance.violation(seconds, track)
     alliance.until(DAY_S * 4 + 200)
     assert alliance.rows == [("Alert", 1, 2), ("Cancel", 2, 2), ("Alert", 1, 2)]
-    assert len({one.incident_id for one in alliance.heard}) == 2
+    assert len({alert.incident_id for alert in alliance.heard}) == 2
 
 
 @pytest.mark.parametrize(

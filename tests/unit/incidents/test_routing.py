@@ -11,7 +11,7 @@ from skyfence.contracts.alert import Alert
 from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 
-# What the book was told before: an object that came into AA-1 by way of AA-2 and heads for BB-1.
+# What the manager was told before: an object that came into AA-1 by way of AA-2 and heads for BB-1.
 HEADING = {"ahead": ({"place": "BB-1", "minutes_left": 12},)}
 BEFORE: tuple[dict[str, Any], ...] = (
     {"kind": "entered", "regions": ("AA-2",), "confidence": "possible"},
@@ -62,8 +62,8 @@ def places(alerts: list[Alert]) -> str:
         ({"kind": "identified"}, "AA-2 AA NATO AA-1 BB-1"),
         ({"kind": "receded"}, "AA-2 AA NATO AA-1 BB-1"),
     ],
-    ids=lambda one: (
-        " ".join([one["kind"], *one.get("changes", ())]) if isinstance(one, dict) else ""
+    ids=lambda step: (
+        " ".join([step["kind"], *step.get("changes", ())]) if isinstance(step, dict) else ""
     ),
 )
 def test_each_news_has_its_recipients(news: dict[str, Any], heard_by: str) -> None:
@@ -77,12 +77,12 @@ def test_whoever_was_warned_hears_the_end(kind: str) -> None:
     manager, warned = new_manager(), set[str]()
     for number, step in enumerate(BEFORE, 1):
         warned |= {
-            one.channel for one in manager.process(track_event(**({"number": number} | step)))
+            alert.channel for alert in manager.process(track_event(**({"number": number} | step)))
         }
     ends = manager.process(track_event(kind, 3))
-    assert {one.channel for one in ends} == warned
-    assert {(one.message_type, one.response_type) for one in ends} == {("Cancel", "AllClear")}
-    assert all(len(one.references) == one.step - 1 for one in ends)
+    assert {alert.channel for alert in ends} == warned
+    assert {(alert.message_type, alert.response_type) for alert in ends} == {("Cancel", "AllClear")}
+    assert all(len(alert.references) == alert.step - 1 for alert in ends)
     assert manager.open == []
 
 
@@ -153,8 +153,8 @@ def test_a_violation_without_regions_was_inside() -> None:
 def test_the_words_of_cap_by_place(confidence: str, place: str, words: tuple[str, ...]) -> None:
     """In it, ahead of it, left by it: each place has the urgency that is its own."""
     told = take(*BEFORE, {"kind": "entered", "confidence": confidence} | HEADING)
-    (one,) = [alert for alert in told if alert.place == place]
-    assert (one.urgency, one.severity, one.certainty, one.response_type) == words
+    (alert,) = [alert for alert in told if alert.place == place]
+    assert (alert.urgency, alert.severity, alert.certainty, alert.response_type) == words
 
 
 def test_the_search_radius_grows_from_the_last_sight() -> None:

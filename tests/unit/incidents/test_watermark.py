@@ -16,7 +16,7 @@ def member(kind: str, number: int, seconds: float, source: str = "a") -> MemberT
 
 
 def due(queue: DecisionQueue) -> list[tuple[str, int]]:
-    return [(one.track.key.source, one.event_number) for one in queue.pop_due()]
+    return [(decision.track.key.source, decision.event_number) for decision in queue.pop_due()]
 
 
 def tick(queue: DecisionQueue, seconds: float, *keys: str, last: bool = False) -> None:
@@ -77,7 +77,7 @@ def test_a_strand_is_settled_until_it_closes() -> None:
     for seconds in (1, 5, 9):
         tick(queue, seconds, "a")
         assert len(list(queue.pop_due())) == 1
-        states.append([one.state for one in queue.decided.values()])
+        states.append([member.state for member in queue.decided.values()])
     assert states == [["violation"], ["lost"], []]
 
 

@@ -29,25 +29,32 @@ def feeds(**sources: dict) -> SourceMonitor:
 
 def again(before: SourceMonitor, known: list[Feed] | None = None) -> SourceMonitor:
     """Return feeds after a restart with what was stored, through JSON and back."""
-    stored = [Feed.model_validate_json(one.to_json()) for one in known or before.all]
+    stored = [Feed.model_validate_json(feed.to_json()) for feed in known or before.all]
     return SourceMonitor(Environment.EXERCISE, Policy(), KINDS, ENGLISH.feed, stored)
 
 
 def hear(
-    by: SourceMonitor, at_s: float, key: str = "radar", *, run: str = LIVE_RUN, last: bool = False
+    monitor: SourceMonitor,
+    at_s: float,
+    key: str = "radar",
+    *,
+    run: str = LIVE_RUN,
+    last: bool = False,
 ) -> None:
     """Let a source be heard so many seconds after T0, on partition 3."""
     time = T0 + timedelta(seconds=at_s)
-    by.hear(SourceWatermark(run=run, key=key, time=time, last=last), T0_MS + round(at_s * 1000), 3)
+    monitor.hear(
+        SourceWatermark(run=run, key=key, time=time, last=last), T0_MS + round(at_s * 1000), 3
+    )
 
 
-def look(by: SourceMonitor, at_s: float, *, judged_s: float | None = None) -> list[FeedAlarm]:
+def look(monitor: SourceMonitor, at_s: float, *, judged_s: float | None = None) -> list[FeedAlarm]:
     """Judge so many seconds after T0, everything judged until then, and tell what there is."""
     now_ms = T0_MS + round(at_s * 1000)
     judged_to_ms = T0_MS + round((at_s if judged_s is None else judged_s) * 1000)
-    by.judge(now_ms, T0_MS, {3: judged_to_ms})
-    alarms = by.pending_alarms()
-    by.note_sent()
+    monitor.judge(now_ms, T0_MS, {3: judged_to_ms})
+    alarms = monitor.pending_alarms()
+    monitor.note_sent()
     return alarms
 
 
@@ -57,51 +64,51 @@ def told(alarms: list[FeedAlarm]) -> list[tuple[str, int, str]]:
 
 def test_a_silence_is_told_once_and_ended_once() -> None:
     """Alliance and members hear of a silence when it is past its limit, and once of its end."""
-    by = feeds()
-    hear(by, 0)
-    assert look(by, LIMIT_S) == []
-    first = look(by, LIMIT_S + 1)
+    monitor = feeds()
+    hear(monitor, 0)
+    assert look(monitor, LIMIT_S) == []
+    first = look(monitor, LIMIT_S + 1)
     assert told(first) == [("NATO", 1, "Alert"), ("AA", 1, "Alert"), ("BB", 1, "Alert")]
     assert {alarm.cause for alarm in first} == {"silent"}
-    assert look(by, 500) == []
-    hear(by, 510)
-    over = look(by, 512)
+    assert look(monitor, 500) == []
+    hear(monitor, 510)
+    over = look(monitor, 512)
     assert told(over) == [("NATO", 2, "Cancel"), ("AA", 2, "Cancel"), ("BB", 2, "Cancel")]
     assert [alarm.references for alarm in over] == [(alarm.alert_id,) for alarm in first]
     assert {alarm.response_type for alarm in over} == {"AllClear"}
-    assert look(by, 514) == []
+    assert look(monitor, 514) == []
 
 
 def test_the_next_silence_is_another_chain() -> None:
     """A source that falls silent again raises an alarm with an identifier of its own."""
-    by = feeds()
-    hear(by, 0)
-    first = look(by, 100)
-    hear(by, 110)
-    look(by, 112)
-    second = look(by, 200)
+    monitor = feeds()
+    hear(monitor, 0)
+    first = look(monitor, 100)
+    hear(monitor, 110)
+    look(monitor, 112)
+    second = look(monitor, 200)
     assert told(second) == told(first)
     assert {alarm.incident_id for alarm in first}.isdisjoint(a.incident_id for a in second)
 
 
 def test_a_crash_between_storing_and_telling_repeats_the_same_messages() -> None:
     """Whoever goes on from what was stored before the telling tells the same, to the last byte."""
-    by = feeds()
-    hear(by, 0)
-    by.judge(T0_MS + 100_000, T0_MS, {3: T0_MS + 100_000})
-    after = again(by)
-    assert after.pending_alarms() == by.pending_alarms() != []
-    assert [one.to_json() for one in after.pending_alarms()] == [
-        one.to_json() for one in by.pending_alarms()
+    monitor = feeds()
+    hear(monitor, 0)
+    monitor.judge(T0_MS + 100_000, T0_MS, {3: T0_MS + 100_000})
+    after = again(monitor)
+    assert after.pending_alarms() == monitor.pending_alarms() != []
+    assert [alarm.to_json() for alarm in after.pending_alarms()] == [
+        alarm.to_json() for alarm in monitor.pending_alarms()
     ]
 
 
 def test_a_crash_after_the_telling_repeats_nothing() -> None:
     """Whoever goes on from what was stored after the telling says nothing until the end."""
-    by = feeds()
-    hear(by, 0)
-    look(by, 100)
-    after = again(by)
+    monitor = feeds()
+    hear(monitor, 0)
+    look(monitor, 100)
+    after = again(monitor)
     assert look(after, 102) == []
     hear(after, 110)
     assert [alarm.step for alarm in look(after, 112)] == [2, 2, 2]
@@ -109,10 +116,10 @@ def test_a_crash_after_the_telling_repeats_nothing() -> None:
 
 def test_back_before_it_was_told_tells_both() -> None:
     """What may have been told is told again before its end, so that no alarm stays open."""
-    by = feeds()
-    hear(by, 0)
-    by.judge(T0_MS + 100_000, T0_MS, {3: T0_MS + 100_000})
-    after = again(by)
+    monitor = feeds()
+    hear(monitor, 0)
+    monitor.judge(T0_MS + 100_000, T0_MS, {3: T0_MS + 100_000})
+    after = again(monitor)
     hear(after, 101)
     assert [alarm.step for alarm in look(after, 102)] == [1, 1, 1, 2, 2, 2]
     assert look(after, 104) == []
@@ -120,39 +127,39 @@ def test_back_before_it_was_told_tells_both() -> None:
 
 def test_a_source_that_ended_is_not_silent() -> None:
     """After its last frame a source raises no alarm, and is forgotten after an hour."""
-    by = feeds()
-    hear(by, 0, run="replay-1")
-    hear(by, 1, run="replay-1", last=True)
-    assert look(by, 1_000) == []
-    assert [feed.ended for feed in by.all] == [True]
-    look(by, 3_700)
-    assert by.all == []
+    monitor = feeds()
+    hear(monitor, 0, run="replay-1")
+    hear(monitor, 1, run="replay-1", last=True)
+    assert look(monitor, 1_000) == []
+    assert [feed.ended for feed in monitor.all] == [True]
+    look(monitor, 3_700)
+    assert monitor.all == []
 
 
 def test_unjudged_reports_are_not_called_silence() -> None:
     """Where workers are behind, the alarm says so and waits until that is sure."""
-    by = feeds()
-    hear(by, 0)
-    assert look(by, LIMIT_S + 1, judged_s=0) == []
-    alarms = look(by, LIMIT_S + 16, judged_s=0)
+    monitor = feeds()
+    hear(monitor, 0)
+    assert look(monitor, LIMIT_S + 1, judged_s=0) == []
+    alarms = look(monitor, LIMIT_S + 16, judged_s=0)
     assert {alarm.cause for alarm in alarms} == {"unjudged"}
     assert all("not judged" in alarm.headline for alarm in alarms)
 
 
 def test_who_begins_to_watch_gives_time() -> None:
     """After a restart of everything a source has its limit to be heard again."""
-    by = feeds()
-    hear(by, -DAY_S)
-    assert look(by, LIMIT_S) == []
-    assert len(look(by, LIMIT_S + 1)) == 3
+    monitor = feeds()
+    hear(monitor, -DAY_S)
+    assert look(monitor, LIMIT_S) == []
+    assert len(look(monitor, LIMIT_S + 1)) == 3
 
 
 def test_the_policy_says_when_and_who() -> None:
     """A source's own limit and places hold; its shards are watched one by one."""
-    by = feeds(radar={"silent_after_s": 10, "watches": ["AA-1"]})
-    hear(by, 0, "radar/north")
-    hear(by, 15, "radar/south")
-    alarms = look(by, 21)
+    monitor = feeds(radar={"silent_after_s": 10, "watches": ["AA-1"]})
+    hear(monitor, 0, "radar/north")
+    hear(monitor, 15, "radar/south")
+    alarms = look(monitor, 21)
     assert [(alarm.key, alarm.place, alarm.place_kind) for alarm in alarms] == [
         ("radar/north", "NATO", "alliance"),
         ("radar/north", "AA-1", "region"),
@@ -165,45 +172,45 @@ def test_the_policy_says_when_and_who() -> None:
 )
 def test_what_never_comes_back_is_given_up_with_a_word(run: str, after: timedelta) -> None:
     """A chain ends with a Cancel that is no all-clear, and the source is forgotten."""
-    by = feeds()
-    hear(by, 0, run=run)
-    look(by, 100)
-    assert look(by, after.total_seconds()) == []
-    alarms = look(by, after.total_seconds() + 1)
+    monitor = feeds()
+    hear(monitor, 0, run=run)
+    look(monitor, 100)
+    assert look(monitor, after.total_seconds()) == []
+    alarms = look(monitor, after.total_seconds() + 1)
     assert {(alarm.message_type, alarm.response_type) for alarm in alarms} == {
         ("Cancel", "Monitor")
     }
     assert all("no longer waited for" in alarm.headline for alarm in alarms)
-    assert by.all == []
+    assert monitor.all == []
 
 
 def test_what_is_given_up_is_not_taken_up_by_old_frames() -> None:
     """A source whose frames were always old is given up once, and not alarmed of again."""
-    by = feeds()
-    hear(by, 0, run="replay-1")
-    look(by, 100)
-    hear(by, 10, run="replay-1")
-    assert {alarm.step for alarm in look(by, 4_000)} == {2}
-    assert look(by, 4_002) == []
+    monitor = feeds()
+    hear(monitor, 0, run="replay-1")
+    look(monitor, 100)
+    hear(monitor, 10, run="replay-1")
+    assert {alarm.step for alarm in look(monitor, 4_000)} == {2}
+    assert look(monitor, 4_002) == []
 
 
 def test_an_old_frame_is_no_sign_of_life() -> None:
     """A backlog that is judged now does not end a silence while what it brings is old."""
-    by = feeds()
-    hear(by, 0)
-    look(by, 200)
-    hear(by, 50)
-    assert look(by, 205) == []
-    hear(by, 190)
-    over = look(by, 206)
+    monitor = feeds()
+    hear(monitor, 0)
+    look(monitor, 200)
+    hear(monitor, 50)
+    assert look(monitor, 205) == []
+    hear(monitor, 190)
+    over = look(monitor, 206)
     assert {alarm.heard_again for alarm in over} == {from_ms(T0_MS + 190_000)}
 
 
 def test_an_exercise_says_that_it_is_one() -> None:
     """In an exercise every headline says so, and the status too."""
-    by = feeds()
-    hear(by, 0)
-    alarms = look(by, 100)
+    monitor = feeds()
+    hear(monitor, 0)
+    alarms = look(monitor, 100)
     assert {alarm.status for alarm in alarms} == {"Exercise"}
     assert all(alarm.headline.startswith("EXERCISE: ") for alarm in alarms)
     assert alarms[1].channel == "exercise:alerts:AA"

@@ -20,9 +20,9 @@ LAG = PartitionLag(group="g", topic="exercise.tracks", partition=3, messages=7, 
 
 
 def some_feeds() -> SourceMonitor:
-    found = SourceMonitor(WORLD, Policy(), {"NATO": "alliance", "AA": "nation"}, ENGLISH.feed)
-    found.hear(SourceWatermark(run="live", key="radar/a", time=T0), T0_MS, 3)
-    return found
+    monitor = SourceMonitor(WORLD, Policy(), {"NATO": "alliance", "AA": "nation"}, ENGLISH.feed)
+    monitor.hear(SourceWatermark(run="live", key="radar/a", time=T0), T0_MS, 3)
+    return monitor
 
 
 def bad(reason_class: ReasonClass) -> Rejected:

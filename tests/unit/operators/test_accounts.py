@@ -32,9 +32,9 @@ def operator(**changes: Any) -> Operator:
 
 def test_the_rules_of_an_operator() -> None:
     """All begins with nothing; then come the own channels to read, and one stream to write."""
-    found = rules(Environment.EXERCISE, operator(channels=("RO-TL",)), "ab" * 32)
-    assert found[:6] == ["reset", "on", "#" + "ab" * 32, "resetkeys", "resetchannels", "-@all"]
-    assert [one for one in found if "~" in one or "&" in one] == [
+    granted = rules(Environment.EXERCISE, operator(channels=("RO-TL",)), "ab" * 32)
+    assert granted[:6] == ["reset", "on", "#" + "ab" * 32, "resetkeys", "resetchannels", "-@all"]
+    assert [rule for rule in granted if "~" in rule or "&" in rule] == [
         "&exercise:heartbeat",
         "%R~exercise:status",
         "&exercise:alerts:RO-TL",
@@ -53,9 +53,9 @@ def test_no_rule_is_a_pattern(name: str, places: list[str]) -> None:
     """Whatever an operator and places are called, no rule covers more than one key or channel."""
     made = operator(name=name, channels=tuple(places))
     for environment in Environment:
-        named = [one for one in rules(environment, made, "0" * 64) if one[0] in "%&~"]
-        assert not [one for one in named if set("*?[]\\ ") & set(one)]
-        exercise = [one for one in named if "exercise:" in one]
+        named = [rule for rule in rules(environment, made, "0" * 64) if rule[0] in "%&~"]
+        assert not [rule for rule in named if set("*?[]\\ ") & set(rule)]
+        exercise = [rule for rule in named if "exercise:" in rule]
         assert exercise == (named if environment is Environment.EXERCISE else [])
 
 

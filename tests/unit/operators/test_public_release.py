@@ -36,23 +36,23 @@ def held(state: str = "held", **changes: Any) -> PendingRelease:
 
 def test_the_first_step_waits_as_long_as_the_policy_says() -> None:
     """The deadline counts from when the desk held it."""
-    found = hold(message(), None, RULES, T0)
-    assert found is not None
-    assert (found.state, found.deadline) == ("held", T0 + timedelta(seconds=60))
+    pending = hold(message(), None, RULES, T0)
+    assert pending is not None
+    assert (pending.state, pending.deadline) == ("held", T0 + timedelta(seconds=60))
 
 
 def test_a_newer_step_keeps_the_deadline() -> None:
     """News does not give those who decide more time."""
-    found = hold(message(step=2), held(step=1), RULES, T0 + timedelta(seconds=50))
-    assert found is not None
-    assert (found.message.alert.step, found.deadline) == (2, T0 + timedelta(seconds=60))
+    pending = hold(message(step=2), held(step=1), RULES, T0 + timedelta(seconds=50))
+    assert pending is not None
+    assert (pending.message.alert.step, pending.deadline) == (2, T0 + timedelta(seconds=60))
 
 
 def test_after_a_withdrawal_a_new_step_is_a_new_question() -> None:
     """What comes after something withdrawn is held again, with a deadline of its own."""
-    found = hold(message(step=2), held("withdrawn", step=1), RULES, T0 + timedelta(hours=1))
-    assert found is not None
-    assert (found.state, found.deadline) == ("held", T0 + timedelta(hours=1, seconds=60))
+    pending = hold(message(step=2), held("withdrawn", step=1), RULES, T0 + timedelta(hours=1))
+    assert pending is not None
+    assert (pending.state, pending.deadline) == ("held", T0 + timedelta(hours=1, seconds=60))
 
 
 @pytest.mark.parametrize("state", ["held", "withdrawn", "released"])
@@ -89,8 +89,8 @@ def test_at_the_deadline_the_policy_decides(after: Any, response: str, state: st
 )
 def test_a_decision_stands_before_it_is_carried_out(state: str, decided: bool, then: str) -> None:
     """What was decided and not done yet is known from the state."""
-    found = held(state)
-    assert (found.is_decided, found.once_done) == (decided, then)
+    pending = held(state)
+    assert (pending.is_decided, pending.once_done) == (decided, then)
 
 
 def test_only_what_is_real_grows_stale() -> None:
