@@ -19,7 +19,7 @@ from skyfence.errors import InputError
 from skyfence.geometry.polygons import area_m2
 from skyfence.times import parse_time
 from skyfence.zone_import.lint import lint_zones, repeated
-from skyfence.zone_import.normalize import ImportOptions, normalize, written
+from skyfence.zone_import.normalize import ImportOptions, normalize, zone_file_text
 from skyfence.zone_import.readers import (
     GEOJSON,
     known_extents,
@@ -126,7 +126,7 @@ def import_(
     header |= {name: value for name, value in given.items() if value}
     if "license" not in header:
         click.echo(f"{file}: warning: its terms are not said: give --license", err=True)
-    write_text(out, written((one.zone for one in placed), header))
+    write_text(out, zone_file_text((one.zone for one in placed), header))
     click.echo(f"{out}: {_summary(_Checked(out, version, placed, found))}", err=True)
 
 

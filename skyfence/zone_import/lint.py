@@ -1,8 +1,8 @@
-"""Zones compared with one another and with what is known: what is likely a mistake in a file.
+"""Likely mistakes in a zone file: zones compared with one another and with where countries lie.
 
-The strict parse (``zones``) finds what cannot be; here is what can be and rarely is meant.
-Outlines of real neighbours overlap and leave slivers, so that what is narrow is only counted.
-Does not read files and reads no clock: the time to judge validity by arrives as data.
+The strict parse (``zones.zone_file``) finds what is impossible; this finds what is possible and
+rarely meant. Outlines of real neighbours overlap and leave slivers, so narrow ones are only
+counted. Does not read files and reads no clock: the time to judge validity by arrives as data.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from skyfence.airspace.protected import protected_outline
 from skyfence.geometry.polygons import area_m2, inner_place, polygons, width_m
 from skyfence.zones.zone_file import Finding, LocatedZone, Zone
 
-# Borders of real files differ by as much where they mean the same line.
+# Borders in real files differ by up to this much where they mean the same line.
 _SAME_LINE_M: Final = 100.0
 
 Box = tuple[float, float, float, float]  # west, south, east, north
@@ -34,27 +34,36 @@ class _Overlap:
 
     @property
     def widest(self) -> tuple[float, Polygon]:
-        """Return the part that is widest, and its width in metres."""
+        """Return the width of the widest part, metres, and that part."""
         return max(((width_m(part), part) for part in self.parts), key=lambda sized: sized[0])
 
 
 def lint_zones(
-    placed: Sequence[LocatedZone], where: str, *, at: datetime | None, extents: Mapping[str, Box]
+    located_zones: Sequence[LocatedZone],
+    where: str,
+    *,
+    at: datetime | None,
+    extents: Mapping[str, Box],
 ) -> list[Finding]:
-    """Return warnings and remarks about the zones of one file.
+    """Return errors, warnings and remarks about the zones of a file, which ``where`` names.
 
-    ``at`` is the time to judge validity by; ``extents`` says where countries lie.
+    ``at`` is the time to judge validity by (None: do not); ``extents`` holds the boxes of
+    countries, degrees, by identifier.
     """
-    findings = [*repeated(placed), *_narrow(placed), *_swapped(placed, extents)]
-    findings += [*_overlaps(placed, where), *_between_members(placed, where)]
-    return findings + ([] if at is None else _not_valid(placed, at))
+    findings = [
+        *repeated(located_zones),
+        *_narrow(located_zones),
+        *_swapped(located_zones, extents),
+    ]
+    findings += [*_overlaps(located_zones, where), *_between_members(located_zones, where)]
+    return findings + ([] if at is None else _not_valid(located_zones, at))
 
 
-def repeated(placed: Sequence[LocatedZone]) -> list[Finding]:
-    """Return an error for each zone whose identifier stood before: a channel has one meaning."""
+def repeated(located_zones: Sequence[LocatedZone]) -> list[Finding]:
+    """Return an error for each zone that has the identifier, and so the channel, of an earlier one."""
     first: dict[str, str] = {}
     findings: list[Finding] = []
-    for located in placed:
+    for located in located_zones:
         if located.zone.id in first:
             findings.append(
                 Finding(located.where, f"its id stood before, in {first[located.zone.id]}")
@@ -63,10 +72,10 @@ def repeated(placed: Sequence[LocatedZone]) -> list[Finding]:
     return findings
 
 
-def _narrow(placed: Sequence[LocatedZone]) -> list[Finding]:
-    """Warn of zones that a track cannot be said to be in, because their border is too vague."""
+def _narrow(located_zones: Sequence[LocatedZone]) -> list[Finding]:
+    """Warn of zones narrower than their border's accuracy: no track is surely in them."""
     findings: list[Finding] = []
-    for located in placed:
+    for located in located_zones:
         width, part = max(
             ((width_m(part), part) for part in polygons(located.zone.area)),
             key=lambda sized: sized[0],
@@ -78,11 +87,11 @@ def _narrow(placed: Sequence[LocatedZone]) -> list[Finding]:
     return findings
 
 
-def _swapped(placed: Sequence[LocatedZone], extents: Mapping[str, Box]) -> list[Finding]:
-    """Warn of zones that lie where they should only with longitude and latitude exchanged."""
-    boxes = [_box(located.zone) for located in placed]
+def _swapped(located_zones: Sequence[LocatedZone], extents: Mapping[str, Box]) -> list[Finding]:
+    """Warn of zones that lie in their country only if longitude and latitude are exchanged."""
+    boxes = [_box(located.zone) for located in located_zones]
     findings: list[Finding] = []
-    for number, (located, box) in enumerate(zip(placed, boxes, strict=True)):
+    for number, (located, box) in enumerate(zip(located_zones, boxes, strict=True)):
         home = extents.get(located.zone.properties.country or "")
         others = boxes[:number] + boxes[number + 1 :]
         home = home or (_around(others) if others else None)
@@ -95,11 +104,11 @@ def _swapped(placed: Sequence[LocatedZone], extents: Mapping[str, Box]) -> list[
     return findings
 
 
-def _overlaps(placed: Sequence[LocatedZone], where: str) -> list[Finding]:
-    """Warn of zones of one kind that overlap by more than a border that is drawn twice."""
+def _overlaps(located_zones: Sequence[LocatedZone], where: str) -> list[Finding]:
+    """Warn of zones of the same kind that overlap by more than two drawings of a border do."""
     findings: list[Finding] = []
     narrow: list[tuple[float, Polygon]] = []
-    for overlap in _overlapping(placed):
+    for overlap in _overlapping(located_zones):
         first, second = overlap.first.zone, overlap.second.zone
         accuracy_m = max(first.properties.accuracy_m, second.properties.accuracy_m)
         width, widest = overlap.widest
@@ -115,9 +124,9 @@ def _overlaps(placed: Sequence[LocatedZone], where: str) -> list[Finding]:
     return findings
 
 
-def _overlapping(placed: Sequence[LocatedZone]) -> list[_Overlap]:
+def _overlapping(located_zones: Sequence[LocatedZone]) -> list[_Overlap]:
     overlaps: list[_Overlap] = []
-    ordered = sorted(placed, key=lambda located: located.zone.properties.kind)
+    ordered = sorted(located_zones, key=lambda located: located.zone.properties.kind)
     for _, group in groupby(ordered, key=lambda located: located.zone.properties.kind):
         same = list(group)
         areas = np.array([located.zone.area for located in same], dtype=object)
@@ -131,33 +140,39 @@ def _overlapping(placed: Sequence[LocatedZone]) -> list[_Overlap]:
 
 
 def _share_height_and_time(first: Zone, second: Zone) -> bool:
-    """Tell whether two zones, one above the other on a map, can hold one object."""
-    mine, yours = first.properties, second.properties
-    if mine.vertical_ref == yours.vertical_ref and _apart(
-        (mine.floor_m, mine.ceiling_m), (yours.floor_m, yours.ceiling_m)
+    """Tell whether two zones that overlap on the map can hold an object at the same time."""
+    first_properties, second_properties = first.properties, second.properties
+    if first_properties.vertical_ref == second_properties.vertical_ref and _apart(
+        (first_properties.floor_m, first_properties.ceiling_m),
+        (second_properties.floor_m, second_properties.ceiling_m),
     ):
         return False
-    return not _apart((mine.valid_from, mine.valid_until), (yours.valid_from, yours.valid_until))
+    return not _apart(
+        (first_properties.valid_from, first_properties.valid_until),
+        (second_properties.valid_from, second_properties.valid_until),
+    )
 
 
 def _apart(first: tuple[Any, Any], second: tuple[Any, Any]) -> bool:
-    """Tell whether two spans have no more than an end in common; None is no end."""
+    """Tell whether two spans (start, end) share no more than an end; None is unbounded."""
     return any(
         end is not None and start is not None and end <= start
         for end, start in ((first[1], second[0]), (second[1], first[0]))
     )
 
 
-def _between_members(placed: Sequence[LocatedZone], where: str) -> list[Finding]:
-    """Count what lies between the members' zones: what is closed, and what stays open."""
-    members = [located.zone for located in placed if located.zone.is_protected]
-    outline = protected_outline([located.zone for located in placed]) if len(members) > 1 else None
+def _between_members(located_zones: Sequence[LocatedZone], where: str) -> list[Finding]:
+    """Count the slivers between members that are closed, and the gaps that stay open."""
+    members = [located.zone for located in located_zones if located.zone.is_protected]
+    outline = (
+        protected_outline([located.zone for located in located_zones]) if len(members) > 1 else None
+    )
     if outline is None:
         return []
     union = shapely.union_all([zone.area for zone in members])
     slivers = [(width_m(part), part) for part in polygons(shapely.difference(outline, union))]
     holes = [Polygon(ring) for part in polygons(outline) for ring in part.interiors]
-    others = [located.zone.area for located in placed if not located.zone.is_protected]
+    others = [located.zone.area for located in located_zones if not located.zone.is_protected]
     free = polygons(shapely.difference(shapely.union_all(holes), shapely.union_all(others)))
     gaps = [(width_m(part), part) for part in free]
     findings = [_summary(where, "slivers between members, closed", slivers)] if slivers else []
@@ -165,9 +180,9 @@ def _between_members(placed: Sequence[LocatedZone], where: str) -> list[Finding]
     return findings
 
 
-def _not_valid(placed: Sequence[LocatedZone], at: datetime) -> list[Finding]:
+def _not_valid(located_zones: Sequence[LocatedZone], at: datetime) -> list[Finding]:
     findings: list[Finding] = []
-    for located in placed:
+    for located in located_zones:
         start, end = located.zone.properties.valid_from, located.zone.properties.valid_until
         if end is not None and end <= at:
             findings.append(Finding(located.where, f"expired at {end}", severity="remark"))
@@ -176,10 +191,10 @@ def _not_valid(placed: Sequence[LocatedZone], at: datetime) -> list[Finding]:
     return findings
 
 
-def _summary(where: str, what: str, parts: Sequence[tuple[float, Polygon]]) -> Finding:
+def _summary(where: str, label: str, parts: Sequence[tuple[float, Polygon]]) -> Finding:
     width, widest = max(parts, key=lambda sized: sized[0])
     covered = _km2([part for _, part in parts])
-    reason = f"{what}: {len(parts)}, together {covered} km2, the widest {width:.0f} m"
+    reason = f"{label}: {len(parts)}, together {covered} km2, the widest {width:.0f} m"
     return Finding(where, reason, inner_place(widest), "remark")
 
 

@@ -1,14 +1,14 @@
 """Raw zones, as any file has them, in the project's form.
 
     RawZone (a file's own fields, an outline)
-       │  names and identifiers, what the importer says of all, the file's own fields
-       │  its outline, settled (zone_outline)
+       │  name and identifier; properties from the import's options, then the file's own fields
+       │  the outline, repaired or refused (repair)
        ▼
     read_feature, the same strict parse that the worker does
        ▼
-    Placed, or findings
+    LocatedZone, or findings
 
-Nothing is changed in silence. Does not read or write files (``zone_files``).
+Every change is a finding. Does not read or write files (``readers``).
 """
 
 import json
@@ -28,27 +28,28 @@ from skyfence.zones.zone_file import Finding, LocatedZone, Zone, ZoneProperties,
 _REQUIRED: Final = ("kind", "accuracy_m", "nato")
 _TRUTHS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _DBF_LETTERS: Final = 10  # a Shapefile cuts the names of its fields to these
-# What a zone is read with where nobody says it; an import has been refused by then.
+# The values of properties that are given nowhere: so the rest of a zone can be checked. An import
+# is refused for it.
 _ANY: Final[Mapping[str, Any]] = {"kind": "zone", "accuracy_m": 0.0, "nato": False}
 
 
 @dataclass(frozen=True)
 class RawZone:
-    """One feature as its file has it. Findings get their ``where`` when it has an identifier."""
+    """A feature as its file has it. Its findings get their ``where`` in ``normalize``."""
 
     where: str
     fields: Mapping[str, Any]
-    area: BaseGeometry | None  # longitude and latitude; not judged yet
+    area: BaseGeometry | None  # longitude and latitude, degrees; not checked yet
     findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What the importer says of all zones, and what may be done to them."""
+    """The properties that an import gives to all zones, and the changes that it allows."""
 
     version: str = "unversioned"
-    given: Mapping[str, Any] = field(default_factory=dict)  # properties, before the file's own
-    lenient: bool = False  # to check a file: what is not said needs no saying
+    given: Mapping[str, Any] = field(default_factory=dict)  # these win over the file's own
+    lenient: bool = False  # for checking a file: properties may be missing
     id_field: str | None = None
     name_field: str | None = None
     repair: bool = False
@@ -56,41 +57,48 @@ class ImportOptions:
 
 
 def normalize(
-    raws: Sequence[RawZone], wanted: ImportOptions, where: str
+    raws: Sequence[RawZone], options: ImportOptions, where: str
 ) -> tuple[list[LocatedZone], list[Finding]]:
-    """Return raw zones in the project's form, and all there is to say about them."""
-    named, findings = _identified(raws, wanted)
-    findings += [] if wanted.lenient else _not_said(raws, wanted, where)
-    findings += _not_read(raws, wanted, where)
-    placed: list[LocatedZone] = []
+    """Return raw zones in the project's form, and all findings about them.
+
+    ``where`` names the file. A zone with an error is left out. Identifiers may still repeat; see
+    ``lint.repeated``.
+    """
+    named, findings = _with_identifiers(raws, options)
+    findings += [] if options.lenient else _missing_properties(raws, options, where)
+    findings += _unread_fields(raws, options, where)
+    located_zones: list[LocatedZone] = []
     for raw, identifier, name in named:
         full = f"{raw.where} ({identifier})"
         findings += [replace(note, where=full) for note in raw.findings]
         if any(note.severity == "error" for note in raw.findings):
             continue
-        area, notes = repair_outline(raw.area, repair=wanted.repair, areas_only=wanted.areas_only)
+        area, notes = repair_outline(raw.area, repair=options.repair, areas_only=options.areas_only)
         findings += [replace(note, where=full) for note in notes]
         if area is None:
             continue
-        properties = _properties(raw.fields, wanted) | {"id": identifier, "name": name}
+        properties = _properties(raw.fields, options) | {"id": identifier, "name": name}
         feature = {
             "type": "Feature",
             "properties": properties,
             "geometry": json.loads(json.dumps(mapping(area))),  # lists, as a file has
         }
-        located, wrong = read_feature(feature, raw.where, wanted.version)
-        placed += [located] if located is not None else []
+        zone, wrong = read_feature(feature, raw.where, options.version)
+        located_zones += [zone] if zone is not None else []
         findings += wrong
-    return placed, findings
+    return located_zones, findings
 
 
-def written(zones: Iterable[Zone], header: Mapping[str, str]) -> str:
-    """Return zones as a file of the project's form: sorted by id, one feature a line."""
+def zone_file_text(zones: Iterable[Zone], header: Mapping[str, str]) -> str:
+    """Return the text of a zone file: sorted by id, a feature on each line.
+
+    ``header`` holds version, source and license. The same zones give the same bytes.
+    """
     head = _compact({"type": "FeatureCollection", **header})[:-1]
     features = [
         {
             "type": "Feature",
-            "properties": _written_properties(zone.properties),
+            "properties": _properties_of(zone.properties),
             "geometry": mapping(zone.area),
         }
         for zone in sorted(zones, key=lambda zone: zone.id)
@@ -98,42 +106,42 @@ def written(zones: Iterable[Zone], header: Mapping[str, str]) -> str:
     return head + ',"features":[\n' + ",\n".join(map(_compact, features)) + "\n]}\n"
 
 
-def _identified(
-    raws: Sequence[RawZone], wanted: ImportOptions
+def _with_identifiers(
+    raws: Sequence[RawZone], options: ImportOptions
 ) -> tuple[list[tuple[RawZone, str, str]], list[Finding]]:
-    """Return each raw zone with its identifier and its name.
+    """Return each raw zone with its identifier and its name, and the findings.
 
-    An identifier that the file has is kept and may be a repetition, which is an error later; one
+    An identifier in the file is kept even if it repeats, which is an error later; an identifier
     made of a name gets a number if it is taken.
     """
     findings: list[Finding] = []
-    own = [_own_identifier(raw, wanted) for raw in raws]
+    own = [_identifier_in_file(raw, options) for raw in raws]
     taken = {slug(identifier) for identifier in own if identifier}
     named: list[tuple[RawZone, str, str]] = []
     for number, (raw, given) in enumerate(zip(raws, own, strict=True)):
-        name = _text(_own(raw.fields, wanted.name_field or "name"))
+        name = _text(_field(raw.fields, options.name_field or "name"))
         identifier = slug(given or name) or f"zone-{number}"
         if not given:
-            identifier = _free(identifier, taken)
+            identifier = _unused(identifier, taken)
             taken.add(identifier)
         elif identifier != given:
             reason = f"identifier {given!r} was written as {identifier!r}"
             findings.append(Finding(raw.where, reason, severity="warning"))
-        if wanted.id_field and not given:
-            findings.append(Finding(raw.where, f"no {wanted.id_field!r} to be its identifier"))
+        if options.id_field and not given:
+            findings.append(Finding(raw.where, f"no {options.id_field!r} to be its identifier"))
         named.append((raw, identifier, name or identifier))
     return named, findings
 
 
-def _own_identifier(raw: RawZone, wanted: ImportOptions) -> str:
-    if wanted.id_field:
-        return _text(_own(raw.fields, wanted.id_field))
-    given = _own(raw.fields, "id")
-    # a bare number is the row of a table rather than the name of a channel
+def _identifier_in_file(raw: RawZone, options: ImportOptions) -> str:
+    if options.id_field:
+        return _text(_field(raw.fields, options.id_field))
+    given = _field(raw.fields, "id")
+    # a bare number is more likely a row of a table than the name of a channel
     return given.strip() if isinstance(given, str) and not given.strip().isdigit() else ""
 
 
-def _free(identifier: str, taken: set[str]) -> str:
+def _unused(identifier: str, taken: set[str]) -> str:
     if identifier not in taken:
         return identifier
     number = 2
@@ -142,25 +150,27 @@ def _free(identifier: str, taken: set[str]) -> str:
     return numbered
 
 
-def _not_said(raws: Sequence[RawZone], wanted: ImportOptions, where: str) -> list[Finding]:
+def _missing_properties(
+    raws: Sequence[RawZone], options: ImportOptions, where: str
+) -> list[Finding]:
     findings: list[Finding] = []
     readable = [
         raw for raw in raws if not any(finding.severity == "error" for finding in raw.findings)
     ]
     for name in _REQUIRED:
-        lacking = sum(_own(raw.fields, name) is None for raw in readable)
-        if lacking and wanted.given.get(name) is None:
+        lacking = sum(_field(raw.fields, name) is None for raw in readable)
+        if lacking and options.given.get(name) is None:
             option = "--nato or --no-nato" if name == "nato" else f"--{name.replace('_', '-')}"
             reason = f"{name} is not said of {lacking} of {len(readable)} zones: give {option}"
             findings.append(Finding(where, reason))
     return findings
 
 
-def _not_read(raws: Sequence[RawZone], wanted: ImportOptions, where: str) -> list[Finding]:
-    """Name the fields that say something and are left behind; limits may be among them."""
+def _unread_fields(raws: Sequence[RawZone], options: ImportOptions, where: str) -> list[Finding]:
+    """Name the fields that have a value and are not read; limits may be among them."""
     ours = list(ZoneProperties.model_fields)
     known = {*ours, *(name[:_DBF_LETTERS] for name in ours)}
-    known |= {(wanted.id_field or "id").lower(), (wanted.name_field or "name").lower()}
+    known |= {(options.id_field or "id").lower(), (options.name_field or "name").lower()}
     left = {
         str(name)
         for raw in raws
@@ -172,21 +182,21 @@ def _not_read(raws: Sequence[RawZone], wanted: ImportOptions, where: str) -> lis
     return [Finding(where, f"fields not read: {', '.join(sorted(left))}", severity="remark")]
 
 
-def _properties(fields: Mapping[str, Any], wanted: ImportOptions) -> dict[str, Any]:
+def _properties(fields: Mapping[str, Any], options: ImportOptions) -> dict[str, Any]:
     made: dict[str, Any] = {"country": None}
     for name in ZoneProperties.model_fields:
-        value = wanted.given.get(name)
+        value = options.given.get(name)
         if value is None:
-            value = _typed(name, _own(fields, name))
+            value = _typed(name, _field(fields, name))
         if value is None and name in _ANY:
-            value = _ANY[name]  # that it is not said was found before
+            value = _ANY[name]  # ``_missing_properties`` has reported it
         if value is not None:
             made[name] = value
     return made
 
 
-def _own(fields: Mapping[str, Any], name: str) -> Any:
-    """Return a feature's own field, whatever the case of its name, or None."""
+def _field(fields: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a feature's field, whatever the case of its name, or None."""
     lowered = {str(key).lower(): value for key, value in fields.items()}
     short = name.lower()[:_DBF_LETTERS]
     return _plain(lowered.get(name.lower(), lowered.get(short)))
@@ -207,7 +217,7 @@ def _text(value: Any) -> str:
 
 
 def _typed(name: str, value: Any) -> Any:
-    """Return a field as its property's type where that is plain; the strict parse judges it."""
+    """Return a field's value as its property's type where it is clear; else as it is."""
     if value is None:
         return None
     match name:
@@ -229,7 +239,7 @@ def _number(value: Any) -> Any:
         return value
 
 
-def _written_properties(properties: ZoneProperties) -> dict[str, Any]:
+def _properties_of(properties: ZoneProperties) -> dict[str, Any]:
     made = properties.model_dump(mode="json")
     return {
         name: int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,15 +1,15 @@
-"""OpenAir, the text form in which pilots' airspace is passed round, as raw zones.
+"""OpenAir, the text format in which pilots exchange airspaces, to raw zones.
 
-The library reads the records of one airspace; here a file is split into airspaces, so that each
-mistake has its line, and curves become corners:
+A file is split into airspaces here, so that each mistake has its line; the library then reads the
+records of an airspace, and curves become corners:
 
     AC R            ─▶ kind restricted
     AL 1000ft AGL   ─▶ floor_m, ceiling_m, vertical_ref
     DP, DA, DB, DC  ─▶ a polygon, nowhere more than 10 m off the curve
 
-Straight lines are taken as geodesics, arcs as having one radius. A zone has one reference for both
-limits: where an airspace has two, the zone is made higher or deeper than it, never less, and a
-warning says so. Does not read files (``zone_files``).
+Straight lines are taken as geodesics. A zone has the same reference for both limits: where an
+airspace has two, the zone is made higher or deeper than the airspace, never less, and a warning
+says so. Does not read files (``readers``).
 """
 
 import re
@@ -28,24 +28,24 @@ from skyfence.zones.zone_file import Finding
 
 _FOOT_M: Final = 0.3048
 _NAUTICAL_MILE_M: Final = 1852.0
-# A chord lies this far inside its arc at most. With the bend that a straight line of 5 km has in
-# longitude and latitude (under 3 m up to latitude 80) a border stays within 10 m of what is meant.
+# How far a chord may lie inside its arc. A straight line of 5 km bends by under 3 m in longitude
+# and latitude, up to latitude 80: together a border stays within 10 m of what is meant.
 _SAGITTA_M: Final = 5.0
 _LONGEST_EDGE_M: Final = 5_000.0
-# Larger than any airspace; what is larger still had its radius in another unit.
+# Larger than any airspace: a larger radius is in another unit.
 _WIDEST_NM: Final = 1_000.0
-# Corners are written to whole seconds, 31 m; more than this is a wrong centre or a wrong end.
+# Corners are written to whole seconds, 31 m: radii that differ more mean a wrong centre or end.
 _RADII_DIFFER_M: Final = 100.0
 
-# Where a pressure altitude can lie above the sea. Sea-level pressure has been between 870 and
-# 1085 hPa (1,270 m below and 580 m above the standard's), and the air between 20 % colder and 12 %
-# warmer than the standard atmosphere, which shrinks or stretches every height by as much.
+# Between which heights over the sea a pressure altitude can lie. Sea-level pressure has been
+# between 870 and 1085 hPa (1,270 m below and 580 m above the standard's), and the air between 20 %
+# colder and 12 % warmer than the standard atmosphere, which scales every height by as much.
 _LOWEST_SHIFT_M: Final = 1_300.0
 _HIGHEST_SHIFT_M: Final = 600.0
 _COLDEST: Final = 0.80
 _WARMEST: Final = 1.12
 
-# AC and AY tokens whose letters say little; others stand for themselves.
+# Kinds for the AC and AY tokens whose letters say little; other tokens are their own kinds.
 _KINDS: Final = {"R": "restricted", "Q": "danger", "P": "prohibited", "GP": "no-gliders"} | {
     letter: f"class-{letter.lower()}" for letter in "ABCDEFG"
 }
@@ -57,37 +57,43 @@ Limit = tuple[float | None, str]  # metres (None: without end) and their referen
 
 
 def read_open_air(text: str, where: str) -> tuple[list[RawZone], list[Finding]]:
-    """Return the airspaces of a file, and what is wrong outside of them."""
+    """Return the airspaces of a file's text, and findings about lines outside of them."""
     raws: list[RawZone] = []
-    outside: list[Finding] = []
+    outside_findings: list[Finding] = []
     for line, records in _blocks(text):
         if not records[0].startswith("AC"):
             reason = f"line {line}: {records[0][:40]!r} stands before the first AC"
-            outside.append(Finding(where, reason))
+            outside_findings.append(Finding(where, reason))
             continue
         place = f"{where}: feature {len(raws)}, line {line}"
         raws.append(_airspace(records, place))
-    return raws, outside
+    return raws, outside_findings
 
 
 def limits(lower: Any, upper: Any) -> tuple[dict[str, Any], list[Finding]]:
-    """Return an airspace's limits as a zone's, never narrower than they are."""
+    """Return an airspace's limits as a zone's properties, never narrower, and the findings.
+
+    ``lower`` and ``upper`` are limits as the library reads them. Raises ``ValueError`` where they
+    cannot be understood.
+    """
     low, high = _floor(lower), _ceiling(upper)
     if low[0] is None or high[0] is None or low[1] == high[1]:
         reference = high[1] if high[0] is not None else low[1]
         bounds = _rounded(low[0], high[0])
         return {**bounds, **({"vertical_ref": reference} if bounds else {})}, []
-    said = f"floor {_words(lower)} and ceiling {_words(upper)} have different references"
+    conflict = (
+        f"floor {_limit_text(lower)} and ceiling {_limit_text(upper)} have different references"
+    )
     if "agl" in (low[1], high[1]):  # the ground between them is not known here
-        reason = f"{said}: the zone begins at the ground"
+        reason = f"{conflict}: the zone begins at the ground"
         return {**_rounded(None, high[0]), "vertical_ref": high[1]}, [_warning(reason)]
     bottom, top = low[0], high[0]
     if low[1] == "pressure":
         bottom = floor(_lowest_m(bottom))
-        reason = f"{said}: the floor is {bottom} m AMSL, the lowest it can lie"
+        reason = f"{conflict}: the floor is {bottom} m AMSL, the lowest it can lie"
     else:
         top = ceil((top + _HIGHEST_SHIFT_M) * _WARMEST)
-        reason = f"{said}: the ceiling is {top} m AMSL, the highest it can lie"
+        reason = f"{conflict}: the ceiling is {top} m AMSL, the highest it can lie"
     return {**_rounded(bottom, top), "vertical_ref": "amsl"}, [_warning(reason)]
 
 
@@ -110,7 +116,7 @@ def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _airspace(records: list[str], where: str) -> RawZone:
-    reason = _passed_over(records)
+    reason = _unnoticed_error(records)
     if reason:
         return RawZone(where, {"name": _name(records)}, None, (Finding("", reason),))
     try:
@@ -127,13 +133,13 @@ def _airspace(records: list[str], where: str) -> RawZone:
     return RawZone(where, fields, area, (*notes, *wrong))
 
 
-def _passed_over(records: list[str]) -> str:
-    """Return what is wrong that the library does not mind, or nothing."""
+def _unnoticed_error(records: list[str]) -> str:
+    """Return a mistake that the library passes over, or an empty text."""
     outlined = False
     for record in records:
         if _COORDINATES.match(record) and _SIXTY.search(record):
             return f"{record[:60]!r} has 60 minutes or seconds, or more"
-        # It drops these and all corners that follow; AT, where to write the name, does no harm.
+        # The library drops these and all corners after them. AT, where to draw the name, is harmless.
         if outlined and record.startswith("A") and not record.startswith("AT"):
             return f"{record[:60]!r} stands behind the outline"
         outlined = outlined or record.startswith(("D", "V"))
@@ -178,14 +184,14 @@ def _limit(given: Any) -> tuple[float, str]:
             raise ValueError(f"limit {given['val']!r} is not understood")
 
 
-def _words(given: Any) -> str:
+def _limit_text(given: Any) -> str:
     if given["type"] == "FlightLevel":
         return f"FL{given['val']}"
     return f"{given['val']} ft {given['type'].removeprefix('Feet').upper()}"
 
 
 def _rounded(low: float | None, high: float | None) -> dict[str, Any]:
-    """Return the limits that there are, to 10 cm (a foot is 30)."""
+    """Return the limits that are given, rounded to 10 cm (a foot is 30 cm)."""
     given = {"floor_m": low, "ceiling_m": high}
     return {name: round(value, 1) for name, value in given.items() if value is not None}
 
@@ -225,8 +231,8 @@ def _corners(segment: Any) -> tuple[list[LonLat], list[Finding]]:
         radius_m = _radius_m(segment["radius"])
         start, end = segment["angleStart"], segment["angleEnd"]
         return _arc(centre, (radius_m, radius_m), start, _sweep(start, end, clockwise)), []
-    ways = [_way(centre, segment[name]) for name in ("start", "end")]
-    (start, first_m), (end, last_m) = ways
+    ends = [_azimuth_and_distance(centre, segment[name]) for name in ("start", "end")]
+    (start, first_m), (end, last_m) = ends
     corners = _arc(centre, (first_m, last_m), start, _sweep(start, end, clockwise))
     if abs(first_m - last_m) <= max(_RADII_DIFFER_M, 0.01 * first_m):
         return corners, []
@@ -240,13 +246,13 @@ def _radius_m(radius_nm: float) -> float:
     return radius_nm * _NAUTICAL_MILE_M
 
 
-def _way(centre: Any, end: Any) -> tuple[float, float]:
+def _azimuth_and_distance(centre: Any, end: Any) -> tuple[float, float]:
     azimuth, _, metres = WGS84.inv(centre["lng"], centre["lat"], end["lng"], end["lat"])
     return float(azimuth), _radius_m(float(metres) / _NAUTICAL_MILE_M)
 
 
 def _sweep(start: float, end: float, clockwise: bool) -> float:
-    """Return how far an arc turns, degrees, to the right positive."""
+    """Return by how much an arc turns, degrees, clockwise positive."""
     turn = (end - start) % 360 if clockwise else -((start - end) % 360)
     if turn == 0 and start == end:
         raise ValueError("an arc begins where it ends")
@@ -254,7 +260,10 @@ def _sweep(start: float, end: float, clockwise: bool) -> float:
 
 
 def _arc(centre: Any, radii_m: tuple[float, float], start: float, sweep: float) -> list[LonLat]:
-    """Return the corners of an arc from an azimuth on, its ends included."""
+    """Return the corners of an arc that starts at an azimuth (degrees), its ends included.
+
+    ``radii_m`` are those of its start and its end; the radius between changes evenly.
+    """
     widest_m = max(radii_m)
     step = 2 * acos(1 - min(_SAGITTA_M / widest_m, 0.1))
     step = min(step, _LONGEST_EDGE_M / widest_m)
@@ -267,7 +276,7 @@ def _arc(centre: Any, radii_m: tuple[float, float], start: float, sweep: float) 
 
 
 def _densified(points: Sequence[LonLat]) -> list[LonLat]:
-    """Return a ring's corners with those between, so that its straight lines are geodesics."""
+    """Return a ring's corners and more between them, so that its edges follow geodesics."""
     made: list[LonLat] = []
     for start, end in zip(points, [*points[1:], points[0]], strict=True):
         made.append(start)

@@ -4,9 +4,9 @@
     .txt .openair .air    ── openair ──┼──▶ RawZone, longitude and latitude on WGS 84
     .geojson .json        ── json ─────┘
 
-What a reader leaves out or changes is said. The libraries come with the extra ``zones`` and are
-loaded when they are needed: a worker reads only the project's form, and needs none of them. Does
-not judge outlines (``zone_form``) or compare zones (``zone_checks``).
+What a reader leaves out or changes is a finding. The libraries come with the extra ``zones`` and
+are loaded when they are needed: a worker reads only the project's form, and needs none of them.
+Does not check outlines (``normalize``, ``repair``) or compare zones (``lint``).
 """
 
 import json
@@ -26,12 +26,12 @@ from skyfence.adapters.os_errors import describe_os_error
 from skyfence.errors import InputError, UnavailableError, UsageError
 from skyfence.zone_import.lint import Box
 from skyfence.zone_import.normalize import RawZone
-from skyfence.zone_import.reproject import System, system
+from skyfence.zone_import.reproject import ReferenceSystem, reference_system
 from skyfence.zones.zone_file import Finding, ring_findings
 
 GEOJSON: Final = (".geojson", ".json")
 _OPEN_AIR: Final = (".txt", ".openair", ".air")
-# What a file begins with: GDAL would open by content whatever it is, a list of web addresses too.
+# The first bytes of each kind. GDAL opens any file by its content, even a list of web addresses.
 _BEGINS: Final = {
     ".gpkg": b"SQLite format 3\0",
     ".shp": b"\x00\x00\x27\x0a",
@@ -41,7 +41,7 @@ _BEGINS: Final = {
 _EXTRA: Final = "the extra: pip install 'skyfence[zones]'"
 _WGS84: Final = "OGC:CRS84"
 _NO_AREAS: Final = ("Point", "LineString", "MultiPoint", "MultiLineString", "GeometryCollection")
-# What shapely raises at geometry of the wrong form.
+# The errors that shapely raises at geometry of the wrong form.
 _UNREADABLE: Final = (
     ShapelyError,
     ArithmeticError,
@@ -50,15 +50,15 @@ _UNREADABLE: Final = (
     TypeError,
     ValueError,
 )
-# Arcs in a GeoPackage become corners this far apart: a chord lies within 4 m of one of 100 km.
+# Arcs in a GeoPackage become corners so many degrees apart: within 4 m of an arc of 100 km radius.
 _ARC_STEP_DEG: Final = "1"
-# A shift of the datum that is less exact than this is worth a word.
+# A transformation that is less accurate than this is a warning.
 _EXACT_M: Final = 1.0
 
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What a file holds: raw zones, what is to be said of it, and what it says of itself."""
+    """A file's raw zones, the findings about it, and its header (version, source, license ...)."""
 
     raws: list[RawZone]
     findings: list[Finding]
@@ -66,10 +66,11 @@ class ReadResult:
 
 
 def read_raw(path: Path, *, layer: str | None = None, crs: str | None = None) -> ReadResult:
-    """Read a file of any form that is known; ``crs`` is for one that does not say its own.
+    """Read a file of any known form, by the ending of its name.
 
-    Raises ``UnavailableError`` where it cannot be opened, ``InputError`` where it is not what its
-    name says, ``UsageError`` where a layer or a library is missing.
+    ``layer`` names the only layer to read, ``crs`` the reference system of a file that does not
+    name its own. Raises ``UnavailableError`` where the file cannot be opened, ``InputError`` where
+    its content is not what its name says, ``UsageError`` where a layer or a library is missing.
     """
     suffix = path.suffix.lower()
     if suffix in GEOJSON:
@@ -83,7 +84,10 @@ def read_raw(path: Path, *, layer: str | None = None, crs: str | None = None) ->
 
 
 def read_json(path: Path) -> Any:
-    """Return the decoded document of a GeoJSON file, whatever is in it."""
+    """Return the decoded document of a GeoJSON file, unchecked.
+
+    Raises ``UnavailableError`` where it cannot be opened, ``InputError`` where it is not JSON.
+    """
     content = _bytes(path)
     if not content.strip():
         raise InputError(f"{path}: the file is empty")
@@ -94,7 +98,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a text file whole or not at all; raise ``UnavailableError`` where that fails."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         partial.write_text(text, encoding="utf-8", newline="\n")
@@ -106,7 +110,7 @@ def write_text(path: Path, text: str) -> None:
 
 @lru_cache(maxsize=1)
 def known_extents() -> dict[str, Box]:
-    """Return the boxes of the countries that come with skyfence."""
+    """Return the boxes of the countries in skyfence's own zone file, degrees, by identifier."""
     zones = read_zones(default_file("geodata", "countries.geojson"))
     return {zone.id: zone.area.bounds for zone in zones}
 
@@ -122,9 +126,9 @@ def _geojson(document: Any, where: str, crs: str | None) -> ReadResult:
     features = _features(document)
     if features is None:
         raise InputError(f"{where}: not a GeoJSON FeatureCollection, Feature or geometry")
-    own = _system(_own_crs(named_crs(document), crs or _WGS84, where), where)
+    crs_of_file = _reference_system(_choose_crs(named_crs(document), crs or _WGS84, where), where)
     raws = [
-        _geojson_feature(feature, f"{where}: feature {number}", own)
+        _geojson_feature(feature, f"{where}: feature {number}", crs_of_file)
         for number, feature in enumerate(features)
     ]
     header = {
@@ -132,7 +136,7 @@ def _geojson(document: Any, where: str, crs: str | None) -> ReadResult:
         for name in ("version", "source", "license", "attribution")
         if isinstance(document.get(name), str)
     }
-    return ReadResult(raws, _moved(own, where), header)
+    return ReadResult(raws, _reprojection_findings(crs_of_file, where), header)
 
 
 def _features(document: Any) -> list[Any] | None:
@@ -147,14 +151,14 @@ def _features(document: Any) -> list[Any] | None:
 
 
 def named_crs(document: Any) -> str | None:
-    """Return the reference system that old GeoJSON names; without one it is WGS 84."""
+    """Return the reference system that a GeoJSON document (of 2008) names, or None: WGS 84."""
     given = document.get("crs") if isinstance(document, dict) else None
     properties = given.get("properties") if isinstance(given, dict) else None
     name = properties.get("name") if isinstance(properties, dict) else None
     return name if isinstance(name, str) else None
 
 
-def _geojson_feature(feature: Any, where: str, own: System) -> RawZone:
+def _geojson_feature(feature: Any, where: str, crs_of_file: ReferenceSystem) -> RawZone:
     if not isinstance(feature, dict) or feature.get("type") != "Feature":
         return RawZone(where, {}, None, (Finding("", "not a GeoJSON Feature"),))
     properties = feature.get("properties")
@@ -165,7 +169,7 @@ def _geojson_feature(feature: Any, where: str, own: System) -> RawZone:
     if geometry is None:
         return RawZone(where, fields, None)
     kind = geometry.get("type") if isinstance(geometry, dict) else None
-    if kind not in _NO_AREAS:  # those are named as what they are
+    if kind not in _NO_AREAS:  # these get a finding of their own, in ``repair``
         wrong = tuple(ring_findings(geometry, "", anywhere=True))
         if wrong:
             return RawZone(where, fields, None, wrong)
@@ -173,7 +177,7 @@ def _geojson_feature(feature: Any, where: str, own: System) -> RawZone:
         area = shapely.force_2d(shape(geometry))
     except _UNREADABLE as error:
         return RawZone(where, fields, None, (Finding("", f"unreadable geometry: {error}"),))
-    return RawZone(where, fields, own.to_wgs84(area))
+    return RawZone(where, fields, crs_of_file.to_wgs84(area))
 
 
 def _open_air(content: bytes, where: str) -> ReadResult:
@@ -208,22 +212,24 @@ def _layers(path: Path, layer: str | None, crs: str | None) -> ReadResult:
             names = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
             if layer is not None and layer not in names:
                 raise UsageError(f"{path}: no layer {layer!r}, it has {', '.join(names)}")
-            read = [
+            results = [
                 _layer(pyogrio, path, name, crs, several=len(names) > 1)
                 for name in names
                 if layer in (None, name)
             ]
-        # The last is how pyogrio fails at a broken .prj.
+        # UnboundLocalError is how pyogrio fails at a broken .prj.
         except (DataSourceError, DataLayerError, UnboundLocalError) as error:
             raise InputError(f"{path}: unreadable: {error}") from None
-    heard = dict.fromkeys(str(warning.message) for warning in said)
+    messages = dict.fromkeys(str(warning.message) for warning in said)
     findings = [
-        Finding(str(path), f"its reader says: {text}", severity="warning") for text in heard
+        Finding(str(path), f"its reader says: {text}", severity="warning") for text in messages
     ]
-    raws = [raw for result in read for raw in result.raws]
+    raws = [raw for result in results for raw in result.raws]
     if not raws:
         raise InputError(f"{path}: no feature in it")
-    return ReadResult(raws, [*findings, *(note for result in read for note in result.findings)], {})
+    return ReadResult(
+        raws, [*findings, *(note for result in results for note in result.findings)], {}
+    )
 
 
 def _layer(pyogrio: Any, path: Path, name: str, crs: str | None, *, several: bool) -> ReadResult:
@@ -231,7 +237,7 @@ def _layer(pyogrio: Any, path: Path, name: str, crs: str | None, *, several: boo
     meta, _, geometries, columns = pyogrio.raw.read(
         path, layer=name, force_2d=True, datetime_as_string=True
     )
-    own = _system(_own_crs(meta["crs"], crs, where), where)
+    crs_of_file = _reference_system(_choose_crs(meta["crs"], crs, where), where)
     rows: Iterator[tuple[Any, ...]] = zip(*columns, strict=True)
     raws: list[RawZone] = []
     for number, wkb in enumerate(geometries):
@@ -241,11 +247,13 @@ def _layer(pyogrio: Any, path: Path, name: str, crs: str | None, *, several: boo
             for field, value in zip(meta["fields"], values, strict=True)
         }
         place = f"{where}, feature {number}" if several else f"{where}: feature {number}"
-        raws.append(_from_wkb(wkb, place, _spoken(fields, path), own))
-    return ReadResult(raws, _moved(own, where), {})
+        raws.append(_from_wkb(wkb, place, _without_drawing_fields(fields, path), crs_of_file))
+    return ReadResult(raws, _reprojection_findings(crs_of_file, where), {})
 
 
-def _from_wkb(wkb: bytes | None, where: str, fields: dict[str, Any], own: System) -> RawZone:
+def _from_wkb(
+    wkb: bytes | None, where: str, fields: dict[str, Any], crs_of_file: ReferenceSystem
+) -> RawZone:
     if wkb is None:
         return RawZone(where, fields, None)
     try:
@@ -253,11 +261,11 @@ def _from_wkb(wkb: bytes | None, where: str, fields: dict[str, Any], own: System
     except ShapelyError as error:
         reason = f"unreadable geometry: {str(error).removeprefix('IllegalArgumentException: ')}"
         return RawZone(where, fields, None, (Finding("", reason),))
-    return RawZone(where, fields, own.to_wgs84(area))
+    return RawZone(where, fields, crs_of_file.to_wgs84(area))
 
 
-def _spoken(fields: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Return the fields without those that KML's reader adds to every feature, as how to draw."""
+def _without_drawing_fields(fields: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the fields without those on drawing that KML's reader adds to every feature."""
     if path.suffix.lower() not in (".kml", ".kmz"):
         return fields
     drawn = ("altitudeMode", "tessellate", "extrude", "visibility", "drawOrder", "icon")
@@ -278,7 +286,7 @@ def _check_begin(path: Path) -> None:
         raise InputError(f"{path}: not a {path.suffix} file: it begins with {begin[:16]!r}")
 
 
-def _own_crs(said: str | None, given: str | None, where: str) -> str:
+def _choose_crs(said: str | None, given: str | None, where: str) -> str:
     if said is None and given is None:
         raise InputError(f"{where}: does not say its reference system; give --crs")
     if said is not None and given not in (None, _WGS84):
@@ -286,19 +294,19 @@ def _own_crs(said: str | None, given: str | None, where: str) -> str:
     return str(said or given)
 
 
-def _system(given: str, where: str) -> System:
+def _reference_system(given: str, where: str) -> ReferenceSystem:
     try:
-        return system(given)
+        return reference_system(given)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 
 
-def _moved(own: System, where: str) -> list[Finding]:
-    """Say that a file was moved to WGS 84, and how exactly."""
-    accuracy_m = own.accuracy_m
-    if own.way is None:
+def _reprojection_findings(crs_of_file: ReferenceSystem, where: str) -> list[Finding]:
+    """Return a finding that says that a file was moved to WGS 84, and how exactly."""
+    accuracy_m = crs_of_file.accuracy_m
+    if crs_of_file.transformer is None:
         return []
     if accuracy_m is not None and accuracy_m <= _EXACT_M:
-        return [Finding(where, f"moved from {own.name} to WGS 84", severity="remark")]
+        return [Finding(where, f"moved from {crs_of_file.name} to WGS 84", severity="remark")]
     exact = "nobody knows how exactly" if accuracy_m is None else f"good to {accuracy_m:g} m"
-    return [Finding(where, f"moved from {own.name} to WGS 84, {exact}", severity="warning")]
+    return [Finding(where, f"moved from {crs_of_file.name} to WGS 84, {exact}", severity="warning")]

@@ -1,9 +1,9 @@
-"""An outline from any file made one that a zone may have, or refused.
+"""Outlines from any file: made valid for a zone, or refused.
 
-    rounded to 1 cm ─▶ unrolled ─▶ judged (mended if asked) ─▶ cut at longitude 180
+    rounded to 1 cm ─▶ unrolled ─▶ checked (mended if allowed) ─▶ cut at longitude 180
 
-Whatever is done to an outline is said, with the place; what it takes to do it stands in
-``outlines``. Does not read files.
+Every change is a finding with its place. The geometry is in ``geometry.polygons``. Does not read
+files.
 """
 
 from dataclasses import replace
@@ -28,9 +28,10 @@ from skyfence.zones.zone_file import Finding, outline_findings
 def repair_outline(
     area: BaseGeometry | None, *, repair: bool, areas_only: bool
 ) -> tuple[BaseGeometry | None, list[Finding]]:
-    """Return an outline as a zone has it, or None, and what was found or done.
+    """Return an outline as a zone may have it, or None, and the findings.
 
-    ``repair`` allows to mend one that crosses itself, ``areas_only`` to leave out what is no area.
+    ``area`` is in degrees. ``repair`` allows an outline that crosses itself to be mended,
+    ``areas_only`` allows what is no area to be left out without an error.
     """
     reason = _no_area(area)
     if area is None or reason:
@@ -73,7 +74,7 @@ def _out_of_the_world(area: BaseGeometry) -> Finding | None:
     if not finite.all():
         reason = f"{(~finite).sum()} positions lie outside of the file's reference system"
         return Finding("", reason)
-    # an outline may run on past 180, once round the world, before it is cut
+    # before it is cut, an outline may run on past 180 by as much as a turn round the world
     away = points[(np.abs(points) > (540, 90)).any(axis=1)]
     if not len(away):
         return None

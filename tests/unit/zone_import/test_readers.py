@@ -18,9 +18,9 @@ from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from skyfence.errors import InputError, UnavailableError, UsageError
-from skyfence.zone_import.normalize import ImportOptions, normalize, written
+from skyfence.zone_import.normalize import ImportOptions, normalize, zone_file_text
 from skyfence.zone_import.readers import read_raw, write_text
-from skyfence.zone_import.reproject import system
+from skyfence.zone_import.reproject import reference_system
 from skyfence.zones.slug import slug
 from skyfence.zones.zone_file import Finding, Zone, parse_zones
 
@@ -198,13 +198,13 @@ def test_old_geojson_names_its_system(tmp_path: Path) -> None:
 def test_no_guess_at_a_reference_system() -> None:
     """A system without an exact way to WGS 84 is refused; an inexact one says how inexact."""
     with pytest.raises(InputError, match=r"^not a coordinate reference system: 'EPSG:1'$"):
-        system("EPSG:1")
+        reference_system("EPSG:1")
     with pytest.raises(InputError, match=r"^no exact way from .* to WGS 84 is known here"):
-        system("+proj=longlat +ellps=bessel +no_defs +type=crs")
-    own = system("EPSG:4284")
-    moved = own.to_wgs84(SQUARE)
-    assert own.accuracy_m is not None
-    assert own.accuracy_m > 1
+        reference_system("+proj=longlat +ellps=bessel +no_defs +type=crs")
+    datum = reference_system("EPSG:4284")
+    moved = datum.to_wgs84(SQUARE)
+    assert datum.accuracy_m is not None
+    assert datum.accuracy_m > 1
     assert 0 < moved.hausdorff_distance(SQUARE) < 0.01
 
 
@@ -365,10 +365,10 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     zones, _ = brought(geojson(tmp_path / "z.geojson", *features), version="t-1")
     header = {"version": "t-1", "source": "ours"}
     path = tmp_path / "out.geojson"
-    write_text(path, written(zones, header))
+    write_text(path, zone_file_text(zones, header))
     read = parse_zones(json.loads(path.read_text(encoding="utf-8")), "out")
     assert read == sorted(zones, key=lambda zone: zone.id)
-    assert path.read_text(encoding="utf-8") == written(reversed(zones), header)
+    assert path.read_text(encoding="utf-8") == zone_file_text(reversed(zones), header)
     lines = path.read_text(encoding="utf-8").splitlines()
     assert lines[0] == '{"type":"FeatureCollection","version":"t-1","source":"ours","features":['
     assert len(lines) == 4
