@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from matplotlib.figure import Figure
 
-from skyfence.score.figures import LEAST_LEAD_S, MOST_NUISANCES, Figures, both
+from skyfence.score.figures import LEAST_LEAD_S, MOST_NUISANCES, Figures, figures_of_both
 from skyfence.score.measure import SIGMAS, Measured, MeasuredEntry, measure_engine, measure_naive
 from skyfence.score.traffic import SIGMAS_M, TrafficKind
 from skyfence.score.trial import Result
@@ -37,7 +37,8 @@ def draw(results: Sequence[Result], seed: int, out: BinaryIO) -> None:
     for unused in axes[:, 1]:
         unused.remove()
     sums = [
-        both([result for result in results if result.batch.sigma_m == sigma]) for sigma in SIGMAS_M
+        figures_of_both([result for result in results if result.batch.sigma_m == sigma])
+        for sigma in SIGMAS_M
     ]
     _bars(axes[0, 0], sums, _far_rate, "Violations told, objects that stay 3 sigma outside")
     axes[0, 0].axhline(MOST_NUISANCES, color="black", linewidth=0.8, linestyle=":")

@@ -39,8 +39,8 @@ class Outside:
 class Inside:
     """Tracks that truly enter, times in seconds.
 
-    ``entries`` are those that were seen three sigma deep, of which none may be missed; ``shallow``
-    the others. Delays and leads are of the former.
+    ``entries`` were seen three sigma deep, and none of them may be missed; ``shallow`` are the
+    others. Delays and leads are those of ``entries``.
     """
 
     entries: int
@@ -61,10 +61,10 @@ class Inside:
 
 @dataclass(frozen=True)
 class Figures:
-    """What one detector made of some tracks; ``far`` is three sigma outside and more.
+    """A detector's figures on some tracks; ``far`` is at least three sigma outside, ``near`` less.
 
-    ``threats`` are those that no entry followed, ``baseless`` those among them when the true course
-    did not lead over the border. Rates per 1,000 track-hours.
+    ``threats`` counts threats that no entry followed, ``baseless`` those among them when the true
+    course did not lead over the border. Rates are per 1,000 track-hours.
     """
 
     tracks: int
@@ -92,7 +92,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Aim:
-    """Something that the engine is held to; ``naive`` is the other detector's figure beside it."""
+    """A figure that the engine must reach; ``naive`` is the other detector's for comparison."""
 
     name: str
     aim: str
@@ -103,7 +103,7 @@ class Aim:
 
 @dataclass(frozen=True)
 class Score:
-    """All that a run found; ``hours`` are track-hours."""
+    """The figures of a run; ``hours`` are track-hours."""
 
     seed: int
     tracks: int
@@ -123,7 +123,7 @@ def score_of(seed: int, results: Sequence[Result]) -> Score:
     for result in results:
         batch = result.batch
         groups[batch.kind, batch.sigma_m, batch.noise].append(result)
-    cells = tuple(Cell(*name, *both(group)) for name, group in groups.items())
+    cells = tuple(Cell(*name, *figures_of_both(group)) for name, group in groups.items())
     return Score(
         seed=seed,
         tracks=len(results),
@@ -134,13 +134,13 @@ def score_of(seed: int, results: Sequence[Result]) -> Score:
     )
 
 
-def both(results: Sequence[Result]) -> tuple[Figures, Figures]:
+def figures_of_both(results: Sequence[Result]) -> tuple[Figures, Figures]:
     """Return the engine's and the naive detector's figures on the same tracks."""
     return figures(map(measure_engine, results)), figures(map(measure_naive, results))
 
 
 def figures(measured: Iterable[Measured]) -> Figures:
-    """Sum up one detector's measures."""
+    """Sum up a detector's measures."""
     every = list(measured)
     outside = [track for track in every if track.result.stays_outside]
     hours = _hours(every)
@@ -161,30 +161,30 @@ def figures(measured: Iterable[Measured]) -> Figures:
 
 
 def aims(results: Sequence[Result]) -> list[Aim]:
-    """Hold the engine to its aims, over all tracks; what no track can tell is left out."""
-    engine, naive = both(results)
+    """Return the aims over all tracks, met or missed; without those that no track can show."""
+    engine, naive = figures_of_both(results)
     held: list[Aim] = []
     if engine.inside.entries + engine.inside.shallow:
-        missed = _none(
+        missed = _none_of(
             "missed, three sigma deep", engine, naive, lambda figures: figures.inside.missed
         )
-        deep = _none(
+        deep = _none_of(
             "deep entries confirmed later", engine, naive, lambda figures: figures.inside.deep_late
         )
         held += [missed, deep]
     held += [aim for sigma_m in SIGMAS_M for aim in _nuisances(results, sigma_m)]
-    held.append(_none("flaps", engine, naive, lambda figures: figures.flaps))
+    held.append(_none_of("flaps", engine, naive, lambda figures: figures.flaps))
     return held + _lead([result for result in results if result.batch.kind is TrafficKind.CROSSER])
 
 
-def _none(name: str, engine: Figures, naive: Figures, count: Callable[[Figures], int]) -> Aim:
+def _none_of(name: str, engine: Figures, naive: Figures, count: Callable[[Figures], int]) -> Aim:
     return Aim(name, "0", str(count(engine)), str(count(naive)), met=count(engine) == 0)
 
 
 def _lead(straight: Sequence[Result]) -> list[Aim]:
     if not straight:
         return []
-    engine, naive = (detector.inside.lead_median_s for detector in both(straight))
+    engine, naive = (detector.inside.lead_median_s for detector in figures_of_both(straight))
     met = engine is not None and engine >= LEAST_LEAD_S
     name, aim = "median lead of straight crossers", f">= {LEAST_LEAD_S:.0f} s"
     return [Aim(name, aim, _text(engine, " s"), _text(naive, " s"), met)]
@@ -192,7 +192,7 @@ def _lead(straight: Sequence[Result]) -> list[Aim]:
 
 def _nuisances(results: Sequence[Result], sigma_m: float) -> list[Aim]:
     own = [result for result in results if result.batch.sigma_m == sigma_m]
-    engine, naive = (detector.far for detector in both(own))
+    engine, naive = (detector.far for detector in figures_of_both(own))
     rate = engine.violations_rate
     if rate is None:
         return []

@@ -1,9 +1,9 @@
 """What counts as missed, a nuisance, a flap, late or early: one track's result at a time.
 
-The same rules for both detectors. A *spell* is a time in which a track stood as a violation, from
-the first message of it to ``exited`` or ``closed``; lost is not left. A *warning* begins with a
-threat already. Of an entry only the spell (or warning) counts that stands when it happens, or else
-the first after it: what had been called off before it was no help.
+The same rules for both detectors. A *spell* is a time in which a track stands as a violation, from
+its first message to ``exited`` or ``closed``; ``lost`` does not end it. A *warning* is a spell that
+begins with a threat already. An entry is measured against the spell (or warning) that stands when
+it happens, or else the first after it: a spell that ended before the entry was no help.
 
 Does not sum up over tracks (``figures``).
 """
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from skyfence.score.trial import Result, Said
+from skyfence.score.trial import Result, Statement
 
-# The line between what must be known and what noise may hide: three sigma of one report.
+# An object this deep inside must be detected; noise may hide a shallower one. In sigma of a report.
 SIGMAS: Final = 3.0
-# A report this far off its object is no error of measurement.
+# A report this far off its object is an outlier, not measurement noise.
 _STRAY_SIGMAS: Final = 6.0
 _VIOLATIONS: Final = ("possible", "violation")
 _OVER: Final = ("exited", "closed")
@@ -25,24 +25,25 @@ _OVER: Final = ("exited", "closed")
 
 @dataclass
 class Spell:
-    """A time in which a track was held to be inside (or, of a warning, to come)."""
+    """A time in which a track was stated to be inside (or, of a warning, to be coming)."""
 
-    start: Said
-    confirmed: Said | None = None
+    start: Statement
+    confirmed: Statement | None = None
     end_ms: float | None = None
 
     def stands_at(self, at_ms: float) -> bool:
-        """Tell whether it began before a time and was not over then."""
+        """Tell whether it had begun at a time and was not over (milliseconds since 1970)."""
         return self.start.at_ms <= at_ms and (self.end_ms is None or self.end_ms > at_ms)
 
 
 @dataclass(frozen=True)
 class MeasuredEntry:
-    """How one true entry was told. ``None``: not at all. Times in seconds.
+    """How a true entry was told, times in seconds; None where it was not told at all.
 
-    ``delay_s`` is from the entry to the first message of a violation, ``confirm_s`` to the one that
-    confirms it, ``lead_s`` from the first warning to the entry; ``deep`` holds whether the naive
-    detector's report was more than three sigma deep, and if so whether it was confirmed as soon.
+    ``sigmas`` is how deep the object was seen. ``delay_s`` is the time from the entry to the first
+    message of a violation, ``confirm_s`` to the message that confirms it, ``lead_s`` from the first
+    warning to the entry. ``deep``: the naive detector's report was more than three sigma deep;
+    ``deep_in_time``: and the engine had confirmed the violation by then.
     """
 
     sigmas: float
@@ -55,11 +56,11 @@ class MeasuredEntry:
 
 @dataclass(frozen=True)
 class Measured:
-    """One track and one detector.
+    """A track as a detector judged it: counts, and its first entry.
 
-    ``violations`` and ``confirmed`` are spells, ``early`` those that began three sigma outside and
-    more, before the object had been inside; ``threats`` are those that no entry followed,
-    ``baseless`` those among them when the object's true course did not lead over the border.
+    ``violations`` and ``confirmed`` count spells; ``early`` those that began at least three sigma
+    outside, before the object had been inside. ``threats`` counts threats that no entry followed,
+    ``baseless`` those among them whose object's true course did not lead over the border.
     """
 
     result: Result
@@ -82,32 +83,32 @@ def measure_naive(result: Result) -> Measured:
     return _measure(result, result.naive)
 
 
-def spells(said: Sequence[Said], *, threats: bool = False) -> list[Spell]:
-    """Return the violations that were told of, in order; with ``threats``, all warnings."""
+def spells(statements: Sequence[Statement], *, threats: bool = False) -> list[Spell]:
+    """Return the spells of violation among statements, in order; with ``threats``, the warnings."""
     begins = (*_VIOLATIONS, "threat") if threats else _VIOLATIONS
-    ordered: list[Spell] = []
-    for statement in said:
-        standing = bool(ordered) and ordered[-1].end_ms is None
+    spells_so_far: list[Spell] = []
+    for statement in statements:
+        standing = bool(spells_so_far) and spells_so_far[-1].end_ms is None
         if statement.state in begins and not standing:
-            ordered.append(Spell(statement))
+            spells_so_far.append(Spell(statement))
             standing = True
-        if statement.state == "violation" and standing and ordered[-1].confirmed is None:
-            ordered[-1].confirmed = statement
+        if statement.state == "violation" and standing and spells_so_far[-1].confirmed is None:
+            spells_so_far[-1].confirmed = statement
         if statement.state in _OVER and standing:
-            ordered[-1].end_ms = statement.at_ms
-    return ordered
+            spells_so_far[-1].end_ms = statement.at_ms
+    return spells_so_far
 
 
-def _measure(result: Result, said: Sequence[Said]) -> Measured:
-    violations = spells(said)
-    warnings = spells(said, threats=True)
+def _measure(result: Result, statements: Sequence[Statement]) -> Measured:
+    violations = spells(statements)
+    warnings = spells(statements, threats=True)
     idle = [warning for warning in warnings if _is_idle(result, warning)]
     outside_m, first_ms = -SIGMAS * result.batch.sigma_m, min(result.entries_ms, default=inf)
     return Measured(
         result=result,
         violations=len(violations),
         confirmed=sum(spell.confirmed is not None for spell in violations),
-        # Coming back is news only if the object did, and each entry may be told once.
+        # A further spell is a flap, unless the object truly entered again.
         flaps=max(0, len(violations) - max(1, len(result.entries_ms))),
         early=sum(
             spell.start.true_depth_m <= outside_m and spell.start.at_ms < first_ms
@@ -121,9 +122,9 @@ def _measure(result: Result, said: Sequence[Said]) -> Measured:
 
 def _entry(result: Result, violations: list[Spell], warnings: list[Spell]) -> MeasuredEntry:
     at_ms = result.entries_ms[0]
-    spell, warning = _about(violations, at_ms), _about(warnings, at_ms)
+    spell, warning = _spell_of(violations, at_ms), _spell_of(warnings, at_ms)
     confirmed = spell.confirmed if spell else None
-    plain = _about(spells(result.naive), at_ms)
+    plain = _spell_of(spells(result.naive), at_ms)
     deep_m = SIGMAS * result.batch.sigma_m
     deep = plain is not None and plain.start.at_ms > at_ms and _is_deep(plain.start, deep_m)
     return MeasuredEntry(
@@ -139,15 +140,15 @@ def _entry(result: Result, violations: list[Spell], warnings: list[Spell]) -> Me
     )
 
 
-def _is_deep(said: Said, deep_m: float) -> bool:
-    """Tell whether a report was deep inside, and not only a stray that happened to fall there."""
-    stray_m = abs(said.seen_depth_m - said.true_depth_m)
-    return said.seen_depth_m > deep_m and stray_m <= _STRAY_SIGMAS / SIGMAS * deep_m
+def _is_deep(statement: Statement, deep_m: float) -> bool:
+    """Tell whether a report was deep inside, and was no outlier that happened to fall there."""
+    stray_m = abs(statement.seen_depth_m - statement.true_depth_m)
+    return statement.seen_depth_m > deep_m and stray_m <= _STRAY_SIGMAS / SIGMAS * deep_m
 
 
-def _about(ordered: Sequence[Spell], at_ms: float) -> Spell | None:
+def _spell_of(ordered_spells: Sequence[Spell], at_ms: float) -> Spell | None:
     """Return the spell that stands at a time, or the first that begins after it."""
-    for spell in ordered:
+    for spell in ordered_spells:
         if spell.stands_at(at_ms) or spell.start.at_ms > at_ms:
             return spell
     return None

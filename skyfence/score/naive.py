@@ -1,8 +1,8 @@
 """The naive detector that the engine is measured against: point in polygon, report by report.
 
-It goes by order of arrival, remembers nothing of a track but on which side it saw it last, and says
-``enter`` or ``exit`` when that changes. It takes every report at its word, late and wild ones too,
-and predicts nothing: what a plain geofence does.
+It takes reports in order of arrival, remembers only the side on which it last saw each track, and
+says ``enter`` or ``exit`` when that changes. It believes every report, late and wild ones too, and
+predicts nothing: it is a simple geofence.
 """
 
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from skyfence.frames.frame import Frame
 class NaiveSighting:
     """A track was seen on the other side; the place and time are the report's.
 
-    ``known_ms`` is when that could be said: the time of the track's latest report until then, which
-    is later than that of a report that came late.
+    ``known_ms`` is when it could be known: the time of the track's latest report that had arrived,
+    which may be later than the report's own time if that came late.
     """
 
-    what: Literal["enter", "exit"]
+    change: Literal["enter", "exit"]
     track_id: str
     time_ms: int
     known_ms: int
@@ -56,7 +56,7 @@ class Naive:
 
 def _seen(frame: Frame, row: int, known_ms: int, *, inside: bool) -> NaiveSighting:
     return NaiveSighting(
-        what="enter" if inside else "exit",
+        change="enter" if inside else "exit",
         track_id=frame.track_ids[row],
         time_ms=int(frame.times_ms[row]),
         known_ms=known_ms,

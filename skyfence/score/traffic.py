@@ -59,7 +59,7 @@ class TrafficKind(StrEnum):
 
 @dataclass(frozen=True)
 class Batch:
-    """The name of one batch."""
+    """The name of a batch: it and the seed determine the batch's tracks."""
 
     kind: TrafficKind
     sigma_m: float
@@ -81,7 +81,7 @@ class Sent:
     courses: Floats
 
     def take(self, rows: npt.NDArray[np.int64]) -> "Sent":
-        """Return some rows."""
+        """Return the reports of some rows, given by their indices."""
         return Sent(
             self.times_ms[rows],
             self.arrivals_ms[rows],
@@ -93,7 +93,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Track:
-    """One object's flight as it was, and as it was reported."""
+    """An object's flight as it was, and as it was reported."""
 
     name: str
     batch: Batch
@@ -102,7 +102,10 @@ class Track:
     sent: Sent
 
     def true_depth_m(self, world: World, times_ms: npt.ArrayLike) -> Floats:
-        """Return how deep inside the object truly is at some times, metres, negative outside."""
+        """Return how deep inside the object truly is at some times (n,), metres, (n,).
+
+        Negative outside.
+        """
         seconds = (np.asarray(times_ms, dtype=np.float64) - START_MS) / 1_000.0
         return world.depth_m(self.path.at(seconds))
 
@@ -131,7 +134,7 @@ def _track(world: World, batch: Batch, number: int, rng: np.random.Generator) ->
     delay_s = rng.uniform(0.0, _START_WITHIN_S)
     path, truth = path.delayed(delay_s), truth.delayed(delay_s)
     sent = _report(batch, path, rng, talks=number % 4 < 2)
-    sent = _BEFALLS[batch.kind](sent, truth, rng)
+    sent = _FAULTS[batch.kind](sent, truth, rng)
     return Track(f"{batch.kind}-{number:03d}", batch, path, truth, sent)
 
 
@@ -147,7 +150,7 @@ def _fly(
 
 
 def _report(batch: Batch, path: Flight, rng: np.random.Generator, *, talks: bool) -> Sent:
-    """Return what a sensor makes of a path, before anything befalls the reports."""
+    """Return a sensor's reports of a path, before ``_FAULTS`` change them."""
     span_s = path.seconds[-1] - path.seconds[0]
     speed_mps = float(np.hypot(*path.velocity(path.seconds[:1])[0]))
     interval_s = rng.uniform(*(_QUICK_S if speed_mps < _QUICK_BELOW_MPS else _SCAN_S))
@@ -227,7 +230,7 @@ _FLIGHTS: Final = (
     TrafficKind.TURN_BACK,
     TrafficKind.CLIPPER,
 )
-_BEFALLS: Final[Mapping[TrafficKind, Callable[[Sent, Truth, np.random.Generator], Sent]]] = {
+_FAULTS: Final[Mapping[TrafficKind, Callable[[Sent, Truth, np.random.Generator], Sent]]] = {
     TrafficKind.ALONG: _nothing,
     TrafficKind.ALONG_GAPS: _gaps,
     TrafficKind.TURN_BACK: _nothing,

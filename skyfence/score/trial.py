@@ -1,12 +1,12 @@
 """A trial: one batch of tracks, judged by the engine and by the naive detector side by side.
 
-What both said of a track is brought into one form, so that the same measures apply to both. When a
-message could first exist is the time of the report that made it known (``last_seen``): the time
-that it tells of may be earlier, and would flatter.
+The statements of both about a track have the same form, so that the same measures apply to both. A
+message counts from the time of the report that caused it (``last_seen``). The time that it tells of
+may be earlier, which would flatter.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -25,20 +25,20 @@ from skyfence.times import to_ms
 _LOOK_AHEAD_S: Final = 300.0
 _TAKEN_IN_S: Final = 15.0
 
-# A story's states, and "possible": a violation that is not confirmed yet.
-SaidState = Literal["threat", "possible", "violation", "lost", "exited", "closed"]
+# An incident's states, and "possible": a violation that is not confirmed yet.
+StatementState = Literal["threat", "possible", "violation", "lost", "exited", "closed"]
 
 
 @dataclass(frozen=True)
-class Said:
-    """Something that a detector said of a track.
+class Statement:
+    """What a detector stated about a track, and the truth at that time.
 
-    ``true_depth_m`` is how deep inside the object truly was then, ``seen_depth_m`` how deep the
-    report itself was that the naive detector went by; negative outside. ``headed_in`` tells whether
-    its true course led over the border within five minutes.
+    ``true_depth_m`` is how deep inside the object truly was, ``seen_depth_m`` how deep the report
+    was by which the naive detector went; both are negative outside. ``headed_in``: the true course
+    led over the border within five minutes.
     """
 
-    state: SaidState
+    state: StatementState
     at_ms: int
     true_depth_m: float
     seen_depth_m: float = 0.0
@@ -47,7 +47,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Result:
-    """One track: what was true of it, and what was said of it.
+    """A track: the truth about it, and the statements of both detectors.
 
     ``deepest_m`` is the greatest true depth at any of its reports; negative if always outside.
     """
@@ -59,8 +59,8 @@ class Result:
     exits_ms: tuple[float, ...]
     closest_m: float
     deepest_m: float
-    engine: tuple[Said, ...]
-    naive: tuple[Said, ...]
+    engine: tuple[Statement, ...]
+    naive: tuple[Statement, ...]
 
     @property
     def stays_outside(self) -> bool:
@@ -69,7 +69,7 @@ class Result:
 
     @property
     def sigmas_outside(self) -> float:
-        """Return how near one that stays outside came to the border, in sigma."""
+        """Return how near an object that stays outside came to the border, in sigma."""
         return self.closest_m / self.batch.sigma_m
 
     @property
@@ -87,19 +87,19 @@ class Bench:
         self._naive = Naive(world.members)
 
     def judge(self, seed: int, batch: Batch) -> list[Result]:
-        """Make a batch's tracks, have both detectors judge them, return what was said."""
+        """Make a batch's tracks, have both detectors judge them, and return a result for each."""
         tracks = tracks_of(self._world, seed, batch)
         run = f"{batch.kind}-{batch.sigma_m:.0f}-{batch.noise}-{batch.number}".replace("_", "-")
         alerts: dict[str, list[Alert]] = defaultdict(list)
-        seen: dict[str, list[NaiveSighting]] = defaultdict(list)
+        sightings: dict[str, list[NaiveSighting]] = defaultdict(list)
         for frame in frames_of(self._world, tracks, run):
             for alert in self._engine.process(frame).alerts:
                 alerts[alert.track_id].append(alert)
             for sighting in self._naive.take(frame):
-                seen[sighting.track_id].append(sighting)
-        return [self._result(track, alerts[track.name], seen[track.name]) for track in tracks]
+                sightings[sighting.track_id].append(sighting)
+        return [self._result(track, alerts[track.name], sightings[track.name]) for track in tracks]
 
-    def _result(self, track: Track, alerts: list[Alert], seen: list[NaiveSighting]) -> Result:
+    def _result(self, track: Track, alerts: list[Alert], sightings: list[NaiveSighting]) -> Result:
         times_ms = track.sent.times_ms
         return Result(
             batch=track.batch,
@@ -109,37 +109,40 @@ class Bench:
             exits_ms=tuple(START_MS + 1_000.0 * at for at in track.truth.exits_s),
             closest_m=track.truth.closest_m,
             deepest_m=float(track.true_depth_m(self._world, times_ms).max()),
-            engine=said_by_engine(self._world, track, alerts),
-            naive=said_by_naive(self._world, track, seen),
+            engine=engine_statements(self._world, track, alerts),
+            naive=naive_statements(self._world, track, sightings),
         )
 
 
-def said_by_engine(world: World, track: Track, alerts: Iterable[Alert]) -> tuple[Said, ...]:
-    """Return what was said of a track: each change once, whatever the number of channels."""
-    changes: list[tuple[SaidState, int]] = []
+def engine_statements(world: World, track: Track, alerts: Iterable[Alert]) -> tuple[Statement, ...]:
+    """Return the engine's statements on a track: each change once, on however many channels."""
+    changes: list[tuple[StatementState, int]] = []
     for alert in alerts:
         if alert.event != "airspace violation":
-            continue  # a situation is about several objects
+            continue  # repeated violations concern several objects
         new = (_state_of(alert), to_ms(alert.last_seen))
         if not changes or changes[-1][0] != new[0]:
             changes.append(new)
     depths = track.true_depth_m(world, [at_ms for _, at_ms in changes])
     return tuple(
-        Said(state, at_ms, depth, headed_in=state == "threat" and headed_in(world, track, at_ms))
+        Statement(
+            state, at_ms, depth, headed_in=state == "threat" and headed_in(world, track, at_ms)
+        )
         for (state, at_ms), depth in zip(changes, depths.tolist(), strict=True)
     )
 
 
-def said_by_naive(world: World, track: Track, seen: Iterable[NaiveSighting]) -> tuple[Said, ...]:
-    """Return what the naive detector said, in the engine's words: it is always sure."""
-    sightings = list(seen)
-    states: dict[str, SaidState] = {"enter": "violation", "exit": "exited"}
+def naive_statements(
+    world: World, track: Track, sightings: Sequence[NaiveSighting]
+) -> tuple[Statement, ...]:
+    """Return the naive detector's statements, in the engine's words; it is always sure."""
+    states: dict[str, StatementState] = {"enter": "violation", "exit": "exited"}
     depths = track.true_depth_m(world, [sighting.time_ms for sighting in sightings])
     places = to_plane(
         np.array([(sighting.lon, sighting.lat) for sighting in sightings]).reshape(-1, 2)
     )
     return tuple(
-        Said(states[sighting.what], sighting.known_ms, depth, seen_depth)
+        Statement(states[sighting.change], sighting.known_ms, depth, seen_depth)
         for sighting, depth, seen_depth in zip(
             sightings, depths.tolist(), world.depth_m(places).tolist(), strict=True
         )
@@ -147,7 +150,7 @@ def said_by_naive(world: World, track: Track, seen: Iterable[NaiveSighting]) -> 
 
 
 def headed_in(world: World, track: Track, at_ms: int) -> bool:
-    """Tell whether the true course led over the border at a time, or a few seconds before."""
+    """Tell whether the true course led over the border at a time, or up to 15 seconds before."""
     seconds = (at_ms - START_MS) / 1_000.0 - np.arange(0.0, _TAKEN_IN_S + 1.0, _TAKEN_IN_S / 3.0)
     seconds = np.maximum(seconds, track.path.seconds[0])
     here, moved = track.path.at(seconds), track.path.at(seconds + 1.0) - track.path.at(seconds)
@@ -157,7 +160,7 @@ def headed_in(world: World, track: Track, at_ms: int) -> bool:
     )
 
 
-def _state_of(alert: Alert) -> SaidState:
+def _state_of(alert: Alert) -> StatementState:
     if alert.incident_state == "violation" and alert.certainty == "Possible":
         return "possible"
     return alert.incident_state

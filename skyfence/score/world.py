@@ -1,9 +1,9 @@
 """The synthetic world: a member and its neighbour near 56 degrees north, and the exact truth.
 
 The border has three straight stretches, a salient that points out of the member's area and a bay
-that cuts into it. Everything true is worked out on a plane, metres east and north of 56 N: it is a
-stretched picture of longitude and latitude, so what is straight here is straight for the engine,
-and where a path crosses is exact. A distance is measured with the scale half-way along it, within
+that cuts into it. The truth is computed on a plane, metres east and north of 56 N. The plane is
+longitude and latitude stretched, so a line that is straight on it is straight for the engine, and
+places of crossing are exact. Distances are measured with the scale half-way along them, within
 centimetres of the geodesic.
 
          AA                           ___         border, west to east
@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float64]
 
 ORIGIN_LAT: Final = 56.0
 VERSION: Final = "score-1"
-# Paths reach 380 km to either side; the next copy's member must lie beyond (9 degrees: 561 km).
+# Paths reach 380 km to either side; the next copy's member must lie beyond: 9 degrees are 561 km.
 _PITCH_DEG: Final = 9.0
 COPIES: Final = 39
 # The salient's half-angle (50 degrees) leaves room for a clip 20 sigma of 500 m deep.
@@ -59,7 +59,7 @@ _SOUTH_M: Final = -250_000.0  # the fastest start 225 km before the border
 _REGIONS: Final = (-150_000.0, -40_000.0, 70_000.0, 150_000.0)  # limits, metres east
 
 _PER_LON, _PER_LAT = metres_per_degree(ORIGIN_LAT)
-# One entry each 0.01 degrees: between them the scale is straight to 4e-9.
+# An entry for each 0.01 degrees: between two the scale is linear to 4e-9.
 _LATS: Final = np.arange(50.0, 62.0, 0.01)
 _SCALES: Final = np.array([metres_per_degree(lat) for lat in _LATS]) / (_PER_LON, _PER_LAT)
 
@@ -82,15 +82,15 @@ def scale_at(points: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Met:
-    """A path met the border: when (as a fraction of the vertices passed), and which way."""
+class BorderCrossing:
+    """Where a path crosses the border, counted in vertices (2.5: half-way from 2 to 3)."""
 
     at: float
     entered: bool
 
 
 class World:
-    """The member's area and what is true about points and paths. The same in every copy."""
+    """The member's area, and the truth about points and paths. The same in every copy."""
 
     def __init__(self, copies: int = COPIES) -> None:
         if not 1 <= copies <= COPIES:
@@ -122,7 +122,7 @@ class World:
         inside = shapely.contains_xy(self.member, points[:, 0], points[:, 1])
         return np.asarray(np.where(inside, metres, -metres))
 
-    def crossings(self, path: Floats) -> list[Met]:
+    def crossings(self, path: Floats) -> list[BorderCrossing]:
         """Return where a path (n, 2) crosses the border, in order."""
         origin, step = path[:-1, None, :], np.diff(path, axis=0)[:, None, :]
         side = self._ends - self._starts
@@ -132,12 +132,12 @@ class World:
             along = _cross(between, side) / turn
             across = _cross(between, step) / turn
         hit = (along >= 0) & (along < 1) & (across >= 0) & (across < 1)
-        # The member lies to the left of its ring: who turns left off the border's way enters.
+        # The member lies to the left of its ring: a path to the left of the border's way enters.
         crossings = [
-            Met(float(leg + along[leg, edge]), bool(turn[leg, edge] < 0))
+            BorderCrossing(float(leg + along[leg, edge]), bool(turn[leg, edge] < 0))
             for leg, edge in np.argwhere(hit)
         ]
-        return sorted(crossings, key=lambda met: met.at)
+        return sorted(crossings, key=lambda crossing: crossing.at)
 
     def nearest_m(self, path: Floats) -> float:
         """Return how near a path (n, 2) that stays outside comes to the border, metres.

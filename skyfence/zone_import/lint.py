@@ -60,7 +60,7 @@ def lint_zones(
 
 
 def repeated(located_zones: Sequence[LocatedZone]) -> list[Finding]:
-    """Return an error for each zone that has the identifier, and so the channel, of an earlier one."""
+    """Return an error for each zone that has an earlier zone's identifier, and so its channel."""
     first: dict[str, str] = {}
     findings: list[Finding] = []
     for located in located_zones:

@@ -139,7 +139,7 @@ def _unnoticed_error(records: list[str]) -> str:
     for record in records:
         if _COORDINATES.match(record) and _SIXTY.search(record):
             return f"{record[:60]!r} has 60 minutes or seconds, or more"
-        # The library drops these and all corners after them. AT, where to draw the name, is harmless.
+        # The library drops these and all corners after them. AT (where the name goes) is harmless.
         if outlined and record.startswith("A") and not record.startswith("AT"):
             return f"{record[:60]!r} stands behind the outline"
         outlined = outlined or record.startswith(("D", "V"))

@@ -16,14 +16,14 @@ from pyproj import Geod, Proj
 
 from skyfence.cli.main import main
 from skyfence.score.feed import frames_of
-from skyfence.score.figures import both, score_of
+from skyfence.score.figures import figures_of_both, score_of
 from skyfence.score.flight import Flight, truth_of
 from skyfence.score.measure import Measured, measure_engine, measure_naive, spells
 from skyfence.score.naive import Naive, NaiveSighting
 from skyfence.score.noise import Noise, errors
 from skyfence.score.plan import LONG_HOURS, batches
 from skyfence.score.traffic import SIGMAS_M, START_MS, Batch, Track, TrafficKind, tracks_of
-from skyfence.score.trial import Bench, Result, Said, headed_in, said_by_engine
+from skyfence.score.trial import Bench, Result, Statement, engine_statements, headed_in
 from skyfence.score.world import BORDER, World, to_degrees
 from skyfence.times import from_ms
 
@@ -278,7 +278,7 @@ def naive_sees(*lons: float, times: Sequence[float] | None = None) -> list[Naive
 
 
 def naive_says(*lons: float, times: Sequence[float] | None = None) -> list[str]:
-    return [sighting.what for sighting in naive_sees(*lons, times=times)]
+    return [sighting.change for sighting in naive_sees(*lons, times=times)]
 
 
 def test_the_naive_detector_flaps_on_noise() -> None:
@@ -318,7 +318,7 @@ def test_each_change_is_counted_once(world: World) -> None:
     def alert(state: str, second: int, **changes: Any) -> FakeAlert:
         return FakeAlert(state, from_ms(START_MS + 1_000 * second), **changes)
 
-    said = said_by_engine(
+    statements = engine_statements(
         world,
         made(world, TrafficKind.CROSSER)[0],
         [  # type: ignore[list-item]
@@ -330,7 +330,9 @@ def test_each_change_is_counted_once(world: World) -> None:
             alert("lost", 300),
         ],
     )
-    assert [(statement.state, (statement.at_ms - START_MS) / 1_000) for statement in said] == [
+    assert [
+        (statement.state, (statement.at_ms - START_MS) / 1_000) for statement in statements
+    ] == [
         ("threat", 100),
         ("possible", 200),
         ("violation", 210),
@@ -341,16 +343,18 @@ def test_each_change_is_counted_once(world: World) -> None:
 # Measures: an object that enters at 1,000 s and stays, unless said otherwise
 
 
-def say(*states: tuple[str, float], depth_m: float = 0.0, seen_m: float = 0.0) -> tuple[Said, ...]:
+def say(
+    *states: tuple[str, float], depth_m: float = 0.0, seen_m: float = 0.0
+) -> tuple[Statement, ...]:
     return tuple(
-        Said(state, START_MS + round(1_000 * at), depth_m, seen_m)  # type: ignore[arg-type]
+        Statement(state, START_MS + round(1_000 * at), depth_m, seen_m)  # type: ignore[arg-type]
         for state, at in states
     )
 
 
 def result(
     *states: tuple[str, float],
-    naive: tuple[Said, ...] = (),
+    naive: tuple[Statement, ...] = (),
     entries: Sequence[float] = (1_000,),
     exits: Sequence[float] = (),
     closest_m: float = 0.0,
@@ -386,7 +390,7 @@ def test_a_crosser_told_well() -> None:
 def test_a_crosser_never_told_is_missed() -> None:
     """Without a violation, possible or confirmed, it is missed; with possible only unconfirmed."""
     missed, possible = result(("threat", 700)), result(("possible", 1_010))
-    inside = both([missed, possible])[0].inside
+    inside = figures_of_both([missed, possible])[0].inside
     assert (inside.entries, inside.missed, inside.missed_confirmed) == (2, 1, 2)
 
 
@@ -403,7 +407,7 @@ def test_what_was_called_off_before_is_no_help() -> None:
 
 def test_a_shallow_entry_may_go_untold() -> None:
     """An object never seen three sigma deep is not missed; it is counted apart."""
-    inside = both([result(deepest_m=2.9 * SIGMA_M, exits=[1_010])])[0].inside
+    inside = figures_of_both([result(deepest_m=2.9 * SIGMA_M, exits=[1_010])])[0].inside
     assert (inside.entries, inside.missed, inside.shallow, inside.shallow_told) == (0, 0, 1, 0)
 
 
@@ -432,7 +436,7 @@ def test_nuisances_far_and_near() -> None:
     far = result(("possible", 100), ("exited", 200), closest_m=3.0 * SIGMA_M, **outside)
     near = result(("violation", 100), closest_m=2.9 * SIGMA_M, **outside)
     calm = result(closest_m=4.0 * SIGMA_M, **outside)
-    figures = both([far, near, calm])[0]
+    figures = figures_of_both([far, near, calm])[0]
     assert (figures.far.violations, figures.far.confirmed, figures.far.hours) == (1, 0, 1.0)
     assert figures.far.violations_rate == 1_000.0
     assert (figures.near.violations, figures.near.confirmed, figures.near.tracks) == (1, 1, 1)
@@ -453,7 +457,7 @@ def test_deep_entries(confirmed: int | None, seen_sigmas: float, deep: int, late
     """Where the naive detector's report is over three sigma deep, the engine is sure by it."""
     states = [("possible", 1_002.0)] + ([("violation", float(confirmed))] if confirmed else [])
     naive = say(("violation", 1_002.0), seen_m=seen_sigmas * SIGMA_M)
-    inside = both([result(*states, naive=naive)])[0].inside
+    inside = figures_of_both([result(*states, naive=naive)])[0].inside
     assert (inside.deep, inside.deep_late) == (deep, late)
 
 
