@@ -1,4 +1,4 @@
-"""Arrow IPC streams to record batches and back, for input that nobody vouches for.
+"""Arrow IPC streams to record batches and back, for input that is not trusted.
 
 Mutated streams crash readers (segmentation faults) unless they are checked before and after they
 are read: size and rows bounded, the exact schema, no compression (a small stream could claim to
@@ -32,7 +32,7 @@ def encode(batch: pa.RecordBatch) -> bytes:
 
 
 def decode(value: bytes) -> pa.RecordBatch:
-    """Read a stream of exactly one record batch of the frame's schema.
+    """Return the record batch of a stream that holds exactly one, of ``ARROW_SCHEMA``.
 
     Raises ``BadInputError`` with the reason for everything else.
     """
@@ -95,7 +95,7 @@ def _only_batch(messages: pa.ipc.MessageReader) -> pa.ipc.Message:
 def _is_compressed(metadata: bytes) -> bool:
     """Tell whether a record batch message's flatbuffer carries a body compression.
 
-    pyarrow unpacks before anyone may look, so the two slots are followed here by hand.
+    pyarrow decompresses before it can be asked, so the two slots are followed here by hand.
     """
     root = _follow(metadata, 0)
     header = _slot(metadata, root, _MESSAGE_HEADER_SLOT)
@@ -130,7 +130,7 @@ def _difference(schema: pa.Schema) -> str:
             return f"column {index} is {schema.field(index)}, must be {field}"
     if len(schema.names) > len(ARROW_SCHEMA.names):
         return f"column {schema.names[len(ARROW_SCHEMA.names)]!r} is unknown"
-    return "its byte order is big-endian"  # all that a schema holds beside its fields
+    return "its byte order is big-endian"  # a schema holds nothing else beside its fields
 
 
 def _first_line(error: BaseException) -> str:

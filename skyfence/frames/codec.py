@@ -1,8 +1,8 @@
-"""Kafka messages of ``tracks`` to frames: Arrow, JSON lists and single JSON reports alike.
+"""Kafka messages of ``tracks`` to frames and back: Arrow, JSON lists and single JSON reports.
 
-A message that cannot be used raises ``BadInputError``; a bad report in a good message costs only
-itself and is returned beside the frame with its reason. Sans I/O: what the broker knows of the
-message (its timestamp) arrives as data.
+A message that cannot be used raises ``BadInputError``; a bad report in a good message is left out
+and returned beside the frame with its reason. No I/O: what the broker knows of the message (its
+timestamp) arrives as data.
 
     headers (all optional)   content-type  application/vnd.apache.arrow.stream | application/json
                              run           live (default) or a replay's own id
@@ -72,7 +72,10 @@ class _Envelope:
 
 
 def decode_message(message: RawMessage, environment: Environment) -> Decoded:
-    """Turn a message into a frame; raise ``BadInputError`` where nothing of it can be used."""
+    """Return a message's frame and its bad reports.
+
+    Raises ``BadInputError`` where nothing of the message can be used.
+    """
     envelope = _envelope(message)
     value = message.value or b""
     if len(value) > arrow_stream.MAX_BYTES:
@@ -84,7 +87,8 @@ def decode_message(message: RawMessage, environment: Environment) -> Decoded:
         bad = column_checks.bad_rows(batch, source_of(envelope.key))
     else:
         batch, bad = _from_json(value, envelope)
-    # Before the scan time is taken: what is refused moves no clock. The first reason stands.
+    # Before the scan time is taken: refused reports must not move the watermark. With several
+    # reasons the first stands.
     bad = _simulated(batch, environment) | bad
     scan_time_ms = _scan_time(batch, bad, envelope)
     bad = _ahead_of_scan(batch, scan_time_ms) | bad
@@ -183,7 +187,10 @@ def _content_type(message: RawMessage) -> str:
 
 
 def _from_json(value: bytes, envelope: _Envelope) -> tuple[pa.RecordBatch, dict[int, Reason]]:
-    """Return a batch with a row for every element; the bad ones are placeholders."""
+    """Return a batch with a row for every element, and the reasons of bad rows.
+
+    Bad rows are placeholders.
+    """
     try:
         items = from_json(value)
     except ValueError as error:
@@ -248,7 +255,7 @@ def _scan_time(batch: pa.RecordBatch, bad: Mapping[int, Reason], envelope: _Enve
 
 
 def _simulated(batch: pa.RecordBatch, environment: Environment) -> dict[int, Reason]:
-    """Find simulated reports among actual ones."""
+    """Return the rows of simulated reports on the actual topic, with the reason."""
     if environment is not Environment.ACTUAL:
         return {}
     rows = np.flatnonzero(np.asarray(batch.column("simulated"))).tolist()
@@ -257,7 +264,7 @@ def _simulated(batch: pa.RecordBatch, environment: Environment) -> dict[int, Rea
 
 
 def _ahead_of_scan(batch: pa.RecordBatch, scan_time_ms: int) -> dict[int, Reason]:
-    """Find reports from the future of their own frame."""
+    """Return the rows of reports that are later than their frame's scan, with the reason."""
     times = np.asarray(batch.column("time").view(pa.int64()))
     return {
         row: Reason(

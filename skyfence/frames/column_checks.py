@@ -1,7 +1,7 @@
-"""Which rows of an Arrow frame are no valid reports: the ``Report`` model says.
+"""Which rows of an Arrow frame are no valid reports, as the ``Report`` model decides.
 
-Building a model costs 13 us a row, checking all columns 0.7 ms a frame. So the rows of a small
-frame are all built, and of a large one only those that a check of the columns makes suspects.
+Building a model costs 13 us a row, checking all columns 0.7 ms a frame. So a model is built for
+every row of a small frame; in a large frame only for rows that fail a check of the columns.
 """
 
 from typing import Final
@@ -17,8 +17,8 @@ from skyfence.contracts.report import REPORTS, Report
 from skyfence.frames.frame import ARROW_SCHEMA, all_fields, row_fields
 from skyfence.times import LATEST_MS
 
-# What a column's values must pass to be taken without building a Report: bounds or a pattern,
-# never wider than the model's. tests/unit/frames/test_column_checks.py holds the two together.
+# The checks that make building a Report unnecessary: bounds or a pattern for each column, never
+# wider than the model's. tests/unit/frames/test_column_checks.py compares the two.
 _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "lat": (-90, 90),
     "lon": (-180, 180),
@@ -37,14 +37,14 @@ _PATTERNS: Final[dict[str, str]] = {
     "category": r"^(unknown|uav|aircraft|helicopter|glider|missile|balloon)\z",
     "phase": r"^(tentative|confirmed|coasting|ended)\z",
 }
-# A null in one of these is no value; left out, the model would put its default there.
+# Columns that must not be null. (Left out of a row, the model would put its default there.)
 _REQUIRED: Final = [field.name for field in ARROW_SCHEMA if not field.nullable]
-# Where checking the columns begins to cost less than building every row.
+# From so many rows on, checking the columns costs less than building every row.
 _FEWEST_ROWS: Final = 48
 
 
 def bad_rows(batch: pa.RecordBatch, source: str) -> dict[int, Reason]:
-    """Find the rows of an Arrow frame that are no valid reports; the model says why."""
+    """Return the rows of an Arrow frame that are no valid reports, with the model's reasons."""
     if batch.num_rows >= _FEWEST_ROWS:
         rows = np.flatnonzero(suspects(batch)).tolist()
     else:
@@ -65,7 +65,7 @@ def _are_valid(batch: pa.RecordBatch, source: str) -> bool:
     try:
         REPORTS.validate_python([_as_given(row, source) for row in all_fields(batch)])
     except (ValidationError, ValueError, OverflowError):
-        return False  # at least one is bad: whoever asks looks at each
+        return False
     return True
 
 
@@ -74,7 +74,7 @@ def _as_given(fields: dict[str, object], source: str) -> dict[str, object]:
 
 
 def canonical(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a frame as the model would have written it: ICAO addresses in capitals."""
+    """Return a batch with its values as the model normalizes them: ICAO addresses in capitals."""
     column = batch.column("icao_address")
     if column.null_count == len(column):
         return batch
@@ -91,7 +91,7 @@ def suspects(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
 
 
 def _suspects(name: str, column: pa.Array) -> npt.NDArray[np.bool_]:
-    """Mark the values a Report might refuse, shape (n,); a null is fine where it is optional."""
+    """Mark the values of a column that a Report might refuse, (n,); optional ones may be null."""
     if name in _BOUNDS:
         low, high = _BOUNDS[name]
         ok = pc.and_(pc.greater_equal(column, low), pc.less_equal(column, high))

@@ -5,7 +5,7 @@ The columns are one Arrow record batch; the engine reads the few it needs as num
 for a whole ``Report`` only where something happened. An empty frame is a heartbeat: it moves its
 source's watermark. A frame marked ``last`` ends a finite source.
 
-Does not judge its rows: ``decode`` lets only valid ones in.
+Does not check its rows: ``codec`` lets only valid ones in.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ ARROW_SCHEMA: Final = pa.schema(
 
 # The columns that say what the object is: what ``Frame.known`` returns.
 KNOWN_FIELDS: Final = (*ARROW_SCHEMA.names[4:14], "simulated")
-# A column of so many values is read as fast as one value of it by itself.
+# Up to so many rows, reading a whole column costs as much as reading a single value of it.
 _FEW_ROWS: Final = 64
 
 
@@ -96,22 +96,22 @@ class Frame:
         return list(self.batch.column("track_id").to_pylist())
 
     def number(self, column: str, row: int) -> float | None:
-        """Return a number of a row, or None where it is not known."""
+        """Return the value of a column of numbers at a row, or None where it is not known."""
         value = self._values(column)[row]
         return None if value is None else float(value)
 
     def text(self, column: str, row: int) -> str | None:
-        """Return a text of a row, or None where it is not known."""
+        """Return the value of a column of texts at a row, or None where it is not known."""
         value = self._value(column, row)
         return None if value is None else str(value)
 
     def known(self, row: int) -> dict[str, Any]:
-        """Return what a row says of the object itself, without what is null."""
+        """Return a row's fields about the object itself (``KNOWN_FIELDS``), without null ones."""
         values = {name: self._value(name, row) for name in KNOWN_FIELDS}
         return {name: value for name, value in values.items() if value is not None}
 
     def _value(self, column: str, row: int) -> Any:
-        """Return a value: of a small frame every one will be asked for, of a large one few."""
+        """Return a value; reads whole columns of small frames: all their values will be needed."""
         if len(self) <= _FEW_ROWS:
             return self._values(column)[row]
         return self.batch.column(column)[row].as_py()
@@ -133,12 +133,12 @@ def source_of(key: str) -> str:
 
 
 def row_fields(batch: pa.RecordBatch, row: int) -> dict[str, Any]:
-    """Return one row's fields as a report's, without those that are null."""
+    """Return the fields of a row as a report has them, without those that are null."""
     return all_fields(batch.slice(row, 1))[0]
 
 
 def all_fields(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    """Return each row's fields as a report's, without those that are null."""
+    """Return the fields of each row as a report has them, without those that are null."""
     return [
         {name: value for name, value in row.items() if value is not None}
         for row in batch.to_pylist()
@@ -146,7 +146,7 @@ def all_fields(batch: pa.RecordBatch) -> list[dict[str, Any]]:
 
 
 def batch_of(reports: Sequence[Report]) -> pa.RecordBatch:
-    """Lay reports out as columns, in the order given."""
+    """Return reports as a record batch of ``ARROW_SCHEMA``, in the order given."""
     names = ARROW_SCHEMA.names[1:]
     columns = [
         pa.array([to_ms(report.time) for report in reports], ARROW_SCHEMA.field("time").type)
@@ -168,7 +168,7 @@ def frame_of(
 ) -> Frame:
     """Pack reports of one source into a frame.
 
-    Without ``scan_time_ms`` the latest report's time is taken; an empty frame must give it.
+    Without ``scan_time_ms`` it is the latest report's time; raises ``ValueError`` if there is none.
     """
     if scan_time_ms is None:
         if not reports:

@@ -1,8 +1,10 @@
-"""Reports on their way into frames: what a source hands over, and how it is packed.
+"""Reports on their way into frames: the items that a source hands over, and how they are packed.
 
-``play`` adds to a recording what its sensors would have said besides: heartbeats while a source has
-nothing to report, and its end. ``Packer`` makes frames of it. Replay and scan both use them, so
-that a recording means the same with and without Kafka. Pure: waiting is the publisher's.
+``play`` adds to a recording what its sources would have sent besides: heartbeats while a source has
+nothing to report, and its end. ``Packer`` makes frames of the items. Replay and scan both use them,
+so that a recording gives the same alerts with and without Kafka. Does not wait: the publisher does.
+
+    reports --play--> reports, heartbeats, ends --Packer--> frames
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,13 +17,13 @@ from skyfence.times import to_ms
 
 # Half the time after which the slowest radar's tracks begin to miss scans.
 HEARTBEAT_MS: Final = 10_000
-# Large enough to make the cost of a message vanish, small enough to be judged in milliseconds.
+# Large enough for the cost of a message not to matter, small enough to be judged in milliseconds.
 FRAME_REPORTS: Final = 500
 
 
 @dataclass(frozen=True)
 class SourceHeartbeat:
-    """A source watches, and had nothing to report up to this time."""
+    """A source is alive, and had nothing to report up to this time."""
 
     source: str
     time_ms: int
@@ -29,7 +31,7 @@ class SourceHeartbeat:
 
 @dataclass(frozen=True)
 class End:
-    """A finite source is at its end."""
+    """A finite source has reached its end."""
 
     source: str
     time_ms: int
@@ -44,7 +46,7 @@ def time_of(item: SourceItem) -> int:
 
 
 def play(reports: Iterable[Report]) -> Iterator[SourceItem]:
-    """Yield reports in the order given, with each source's heartbeats between and ends after."""
+    """Yield reports in the order given, each source's heartbeats between them, and ends last."""
     heard_ms: dict[str, int] = {}
     for report in reports:
         now_ms = to_ms(report.time)
@@ -61,8 +63,8 @@ def play(reports: Iterable[Report]) -> Iterator[SourceItem]:
 class Packer:
     """Packs items into frames of one source each, in order within each source.
 
-    No frame waits for more than a heartbeat of event time: what joins tracks is decided when every
-    source has come as far, and a source that nobody has heard of is not waited for.
+    No report waits for longer than a heartbeat of event time. Association of tracks waits for all
+    sources that are known, so a source must become known soon after its first report.
     """
 
     def __init__(self, run: str, *, frame_reports: int = FRAME_REPORTS) -> None:
@@ -72,7 +74,7 @@ class Packer:
         self._oldest_ms: int | None = None
 
     def add(self, item: SourceItem) -> list[Frame]:
-        """Take an item; return the frames that are complete with it."""
+        """Add an item; return the frames that are complete now."""
         now_ms = time_of(item)
         if self._oldest_ms is None:
             self._oldest_ms = now_ms
@@ -87,7 +89,7 @@ class Packer:
         )
 
     def flush(self) -> list[Frame]:
-        """Return what is pending, as frames."""
+        """Return the pending reports as frames."""
         self._oldest_ms = None
         return [self._frame(source) for source in list(self._pending)]
 
