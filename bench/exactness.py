@@ -197,11 +197,11 @@ def check_unprepared(case: Case, points: Floats, count: Count) -> None:
     lons, lats = points.T
     plain = np.array(shapely.from_wkb(shapely.to_wkb(case.areas)), dtype=object)
     places = np.array(shapely.points(lons, lats), dtype=object)
-    said = _table(case, sets_of(case.grid, case.airspace, lons, lats))
+    answers = _table(case, sets_of(case.grid, case.airspace, lons, lats))
     wrong = [
         f"{case.name}: {lons[n]!r} {lats[n]!r}: not so by unprepared area {area}"
         for area in range(len(plain))
-        for n in np.flatnonzero(shapely.covers(plain[area], places) != said[:, area]).tolist()
+        for n in np.flatnonzero(shapely.covers(plain[area], places) != answers[:, area]).tolist()
     ]
     count.add(len(lons), wrong)
 
@@ -212,7 +212,8 @@ def sets_of(grid: Grid, airspace: Airspace, lons: Floats, lats: Floats) -> Cells
     Found as a tracker finds it: the cover of the point's cell, or where that is ``BOUNDARY`` the
     set of areas that the airspace says.
     """
-    sets = grid.cell_covers(*grid.cells(lons, lats))
+    cells = grid.cells(lons, lats)
+    sets = grid.common_cover(cells, cells)
     near = np.flatnonzero(sets == BOUNDARY)
     if near.size:
         held = airspace.covering_many(lons[near], lats[near])
@@ -296,12 +297,12 @@ def check_clear_legs(case: Case, segments: Floats, count: Count) -> None:
         clear = np.array([cuts is not None for cuts in cuts_of_legs])
         wrong: list[str] = []
         for area, border in enumerate(case.borders):
-            said = np.array(
+            answers = np.array(
                 [any(area == cut for _, cut in cuts or ()) for cuts in cuts_of_legs], bool
             )
             met = shapely.dwithin(border, lines, TOUCH_DEG)
-            for n in np.flatnonzero(clear & (met != said)).tolist():
-                wrong.append(f"{case.name}: {some[n].tolist()}: area {area}: cut {said[n]}")
+            for n in np.flatnonzero(clear & (met != answers)).tolist():
+                wrong.append(f"{case.name}: {some[n].tolist()}: area {area}: cut {answers[n]}")
         count.add(int(clear.sum()), wrong)
 
 

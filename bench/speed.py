@@ -5,12 +5,12 @@
 
 Frames of 1, 50, 500 and 5,000 reports against 15 zones (the default countries), about 400 (with
 their regions) and 10,000 (a mesh of jagged fields, made from the seed). Traffic: civil flights that
-identify themselves, straight lines that turn back at the edges, and a few objects that nobody
-knows. Prints reports/s on one core, with the shares of reports in boundary cells and of reports
+identify themselves, on straight lines that turn back at the edges, and a few unknown objects.
+Prints reports/s on one core, with the shares of reports in boundary cells and of reports
 that change the set of areas their track is in, because both decide the figure.
 
 The naive detector asks shapely for the areas that hold each frame's points (prepared, indexed) and
-compares with each track's last answer: no path, no evidence, no violation.
+compares them with each track's last ones: no path, no evidence, no violation.
 
 ``--stages`` times the engine's own steps instead, clocks wrapped around them.
 """
@@ -47,11 +47,11 @@ MESH = 100  # fields along each side
 # The steps of ``Tracker.process``; none is called by another.
 STAGES: dict[str, tuple[Any, str]] = {
     "tracks' slots by name": (CoarseFilter, "_slots_of"),
-    "sift: in order, no jump": (CoarseFilter, "_passing"),
-    "sift: cells, plain cuts": (CoarseFilter, "_stays"),
-    "sift: civil, or far off": (CoarseFilter, "_means_nothing"),
-    "sift: noted": (CoarseFilter, "_note"),
-    "borders asked at once": (SourceProcessor, "_prefetch"),
+    "filter: order and jumps": (CoarseFilter, "_passing"),
+    "filter: cells, proper cuts": (CoarseFilter, "_stays"),
+    "filter: civil, or far away": (CoarseFilter, "_means_nothing"),
+    "filter: columns updated": (CoarseFilter, "_note"),
+    "borders prefetched": (SourceProcessor, "_prefetch"),
     "judged, row by row": (SourceProcessor, "_observe"),
     "crossings measured": (tracking, "fill_details"),
 }
@@ -59,7 +59,7 @@ STAGES: dict[str, tuple[Any, str]] = {
 
 @dataclass
 class Result:
-    """One row of the table."""
+    """A row of the table."""
 
     zones: int
     frame_reports: int
@@ -178,7 +178,7 @@ def warm_up(tracker: Tracker, traffic: Traffic) -> Iterator[Frame]:
     for _ in range(3):
         for frame in frames(traffic.scan(5_000)):
             cells = tracker.grid.cells(frame.lons, frame.lats)
-            tracker.grid.cell_covers(*cells)
+            tracker.grid.common_cover(cells, cells)
             tracker.grid.protected_border_bounds_m(*cells)
             tracker.process(frame)
             yield frame
@@ -262,8 +262,8 @@ def _timed(
 
 
 def _boundary(grid: Grid, given: list[Frame]) -> int:
-    covers = [grid.cell_covers(*grid.cells(frame.lons, frame.lats)) for frame in given]
-    return int(sum((cover == BOUNDARY).sum() for cover in covers))
+    cells = [grid.cells(frame.lons, frame.lats) for frame in given]
+    return int(sum((grid.common_cover(own, own) == BOUNDARY).sum() for own in cells))
 
 
 def main() -> None:

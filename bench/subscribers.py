@@ -41,7 +41,7 @@ PATTERN = Path(__file__).parents[1] / "tests" / "golden" / "romania-2024-09-08.j
 MARK = b"$7\r\nmessage\r\n"  # in what Redis sends of each message
 WARM = 20  # messages not counted
 # Bytes of a description, so that a buffer fills in seconds; of more than 16 kB Valkey 9 keeps one
-# copy for all, and counts it for nobody.
+# copy for all, and counts it for no client.
 LARGE = 10_000
 MOST_LARGE = 2_000
 SMALL = 4_096  # bytes that the kernel takes for one who does not read

@@ -84,15 +84,15 @@ class Airspace:
     def covering(self, lon: float, lat: float) -> frozenset[int]:
         """Return the areas that hold a point (degrees), their borders included."""
         candidates = self._boxes.query(shapely.Point(lon, lat))
-        held = shapely.intersects_xy(self._areas[candidates], lon, lat)
-        return frozenset(candidates[held].tolist())
+        holds = shapely.intersects_xy(self._areas[candidates], lon, lat)
+        return frozenset(candidates[holds].tolist())
 
     def covering_many(self, lons: Floats, lats: Floats) -> list[frozenset[int]]:
         """Return for each point what ``covering`` does; longitudes and latitudes are (n,)."""
         point, area = self._boxes.query(shapely.points(lons, lats))
-        held = shapely.intersects_xy(self._areas[area], lons[point], lats[point])
-        ends = np.cumsum(np.bincount(point[held], minlength=len(lons))).tolist()
-        areas = area[held].tolist()
+        holds = shapely.intersects_xy(self._areas[area], lons[point], lats[point])
+        ends = np.cumsum(np.bincount(point[holds], minlength=len(lons))).tolist()
+        areas = area[holds].tolist()
         return [frozenset(areas[start:end]) for start, end in pairwise([0, *ends])]
 
     def within_limits(
@@ -126,8 +126,8 @@ class Airspace:
 
         On the border is not inside.
         """
-        held = shapely.contains_xy(self._areas[list(areas)], *np.array(places).reshape(-1, 2).T)
-        return list(held.tolist())
+        inside = shapely.contains_xy(self._areas[list(areas)], *np.array(places).reshape(-1, 2).T)
+        return list(inside.tolist())
 
     def borders_met(self, legs: Sequence[Leg]) -> dict[int, dict[int, list[int]]]:
         """Return the border pieces within a touch of each leg: by leg, by area, as indices.

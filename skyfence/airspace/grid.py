@@ -109,15 +109,6 @@ class Grid:
         # The edges of the map at 180 and 90 degrees belong to the last cells.
         return np.minimum(x, self._last[0]), np.minimum(y, self._last[1])
 
-    def cell_covers(self, x: Cells, y: Cells) -> Cells:
-        """Return the cover of each cell, (n,): the number of a set, or ``BOUNDARY``."""
-        positions = self._positions(x, y)  # first: it may replace the store's array
-        covers: Cells = self._block_covers.values[positions]
-        near = np.flatnonzero(covers < 0)
-        if near.size:
-            covers[near] = self._cell_covers.values[self._cell_positions(covers, x, y, near)]
-        return covers
-
     def common_cover(
         self, start: CellPositions, end: CellPositions, max_new_pages: int | None = None
     ) -> Cells:
@@ -126,7 +117,7 @@ class Grid:
         With any other answer than ``BOUNDARY``, no border comes within a touch of a segment from a
         point in the first cell to a point in the second, and its areas hold all of it. ``BOUNDARY``
         stands where cells between have different covers, or where the two are so far apart that
-        the segment may have several legs.
+        the segment may have several legs. Of a cell and itself it is the cell's own cover.
 
         Makes the pages that are missing, at most ``max_new_pages`` so that the call takes bounded
         time (10 ms a page); ``BOUNDARY`` stands where a page is not made then.

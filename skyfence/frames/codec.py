@@ -92,8 +92,10 @@ def decode_message(message: RawMessage, environment: Environment) -> Decoded:
     bad = _simulated(batch, environment) | bad
     scan_time_ms = _scan_time(batch, bad, envelope)
     bad = _ahead_of_scan(batch, scan_time_ms) | bad
-    kept = sorted(set(range(batch.num_rows)) - bad.keys())
-    good = batch if len(kept) == batch.num_rows else batch.take(pa.array(kept, pa.int64()))
+    good_rows = sorted(set(range(batch.num_rows)) - bad.keys())
+    good = (
+        batch if len(good_rows) == batch.num_rows else batch.take(pa.array(good_rows, pa.int64()))
+    )
     frame = Frame(envelope.key, envelope.run, scan_time_ms, envelope.last, good)
     return Decoded(frame, [BadRow(row, bad[row]) for row in sorted(bad)])
 

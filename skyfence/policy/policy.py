@@ -282,10 +282,10 @@ def _finding(error: ErrorDetails, document: dict[str, Any]) -> str:
         return f"{place}: {_WITHOUT_VALUE[error['type']]}"
     reason = _IN_TOML_S_WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
     reason = reason[:1].lower() + reason[1:]
-    held = error["input"]
-    if isinstance(held, dict):  # a whole section: its name says enough
+    value = error["input"]
+    if isinstance(value, dict):  # a whole section: its name says enough
         return f"{place}: {reason}"
-    return f"{place}: {reason}, got {_shown(held)[:_GOT_LENGTH]}"
+    return f"{place}: {reason}, got {_shown(value)[:_GOT_LENGTH]}"
 
 
 def _place(loc: Sequence[int | str], document: dict[str, Any]) -> str:

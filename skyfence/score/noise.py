@@ -31,10 +31,10 @@ def errors(noise: Noise, rng: np.random.Generator, seconds: Floats, sigma_m: flo
     fresh = rng.standard_normal((len(seconds), 2)) * sigma_m
     if noise is Noise.WHITE:
         return fresh
-    kept = np.exp(-np.diff(seconds) / CORRELATION_S)
-    pushed = fresh[1:] * np.sqrt(1.0 - kept**2)[:, None]
+    correlation = np.exp(-np.diff(seconds) / CORRELATION_S)
+    pushed = fresh[1:] * np.sqrt(1.0 - correlation**2)[:, None]
     # One complex number a step carries both directions through a plain loop, which is quick.
-    steps = zip(kept.tolist(), (pushed[:, 0] + 1j * pushed[:, 1]).tolist(), strict=True)
+    steps = zip(correlation.tolist(), (pushed[:, 0] + 1j * pushed[:, 1]).tolist(), strict=True)
     first = complex(fresh[0, 0], fresh[0, 1])
     walked = np.array(
         list(accumulate(steps, lambda held, step: step[0] * held + step[1], initial=first))

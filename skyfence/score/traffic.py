@@ -190,10 +190,10 @@ def _gaps(sent: Sent, truth: Truth, rng: np.random.Generator) -> Sent:
     if truth.entries_s and rng.random() < 0.5:
         spans.append(rng.uniform(*_GAP_S))
         starts.append(truth.entries_s[0] - rng.uniform(0.0, spans[-1]))
-    kept = np.ones(len(seconds), dtype=bool)
+    stays = np.ones(len(seconds), dtype=bool)
     for start, span in zip(starts, spans, strict=True):
-        kept &= (seconds < start) | (seconds > start + span)
-    return sent.take(np.flatnonzero(kept))
+        stays &= (seconds < start) | (seconds > start + span)
+    return sent.take(np.flatnonzero(stays))
 
 
 def _jump(sent: Sent, truth: Truth, rng: np.random.Generator) -> Sent:

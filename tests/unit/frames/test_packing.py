@@ -31,8 +31,8 @@ def test_reports_come_in_the_order_given() -> None:
 
 def test_a_silent_source_watches_on() -> None:
     """A source that says nothing for ten seconds, while others report, is heard by a heartbeat."""
-    said = spoken(list(play([of("a", 0), of("b", 9.999), of("b", 10), of("b", 19), of("b", 20)])))
-    assert said == [
+    items = spoken(list(play([of("a", 0), of("b", 9.999), of("b", 10), of("b", 19), of("b", 20)])))
+    assert items == [
         ("Report", "a", 0),
         ("Report", "b", 9.999),
         ("SourceHeartbeat", "a", 10),
@@ -47,8 +47,8 @@ def test_a_silent_source_watches_on() -> None:
 
 def test_every_source_ends_where_it_was_heard_last() -> None:
     """After the last report each source ends, at its latest time and no earlier one."""
-    said = spoken(list(play([of("a", 5), of("b", 6), of("a", 2)])))
-    assert said[3:] == [("End", "a", 5), ("End", "b", 6)]
+    items = spoken(list(play([of("a", 5), of("b", 6), of("a", 2)])))
+    assert items[3:] == [("End", "a", 5), ("End", "b", 6)]
 
 
 def test_nothing_says_nothing() -> None:

@@ -380,11 +380,11 @@ def measured(*states: tuple[str, float], **changes: Any) -> Measured:
 
 def test_a_crosser_told_well() -> None:
     """Warned 300 s ahead, possible after 5 s, confirmed after 12: no flap, nothing early."""
-    told = measured(("threat", 700), ("possible", 1_005), ("violation", 1_012), ("lost", 1_500))
-    assert told.entry is not None
-    assert (told.entry.lead_s, told.entry.delay_s, told.entry.confirm_s) == (300, 5, 12)
-    assert (told.violations, told.confirmed) == (1, 1)
-    assert (told.flaps, told.early, told.threats) == (0, 0, 0)
+    crosser = measured(("threat", 700), ("possible", 1_005), ("violation", 1_012), ("lost", 1_500))
+    assert crosser.entry is not None
+    assert (crosser.entry.lead_s, crosser.entry.delay_s, crosser.entry.confirm_s) == (300, 5, 12)
+    assert (crosser.violations, crosser.confirmed) == (1, 1)
+    assert (crosser.flaps, crosser.early, crosser.threats) == (0, 0, 0)
 
 
 def test_a_crosser_never_told_is_missed() -> None:
@@ -396,9 +396,9 @@ def test_a_crosser_never_told_is_missed() -> None:
 
 def test_what_was_called_off_before_is_no_help() -> None:
     """A violation or threat that was over before the entry is neither told nor lead."""
-    told = measured(("threat", 300), ("violation", 400), ("exited", 500), ("closed", 600))
-    assert told.entry is not None
-    assert (told.entry.delay_s, told.entry.lead_s) == (None, None)
+    crosser = measured(("threat", 300), ("violation", 400), ("exited", 500), ("closed", 600))
+    assert crosser.entry is not None
+    assert (crosser.entry.delay_s, crosser.entry.lead_s) == (None, None)
     again = measured(("threat", 300), ("closed", 500), ("threat", 880), ("violation", 1_004))
     assert again.entry is not None
     assert again.entry.lead_s == 120
@@ -473,10 +473,10 @@ def test_threats_that_no_entry_followed() -> None:
 def test_both_detectors_are_measured_alike() -> None:
     """The naive detector's enter is a confirmed violation, its exit the end of it."""
     naive = say(("violation", 1_001), ("exited", 1_003), ("violation", 1_006))
-    told = measure_naive(result(naive=naive))
-    assert (told.violations, told.confirmed, told.flaps) == (2, 2, 1)
-    assert told.entry is not None
-    assert told.entry.delay_s == 1
+    crosser = measure_naive(result(naive=naive))
+    assert (crosser.violations, crosser.confirmed, crosser.flaps) == (2, 2, 1)
+    assert crosser.entry is not None
+    assert crosser.entry.delay_s == 1
 
 
 def test_aims_can_be_missed() -> None:

@@ -69,25 +69,25 @@ def feature(area: Any, **properties: Any) -> dict[str, Any]:
     return {"type": "Feature", "properties": properties, "geometry": geometry}
 
 
-def brought(
+def imported(
     path: Path, *, layer: str | None = None, crs: str | None = None, **wanted: Any
 ) -> tuple[list[Zone], list[str]]:
     """Return a file's zones, and all that was found with the file's name left out."""
     read = read_raw(path, layer=layer, crs=crs)
     placed, findings = normalize(read.raws, ImportOptions(given=SAID, **wanted), str(path))
-    said: list[Finding] = [*read.findings, *findings]
-    return [item.zone for item in placed], [str(item).removeprefix(f"{path}: ") for item in said]
+    lines: list[Finding] = [*read.findings, *findings]
+    return [item.zone for item in placed], [str(item).removeprefix(f"{path}: ") for item in lines]
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
 def test_tables_of_features(tmp_path: Path, suffix: str) -> None:
     """A GeoPackage and a Shapefile give the outline, the name and the fields that are ours."""
     path = write(tmp_path / f"z{suffix}", SQUARE, name=["Rēzekne"], country=["LV"])
-    (zone,), said = brought(path)
+    (zone,), lines = imported(path)
     assert (zone.id, zone.properties.name, zone.properties.country) == ("Rezekne", "Rēzekne", "LV")
     assert (zone.properties.kind, zone.properties.accuracy_m) == ("restricted", 30.0)
     assert zone.area.equals(SQUARE)
-    assert said == []
+    assert lines == []
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
@@ -95,8 +95,8 @@ def test_another_reference_system(tmp_path: Path, suffix: str) -> None:
     """A file in Latvia's own system lands where PROJ says, its long edges within 3 m."""
     home = shapely.box(600_000, 200_000, 690_000, 290_000)
     path = write(tmp_path / f"z{suffix}", home, crs="EPSG:3059", name=["Latgale"])
-    (zone,), said = brought(path)
-    assert said == ["remark: moved from EPSG:3059 to WGS 84"]
+    (zone,), lines = imported(path)
+    assert lines == ["remark: moved from EPSG:3059 to WGS 84"]
     way = Transformer.from_crs("EPSG:3059", "EPSG:4326", always_xy=True)
     back = Transformer.from_crs("EPSG:4326", "EPSG:3059", always_xy=True)
     assert zone.area.distance(shapely.Point(way.transform(690_000, 290_000))) < 1e-7
@@ -112,13 +112,13 @@ def test_layers_are_named(tmp_path: Path) -> None:
     columns = [np.array(["p"], dtype=object)]
     where = {"layer": "points", "geometry_type": "Point", "crs": "EPSG:4326"}
     pyogrio.raw.write(path, shapely.to_wkb([shapely.Point(1, 2)]), columns, ["name"], **where)
-    zones, said = brought(path)
+    zones, lines = imported(path)
     assert [zone.id for zone in zones] == ["a"]
-    assert said == [
+    assert lines == [
         "layer 'points', feature 0 (p): geometry must be a Polygon or MultiPolygon, got 'Point'"
     ]
-    assert brought(path, layer="z")[1] == []
-    assert brought(path, areas_only=True)[1] == [
+    assert imported(path, layer="z")[1] == []
+    assert imported(path, areas_only=True)[1] == [
         "layer 'points', feature 0 (p): remark: left out: "
         "geometry must be a Polygon or MultiPolygon, got 'Point'"
     ]
@@ -135,12 +135,12 @@ def test_kml(tmp_path: Path, suffix: str) -> None:
     else:
         with zipfile.ZipFile(path, "w") as packed:
             packed.writestr("doc.kml", KML)
-    (zone,), said = brought(path, layer="Zones")
+    (zone,), lines = imported(path, layer="Zones")
     assert (zone.id, zone.area.area, zone.area.has_z) == ("Rezekne", 0.5, False)
-    assert said[0].startswith("warning: its reader says: Non closed ring")
-    assert said[1].startswith("layer 'Zones', feature 1 (open): unreadable geometry: ")
-    assert len(said) == 2
-    assert "feature 0 (tower): geometry must be" in brought(path)[1][-1]
+    assert lines[0].startswith("warning: its reader says: Non closed ring")
+    assert lines[1].startswith("layer 'Zones', feature 1 (open): unreadable geometry: ")
+    assert len(lines) == 2
+    assert "feature 0 (tower): geometry must be" in imported(path)[1][-1]
 
 
 def test_a_files_own_fields(tmp_path: Path) -> None:
@@ -158,10 +158,10 @@ def test_a_files_own_fields(tmp_path: Path) -> None:
 def test_fields_left_behind_are_named(tmp_path: Path) -> None:
     """A field that says something and is not read is named: it may be a limit."""
     path = write(tmp_path / "z.gpkg", SQUARE, name=["a"], lower_limit=["1000"], empty=[None])
-    assert brought(path)[1] == ["remark: fields not read: lower_limit"]
+    assert imported(path)[1] == ["remark: fields not read: lower_limit"]
     alike = feature(SQUARE, name="a", vertical_reference="amsl")
     path = geojson(tmp_path / "z.geojson", alike)
-    assert brought(path)[1] == ["remark: fields not read: vertical_reference"]
+    assert imported(path)[1] == ["remark: fields not read: vertical_reference"]
 
 
 def test_what_nobody_says_is_asked_for(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_the_reference_system_must_be_known(tmp_path: Path) -> None:
     path = write(tmp_path / "z.shp", shapely.box(5e5, 2e5, 5.1e5, 3e5), crs=None, name=["a"])
     with pytest.raises(InputError, match="does not say its reference system; give --crs"):
         read_raw(path)
-    (zone,), _ = brought(path, crs="EPSG:3059")
+    (zone,), _ = imported(path, crs="EPSG:3059")
     assert zone.area.bounds[0] == pytest.approx(24, abs=0.1)
     known = write(tmp_path / "k.gpkg", SQUARE, name=["a"])
     with pytest.raises(UsageError, match="says its reference system, EPSG:4326; leave --crs out"):
@@ -191,7 +191,7 @@ def test_old_geojson_names_its_system(tmp_path: Path) -> None:
     """A crs member is followed, whatever today's GeoJSON says of it."""
     named = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3059"}}
     area = shapely.box(500_000, 200_000, 510_000, 210_000)
-    (zone,), _ = brought(geojson(tmp_path / "z.json", feature(area, name="a"), crs=named))
+    (zone,), _ = imported(geojson(tmp_path / "z.json", feature(area, name="a"), crs=named))
     assert shapely.box(23.9, 55.7, 24.3, 56.1).contains(zone.area)
 
 
@@ -213,7 +213,7 @@ def test_geojson_of_any_kind(tmp_path: Path, document: Any) -> None:
     """A lone Feature or geometry is a file of one zone."""
     path = tmp_path / "z.geojson"
     path.write_text(json.dumps(document), encoding="utf-8")
-    (zone,), _ = brought(path)
+    (zone,), _ = imported(path)
     assert (zone.id, zone.area.equals(SQUARE)) == ("zone-0", True)
 
 
@@ -238,9 +238,9 @@ RING = [[27, 56], [28, 56], [28, 57], [27, 56]]
 def test_geometry_that_is_no_area(tmp_path: Path, geometry: Any, reason: str) -> None:
     """What is no area, open or out of the world is named with its feature, and not mended."""
     path = geojson(tmp_path / "z.geojson", feature(geometry, name="a"), feature(SQUARE, name="b"))
-    zones, (said,) = brought(path, repair=True)
-    assert said.startswith("feature 0 (a): ")
-    assert said.endswith(reason)
+    zones, (lines,) = imported(path, repair=True)
+    assert lines.startswith("feature 0 (a): ")
+    assert lines.endswith(reason)
     assert [zone.id for zone in zones] == ["b"]
 
 
@@ -249,9 +249,9 @@ def test_a_crossing_is_named_with_its_place(tmp_path: Path, crs: str) -> None:
     """An outline that crosses itself is refused with the place, whatever system it came in."""
     way = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     area = shapely.transform(BOW, way.transform, interleaved=False)
-    zones, said = brought(write(tmp_path / "z.gpkg", area, crs=crs, name=["bow"]))
+    zones, lines = imported(write(tmp_path / "z.gpkg", area, crs=crs, name=["bow"]))
     assert zones == []
-    head, _, place = said[-1].partition(" at ")
+    head, _, place = lines[-1].partition(" at ")
     assert head == "feature 0 (bow): not a valid area: Self-intersection"
     lon, lat = map(float, place.split())
     assert (lon, lat) == (pytest.approx(27.5, abs=0.01), pytest.approx(56.5, abs=0.01))
@@ -260,16 +260,16 @@ def test_a_crossing_is_named_with_its_place(tmp_path: Path, crs: str) -> None:
 def test_a_hole_outside_is_named(tmp_path: Path) -> None:
     """A hole that lies outside of its area is refused."""
     area = Polygon(SQUARE.exterior, [[(29, 56), (29, 57), (30, 57)]])
-    _, (said,) = brought(geojson(tmp_path / "z.geojson", feature(area, name="a")))
-    assert said == "feature 0 (a): not a valid area: Hole lies outside shell at 29.0 56.0"
+    _, (lines,) = imported(geojson(tmp_path / "z.geojson", feature(area, name="a")))
+    assert lines == "feature 0 (a): not a valid area: Hole lies outside shell at 29.0 56.0"
 
 
 def test_repair_says_how_much(tmp_path: Path) -> None:
     """Repair mends an outline only where it is asked to, and says which, where and how much."""
     path = geojson(tmp_path / "z.geojson", feature(BOW, name="bow"), feature(SQUARE, name="b"))
-    zones, (said,) = brought(path, repair=True)
+    zones, (lines,) = imported(path, repair=True)
     assert zones[0].area.equals(shapely.make_valid(BOW))
-    assert said == (
+    assert lines == (
         "feature 0 (bow): warning: repaired (not a valid area: Self-intersection), "
         "+3428761602 m2 against the outline as drawn, polygons now: 2, 3428761602 m2 at 27.5 56.5"
     )
@@ -278,17 +278,17 @@ def test_repair_says_how_much(tmp_path: Path) -> None:
 def test_across_the_antimeridian(tmp_path: Path) -> None:
     """A zone across longitude 180 is cut there, and said to be."""
     ring = [(179, 66), (-179, 66), (-179, 67), (179, 67)]
-    (zone,), (said,) = brought(geojson(tmp_path / "z.geojson", feature(Polygon(ring), name="a")))
+    (zone,), (lines,) = imported(geojson(tmp_path / "z.geojson", feature(Polygon(ring), name="a")))
     assert zone.area.equals(
         shapely.union(shapely.box(179, 66, 180, 67), shapely.box(-180, 66, -179, 67))
     )
-    assert said == "feature 0 (a): remark: cut at longitude 180, polygons now: 2"
+    assert lines == "feature 0 (a): remark: cut at longitude 180, polygons now: 2"
 
 
 def test_round_the_pole(tmp_path: Path) -> None:
     """A zone round the pole, in a polar system, becomes its whole cap."""
     ring = shapely.Point(0, 0).buffer(1_000_000)
-    (zone,), _ = brought(write(tmp_path / "z.gpkg", ring, crs="EPSG:3995", name=["pole"]))
+    (zone,), _ = imported(write(tmp_path / "z.gpkg", ring, crs="EPSG:3995", name=["pole"]))
     assert zone.area.is_valid
     assert zone.area.bounds[3] == 90
     assert zone.area.contains(shapely.Point(123, 85))
@@ -297,8 +297,8 @@ def test_round_the_pole(tmp_path: Path) -> None:
 def test_what_goes_round_the_world_is_refused(tmp_path: Path) -> None:
     """An outline whose inside nobody can know is refused with the reason and a place."""
     ring = Polygon([(0, 10), (120, -10), (-120, 10)])
-    _, (said,) = brought(geojson(tmp_path / "z.geojson", feature(ring, name="a")))
-    assert said == (
+    _, (lines,) = imported(geojson(tmp_path / "z.geojson", feature(ring, name="a")))
+    assert lines == (
         "feature 0 (a): goes round the world and not round one pole; cut it at longitude 180 "
         "at 0.0 10.0"
     )
@@ -312,31 +312,31 @@ def test_open_air_and_its_letters(tmp_path: Path) -> None:
     )
     path = tmp_path / "z.txt"
     path.write_text(text, encoding="utf-8")
-    zones, said = brought(path)
+    zones, lines = imported(path)
     assert [zone.id for zone in zones] == ["Zagare"]
-    assert said == ["feature 1, line 7 (Zagare-2): floor_m 2895.6 is not below ceiling_m 304.8"]
+    assert lines == ["feature 1, line 7 (Zagare-2): floor_m 2895.6 is not below ceiling_m 304.8"]
     path.write_bytes(text.replace("ė", "e").encode("cp1252"))
-    zones, said = brought(path)
+    zones, lines = imported(path)
     assert zones[0].properties.name == "Žagare"
-    assert said[0] == "remark: not UTF-8: its letters were read as Windows-1252"
+    assert lines[0] == "remark: not UTF-8: its letters were read as Windows-1252"
 
 
 def test_identifiers(tmp_path: Path) -> None:
     """An identifier is made safe and says so; names that repeat are numbered in their order."""
     own = [("a b", "x"), (None, "Rīga"), (None, "Rīga"), (None, "Rīga-2"), (None, None)]
     features = [feature(SQUARE, id=identifier, name=name) for identifier, name in own]
-    zones, said = brought(geojson(tmp_path / "z.geojson", *features))
+    zones, lines = imported(geojson(tmp_path / "z.geojson", *features))
     assert [zone.id for zone in zones] == ["a-b", "Riga", "Riga-2", "Riga-2-2", "zone-4"]
-    assert said == ["feature 0: warning: identifier 'a b' was written as 'a-b'"]
+    assert lines == ["feature 0: warning: identifier 'a b' was written as 'a-b'"]
 
 
 def test_fields_that_identify_and_name(tmp_path: Path) -> None:
     """The fields that options name are used, numbers too, and where one is missing it is said."""
     features = [feature(SQUARE, code=7, title="Seven"), feature(SQUARE, title="None")]
     path = geojson(tmp_path / "z.geojson", *features)
-    zones, said = brought(path, id_field="CODE", name_field="title")
+    zones, lines = imported(path, id_field="CODE", name_field="title")
     assert (zones[0].id, zones[0].properties.name) == ("7", "Seven")
-    assert said == ["feature 1: no 'CODE' to be its identifier"]
+    assert lines == ["feature 1: no 'CODE' to be its identifier"]
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         feature(SQUARE, name="b", floor_m=0.5, vertical_ref="agl"),
         feature(SQUARE, name="a"),
     ]
-    zones, _ = brought(geojson(tmp_path / "z.geojson", *features), version="t-1")
+    zones, _ = imported(geojson(tmp_path / "z.geojson", *features), version="t-1")
     header = {"version": "t-1", "source": "ours"}
     path = tmp_path / "out.geojson"
     write_text(path, zone_file_text(zones, header))
@@ -397,7 +397,7 @@ def test_what_is_no_zone_file(
     path = tmp_path / name
     path.write_bytes(content)
     if reason is None:
-        assert brought(path) == ([], ["line 1: 'hello' stands before the first AC"])
+        assert imported(path) == ([], ["line 1: 'hello' stands before the first AC"])
         return
     with pytest.raises(InputError) as caught:
         read_raw(path)
@@ -429,8 +429,8 @@ def test_nothing_breaks_an_import(tmp_path: Path, geometry: Any, crs: str | None
     """Whatever stands where an area should, it becomes a valid zone or a finding."""
     path = tmp_path / "z.geojson"
     path.write_text(json.dumps(feature(geometry, name="a")), encoding="utf-8")
-    zones, said = brought(path, crs=crs, repair=True)
-    errors = [line for line in said if ": warning: " not in line and "remark: " not in line]
+    zones, lines = imported(path, crs=crs, repair=True)
+    errors = [line for line in lines if ": warning: " not in line and "remark: " not in line]
     assert len(zones) == 1 or errors
     for zone in zones:
         west, south, east, north = zone.area.bounds
