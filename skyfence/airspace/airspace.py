@@ -32,6 +32,7 @@ from skyfence.geometry.arrays import Floats
 from skyfence.geometry.border_distance import BorderDistanceIndex
 from skyfence.geometry.border_index import BorderSegmentIndex, segments_of
 from skyfence.geometry.geodesy import Leg, metres_per_degree
+from skyfence.geometry.local_plane import box_half_sides_deg, distances_from_origin_m
 from skyfence.geometry.proper_intersections import Cuts, proper_intersections
 from skyfence.geometry.ray_casting import RayCaster
 from skyfence.zones.limits import Limits, Side, limits_of
@@ -48,8 +49,7 @@ class Airspace:
         self.version = zones.version
         accuracies = [zone.properties.accuracy_m for zone in self.zones if zone.is_region]
         self.widest_region_m = max(accuracies, default=0.0)
-        limits = ((n, limits_of(zone.properties)) for n, zone in enumerate(self.zones))
-        self.limits: dict[int, Limits] = {n: own for n, own in limits if own is not None}
+        self.limits = _limits_by_area(self.zones)
         areas: list[Any] = [zone.area for zone in self.zones]
         outline = protected_outline(self.zones)
         self.protected: int | None = None if outline is None else len(areas)
@@ -66,11 +66,8 @@ class Airspace:
         )
         members = [zone for n, zone in enumerate(self.zones) if self._joined[n]]
         self.protected_kinds = tuple(sorted({zone.properties.kind for zone in members}))
-        self.member_regions = frozenset(
-            index
-            for index, zone in enumerate(self.zones)
-            if zone.is_region and zone.properties.nato
-        )
+        regions = [n for n, zone in enumerate(self.zones) if zone.is_region]
+        self.member_regions = frozenset(n for n in regions if self.zones[n].properties.nato)
         self._areas = np.array(areas, dtype=object)
         shapely.prepare(self._areas)
         self._boxes = STRtree(list(map(shapely.box, *shapely.bounds(self._areas).T)))
@@ -240,11 +237,14 @@ class Airspace:
         if not places:
             return []
         points, within_m = np.array(places), np.array(tolerances_m)
-        reach = [_box_sides(lat, metres) for (_, lat), metres in zip(places, within_m, strict=True)]
+        reach = [
+            box_half_sides_deg(lat, metres)
+            for (_, lat), metres in zip(places, within_m, strict=True)
+        ]
         place, segment = self._borders.segments_near(points - reach, points + reach)
         scale = np.array([metres_per_degree(lat) for _, lat in places])
         local = self._borders.segments[segment] - np.tile(points, 2)[place]
-        metres = _from_origin_m(local * np.tile(scale, 2)[place])
+        metres = distances_from_origin_m(local * np.tile(scale, 2)[place])
         nearest_m: list[dict[int, float]] = [
             dict.fromkeys(areas, 0.0) for areas in self.covering_many(*points.T)
         ]
@@ -294,30 +294,15 @@ class Airspace:
         return BorderDistanceIndex(np.vstack(segments), np.concatenate(accuracies_m))
 
 
+def _limits_by_area(zones: Sequence[Zone]) -> dict[int, Limits]:
+    """Return the limits of those zones that have any, by the zone's index."""
+    limits = ((index, limits_of(zone.properties)) for index, zone in enumerate(zones))
+    return {index: own for index, own in limits if own is not None}
+
+
 def _lines(ends: Floats) -> npt.NDArray[Any]:
     """Return lines between ends (n, 2, 2); where both ends are equal a point, as GEOS requires."""
     lines = np.array(shapely.linestrings(ends), dtype=object)
     still = (ends[:, 0] == ends[:, 1]).all(axis=1)
     lines[still] = shapely.points(ends[still, 0])
     return lines
-
-
-def _box_sides(lat: float, metres: float) -> tuple[float, float]:
-    """Return half the sides, degrees, of a box that holds all within ``metres`` of its middle.
-
-    For distances up to about 1,000 km.
-    """
-    furthest = min(abs(lat) + metres / 110_000.0, 89.9)
-    per_lon, _ = metres_per_degree(furthest)
-    return metres / per_lon + 1e-9, metres / 110_000.0 + 1e-9
-
-
-def _from_origin_m(segments: Floats) -> Floats:
-    """Return the distances of segments (n, 4) from the origin of their plane, all in metres."""
-    x, y = segments[:, 0], segments[:, 1]
-    along_x, along_y = segments[:, 2] - x, segments[:, 3] - y
-    length2 = along_x * along_x + along_y * along_y
-    share = -(x * along_x + y * along_y) / np.where(length2 > 0.0, length2, 1.0)
-    share = np.minimum(np.maximum(share, 0.0), 1.0)
-    off_x, off_y = x + share * along_x, y + share * along_y
-    return np.sqrt(off_x * off_x + off_y * off_y)
