@@ -28,7 +28,8 @@ from skyfence.zone_import.readers import (
     read_raw,
     write_text,
 )
-from skyfence.zones.zone_file import Finding, LocatedZone, ZoneProperties, read_document
+from skyfence.zones.finding import Finding
+from skyfence.zones.zone_file import LocatedZone, ZoneProperties, read_document
 
 _FILE = click.Path(path_type=Path)
 

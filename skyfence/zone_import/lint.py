@@ -18,7 +18,8 @@ from shapely.geometry import Polygon
 
 from skyfence.airspace.protected import protected_outline
 from skyfence.geometry.polygons import area_m2, inner_place, polygons, width_m
-from skyfence.zones.zone_file import Finding, LocatedZone, Zone
+from skyfence.zones.finding import Finding
+from skyfence.zones.zone_file import LocatedZone, Zone
 
 # Borders in real files differ by up to this much where they mean the same line.
 _SAME_LINE_M: Final = 100.0

@@ -22,8 +22,9 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from skyfence.zone_import.repair import repair_outline
+from skyfence.zones.finding import Finding
 from skyfence.zones.slug import slug
-from skyfence.zones.zone_file import Finding, LocatedZone, Zone, ZoneProperties, read_feature
+from skyfence.zones.zone_file import LocatedZone, Zone, ZoneProperties, read_feature
 
 _REQUIRED: Final = ("kind", "accuracy_m", "nato")
 _TRUTHS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

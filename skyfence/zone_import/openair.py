@@ -24,7 +24,7 @@ from shapely.geometry import Polygon
 from skyfence.geometry.geodesy import WGS84, distance_m
 from skyfence.geometry.polygons import LonLat
 from skyfence.zone_import.normalize import RawZone
-from skyfence.zones.zone_file import Finding
+from skyfence.zones.finding import Finding
 
 _FOOT_M: Final = 0.3048
 _NAUTICAL_MILE_M: Final = 1852.0

@@ -27,7 +27,8 @@ from skyfence.errors import InputError, UnavailableError, UsageError
 from skyfence.zone_import.lint import Box
 from skyfence.zone_import.normalize import RawZone
 from skyfence.zone_import.reproject import ReferenceSystem, reference_system
-from skyfence.zones.zone_file import Finding, ring_findings
+from skyfence.zones.finding import Finding
+from skyfence.zones.outline_checks import ring_findings
 
 GEOJSON: Final = (".geojson", ".json")
 _OPEN_AIR: Final = (".txt", ".openair", ".air")

@@ -22,7 +22,8 @@ from skyfence.geometry.polygons import (
     rounded,
     unrolled,
 )
-from skyfence.zones.zone_file import Finding, outline_findings
+from skyfence.zones.finding import Finding
+from skyfence.zones.outline_checks import outline_findings
 
 
 def repair_outline(

@@ -9,29 +9,25 @@ Does not read files (``adapters.files``), does not answer where a point is (``ai
 not compare zones with one another (``zone_import.lint``).
 """
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import shapely
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from skyfence.contracts.base import UtcTime, describe_validation_error, round_degrees
+from skyfence.contracts.base import UtcTime, describe_validation_error
 from skyfence.errors import InputError
-from skyfence.geometry.polygons import LonLat, self_crossings
 from skyfence.naming import ALLIANCE, is_zone_id
+from skyfence.zones.finding import Finding
+from skyfence.zones.outline_checks import outline_findings, ring_findings
 
 VerticalRef = Literal["pressure", "amsl", "wgs84", "agl"]
-FindingSeverity = Literal["error", "warning", "remark"]
 REGION_KIND = "region"
 # Channels and commands use these names for the whole alliance, and for all channels.
 _RESERVED = frozenset({ALLIANCE, "all"})
-# Further crossings of an outline are only counted: a wrong file would fill the screen.
-_PLACES_NAMED: Final = 20
 
 
 class ZoneProperties(BaseModel):
@@ -100,25 +96,6 @@ class ZoneSet:
     def names(self) -> dict[str, str]:
         """Return the name of each zone, by identifier."""
         return {zone.id: zone.properties.name for zone in self.zones}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A finding about a zone file: in which feature, the reason, and the place (lon, lat).
-
-    A file with an error cannot be used; a warning is likely a mistake; a remark is neither.
-    """
-
-    where: str  # the file, and the feature in it
-    reason: str
-    place: LonLat | None = None
-    severity: FindingSeverity = "error"
-
-    def __str__(self) -> str:
-        """Return the finding as a line for people."""
-        mark = "" if self.severity == "error" else f"{self.severity}: "
-        at = "" if self.place is None else " at {} {}".format(*map(round_degrees, self.place))
-        return f"{self.where}: {mark}{self.reason}{at}"
 
 
 @dataclass(frozen=True)
@@ -215,45 +192,6 @@ def read_feature(
     return LocatedZone(where, Zone(properties, area, version)), []
 
 
-def ring_findings(geometry: Any, where: str, *, anywhere: bool = False) -> Iterator[Finding]:
-    """Yield what is wrong with the rings of a GeoJSON geometry, before it is made an area.
-
-    ``anywhere`` allows positions outside of the world and edges across the antimeridian, for
-    coordinates of another reference system and outlines that will be cut.
-    """
-    kind = geometry.get("type") if isinstance(geometry, dict) else None
-    if kind not in ("Polygon", "MultiPolygon"):
-        yield Finding(where, f"geometry must be a Polygon or MultiPolygon, got {kind!r}")
-        return
-    coordinates = geometry.get("coordinates")
-    parts = [coordinates] if kind == "Polygon" else coordinates
-    if not isinstance(parts, list) or not all(isinstance(part, list) for part in parts):
-        yield Finding(where, f"coordinates are no {kind}'s: {str(coordinates)[:80]}")
-        return
-    for number, ring in enumerate(ring for part in parts for ring in part):
-        reason = _malformed(ring) or ("" if anywhere else _misplaced(ring))
-        if reason:
-            yield Finding(where, f"ring {number} {reason}")
-
-
-def outline_findings(area: BaseGeometry, where: str) -> list[Finding]:
-    """Return why an area in degrees is not valid: the first reason, then each other crossing."""
-    if area.is_empty:
-        return [Finding(where, "the geometry is empty")]
-    if area.is_valid:
-        return []
-    reason, _, rest = shapely.is_valid_reason(area).partition("[")
-    lon, lat = map(float, rest.rstrip("]").split()[:2])
-    findings = [Finding(where, f"not a valid area: {reason}", (lon, lat))]
-    more = [place for place in self_crossings(area) if math.dist(place, (lon, lat)) > 1e-6]
-    findings += [Finding(where, "crosses itself", place) for place in more[:_PLACES_NAMED]]
-    if len(more) > _PLACES_NAMED:
-        findings.append(
-            Finding(where, f"crosses itself in {len(more) - _PLACES_NAMED} more places")
-        )
-    return findings
-
-
 def _reasons(error: ValidationError) -> list[str]:
     """Return what is wrong with each property."""
     # pydantic takes back what it gave out, though its types say otherwise
@@ -290,42 +228,3 @@ def _area(geometry: Any, where: str) -> tuple[BaseGeometry | None, list[Finding]
     ) as error:
         return None, [Finding(where, f"unreadable geometry: {error}")]
     return area, outline_findings(area, where)
-
-
-def _malformed(ring: Any) -> str:
-    """Return why this is no closed ring of positions, or an empty text."""
-    if not isinstance(ring, list) or len(ring) < 4:
-        return "has fewer than 4 positions"
-    bad = [position for position in ring if not _is_position(position)]
-    if bad:
-        return f"has a bad position: {str(bad[0])[:80]}{_and_more(bad)}"
-    if ring[0] != ring[-1]:
-        return f"is not closed: {ring[0]} to {ring[-1]}"
-    return ""
-
-
-def _misplaced(ring: list[Any]) -> str:
-    """Return why a ring leaves the map or crosses its edge, or an empty text."""
-    away = [
-        position[:2]
-        for position in ring
-        if not (-180 <= position[0] <= 180 and -90 <= position[1] <= 90)
-    ]
-    if away:
-        return f"leaves longitude -180..180, latitude -90..90: {away[0]}{_and_more(away)}"
-    if any(abs(start[0] - end[0]) > 180 for start, end in pairwise(ring)):
-        return "crosses the antimeridian; cut it at longitude 180"
-    return ""
-
-
-def _and_more(same: list[Any]) -> str:
-    return f" (and {len(same) - 1} more)" if len(same) > 1 else ""
-
-
-def _is_position(position: Any) -> bool:
-    return isinstance(position, list) and len(position) >= 2 and all(map(_is_finite, position))
-
-
-def _is_finite(value: object) -> bool:
-    # compared, because math.isfinite raises at integers that are too large for a float
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf

@@ -21,8 +21,9 @@ from skyfence.errors import InputError, UnavailableError, UsageError
 from skyfence.zone_import.normalize import ImportOptions, normalize, zone_file_text
 from skyfence.zone_import.readers import read_raw, write_text
 from skyfence.zone_import.reproject import reference_system
+from skyfence.zones.finding import Finding
 from skyfence.zones.slug import slug
-from skyfence.zones.zone_file import Finding, Zone, parse_zones
+from skyfence.zones.zone_file import Zone, parse_zones
 
 SQUARE = shapely.box(27, 56, 28, 57)
 BOW = Polygon([(27, 56), (28, 57), (28, 56), (27, 57)])
