@@ -223,6 +223,7 @@ def _inside(measured: Sequence[Measured]) -> Inside:
     delays = _known(entries, lambda entry: entry.delay_s)
     confirms = _known(entries, lambda entry: entry.confirm_s)
     leads = _known(entries, lambda entry: entry.lead_s)
+    early_enough = sum(lead_s >= LEAST_LEAD_S for lead_s in leads)
     return Inside(
         entries=len(entries),
         missed=len(entries) - len(delays),
@@ -234,10 +235,8 @@ def _inside(measured: Sequence[Measured]) -> Inside:
         confirm_median_s=_quantile(confirms, 0.5),
         confirm_p95_s=_quantile(confirms, 0.95),
         lead_median_s=_quantile(leads, 0.5),
-        # Of all entries: what was never told led by nothing.
-        lead_60_share=sum(lead_s >= LEAST_LEAD_S for lead_s in leads) / len(entries)
-        if entries
-        else None,
+        # Of all entries: those that were never told count as too late.
+        lead_60_share=early_enough / len(entries) if entries else None,
         deep=sum(entry.deep for entry in every),
         deep_late=sum(entry.deep and not entry.deep_in_time for entry in every),
         early=sum(track.early for track in measured),

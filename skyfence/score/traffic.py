@@ -133,7 +133,7 @@ def _track(world: World, batch: Batch, number: int, rng: np.random.Generator) ->
     path, truth = _fly(flight, world, rng, batch.sigma_m, speed_mps)
     delay_s = rng.uniform(0.0, _START_WITHIN_S)
     path, truth = path.delayed(delay_s), truth.delayed(delay_s)
-    sent = _report(batch, path, rng, talks=number % 4 < 2)
+    sent = _report(batch, path, rng, reports_velocity=number % 4 < 2)
     sent = _FAULTS[batch.kind](sent, truth, rng)
     return Track(f"{batch.kind}-{number:03d}", batch, path, truth, sent)
 
@@ -149,7 +149,9 @@ def _fly(
     return route(world, rng, sigma_m)
 
 
-def _report(batch: Batch, path: Flight, rng: np.random.Generator, *, talks: bool) -> Sent:
+def _report(
+    batch: Batch, path: Flight, rng: np.random.Generator, *, reports_velocity: bool
+) -> Sent:
     """Return a sensor's reports of a path, before ``_FAULTS`` change them."""
     span_s = path.seconds[-1] - path.seconds[0]
     speed_mps = float(np.hypot(*path.velocity(path.seconds[:1])[0]))
@@ -163,7 +165,7 @@ def _report(batch: Batch, path: Flight, rng: np.random.Generator, *, talks: bool
     noisy = places + errors(batch.noise, rng, seconds, batch.sigma_m) / scale_at(places)
     times_ms = START_MS + np.round(seconds * 1_000.0).astype(np.int64)
     speeds, courses = _velocity(path, seconds, rng)
-    if not talks:
+    if not reports_velocity:
         speeds, courses = np.full_like(speeds, np.nan), np.full_like(courses, np.nan)
     return Sent(times_ms, times_ms, noisy, speeds, courses)
 
@@ -176,7 +178,7 @@ def _velocity(path: Flight, seconds: Floats, rng: np.random.Generator) -> tuple[
     return speeds, courses % 360.0
 
 
-def _nothing(sent: Sent, truth: Truth, rng: np.random.Generator) -> Sent:
+def _no_fault(sent: Sent, truth: Truth, rng: np.random.Generator) -> Sent:
     del truth, rng
     return sent
 
@@ -209,17 +211,17 @@ def _late(sent: Sent, truth: Truth, rng: np.random.Generator) -> Sent:
     """Hold some reports up, a little or for long, and send some twice."""
     del truth
     rows = np.arange(len(sent.times_ms))
-    luck = rng.random(len(rows))
-    held_s = np.where(luck < _LATE_SHARE, rng.uniform(*_LATE_S, len(rows)), 0.0)
-    long = luck > 1.0 - _VERY_LATE_SHARE
+    draws = rng.random(len(rows))
+    held_s = np.where(draws < _LATE_SHARE, rng.uniform(*_LATE_S, len(rows)), 0.0)
+    long = draws > 1.0 - _VERY_LATE_SHARE
     held_s = np.where(long, rng.uniform(*_VERY_LATE_S, len(rows)), held_s)
-    again = rows[rng.random(len(rows)) < _REPEATED_SHARE]
-    again_s = held_s[again] + rng.uniform(*_REPEATED_S, len(again))
-    every = sent.take(np.concatenate([rows, again]))
-    waits_ms = np.round(1_000.0 * np.concatenate([held_s, again_s])).astype(np.int64)
-    arrivals = every.times_ms + waits_ms
-    every = Sent(every.times_ms, arrivals, every.points, every.speeds, every.courses)
-    return every.take(np.argsort(arrivals, kind="stable"))
+    repeated = rows[rng.random(len(rows)) < _REPEATED_SHARE]
+    repeated_held_s = held_s[repeated] + rng.uniform(*_REPEATED_S, len(repeated))
+    arrived = sent.take(np.concatenate([rows, repeated]))
+    waits_ms = np.round(1_000.0 * np.concatenate([held_s, repeated_held_s])).astype(np.int64)
+    arrivals = arrived.times_ms + waits_ms
+    arrived = Sent(arrived.times_ms, arrivals, arrived.points, arrived.speeds, arrived.courses)
+    return arrived.take(np.argsort(arrivals, kind="stable"))
 
 
 # What is late is any flight, in turn.
@@ -231,12 +233,12 @@ _FLIGHTS: Final = (
     TrafficKind.CLIPPER,
 )
 _FAULTS: Final[Mapping[TrafficKind, Callable[[Sent, Truth, np.random.Generator], Sent]]] = {
-    TrafficKind.ALONG: _nothing,
+    TrafficKind.ALONG: _no_fault,
     TrafficKind.ALONG_GAPS: _gaps,
-    TrafficKind.TURN_BACK: _nothing,
-    TrafficKind.CROSSER: _nothing,
+    TrafficKind.TURN_BACK: _no_fault,
+    TrafficKind.CROSSER: _no_fault,
     TrafficKind.CROSSER_GAPS: _gaps,
     TrafficKind.CROSSER_JUMP: _jump,
-    TrafficKind.CLIPPER: _nothing,
+    TrafficKind.CLIPPER: _no_fault,
     TrafficKind.LATE: _late,
 }

@@ -111,35 +111,34 @@ def parse_zones(document: object, where: str) -> list[Zone]:
 
     Raises ``InputError`` with the first thing that is wrong; ``where`` names the file in it.
     """
-    placed, wrong = read_document(document, where)
-    if wrong:
-        first = wrong[0]
+    located_zones, errors = read_document(document, where)
+    if errors:
+        first = errors[0]
         at = "" if first.place is None else "[{:.10g} {:.10g}]".format(*first.place)
-        more = sum(
-            finding.where == first.where != where for finding in wrong[1:]
-        )  # of the same feature
-        also = f" (and {more} more)" if more else ""
-        raise InputError(f"{first.where}: {first.reason}{at}{also}")
-    return [located.zone for located in placed]
+        # Further errors of the same feature are only counted.
+        more = sum(finding.where == first.where != where for finding in errors[1:])
+        rest = f" (and {more} more)" if more else ""
+        raise InputError(f"{first.where}: {first.reason}{at}{rest}")
+    return [located.zone for located in located_zones]
 
 
 def read_document(document: object, where: str) -> tuple[list[LocatedZone], list[Finding]]:
     """Return the good zones of a decoded GeoJSON document, and all that is wrong with it."""
     if not isinstance(document, dict) or document.get("type") != "FeatureCollection":
         return [], [Finding(where, "not a GeoJSON FeatureCollection")]
-    wrong: list[Finding] = []
+    errors: list[Finding] = []
     version = document.get("version")
     if not isinstance(version, str) or not version:
-        wrong.append(Finding(where, "the collection has no version (a text that alerts name)"))
+        errors.append(Finding(where, "the collection has no version (a text that alerts name)"))
     features = document.get("features")
     if not isinstance(features, list) or not features:
-        return [], [*wrong, Finding(where, "the collection has no features")]
-    placed: list[LocatedZone] = []
+        return [], [*errors, Finding(where, "the collection has no features")]
+    located_zones: list[LocatedZone] = []
     for number, feature in enumerate(features):
         located, findings = read_feature(feature, f"{where}: feature {number}", str(version))
-        placed += [located] if located is not None else []
-        wrong += findings
-    return placed, wrong
+        located_zones += [located] if located is not None else []
+        errors += findings
+    return located_zones, errors
 
 
 def zone_set(groups: Iterable[Sequence[Zone]]) -> ZoneSet:
@@ -176,19 +175,19 @@ def read_feature(
         return None, [Finding(where, "not a GeoJSON Feature")]
     if not isinstance(feature.get("properties"), dict):
         return None, [Finding(where, "the feature has no properties")]
-    wrong: list[Finding] = []
+    errors: list[Finding] = []
     properties = None
     try:
         properties = ZoneProperties.model_validate(feature["properties"])
         where = f"{where} ({properties.id})"
     except ValidationError as error:
-        wrong += [Finding(where, reason) for reason in _reasons(error)]
+        errors += [Finding(where, reason) for reason in _reasons(error)]
     area, findings = _area(feature.get("geometry"), where)
-    wrong += findings
+    errors += findings
     if properties is not None:
-        wrong += [Finding(where, reason) for reason in _contradictions(properties)]
-    if wrong or properties is None or area is None:
-        return None, wrong
+        errors += [Finding(where, reason) for reason in _contradictions(properties)]
+    if errors or properties is None or area is None:
+        return None, errors
     return LocatedZone(where, Zone(properties, area, version)), []
 
 
@@ -214,9 +213,9 @@ def _contradictions(properties: ZoneProperties) -> Iterator[str]:
 
 
 def _area(geometry: Any, where: str) -> tuple[BaseGeometry | None, list[Finding]]:
-    wrong = list(ring_findings(geometry, where))
-    if wrong:
-        return None, wrong
+    errors = list(ring_findings(geometry, where))
+    if errors:
+        return None, errors
     try:
         area = shapely.force_2d(shape(geometry))
     except (
