@@ -209,7 +209,7 @@ class Flyer:
 
 
 class Sensor:
-    """What is reported of one object: the truth and slowly drifting errors."""
+    """A sensor: its reports of an object are the truth and slowly drifting errors."""
 
     def __init__(self, source: str, track: Track) -> None:
         self.random = Random(f"{source}/{track.track_id}")

@@ -1,4 +1,4 @@
-"""What lies around a place: the nations and regions it is in, the zones across a border.
+"""The zones around a place: the nations and regions that hold it, the zones across a border.
 
 Borders are only as exact as their files, so "in" and "across" allow for each zone's accuracy.
 """

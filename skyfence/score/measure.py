@@ -1,4 +1,4 @@
-"""What counts as missed, a nuisance, a flap, late or early: one track's result at a time.
+"""Measures a track's result: missed, nuisance, flap, late or early.
 
 The same rules for both detectors. A *spell* is a time in which a track stands as a violation, from
 its first message to ``exited`` or ``closed``; ``lost`` does not end it. A *warning* is a spell that

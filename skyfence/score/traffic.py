@@ -45,7 +45,7 @@ _REPEATED_S: Final = (0.0, 30.0)
 
 
 class TrafficKind(StrEnum):
-    """What sort of flight, and what befell its reports."""
+    """The kind of flight, and the faults of its reports."""
 
     ALONG = "along"
     ALONG_GAPS = "along_gaps"

@@ -1,4 +1,4 @@
-"""What is wrong with an outline: its rings as a file has them, and the area that they make.
+"""Checks of an outline: of its rings as a file has them, and of the area that they make.
 
     GeoJSON geometry --ring_findings--> rings of positions --(shapely)--> area --outline_findings-->
 

@@ -157,7 +157,7 @@ def test_a_sliver_between_two_members_is_closed() -> None:
 
 @pytest.mark.parametrize("turn", range(0, 90, 7))
 def test_a_sloping_sliver_is_closed(turn: int) -> None:
-    """Whatever the slope of the gap, no hair of it stays open."""
+    """A gap of any slope is closed completely."""
     short = shapely.box(26.0, 56.2, 27.0, 56.8)
     west, east, place = (
         shapely.affinity.rotate(shape, turn, origin=(27, 56.5))
@@ -170,7 +170,7 @@ def test_a_sloping_sliver_is_closed(turn: int) -> None:
 
 
 def test_a_wide_gap_stays_open() -> None:
-    """A gap wider than outlines err is somebody's, or the sea, and stays unprotected."""
+    """A gap wider than the error of outlines stays unprotected."""
     apart = shapely.box(27.0045, 56.0, 28.0, 57.0)
     made = outline(zone("A", WEST), zone("B", apart))
     assert made.equals(shapely.union(WEST, apart))
@@ -207,7 +207,7 @@ def test_a_region_does_not_keep_a_sliver_open() -> None:
 
 
 def test_a_prepared_airspace_makes_no_borders_later() -> None:
-    """What is measured after ``prepare`` is measured against borders that are there already."""
+    """After ``prepare`` measuring a distance indexes no further border."""
     space = airspace(zone("A", WEST))
     space.prepare()
     made = set(vars(space))

@@ -44,14 +44,14 @@ def test_sets_are_interned() -> None:
 
 @pytest.mark.parametrize("place", [(np.nan, 1.0), (1.0, np.nan), (180.1, 1.0), (1.0, -90.1)])
 def test_no_cell_is_made_up(place: tuple[float, float]) -> None:
-    """What is no place in the world has no cell."""
+    """A point outside of the world is refused."""
     lons, lats = np.array([[3.0, 4.0], place]).T
     with pytest.raises(ValueError, match="leaves longitude"):
         Grid(airspace()).cells(lons, lats)
 
 
 def test_no_points_have_no_cells() -> None:
-    """Nothing in, nothing out."""
+    """Without points there are no cells and no covers."""
     grid, none = Grid(EAST_WEST), np.empty(0)
     x, y = grid.cells(none, none)
     assert len(grid.common_cover((x, y), (x, y))) == 0

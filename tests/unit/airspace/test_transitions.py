@@ -369,7 +369,7 @@ THROUGH = [(-0.03, 0.5), (0.03, 0.5)]
         (THROUGH, climb(None, 500), [(True, 0.5), (False, 1.0)]),
         (STILL, climb(500, None), [(True, 0.0)]),
         (STILL, climb(500, 1_000), []),  # touches the floor
-        (THROUGH, None, [(True, 0.5)]),  # nobody asks for limits
+        (THROUGH, None, [(True, 0.5)]),  # limits are ignored
     ],
 )
 def test_a_zone_is_entered_where_outline_and_limits_hold(
@@ -380,7 +380,7 @@ def test_a_zone_is_entered_where_outline_and_limits_hold(
 
 
 def test_a_zone_becomes_valid_around_a_track() -> None:
-    """Who is there when a zone becomes valid enters it then, and leaves it when it ends."""
+    """A track inside the outline enters when the zone becomes valid, and leaves when that ends."""
     for points in (STILL, [(0.2, 0.5), (0.7, 0.5)]):
         inside: set[int] = set()
         assert changes(SPELL_AT, points, climb(0, 0), inside) == [(True, 0.25), (False, 0.75)]

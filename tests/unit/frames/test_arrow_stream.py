@@ -56,7 +56,7 @@ def with_column(name: str, column: pa.Array) -> bytes:
 
 @pytest.mark.parametrize("rows", [0, 1, 4])
 def test_a_batch_survives_the_wire(rows: int) -> None:
-    """What is encoded is decoded to the same rows, an empty batch included."""
+    """An encoded batch is decoded to the same rows, an empty batch too."""
     batch = BATCH.slice(0, rows)
     assert arrow_stream.decode(arrow_stream.encode(batch)).equals(batch)
 

@@ -96,7 +96,7 @@ def test_the_end_marks_the_last_frame() -> None:
 
 
 def test_flushing_leaves_nothing() -> None:
-    """What was flushed is not packed again."""
+    """Reports that were flushed are not packed again."""
     packer = Packer("run")
     packer.add(of("a", 0))
     assert len(packer.flush()) == 1

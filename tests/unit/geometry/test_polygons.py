@@ -119,7 +119,9 @@ def test_round_a_pole(lat: float) -> None:
         ([(-180, 60), (180, 60), (180, 70), (-180, 70)], "an edge goes all the way round"),
     ],
 )
-def test_what_nobody_can_say_is_refused(points: list[tuple[float, float]], reason: str) -> None:
+def test_an_outline_whose_inside_cannot_be_told_is_refused(
+    points: list[tuple[float, float]], reason: str
+) -> None:
     """An outline whose inside is anybody's guess is refused rather than guessed."""
     with pytest.raises(OutlineError, match=reason):
         unrolled(Polygon(points))

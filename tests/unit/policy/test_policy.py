@@ -66,14 +66,14 @@ def entry(lines: str = 'callsigns = ["AB1"]', name: str = "survey flight") -> st
 
 
 def test_the_default_file_is_the_default_policy() -> None:
-    """Who reads no file judges by what the default file says."""
+    """The policy without a file is that of the default file."""
     assert load_policy() == Policy()
     assert Policy().version == "default-1"
     assert Policy().near_border_m == 5_000
 
 
 def test_the_default_file_s_examples_are_good() -> None:
-    """What the default file shows in its comments is accepted once it is no comment any more."""
+    """The examples in the default file's comments are accepted once they are uncommented."""
     text = "\n".join(
         line.removeprefix("#     ") if line.startswith("#     ") else line
         for line in policy_text()[0].splitlines()
@@ -445,7 +445,7 @@ def test_a_missing_policy_file(tmp_path: Path) -> None:
 
 
 def test_a_region_says_only_what_is_its_own() -> None:
-    """What the rules of a region leave out is as in [public], not as in the default policy."""
+    """A value that a region's rules leave out is that of [public], not of the default policy."""
     judged = policy(
         public={
             "after_deadline": "withdraw",

@@ -136,7 +136,7 @@ def test_a_track_does_not_depend_on_how_many_there_are(world: World) -> None:
 
 @pytest.mark.parametrize("kind", [TrafficKind.ALONG, TrafficKind.ALONG_GAPS])
 def test_along_the_border(world: World, kind: TrafficKind) -> None:
-    """Who flies along it stays 250 m to 5 km outside at the closest, and is seen for an hour."""
+    """Flights along the border come as close as 250 m to 5 km, and are seen for an hour."""
     for track in made(world, kind):
         assert track.truth.stays_outside
         assert 240.0 < track.truth.closest_m < 5_010.0
@@ -293,7 +293,7 @@ def test_the_naive_detector_goes_by_arrival() -> None:
 
 
 def test_a_late_report_tells_the_naive_detector_nothing_before_it_comes() -> None:
-    """What it makes of a report from before is known when the track's later ones are, too."""
+    """A sighting by a late report is known when the track's latest report had arrived."""
     (enter, leave) = naive_sees(26.9, 26.8, 27.1, 26.7, times=[0, 20, 10, 30])
     assert [sighting.time_ms - T0_MS for sighting in (enter, leave)] == [10_000, 30_000]
     assert [sighting.known_ms - T0_MS for sighting in (enter, leave)] == [20_000, 30_000]

@@ -165,7 +165,7 @@ def test_fields_left_behind_are_named(tmp_path: Path) -> None:
     assert imported(path)[1] == ["remark: fields not read: vertical_reference"]
 
 
-def test_what_nobody_says_is_asked_for(tmp_path: Path) -> None:
+def test_missing_properties_are_asked_for(tmp_path: Path) -> None:
     """Kind, accuracy and membership have no default: who leaves them out is told the option."""
     path = geojson(tmp_path / "z.geojson", feature(SQUARE), feature(SQUARE, kind="x"))
     _, findings = normalize(read_raw(path).raws, ImportOptions(), "z")
@@ -177,7 +177,7 @@ def test_what_nobody_says_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_the_reference_system_must_be_known(tmp_path: Path) -> None:
-    """A file that says none is refused until somebody does; one that does is not overruled."""
+    """A file without a system is refused unless --crs names it; a file's own is not overruled."""
     path = write(tmp_path / "z.shp", shapely.box(5e5, 2e5, 5.1e5, 3e5), crs=None, name=["a"])
     with pytest.raises(InputError, match="does not say its reference system; give --crs"):
         read_raw(path)
@@ -237,7 +237,7 @@ RING = [[27, 56], [28, 56], [28, 57], [27, 56]]
     ],
 )
 def test_geometry_that_is_no_area(tmp_path: Path, geometry: Any, reason: str) -> None:
-    """What is no area, open or out of the world is named with its feature, and not mended."""
+    """Geometry that is no area, open or out of the world is named, and not mended."""
     path = geojson(tmp_path / "z.geojson", feature(geometry, name="a"), feature(SQUARE, name="b"))
     zones, (lines,) = imported(path, repair=True)
     assert lines.startswith("feature 0 (a): ")
@@ -296,7 +296,7 @@ def test_round_the_pole(tmp_path: Path) -> None:
 
 
 def test_what_goes_round_the_world_is_refused(tmp_path: Path) -> None:
-    """An outline whose inside nobody can know is refused with the reason and a place."""
+    """An outline whose inside cannot be told is refused with the reason and a place."""
     ring = Polygon([(0, 10), (120, -10), (-120, 10)])
     _, (lines,) = imported(geojson(tmp_path / "z.geojson", feature(ring, name="a")))
     assert lines == (
@@ -427,7 +427,7 @@ geometries = st.one_of(
 @given(geometry=geometries, crs=st.sampled_from([None, "EPSG:3059", "EPSG:3857", "EPSG:4284"]))
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_breaks_an_import(tmp_path: Path, geometry: Any, crs: str | None) -> None:
-    """Whatever stands where an area should, it becomes a valid zone or a finding."""
+    """Any geometry becomes a valid zone or a finding."""
     path = tmp_path / "z.geojson"
     path.write_text(json.dumps(feature(geometry, name="a")), encoding="utf-8")
     zones, lines = imported(path, crs=crs, repair=True)

@@ -88,7 +88,7 @@ TRUTH: dict[VerticalRef, tuple[float, float]] = {
 def test_what_may_be_inside_is_never_outside(
     zone_ref: VerticalRef, ref: VerticalRef, altitude_m: float, data: st.DataObject
 ) -> None:
-    """Whatever weather, geoid and ground: an object that is inside in truth counts as inside."""
+    """In any weather, geoid and ground, an object that is truly inside counts as inside."""
     true_m = altitude_m
     if ref != zone_ref:
         true_m += data.draw(st.floats(*TRUTH[ref])) - data.draw(st.floats(*TRUTH[zone_ref]))
@@ -147,7 +147,7 @@ def flight(start_m: float | None, end_m: float | None, **refs: VerticalRef | Non
     ],
 )
 def test_a_climb_passes_floor_and_ceiling(profile: Profile, expected: list[float]) -> None:
-    """The cuts are where the height passes a limit; both ends where nobody knows the height."""
+    """The cuts are where the height passes a limit; both ends where the height is not known."""
     assert band("amsl").cuts(profile) == pytest.approx(expected)
 
 

@@ -98,7 +98,7 @@ def test_no_version(version: object) -> None:
 
 @pytest.mark.parametrize("features", [None, [], {}])
 def test_no_features(features: object) -> None:
-    """A file without a zone protects nobody, and is refused."""
+    """A file without a zone is refused."""
     assert refused(document(features=features)) == "zones.json: the collection has no features"
 
 
