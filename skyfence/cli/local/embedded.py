@@ -26,7 +26,8 @@ from skyfence.cli.local.processes import ProcessCommand
 from skyfence.errors import SkyfenceError, UnavailableError, UsageError
 
 HOST: Final = "127.0.0.1"
-# Costs a message 5 ms on average, and a consumer 3 % of a processor when nothing happens.
+# The pause of consumers after an empty fetch (``skyfence.adapters.embedded_kafka``). It delays a
+# message by 5 ms on average, and an idle consumer takes 3 % of a processor.
 FETCH_PAUSE_MS: Final = 10
 _START_S: Final = 20.0
 _LOOK_AGAIN_S: Final = 0.05
@@ -41,7 +42,7 @@ class EmbeddedServer:
     """A server to run, and how to find out that it answers."""
 
     command: ProcessCommand
-    answers: Callable[[], Awaitable[None]]
+    answers: Callable[[], Awaitable[None]]  # raises SkyfenceError while it does not
 
 
 def free_port() -> int:
@@ -64,7 +65,10 @@ def check_port(port: int) -> int:
 
 
 def kafka(port: int, data: Path, output: IO[bytes] | None) -> EmbeddedServer:
-    """Return the embedded broker on a port, its data in a folder."""
+    """Return the embedded broker on a loopback port, its data in ``data/kafka``.
+
+    Its clients need ``FETCH_PAUSE_MS`` as their setting ``fetch_pause_ms``.
+    """
     settings = Settings.model_construct(kafka=KafkaSettings(bootstrap=f"{HOST}:{port}"))
     arguments = [_noida_binary(), "start", "--only", "kafka", "--kafka-port", str(port)]
     arguments += ["--data-dir", str(data / "kafka")]
@@ -84,7 +88,7 @@ def valkey(port: int, data: Path, password: SecretStr, output: IO[bytes] | None)
     config.touch(mode=0o600)
     config.write_text(
         f"bind {HOST}\nport {port}\nprotected-mode yes\n"
-        f'dir "{folder.resolve()}"\naclfile "{_users(folder, password).resolve()}"\n'
+        f'dir "{folder.resolve()}"\naclfile "{_acl_file(folder, password).resolve()}"\n'
         "appendonly yes\nappendfsync always\nmaxmemory-policy noeviction\nloglevel warning\n"
         f"{SLOW_SUBSCRIBERS}\n"
     )
@@ -99,14 +103,17 @@ def valkey(port: int, data: Path, password: SecretStr, output: IO[bytes] | None)
     )
 
 
-def _users(folder: Path, password: SecretStr) -> Path:
-    """Write who may do what: everything for the password drawn now; operators stay as they were."""
+def _acl_file(folder: Path, password: SecretStr) -> Path:
+    """Write Valkey's ACL file: the default user gets a new password and all rights.
+
+    Operators' users, which Valkey saved there in an earlier run, stay as they were.
+    """
     path = folder / "users.acl"
-    known = path.read_text().splitlines() if path.exists() else []
-    kept = [line for line in known if _OPERATOR_USER.match(line)]
+    lines = path.read_text().splitlines() if path.exists() else []
+    operators = [line for line in lines if _OPERATOR_USER.match(line)]
     digest = hashlib.sha256(password.get_secret_value().encode()).hexdigest()
     path.touch(mode=0o600)
-    path.write_text("\n".join([f"user default on #{digest} ~* &* +@all", *kept, ""]))
+    path.write_text("\n".join([f"user default on #{digest} ~* &* +@all", *operators, ""]))
     return path
 
 
