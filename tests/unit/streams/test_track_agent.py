@@ -97,10 +97,10 @@ async def until_saved(agent: TrackAgent) -> None:
     await agent.states.save_all()
 
 
-async def test_nobody_waits_while_more_frames_do(
+async def test_no_flush_while_more_frames_wait(
     agent: TrackAgent, kafka: SlowKafka, store: Store
 ) -> None:
-    """With more to come a frame is judged and left; none of them counts until all is stored."""
+    """While more wait, frames are judged without a flush; no checkpoint covers them before one."""
     first, second, third, *_ = messages()
     await agent.process(first, more=True)
     await agent.process(second, more=True)
@@ -117,20 +117,18 @@ async def test_nobody_waits_while_more_frames_do(
     assert (set(store.covered), agent.states.next_offset(0)) == ({3}, 3)
 
 
-async def test_the_timer_settles_what_was_the_last_to_come(
-    agent: TrackAgent, kafka: SlowKafka
-) -> None:
-    """A frame that another seemed to follow is settled though none came."""
+async def test_the_timer_flushes_the_last_frame(agent: TrackAgent, kafka: SlowKafka) -> None:
+    """A frame after which more seemed to wait is flushed though none came."""
     await agent.process(messages()[0], more=True)
     kafka.answer()
     await agent.flush()
     assert agent.states.next_offset(0) == 1
 
 
-async def test_a_round_has_an_end(
+async def test_a_flush_comes_after_so_many_frames(
     agent: TrackAgent, kafka: SlowKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many frames wait, after some the agent waits for Kafka."""
+    """However many frames wait, after ``_FLUSH_EVERY`` the agent waits for Kafka."""
     monkeypatch.setattr("streams.track_agent._FLUSH_EVERY", 2)
     first, second, *_ = messages()
     await agent.process(first, more=True)
@@ -142,7 +140,7 @@ async def test_a_round_has_an_end(
     assert agent.states.next_offset(0) == 2
 
 
-async def test_what_is_handed_out_again_within_a_round_is_not_judged_twice(
+async def test_what_is_handed_out_again_before_a_flush_is_not_judged_twice(
     agent: TrackAgent, kafka: SlowKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Partitions that come back hand out again what no checkpoint covers: it is known."""
@@ -166,7 +164,7 @@ async def test_what_is_handed_out_again_within_a_round_is_not_judged_twice(
 async def test_what_kafka_refused_is_never_covered(
     agent: TrackAgent, kafka: SlowKafka, store: Store
 ) -> None:
-    """Whoever asks after a refusal hears of it again, and nothing is saved."""
+    """Every flush after a refusal raises it again, and nothing is saved."""
     await agent.process(messages()[0], more=True)
     kafka.answer(OSError("no space"))
     for _ in range(2):
@@ -177,7 +175,7 @@ async def test_what_kafka_refused_is_never_covered(
     assert store.covered == []
 
 
-async def test_who_is_stopped_while_waiting_leaves_nothing_unsettled(
+async def test_a_flush_that_was_cancelled_is_made_up_for(
     agent: TrackAgent, kafka: SlowKafka
 ) -> None:
     """A worker that stops amid the wait still learns of the answer, and covers what was judged."""
@@ -211,8 +209,8 @@ async def test_what_was_judged_by_half_is_never_covered(
     assert (store.covered, agent.states.next_offset(0)) == ([], 0)
 
 
-async def test_a_partition_may_go_within_a_round(agent: TrackAgent, kafka: SlowKafka) -> None:
-    """What was judged of a partition that is another's now is settled, and forgotten."""
+async def test_a_partition_may_go_before_a_flush(agent: TrackAgent, kafka: SlowKafka) -> None:
+    """What was judged of a partition that is another worker's now is flushed, and forgotten."""
     await agent.process(messages()[0], more=True)
     agent.states.on_assigned([])
     kafka.answer()
