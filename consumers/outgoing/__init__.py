@@ -1,4 +1,4 @@
-"""Webhooks and Apprise: a sink with an outbox, and a courier with a task for each receiver.
+"""Webhooks and Apprise: a sink with an outbox, and a dispatcher with a task for each receiver.
 
-alerts ──▶ sink ──▶ outbox ──▶ courier ──▶ webhook, apprise
+alerts ──▶ sink ──▶ outbox ──▶ dispatcher ──▶ webhook, apprise
 """

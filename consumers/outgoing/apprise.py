@@ -23,7 +23,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from consumers.outbox.items import Entry
-from consumers.outgoing.courier import TAKEN, DeliveryOutcome, Payload
+from consumers.outgoing.dispatcher import TAKEN, DeliveryOutcome, Payload
 from consumers.outgoing.receivers import (
     FileName,
     ReceiverOptions,
@@ -31,7 +31,7 @@ from consumers.outgoing.receivers import (
     once,
     read,
 )
-from consumers.outgoing.reloading import Receivers
+from consumers.outgoing.reloading import LoadedReceivers
 from skyfence.adapters.credentials import read_secret
 from skyfence.adapters.files import load_catalogue
 from skyfence.adapters.hosts import is_loopback
@@ -96,19 +96,19 @@ def expires_ms(alert: AnyAlert, environment: Environment, now_ms: int) -> int:
 
 
 class AppriseReceiver:
-    """One Apprise URL; implements ``courier.Target``."""
+    """One Apprise URL; implements ``dispatcher.Receiver``."""
 
     def __init__(
-        self, wanted: TargetOptions, service: Any, environment: Environment, texts: AppriseTexts
+        self, options: TargetOptions, service: Any, environment: Environment, texts: AppriseTexts
     ) -> None:
-        self.wanted = wanted
+        self.options = options
         self._service = service
         self._environment = environment
         self._texts = texts
         # Not asyncio's own few threads: a service that hangs would take those from all others.
-        self._threads = ThreadPoolExecutor(wanted.window, f"apprise-{wanted.name}")
+        self._threads = ThreadPoolExecutor(options.window, f"apprise-{options.name}")
 
-    def letter(self, message: AlertMessage, now_ms: int) -> Payload:
+    def payload(self, message: AlertMessage, now_ms: int) -> Payload:
         """Return the words, and until when they hold."""
         note = note_of(message.alert, self._environment, self._texts)
         return Payload(
@@ -125,10 +125,10 @@ class AppriseReceiver:
             return DeliveryOutcome("never", f"its title is not one of {self._environment}")
         work = asyncio.get_running_loop().run_in_executor(self._threads, self._notify, note)
         try:
-            async with asyncio.timeout(self.wanted.timeout_s):
+            async with asyncio.timeout(self.options.timeout_s):
                 took = await work
         except TimeoutError:
-            return DeliveryOutcome("away", f"no answer in time ({self.wanted.timeout_s:g} s)")
+            return DeliveryOutcome("away", f"no answer in time ({self.options.timeout_s:g} s)")
         except Exception as error:  # noqa: BLE001 - 175 plugins; their words may hold the URL
             return DeliveryOutcome("away", f"apprise failed: {type(error).__name__}")
         return TAKEN if took else DeliveryOutcome("away", "the service did not take it")
@@ -141,21 +141,21 @@ class AppriseReceiver:
         )
 
 
-async def load(path: Path, environment: Environment) -> Receivers:
+async def load(path: Path, environment: Environment) -> LoadedReceivers:
     """Read a file of targets and all that it names; raise an error naming what is wrong."""
     return await asyncio.to_thread(_load, path, environment)
 
 
-def _load(path: Path, environment: Environment) -> Receivers:
+def _load(path: Path, environment: Environment) -> LoadedReceivers:
     file = read(path, AppriseFile, environment)
     folder = path.parent
     urls = [folder / target.url_file for target in file.target]
     texts = load_catalogue().english.apprise
-    targets = [
+    receivers = [
         AppriseReceiver(target, _service(url), environment, texts)
         for target, url in zip(file.target, urls, strict=True)
     ]
-    return Receivers(folder / file.outbox, tuple(targets), (path, *urls))
+    return LoadedReceivers(folder / file.outbox, tuple(receivers), (path, *urls))
 
 
 def _service(path: Path) -> Any:

@@ -9,8 +9,8 @@ from pathlib import Path
 from random import Random
 
 from consumers.outbox.outbox import Outbox
-from consumers.outgoing.courier import Dispatcher
-from consumers.outgoing.reloading import Receivers, ReloadingSink
+from consumers.outgoing.dispatcher import Dispatcher
+from consumers.outgoing.reloading import LoadedReceivers, ReloadingSink
 from consumers.outgoing.sink import OutboxSink
 from consumers.sink import OpenSink
 from skyfence.adapters.settings import PREFIX
@@ -18,7 +18,7 @@ from skyfence.components.component import Context
 from skyfence.errors import UsageError
 from skyfence.naming import Environment
 
-Load = Callable[[Path, Environment], Awaitable[Receivers]]
+Load = Callable[[Path, Environment], Awaitable[LoadedReceivers]]
 
 
 def receivers_file(given: Path | None, setting: Path | None, variable: str) -> Path:
@@ -39,7 +39,7 @@ async def open_outbox_sink(
     """Read the receivers and open their outbox; the sink's group is named after it."""
     environment, clock = context.settings.environment, context.clock
 
-    async def load_again() -> Receivers:
+    async def load_again() -> LoadedReceivers:
         return await load(path, environment)
 
     receivers = await load_again()

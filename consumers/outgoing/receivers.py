@@ -3,7 +3,7 @@
     file (TOML) ──▶ environment, outbox, receivers: name, places, events, limits
 
 A file is for one environment and says which; a process of the other refuses it. Secrets stand in
-files of their own, which it names, and never in it. Reads files; sends nothing (``courier``).
+files of their own, which it names, and never in it. Reads files; sends nothing (``dispatcher``).
 """
 
 import tomllib
@@ -67,18 +67,18 @@ def read(path: Path, model: type[AnyFile], environment: Environment) -> AnyFile:
     Raises ``UsageError`` where the file is for the other environment.
     """
     try:
-        found = model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        file = model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise UnavailableError(f"{path}: {describe_os_error(error)}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML: {error}") from None
     except ValidationError as error:
         raise InputError(f"{path}: {_first(error)}") from None
-    if found.environment is not environment:
+    if file.environment is not environment:
         raise UsageError(
-            f"{path}: is for {found.environment}, and SKYFENCE_ENVIRONMENT is {environment}"
+            f"{path}: is for {file.environment}, and SKYFENCE_ENVIRONMENT is {environment}"
         )
-    return found
+    return file
 
 
 def once(names: Iterable[str]) -> None:

@@ -1,8 +1,8 @@
 """A sink with receivers at work: its file is watched, and a change of it takes effect.
 
-    file ──load──▶ Receivers ──▶ Courier.run ──┐
-      ▲                                        │ until the file, or one that it names, changes
-      └────────────────────────────────────────┘
+    file ──load──▶ LoadedReceivers ──▶ Dispatcher.run ──┐
+      ▲                                                 │ until a file that was read changes
+      └─────────────────────────────────────────────────┘
 
 A file that has become wrong changes nothing: the error is logged and the old receivers stay.
 Whether a receiver had said that it is gone is forgotten with each change.
@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from consumers.outgoing.courier import Dispatcher, Receiver
+from consumers.outgoing.dispatcher import Dispatcher, Receiver
 from skyfence.adapters.clock import Clock
 from skyfence.adapters.file_change import Fingerprint, fingerprint
 from skyfence.adapters.tasks import run_until_first_exit
@@ -28,58 +28,60 @@ _LOOK_EVERY_MS: Final = 5_000
 
 
 @dataclass(frozen=True)
-class Receivers:
+class LoadedReceivers:
     """What a file says, made ready: ``files`` are all that were read for it."""
 
     outbox: Path
-    targets: tuple[Receiver, ...]
+    receivers: tuple[Receiver, ...]
     files: tuple[Path, ...]
 
 
-Load = Callable[[], Awaitable[Receivers]]
+Load = Callable[[], Awaitable[LoadedReceivers]]
 
 
 class ReloadingSink:
     """One sink's receivers, kept up to date."""
 
-    def __init__(self, courier: Dispatcher, load: Load, receivers: Receivers, clock: Clock) -> None:
-        self._courier = courier
+    def __init__(
+        self, dispatcher: Dispatcher, load: Load, loaded: LoadedReceivers, clock: Clock
+    ) -> None:
+        self._dispatcher = dispatcher
         self._load = load
-        self._receivers = receivers
+        self._loaded = loaded
         self._clock = clock
-        self._seen = _stamps(receivers.files)
+        self._seen = _fingerprints(loaded.files)
         self._never = asyncio.Event()
-        courier.serve(receivers.targets)
+        dispatcher.set_receivers(loaded.receivers)
 
     async def run(self) -> None:
         """Carry until cancelled."""
         while True:
-            await run_until_first_exit(self._courier.run(), self._changed())
-            targets = self._receivers.targets
-            self._courier.serve(targets)
-            log.info("receivers.changed", receivers=[one.wanted.name for one in targets])
+            await run_until_first_exit(self._dispatcher.run(), self._changed())
+            self._dispatcher.set_receivers(self._loaded.receivers)
+            names = [receiver.options.name for receiver in self._loaded.receivers]
+            log.info("receivers.changed", receivers=names)
 
     async def _changed(self) -> None:
         """Return when there are other receivers to serve."""
         while True:
             await self._clock.wait(self._never, self._clock.now_ms() + _LOOK_EVERY_MS)
-            now = await asyncio.to_thread(_stamps, self._receivers.files)
+            now = await asyncio.to_thread(_fingerprints, self._loaded.files)
             if now == self._seen:
                 continue
             self._seen = now
             try:
-                found = await self._load()
+                changed = await self._load()
             except SkyfenceError as error:
                 log.error("receivers.unusable", reason=str(error))  # noqa: TRY400 - not ours to mend
                 continue
-            if found.outbox != self._receivers.outbox:
+            if changed.outbox != self._loaded.outbox:
                 log.error("receivers.unusable", reason="another outbox needs a new start")
                 continue
-            if found.files != self._receivers.files:  # else as it was before they were read
-                self._seen = await asyncio.to_thread(_stamps, found.files)
-            self._receivers = found
+            if changed.files != self._loaded.files:  # else as it was before they were read
+                self._seen = await asyncio.to_thread(_fingerprints, changed.files)
+            self._loaded = changed
             return
 
 
-def _stamps(files: Iterable[Path]) -> tuple[Fingerprint | None, ...]:
+def _fingerprints(files: Iterable[Path]) -> tuple[Fingerprint | None, ...]:
     return tuple(map(fingerprint, files))

@@ -1,9 +1,9 @@
-"""The sink before an outbox: each alert is put there once for everybody who wants it.
+"""The sink before an outbox: each alert is added once for each receiver that wants it.
 
-    alert ──▶ who wants it ──▶ an item for each: key, chain, body, rank ──▶ outbox ──▶ ``courier``
+    alert ──▶ receivers that want it ──▶ an item for each ──▶ outbox ──▶ ``dispatcher``
 
 Guarantee: what ``deliver`` returned for is on the disk, once for each receiver however often Kafka
-hands it out; only then is it acknowledged. An alert of the other environment is put for nobody.
+hands it out; only then is it acknowledged. An alert of the other environment is added for nobody.
 Does not send.
 """
 
@@ -11,7 +11,7 @@ import structlog
 
 from consumers.outbox.items import Item
 from consumers.outbox.outbox import Outbox
-from consumers.outgoing.courier import GIVE_UP_AFTER_MS, Dispatcher, Receiver
+from consumers.outgoing.dispatcher import GIVE_UP_AFTER_MS, Dispatcher, Receiver
 from skyfence.adapters.clock import Clock
 from skyfence.contracts.alert import AlertMessage, Severity, gravest_first, status_of
 from skyfence.naming import Environment, recipient
@@ -21,13 +21,13 @@ log = structlog.get_logger()
 
 
 class OutboxSink:
-    """The sink that puts each alert into the outbox, once for everybody who wants it."""
+    """Adds each alert to the outbox, once for each receiver that wants it."""
 
     def __init__(
-        self, outbox: Outbox, courier: Dispatcher, environment: Environment, clock: Clock
+        self, outbox: Outbox, dispatcher: Dispatcher, environment: Environment, clock: Clock
     ) -> None:
         self._outbox = outbox
-        self._courier = courier
+        self._dispatcher = dispatcher
         self._environment = environment
         self._clock = clock
 
@@ -41,28 +41,28 @@ class OutboxSink:
         decided = message.timeline.decided
         decided_ms = now_ms if decided is None else min(now_ms, to_ms(decided))
         items = [
-            self._item(target, message, now_ms)
-            for target in self._courier.targets
-            if target.wanted.wants(alert)
+            self._item(receiver, message, now_ms)
+            for receiver in self._dispatcher.receivers
+            if receiver.options.wants(alert)
         ]
-        put = await self._outbox.put(items, decided_ms)
+        added = await self._outbox.put(items, decided_ms)
         if decided_ms < now_ms - GIVE_UP_AFTER_MS:  # a new group is handed a week of alerts
-            await self._courier.bury(now_ms)
-        self._courier.wake()
-        return put if put or not items else None
+            await self._dispatcher.give_up_old(now_ms)
+        self._dispatcher.wake()
+        return added if added or not items else None
 
-    def _item(self, target: Receiver, message: AlertMessage, now_ms: int) -> Item:
+    def _item(self, receiver: Receiver, message: AlertMessage, now_ms: int) -> Item:
         alert = message.alert
-        whose = recipient(self._environment, target.wanted.name)
-        letter = target.letter(message, now_ms)
+        key = recipient(self._environment, receiver.options.name)
+        payload = receiver.payload(message, now_ms)
         return Item(
-            key=f"{whose}/{alert.alert_id}",
-            recipient=whose,
+            key=f"{key}/{alert.alert_id}",
+            recipient=key,
             chain=f"{alert.channel}/{alert.incident_id}",
-            body=letter.body,
+            body=payload.body,
             priority=gravest_first(alert.severity, Severity),
-            expires_ms=letter.expires_ms,
+            expires_ms=payload.expires_ms,
         )
 
     async def close(self) -> None:
-        """Nothing to let go of: the outbox is whose it was."""
+        """Nothing to let go of: the outbox is key it was."""

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from consumers.outgoing.opening import open_outbox_sink, receivers_file
-from consumers.outgoing.reloading import Receivers
+from consumers.outgoing.reloading import LoadedReceivers
 from consumers.sink import OpenSink, SinkComponent
 from consumers.webhooks.endpoint import SINK, load
 from consumers.webhooks.http_post import open_session
@@ -34,7 +34,7 @@ async def open_webhooks(options: WebhookOptions, context: Context) -> AsyncItera
     path = receivers_file(options.file, context.settings.webhooks_file, "WEBHOOKS_FILE")
     async with open_session() as session:
 
-        async def load_with_session(path: Path, environment: Environment) -> Receivers:
+        async def load_with_session(path: Path, environment: Environment) -> LoadedReceivers:
             return await load(path, environment, session)
 
         async with open_outbox_sink(SINK, path, load_with_session, context) as opened:

@@ -22,7 +22,7 @@ import aiohttp
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from consumers.outbox.items import Entry
-from consumers.outgoing.courier import DeliveryOutcome, Payload
+from consumers.outgoing.dispatcher import DeliveryOutcome, Payload
 from consumers.outgoing.receivers import (
     FileName,
     ReceiverOptions,
@@ -30,7 +30,7 @@ from consumers.outgoing.receivers import (
     once,
     read,
 )
-from consumers.outgoing.reloading import Receivers
+from consumers.outgoing.reloading import LoadedReceivers
 from consumers.webhooks.cloud_event import CONTENT_TYPE, cloud_event, default_source
 from consumers.webhooks.http_post import forbidden, post
 from consumers.webhooks.signature import parse_secret, signed_headers
@@ -83,21 +83,21 @@ class WebhooksFile(ReceiversFile):
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
-        once(one.name for one in self.endpoint)
+        once(options.name for options in self.endpoint)
         return self
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One endpoint, ready to be sent to; implements ``courier.Target``."""
+    """One endpoint, ready to be sent to; implements ``dispatcher.Receiver``."""
 
-    wanted: EndpointOptions
+    options: EndpointOptions
     source: str
     secrets: tuple[bytes, ...]
     tls: ssl.SSLContext | bool
     session: aiohttp.ClientSession
 
-    def letter(self, message: AlertMessage, now_ms: int) -> Payload:
+    def payload(self, message: AlertMessage, now_ms: int) -> Payload:
         """Return the event: the same bytes at each attempt, because they are stored."""
         del now_ms  # a machine may judge for itself what an old alert is worth
         return Payload(cloud_event(message, self.source).to_json().decode())
@@ -109,37 +109,42 @@ class Endpoint:
         headers = signed_headers(alert_id, now_ms // MS_PER_S, body, self.secrets)
         return await post(
             self.session,
-            self.wanted.url,
+            self.options.url,
             body,
             {"content-type": CONTENT_TYPE} | headers,
             tls=self.tls,
-            timeout_s=self.wanted.timeout_s,
+            timeout_s=self.options.timeout_s,
         )
 
 
-async def load(path: Path, environment: Environment, session: aiohttp.ClientSession) -> Receivers:
+async def load(
+    path: Path, environment: Environment, session: aiohttp.ClientSession
+) -> LoadedReceivers:
     """Read a file of webhooks and all that it names; raise an error naming what is wrong."""
     return await asyncio.to_thread(_load, path, environment, session)
 
 
-def _load(path: Path, environment: Environment, session: aiohttp.ClientSession) -> Receivers:
+def _load(path: Path, environment: Environment, session: aiohttp.ClientSession) -> LoadedReceivers:
     file = read(path, WebhooksFile, environment)
     folder = path.parent
     source = file.source or default_source(environment)
     named = [
-        folder / name for one in file.endpoint for name in (*one.secret_files, one.ca_file) if name
+        folder / name
+        for options in file.endpoint
+        for name in (*options.secret_files, options.ca_file)
+        if name
     ]
-    return Receivers(
+    return LoadedReceivers(
         outbox=folder / file.outbox,
-        targets=tuple(
+        receivers=tuple(
             Endpoint(
-                wanted=one,
+                options=options,
                 source=source,
-                secrets=tuple(_secret(folder / name) for name in one.secret_files),
-                tls=True if one.ca_file is None else tls_context(folder / one.ca_file),
+                secrets=tuple(_secret(folder / name) for name in options.secret_files),
+                tls=True if options.ca_file is None else tls_context(folder / options.ca_file),
                 session=session,
             )
-            for one in file.endpoint
+            for options in file.endpoint
         ),
         files=(path, *named),
     )

@@ -22,7 +22,7 @@ from typing import Final
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from consumers.outgoing.courier import TAKEN, DeliveryOutcome
+from consumers.outgoing.dispatcher import TAKEN, DeliveryOutcome
 from skyfence import __version__
 from skyfence.adapters.os_errors import describe_os_error
 
@@ -145,14 +145,14 @@ class CarefulResolver(AbstractResolver):
         self, host: str, port: int = 0, family: AddressFamily = AF_INET
     ) -> list[ResolveResult]:
         """Return a name's addresses; raise ``ForbiddenAddressError`` if one is not to be used."""
-        found = await self._inner.resolve(host, port, family)
-        for one in found:
-            reason = forbidden(one["host"])
-            if reason is None and host != "localhost" and ip_address(one["host"]).is_loopback:
-                reason = f"{one['host']}, which is this machine"
+        addresses = await self._inner.resolve(host, port, family)
+        for address in addresses:
+            reason = forbidden(address["host"])
+            if reason is None and host != "localhost" and ip_address(address["host"]).is_loopback:
+                reason = f"{address['host']}, which is this machine"
             if reason is not None:
                 raise ForbiddenAddressError(f"its name leads to {reason}")
-        return found
+        return addresses
 
     async def close(self) -> None:
         """Let go of the inner resolver."""

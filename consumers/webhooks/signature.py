@@ -42,9 +42,11 @@ def signed_headers(
 ) -> dict[str, str]:
     """Return the headers of one attempt, signed with every secret."""
     signed = f"{message_id}.{at_s}.".encode() + body
-    found = (hmac.new(secret, signed, hashlib.sha256).digest() for secret in secrets)
+    digests = (hmac.new(secret, signed, hashlib.sha256).digest() for secret in secrets)
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(at_s),
-        "webhook-signature": " ".join(f"v1,{base64.b64encode(one).decode()}" for one in found),
+        "webhook-signature": " ".join(
+            f"v1,{base64.b64encode(digest).decode()}" for digest in digests
+        ),
     }

@@ -4,7 +4,7 @@ import click
 
 from consumers.outbox.items import Entry
 from consumers.outbox.outbox import Outbox
-from consumers.outgoing.reloading import Receivers
+from consumers.outgoing.reloading import LoadedReceivers
 from skyfence.adapters.clock import WallClock
 from skyfence.adapters.files import member_places
 from skyfence.adapters.settings import Settings
@@ -12,12 +12,12 @@ from skyfence.errors import InputError
 from skyfence.times import format_time, from_ms
 
 
-def show(receivers: Receivers, settings: Settings) -> None:
+def show(receivers: LoadedReceivers, settings: Settings) -> None:
     """Say who hears of what; warn of patterns that no known place meets."""
     places = member_places(settings)
     click.echo(f"for {settings.environment}, outbox {receivers.outbox}")
-    for target in receivers.targets:
-        wanted = target.wanted
+    for target in receivers.receivers:
+        wanted = target.options
         heard = sorted(filter(wanted.hears_of, places))
         some = ", ".join(heard[:5]) + (", …" if len(heard) > 5 else "")
         click.echo(f"{wanted.name}: {len(heard)} of {len(places)} places ({some})")
@@ -29,9 +29,9 @@ def show(receivers: Receivers, settings: Settings) -> None:
                 click.echo(f"warning: {wanted.name}: no known place is {pattern!r}", err=True)
 
 
-async def dead(receivers: Receivers, name: str | None, *, again: bool) -> None:
+async def dead(receivers: LoadedReceivers, name: str | None, *, again: bool) -> None:
     """List what was given up, of one receiver or of all; put it again if asked to."""
-    if name is not None and name not in (one.wanted.name for one in receivers.targets):
+    if name is not None and name not in (one.options.name for one in receivers.receivers):
         raise InputError(f"--receiver: nobody is called {name!r} in the file")
     async with Outbox.existing(receivers.outbox) as outbox:
         found = [entry for entry in await outbox.failed() if name in (None, _name_of(entry))]

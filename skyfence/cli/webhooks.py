@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from consumers.outgoing.opening import receivers_file
-from consumers.outgoing.reloading import Receivers
+from consumers.outgoing.reloading import LoadedReceivers
 from consumers.webhooks.component import COMPONENT, WebhookOptions
 from consumers.webhooks.endpoint import load
 from consumers.webhooks.http_post import open_session
@@ -55,6 +55,6 @@ async def _dead(path: Path, receiver: str | None, replay: bool) -> None:
     await outgoing.dead(await _read(path), receiver, again=replay)
 
 
-async def _read(path: Path) -> Receivers:
+async def _read(path: Path) -> LoadedReceivers:
     async with open_session() as session:
         return await load(path, load_settings().environment, session)

@@ -18,7 +18,7 @@ from words import ENGLISH
 from consumers.outbox.items import Entry, ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.outgoing.apprise import SINK, AppriseReceiver, TargetOptions, load, note_of
-from consumers.outgoing.courier import DeliveryOutcome, Dispatcher
+from consumers.outgoing.dispatcher import DeliveryOutcome, Dispatcher
 from consumers.outgoing.reloading import ReloadingSink
 from consumers.outgoing.sink import OutboxSink
 from skyfence.contracts.alert import EXERCISE_MARK, AlertMessage
@@ -53,11 +53,11 @@ async def at_work(
     """Run the sink of a file."""
     receivers = await load(path, environment)
     async with Outbox.open(receivers.outbox) as outbox:
-        courier = Dispatcher(outbox, SINK, environment, clock, Random(5))
-        serving = ReloadingSink(courier, lambda: load(path, environment), receivers, clock)
+        dispatcher = Dispatcher(outbox, SINK, environment, clock, Random(5))
+        serving = ReloadingSink(dispatcher, lambda: load(path, environment), receivers, clock)
         running = asyncio.create_task(serving.run())
         try:
-            yield OutboxSink(outbox, courier, environment, clock), outbox
+            yield OutboxSink(outbox, dispatcher, environment, clock), outbox
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
 from receiving import listening
 
-from consumers.outgoing.courier import TAKEN, DeliveryOutcome
+from consumers.outgoing.dispatcher import TAKEN, DeliveryOutcome
 from consumers.webhooks.http_post import (
     CarefulResolver,
     ForbiddenAddressError,

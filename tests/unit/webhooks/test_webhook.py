@@ -21,9 +21,9 @@ from structlog.testing import capture_logs
 
 from consumers.outbox.items import ItemState
 from consumers.outbox.outbox import Outbox
-from consumers.outgoing import courier as courier_module
-from consumers.outgoing.courier import DeliveryOutcome, Dispatcher
-from consumers.outgoing.reloading import Receivers, ReloadingSink
+from consumers.outgoing import dispatcher as dispatcher_module
+from consumers.outgoing.dispatcher import DeliveryOutcome, Dispatcher
+from consumers.outgoing.reloading import LoadedReceivers, ReloadingSink
 from consumers.outgoing.sink import OutboxSink
 from consumers.webhooks.endpoint import SINK, Endpoint, load
 from consumers.webhooks.http_post import open_session
@@ -99,21 +99,21 @@ async def at_work(
     path: Path,
     clock: HandClock | None = None,
     environment: Environment = EXERCISE,
-    receivers: Receivers | None = None,
+    receivers: LoadedReceivers | None = None,
 ) -> AsyncIterator[Work]:
     """Run the sink of a file, from opening its outbox to the last attempt."""
     clock = clock or HandClock()
     async with open_session() as session:
 
-        async def read() -> Receivers:
+        async def read() -> LoadedReceivers:
             return await load(path, environment, session)
 
         found = receivers or await read()
         async with Outbox.open(found.outbox) as outbox:
-            courier = Dispatcher(outbox, SINK, environment, clock, Random(5))
-            serving = ReloadingSink(courier, read, found, clock)
+            dispatcher = Dispatcher(outbox, SINK, environment, clock, Random(5))
+            serving = ReloadingSink(dispatcher, read, found, clock)
             running = asyncio.create_task(serving.run())
-            sink = OutboxSink(outbox, courier, environment, clock)
+            sink = OutboxSink(outbox, dispatcher, environment, clock)
             try:
                 yield Work(sink, outbox, clock, running)
             finally:
@@ -310,7 +310,7 @@ async def test_what_was_on_its_way_at_a_kill_is_sent_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next process sends it with the same id and the same bytes, and then the rest."""
-    monkeypatch.setattr(courier_module, "_GRACE_S", 0)  # a kill asks for no leave
+    monkeypatch.setattr(dispatcher_module, "_GRACE_S", 0)  # a kill asks for no leave
     chain = story()
     async with listening() as there:
         there.hangs("hook")
@@ -441,7 +441,7 @@ async def test_a_defect_of_one_target_stops_no_other(
     send = Endpoint.send
 
     async def broken(self: Endpoint, entry: Any, now_ms: int) -> DeliveryOutcome:
-        if self.wanted.name == "broken":
+        if self.options.name == "broken":
             raise ZeroDivisionError
         return await send(self, entry, now_ms)
 

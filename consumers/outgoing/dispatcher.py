@@ -1,15 +1,15 @@
-"""The courier: carries what stands in an outbox to its receivers, each by a task of its own.
+"""The dispatcher: carries what stands in an outbox to its receivers, each by a task of its own.
 
-    outbox ──take──▶ receiver's task ──▶ Target.send ──▶ taken: delivered
-       ▲                                   │
-       └──── later, with growing pauses ───┘     a day after the decision: failed
+    outbox ──claim──▶ receiver's task ──▶ Receiver.send ──▶ taken: delivered
+       ▲                                    │
+       └── requeued, with growing pauses ───┘     a day after the decision: dead letter
 
 Guarantee: at least once, in the order of each chain. An item is delivered once its receiver has
 said so, and what was on its way when the process died is sent again. A chain's later step waits
 until the earlier one is delivered, failed or expired. A receiver that is slow, away or gone holds
 up nobody but itself: it has its own task, window and pauses.
 
-Knows nothing of HTTP or of any service: a ``Receiver`` does (``webhook``, ``apprise_sink``).
+Knows nothing of HTTP or of any service: a ``Receiver`` does (``webhooks.endpoint``, ``apprise``).
 """
 
 import asyncio
@@ -52,8 +52,8 @@ class DeliveryOutcome:
     """What became of one attempt; ``reason`` never holds a secret.
 
     taken: it has it. later: try again. away: likewise, and the receiver will take nothing else for
-    now either, for ``pause_s`` where it says so. never: it will never take this one. gone: it wants
-    nothing more, until its file changes.
+    now either, for ``pause_s`` where it says so. never: it will never take this item. gone: it
+    wants nothing more, until its file changes.
     """
 
     kind: Literal["taken", "later", "away", "never", "gone"]
@@ -76,11 +76,11 @@ class Receiver(Protocol):
     """A receiver, and how to reach it."""
 
     @property
-    def wanted(self) -> ReceiverOptions:
-        """Who it is and what it wants."""
+    def options(self) -> ReceiverOptions:
+        """Return its name, the alerts that it wants, and its limits."""
         ...
 
-    def letter(self, message: AlertMessage, now_ms: int) -> Payload:
+    def payload(self, message: AlertMessage, now_ms: int) -> Payload:
         """Put an alert in this receiver's form."""
         ...
 
@@ -90,12 +90,12 @@ class Receiver(Protocol):
 
 
 class _ReceiverQueue:
-    """One target as the courier knows it."""
+    """One receiver at work: its attempts under way, its pauses, and what wakes its task."""
 
-    def __init__(self, target: Receiver, recipient: str, rng: Random) -> None:
-        self.target = target
+    def __init__(self, receiver: Receiver, recipient: str, rng: Random) -> None:
+        self.receiver = receiver
         self.recipient = recipient
-        self.name = target.wanted.name
+        self.name = receiver.options.name
         self.news = asyncio.Event()
         self.backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, rng)
         self.rests_until_ms = 0
@@ -114,49 +114,49 @@ class Dispatcher:
         self._environment = environment
         self._clock = clock
         self._rng = rng
-        self._receivers: dict[str, _ReceiverQueue] = {}
+        self._queues: dict[str, _ReceiverQueue] = {}
         self._never = asyncio.Event()
 
     @property
-    def targets(self) -> list[Receiver]:
-        """Return those whom alerts are put for."""
-        return [one.target for one in self._receivers.values()]
+    def receivers(self) -> list[Receiver]:
+        """Return the receivers for whom alerts are added to the outbox."""
+        return [queue.receiver for queue in self._queues.values()]
 
-    def serve(self, targets: Sequence[Receiver]) -> None:
-        """Take these receivers from now on; whatever was known of the old ones is forgotten."""
-        named = {recipient(self._environment, one.wanted.name): one for one in targets}
-        self._receivers = {
-            whose: _ReceiverQueue(one, whose, self._rng) for whose, one in named.items()
-        }
+    def set_receivers(self, receivers: Sequence[Receiver]) -> None:
+        """Serve these receivers from now on; pauses and farewells of the old ones are forgotten."""
+        self._queues = {}
+        for receiver in receivers:
+            key = recipient(self._environment, receiver.options.name)
+            self._queues[key] = _ReceiverQueue(receiver, key, self._rng)
 
     def wake(self) -> None:
-        """Say that something was put."""
-        for one in self._receivers.values():
-            one.news.set()
+        """Say that items were added."""
+        for queue in self._queues.values():
+            queue.news.set()
 
     async def run(self) -> None:
         """Carry until cancelled; what is on its way then has some seconds to arrive."""
-        await self._take_up()
+        await self._requeue_interrupted()
         await self._tidy()
-        await run_until_first_exit(self._keep_tidy(), *map(self._attend, self._receivers.values()))
+        await run_until_first_exit(self._keep_tidy(), *map(self._serve, self._queues.values()))
 
-    async def bury(self, now_ms: int) -> None:
-        """Give up what was decided more than a day ago."""
+    async def give_up_old(self, now_ms: int) -> None:
+        """Make dead letters of what was decided more than a day before ``now_ms``."""
         for entry in await self._outbox.bury(
             now_ms - GIVE_UP_AFTER_MS, now_ms, "not taken within a day"
         ):
             self._note_end(entry, "failed", entry.reason)
 
-    async def _take_up(self) -> None:
-        """Put what was on its way when the last process died back among what waits."""
-        doubtful = await self._outbox.in_doubt()
+    async def _requeue_interrupted(self) -> None:
+        """Requeue what was being sent when the last process died, which may send it twice."""
+        interrupted = await self._outbox.in_doubt()
         now_ms = self._clock.now_ms()
         changes = [
-            Change(key=one.key, state=ItemState.PENDING, due_ms=now_ms, reason="interrupted")
-            for one in doubtful
+            Change(key=entry.key, state=ItemState.PENDING, due_ms=now_ms, reason="interrupted")
+            for entry in interrupted
         ]
         await self._outbox.record(changes, now_ms)
-        for entry in doubtful:
+        for entry in interrupted:
             name = self._name_of(entry)
             metrics.DELIVERIES.labels(self._sink, name, "repeated").inc()
             log.warning("delivery.in_doubt", sink=self._sink, receiver=name, chain=entry.chain)
@@ -171,61 +171,61 @@ class Dispatcher:
         await self._give_up(now_ms)
         await self._outbox.forget(now_ms - _KEPT_MS)
         waiting = await self._outbox.pending()
-        for one in self._receivers.values():
-            metrics.DELIVERIES_WAITING.labels(self._sink, one.name).set(
-                waiting.get(one.recipient, 0)
+        for queue in self._queues.values():
+            metrics.DELIVERIES_WAITING.labels(self._sink, queue.name).set(
+                waiting.get(queue.recipient, 0)
             )
-            metrics.RECEIVER_GONE.labels(self._sink, one.name).set(one.gone)
+            metrics.RECEIVER_GONE.labels(self._sink, queue.name).set(queue.gone)
 
     async def _give_up(self, now_ms: int) -> None:
         expired = await self._outbox.expire(now_ms)
         if expired:
             log.warning("delivery.expired", sink=self._sink, alerts=expired)
-        await self.bury(now_ms)
+        await self.give_up_old(now_ms)
 
-    async def _attend(self, one: _ReceiverQueue) -> None:
+    async def _serve(self, queue: _ReceiverQueue) -> None:
         try:
             while True:
-                one.news.clear()
-                await self._clock.wait(one.news, await self._start_what_is_due(one))
-                for task in [task for task in one.sending if task.done()]:
-                    one.sending.discard(task)
+                queue.news.clear()
+                await self._clock.wait(queue.news, await self._start_due(queue))
+                for task in [task for task in queue.sending if task.done()]:
+                    queue.sending.discard(task)
                     task.result()  # an outbox that takes nothing ends the process
         finally:
-            await _see_off(one.sending)
+            await _finish(queue.sending)
 
-    async def _start_what_is_due(self, one: _ReceiverQueue) -> int:
+    async def _start_due(self, queue: _ReceiverQueue) -> int:
         """Start as many attempts as may be; return until when there is nothing else to do."""
         now_ms = self._clock.now_ms()
         look_ms = now_ms + _LOOK_EVERY_MS
-        if now_ms < one.rests_until_ms:
-            return one.rests_until_ms
-        free = one.target.wanted.window - len(one.sending)
-        if one.gone or free <= 0:  # an attempt that ends is news
+        if now_ms < queue.rests_until_ms:
+            return queue.rests_until_ms
+        free = queue.receiver.options.window - len(queue.sending)
+        if queue.gone or free <= 0:  # an attempt that ends is news
             return look_ms
         await self._give_up(now_ms)
         for entry in await self._outbox.take(
-            now_ms, free, one.recipient, put_since_ms=now_ms - GIVE_UP_AFTER_MS, in_order=True
+            now_ms, free, queue.recipient, put_since_ms=now_ms - GIVE_UP_AFTER_MS, in_order=True
         ):
-            task = asyncio.create_task(self._try(one, entry))
-            task.add_done_callback(lambda _: one.news.set())
-            one.sending.add(task)
-        due_ms = await self._outbox.next_due_ms(one.recipient, in_order=True)
+            task = asyncio.create_task(self._try(queue, entry))
+            task.add_done_callback(lambda _: queue.news.set())
+            queue.sending.add(task)
+        due_ms = await self._outbox.next_due_ms(queue.recipient, in_order=True)
         return look_ms if due_ms is None else min(look_ms, due_ms)
 
-    async def _try(self, one: _ReceiverQueue, entry: Entry) -> None:
+    async def _try(self, queue: _ReceiverQueue, entry: Entry) -> None:
         began_ms = self._clock.now_ms()
         try:
-            outcome = await one.target.send(entry, began_ms)
-        except Exception:  # a defect of one target is not to stop the others
-            log.exception("delivery.defect", sink=self._sink, receiver=one.name)
+            outcome = await queue.receiver.send(entry, began_ms)
+        except Exception:  # a defect of one receiver is not to stop the others
+            log.exception("delivery.defect", sink=self._sink, receiver=queue.name)
             outcome = DeliveryOutcome("later", "a defect, see the log")
         now_ms = self._clock.now_ms()
-        metrics.DELIVERY_ATTEMPT.labels(self._sink, one.name).observe(
+        metrics.DELIVERY_ATTEMPT.labels(self._sink, queue.name).observe(
             max(0, now_ms - began_ms) / MS_PER_S
         )
         if outcome.kind == "taken":
-            one.backoff.reset()
+            queue.backoff.reset()
             await self._outbox.record([Change(key=entry.key, state=ItemState.DELIVERED)], now_ms)
             metrics.DELIVERY.labels(self._sink).observe(max(0, now_ms - entry.put_ms) / MS_PER_S)
             self._note_end(entry, "delivered", None)
@@ -234,27 +234,27 @@ class Dispatcher:
             await self._outbox.record([failed], now_ms)
             self._note_end(entry, "failed", outcome.reason)
         else:
-            await self._put_off(one, entry, outcome, now_ms)
+            await self._requeue(queue, entry, outcome, now_ms)
 
-    async def _put_off(
-        self, one: _ReceiverQueue, entry: Entry, outcome: DeliveryOutcome, now_ms: int
+    async def _requeue(
+        self, queue: _ReceiverQueue, entry: Entry, outcome: DeliveryOutcome, now_ms: int
     ) -> None:
         asked_s = min(outcome.pause_s or 0.0, _LONGEST_ASKED_PAUSE_S)
-        wait_s = max(asked_s, one.backoff.pause_s(entry.attempts))
+        wait_s = max(asked_s, queue.backoff.pause_s(entry.attempts))
         if outcome.kind == "away":
-            rest_s = max(asked_s, one.backoff.next_s())
-            one.rests_until_ms = max(one.rests_until_ms, now_ms + round(rest_s * MS_PER_S))
+            rest_s = max(asked_s, queue.backoff.next_s())
+            queue.rests_until_ms = max(queue.rests_until_ms, now_ms + round(rest_s * MS_PER_S))
         if outcome.kind == "gone":
-            one.gone = True
-            log.error("receiver.gone", sink=self._sink, receiver=one.name, reason=outcome.reason)
+            queue.gone = True
+            log.error("receiver.gone", sink=self._sink, receiver=queue.name, reason=outcome.reason)
         due_ms = now_ms + round(wait_s * MS_PER_S)
         later = Change(key=entry.key, state=ItemState.PENDING, due_ms=due_ms, reason=outcome.reason)
         await self._outbox.record([later], now_ms)
-        metrics.DELIVERIES.labels(self._sink, one.name, "put_off").inc()
+        metrics.DELIVERIES.labels(self._sink, queue.name, "put_off").inc()
         log.warning(
             "delivery.put_off",
             sink=self._sink,
-            receiver=one.name,
+            receiver=queue.name,
             chain=entry.chain,
             attempts=entry.attempts,
             reason=outcome.reason,
@@ -266,24 +266,24 @@ class Dispatcher:
     ) -> None:
         name = self._name_of(entry)
         metrics.DELIVERIES.labels(self._sink, name, outcome).inc()
-        said = {
+        about = {
             "sink": self._sink,
             "receiver": name,
             "chain": entry.chain,
             "attempts": entry.attempts,
         }
         if outcome == "delivered":
-            log.info("delivery.done", **said)
+            log.info("delivery.done", **about)
         else:
-            log.error("delivery.failed", **said, reason=reason)
+            log.error("delivery.failed", **about, reason=reason)
 
     def _name_of(self, entry: Entry) -> str:
         """Return whose an item is; one that the file no longer names has no label of its own."""
-        known = self._receivers.get(entry.recipient)
+        known = self._queues.get(entry.recipient)
         return "former" if known is None else known.name
 
 
-async def _see_off(sending: set[asyncio.Task[None]]) -> None:
+async def _finish(sending: set[asyncio.Task[None]]) -> None:
     if not sending:
         return
     _, unfinished = await asyncio.wait(sending, timeout=_GRACE_S)
