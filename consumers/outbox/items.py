@@ -1,13 +1,15 @@
-"""Items of an outbox: what is to be sent to whom, and where each stands (``outbox``)."""
+"""Items of an outbox: what is to be sent to which recipient, and the state of each.
+
+Does no I/O: ``outbox`` stores them.
+"""
 
 import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 
 class ItemState(StrEnum):
-    """Where an item stands."""
+    """The state of an item; ``outbox`` draws how one follows from another."""
 
     PENDING = "pending"
     SUBMITTING = "submitting"
@@ -19,17 +21,15 @@ class ItemState(StrEnum):
     MERGED = "merged"  # a later one of its chain says it too
 
 
-OPEN: Final = (ItemState.PENDING, ItemState.SUBMITTING)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """Something to be sent.
+    """A message to one recipient.
 
-    ``key`` names it for ever; ``recipient`` is a number or an endpoint; ``chain`` the incident's
-    chain for that recipient. The lowest ``priority`` goes first, and nothing past ``expires_ms``.
-    Among equals it stands behind those before it, or where ``instead_of`` stood, which it replaces:
-    who waits in a long queue is not sent to its end by each update.
+    ``key`` identifies it for ever; ``recipient`` is a phone number or a receiver's name; ``chain``
+    names the alert chain that it belongs to. The lowest ``priority`` is sent first, and nothing at
+    or after ``expires_ms`` (milliseconds since 1970; None: it holds for ever). Among equal
+    priorities an item stands behind those added before it, or in the place of the item with the key
+    ``instead_of``, which it replaces: so an update does not send a recipient to the queue's end.
     """
 
     key: str
@@ -43,13 +43,13 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(Item):
-    """An item as it stands in the outbox; ``reference`` is the receiver's own name for it.
+    """An item as the outbox has it; ``reference`` is the gateway's own name for it.
 
-    Of its ``attempts``, ``doubts`` may have been taken though nobody knows.
+    Of its ``attempts``, ``doubts`` ended without an answer and may have succeeded.
     """
 
     state: ItemState
-    put_ms: int
+    added_ms: int
     attempts: int
     doubts: int
     reference: str | None
@@ -58,9 +58,9 @@ class Entry(Item):
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """What became of an item: its new state, and when it is due again if that is pending.
+    """What became of the item ``key``: its new state and, if that is pending, when it is due again.
 
-    ``doubt``: the last attempt may have been taken.
+    ``doubt`` says that the last attempt ended without an answer and may have succeeded.
     """
 
     key: str
@@ -72,7 +72,7 @@ class Change:
 
 
 def entry_of(row: sqlite3.Row) -> Entry:
-    """Return an item as a row of the outbox has it."""
+    """Return the entry that a row of the table ``items`` holds."""
     return Entry(
         key=row["key"],
         recipient=row["recipient"],
@@ -81,7 +81,7 @@ def entry_of(row: sqlite3.Row) -> Entry:
         priority=row["priority"],
         expires_ms=row["expires_ms"],
         state=ItemState(row["state"]),
-        put_ms=row["put_ms"],
+        added_ms=row["put_ms"],
         attempts=row["attempts"],
         doubts=row["doubts"],
         reference=row["reference"],

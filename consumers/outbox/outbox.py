@@ -1,15 +1,16 @@
 """The outbox: what is still to be sent, in a file that survives the process.
 
-    put ──▶ pending ──take──▶ submitting ──▶ submitted ──receipt──▶ delivered
-               ▲                  │ │ │            └──────────────▶ failed
-               └──retry, later────┘ │ └──▶ failed (refused for good)
-       expired ◀── past its time    └──▶ uncertain (killed there, and not worth a second one)
+    add ──▶ pending ──claim──▶ submitting ──▶ submitted ──receipt──▶ delivered
+               ▲                  │ │ │             └──────────────▶ failed
+               └──retry, later────┘ │ └──▶ failed (refused for good, or a dead letter)
+       expired ◀── past its time    └──▶ uncertain (killed there, and not worth a second message)
 
-Guarantee: what ``put`` returned for is on the disk, and stands there once however often it is put:
-its key is what makes it one message. What was ``submitting`` when the process died may or may not
-have been sent; ``in_doubt`` hands it out, and whoever sends decides. Does not send anything itself
-and reads no clock. One process sends from a file at a time (``alone`` keeps a second one out, which
-would take what is being submitted for what was left behind); another may look, and put ``again``.
+Guarantee: an item for which ``add`` returned is on the disk, and stands there once however often it
+is added: its key makes it one message. An item that was ``submitting`` when the process died may or
+may not have been sent; ``interrupted`` returns it, and the sender decides. The outbox sends nothing
+itself and reads no clock: times are milliseconds since 1970, given by the caller. One process sends
+from a file at a time: ``open_exclusive`` keeps out a second one, which would take what the first is
+submitting for interrupted. Other processes may read, and ``requeue`` dead letters.
 """
 
 import asyncio
@@ -25,10 +26,10 @@ from consumers.outbox.database import locked, opened
 from consumers.outbox.items import Change, Entry, Item, ItemState, entry_of
 from skyfence.errors import UnavailableError, UsageError
 
-# How items stand in the queue, as an index has it; where that is asked for, a plus before due_ms
-# keeps SQLite from choosing another index and sorting all that waits.
+# The order of the queue, as the index items_queue has it. Queries that sort by it write +due_ms:
+# the plus keeps SQLite from choosing the index on due_ms and sorting all that waits.
 _IN_QUEUE: Final = "priority, coalesce(rank, number), number"
-# What is the first of its chain that is still to be sent to its recipient.
+# The item is the first of its chain that is still to be sent to its recipient.
 _IN_ORDER: Final = (
     " AND NOT EXISTS (SELECT 1 FROM items AS earlier WHERE earlier.recipient = items.recipient"
     " AND earlier.chain = items.chain AND earlier.number < items.number"
@@ -37,16 +38,19 @@ _IN_ORDER: Final = (
 
 
 class Outbox:
-    """The items of one sink, in one SQLite file."""
+    """The items of one sink, in one SQLite file.
+
+    Every method is one transaction and raises ``UnavailableError`` where SQLite fails.
+    """
 
     def __init__(self, database: aiosqlite.Connection) -> None:
         self._database = database
-        self._one_at_a_time = asyncio.Lock()  # a connection has one transaction
+        self._transaction_lock = asyncio.Lock()  # a connection has one transaction
 
     @classmethod
     @asynccontextmanager
-    async def alone(cls, path: Path) -> AsyncIterator[Self]:
-        """Open it as the one who sends; raise ``UsageError`` where another process is that."""
+    async def open_exclusive(cls, path: Path) -> AsyncIterator[Self]:
+        """Open the file as its only sender; raise ``UsageError`` if another process is that."""
         with locked(path):
             async with cls.open(path) as outbox:
                 yield outbox
@@ -60,17 +64,18 @@ class Outbox:
 
     @classmethod
     @asynccontextmanager
-    async def existing(cls, path: Path) -> AsyncIterator[Self]:
-        """Open it to look; raise ``UsageError`` where there is none."""
+    async def open_existing(cls, path: Path) -> AsyncIterator[Self]:
+        """Open a file that is there; raise ``UsageError`` where there is none."""
         if not await asyncio.to_thread(path.exists):
             raise UsageError(f"outbox {path} is not there: nothing was ever sent")
         async with cls.open(path) as outbox:
             yield outbox
 
-    async def put(self, items: Iterable[Item], now_ms: int, *, merged: Collection[str] = ()) -> int:
-        """Add the items that are not there yet, all or none; return how many those were.
+    async def add(self, items: Iterable[Item], now_ms: int, *, merged: Collection[str] = ()) -> int:
+        """Add the items whose keys are new, all or none; return how many those are.
 
-        What is pending of the keys in ``merged``, new or old, is marked so in the same step.
+        In the same transaction the pending items with keys in ``merged``, new or old, become
+        ``merged``.
         """
         rows = [
             (i.key, i.recipient, i.chain, i.body, i.priority, i.expires_ms, now_ms, i.instead_of)
@@ -92,7 +97,7 @@ class Outbox:
             return max(0, cursor.rowcount)
 
     async def expire(self, now_ms: int) -> int:
-        """Mark what is pending past its time as expired; return how many those were."""
+        """Expire pending items whose ``expires_ms`` is not after ``now_ms``; return how many."""
         async with self._transaction():
             cursor = await self._database.execute(
                 "UPDATE items SET state = 'expired', changed_ms = ?1"
@@ -101,19 +106,20 @@ class Outbox:
             )
             return cursor.rowcount
 
-    async def take(
+    async def claim(
         self,
         now_ms: int,
         limit: int,
         recipient: str | None = None,
         *,
-        put_since_ms: int = 0,
+        added_since_ms: int = 0,
         in_order: bool = False,
     ) -> list[Entry]:
-        """Hand out what is due, the lowest priority first, marked as being submitted.
+        """Mark up to ``limit`` due items as ``submitting``; return them, lowest priority first.
 
-        What is past its time is never handed out, nor what was put before ``put_since_ms``; with
-        ``in_order`` nor what comes after one of its chain that its recipient is still to get.
+        Of all recipients, or of ``recipient`` alone. Left out are items past ``expires_ms``, items
+        added before ``added_since_ms`` and, with ``in_order``, items behind an earlier one of
+        their chain that their recipient is still to get.
         """
         async with self._transaction():
             rows = await self._database.execute_fetchall(
@@ -122,44 +128,45 @@ class Outbox:
                 " WHERE number IN (SELECT number FROM items WHERE state = 'pending'"
                 "  AND +due_ms <= :now AND (expires_ms IS NULL OR expires_ms > :now)"
                 "  AND put_ms >= :since"
-                f" {_which(recipient, in_order)} ORDER BY {_IN_QUEUE} LIMIT :limit)"
+                f" {_conditions(recipient, in_order)} ORDER BY {_IN_QUEUE} LIMIT :limit)"
                 " RETURNING *",
                 {
                     "now": now_ms,
-                    "since": put_since_ms,
+                    "since": added_since_ms,
                     "recipient": recipient,
                     "limit": limit,
                 },
             )
         return [entry_of(row) for row in sorted(rows, key=_queue)]
 
-    async def record(self, changes: Sequence[Change], now_ms: int) -> None:
-        """Note what became of items; a receipt that came first is brought in."""
+    async def apply_changes(self, changes: Sequence[Change], now_ms: int) -> None:
+        """Write what became of items; a receipt that came before its item's answer is applied."""
         async with self._transaction():
-            for one in changes:
+            for change in changes:
                 await self._database.execute(
                     "UPDATE items SET state = ?2, due_ms = coalesce(?3, due_ms),"
                     " reference = coalesce(?4, reference), reason = ?5, changed_ms = ?6,"
                     " doubts = doubts + ?7 WHERE key = ?1",
                     (
-                        one.key,
-                        one.state,
-                        one.due_ms,
-                        one.reference,
-                        one.reason,
+                        change.key,
+                        change.state,
+                        change.due_ms,
+                        change.reference,
+                        change.reason,
                         now_ms,
-                        one.doubt,
+                        change.doubt,
                     ),
                 )
-                if one.state is ItemState.SUBMITTED and one.reference is not None:
-                    await self._bring_in(one.reference)
+                if change.state is ItemState.SUBMITTED and change.reference is not None:
+                    await self._apply_receipt(change.reference)
 
-    async def receipt(
+    async def record_receipt(
         self, reference: str, state: ItemState, now_ms: int, reason: str | None = None
     ) -> bool:
-        """Note a receipt; return whether its item is known. One that is not is kept for later.
+        """Record a receipt; return whether an item has its reference already.
 
-        A second receipt changes nothing, unless it is the delivery that the first denied.
+        Without an item the receipt waits for ``apply_changes``. A second receipt changes nothing,
+        unless it reports the delivery that the first denied.
         """
         async with self._transaction():
             cursor = await self._database.execute(
@@ -172,48 +179,51 @@ class Outbox:
                 (reference, state, reason, now_ms),
             )
             if known:
-                await self._bring_in(reference)
+                await self._apply_receipt(reference)
         return known
 
-    async def in_doubt(self) -> list[Entry]:
-        """Return what was being submitted when the last process died."""
+    async def interrupted(self) -> list[Entry]:
+        """Return the items that the last process was submitting when it died, oldest first."""
         return await self._select("state = 'submitting'", ())
 
-    async def of_chain(self, recipient: str, chain: str) -> list[Entry]:
-        """Return all of a chain for a recipient, in the order in which it was put."""
+    async def chain_entries(self, recipient: str, chain: str) -> list[Entry]:
+        """Return all items of a chain for a recipient, in the order in which they were added."""
         return await self._select("recipient = ? AND chain = ?", (recipient, chain))
 
-    async def of_chain_for(self, chain: str, recipients: Sequence[str]) -> list[Entry]:
-        """Return all of a chain for some recipients, in the order in which it was put."""
+    async def chain_entries_for(self, chain: str, recipients: Sequence[str]) -> list[Entry]:
+        """Return all items of a chain for some recipients, in the order of their addition."""
         marks = ", ".join("?" * len(recipients))
         return await self._select(f"recipient IN ({marks}) AND chain = ?", (*recipients, chain))
 
-    async def pending(self) -> dict[str, int]:
-        """Return how many items wait, by recipient."""
+    async def waiting_counts(self) -> dict[str, int]:
+        """Return how many items are pending or being submitted, by recipient."""
         rows = await self._fetch(
             "SELECT recipient, count(*) FROM items WHERE state IN ('pending', 'submitting')"
             " GROUP BY recipient"
         )
         return {str(row[0]): int(row[1]) for row in rows}
 
-    async def counts(self) -> dict[ItemState, int]:
-        """Return how many items stand in each state."""
-        found = await self._fetch("SELECT state, count(*) FROM items GROUP BY state")
-        return dict.fromkeys(ItemState, 0) | {ItemState(row[0]): int(row[1]) for row in found}
+    async def state_counts(self) -> dict[ItemState, int]:
+        """Return how many items each state has, 0 included."""
+        rows = await self._fetch("SELECT state, count(*) FROM items GROUP BY state")
+        return dict.fromkeys(ItemState, 0) | {ItemState(row[0]): int(row[1]) for row in rows}
 
     async def next_due_ms(
         self, recipient: str | None = None, *, in_order: bool = False
     ) -> int | None:
-        """Return when the next item that ``take`` would hand out is due, if there is one."""
+        """Return when the next item that ``claim`` would return is due, None if there is none."""
         (row,) = await self._fetch(
             "SELECT min(due_ms) FROM items WHERE state = 'pending'"  # noqa: S608 - ours
-            f" {_which(recipient, in_order)}",
+            f" {_conditions(recipient, in_order)}",
             {"recipient": recipient},
         )
         return None if row[0] is None else int(row[0])
 
-    async def bury(self, before_ms: int, now_ms: int, reason: str) -> list[Entry]:
-        """Fail what waits since before a time, with the last attempt's reason; return that."""
+    async def dead_letter(self, before_ms: int, now_ms: int, reason: str) -> list[Entry]:
+        """Fail pending items added before ``before_ms``; return them, oldest first.
+
+        Their reason is ``reason`` and, behind it, that of the last attempt.
+        """
         async with self._transaction():
             rows = await self._database.execute_fetchall(
                 "UPDATE items SET state = 'failed', changed_ms = ?2,"
@@ -221,14 +231,14 @@ class Outbox:
                 " WHERE state = 'pending' AND put_ms < ?1 RETURNING *",
                 (before_ms, now_ms, reason),
             )
-        return [entry_of(row) for row in sorted(rows, key=lambda one: one["number"])]
+        return [entry_of(row) for row in sorted(rows, key=lambda row: row["number"])]
 
-    async def failed(self) -> list[Entry]:
-        """Return what has failed for good, in the order in which it was put."""
+    async def dead_letters(self) -> list[Entry]:
+        """Return the items that have failed for good, in the order in which they were added."""
         return await self._select("state = 'failed'", ())
 
-    async def again(self, keys: Sequence[str], now_ms: int) -> int:
-        """Put what has failed again, as if it came now; return how many items that were."""
+    async def requeue(self, keys: Sequence[str], now_ms: int) -> int:
+        """Make failed items pending again, as if added at ``now_ms``; return how many."""
         async with self._transaction():
             cursor = await self._database.executemany(
                 "UPDATE items SET state = 'pending', put_ms = ?2, due_ms = ?2, changed_ms = ?2,"
@@ -237,8 +247,8 @@ class Outbox:
             )
             return max(0, cursor.rowcount)
 
-    async def forget(self, before_ms: int) -> int:
-        """Drop what has not changed since a time and is over; return how many items that were."""
+    async def purge(self, before_ms: int) -> int:
+        """Delete items that are over and have not changed since ``before_ms``; return how many."""
         async with self._transaction():
             cursor = await self._database.execute(
                 "DELETE FROM items WHERE changed_ms < ? AND state NOT IN ('pending', 'submitting')",
@@ -247,7 +257,8 @@ class Outbox:
             await self._database.execute("DELETE FROM receipts WHERE at_ms < ?", (before_ms,))
             return cursor.rowcount
 
-    async def _bring_in(self, reference: str) -> None:
+    async def _apply_receipt(self, reference: str) -> None:
+        """Set the state of a reference's item to that of its receipt, if both are there."""
         await self._database.execute(
             "UPDATE items SET state = receipts.state, reason = receipts.reason,"
             " changed_ms = receipts.at_ms FROM receipts WHERE receipts.reference = ?1"
@@ -263,17 +274,17 @@ class Outbox:
         return [entry_of(row) for row in rows]
 
     async def _fetch(
-        self, question: str, values: Sequence[Any] | Mapping[str, Any] = ()
+        self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()
     ) -> list[sqlite3.Row]:
         try:
-            return list(await self._database.execute_fetchall(question, values))
+            return list(await self._database.execute_fetchall(query, values))
         except sqlite3.Error as error:
             raise UnavailableError(f"the outbox cannot be read: {error}") from None
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:
-        """Do all or nothing, and only return when it is on the disk."""
-        async with self._one_at_a_time:
+        """Commit all or nothing; when the block has ended, it is on the disk."""
+        async with self._transaction_lock:
             try:
                 await self._database.execute("BEGIN IMMEDIATE")
                 yield
@@ -286,10 +297,10 @@ class Outbox:
                 raise
 
 
-def _which(recipient: str | None, in_order: bool) -> str:
-    """Return what else must hold for an item to be handed out."""
-    whose = "" if recipient is None else " AND recipient = :recipient"
-    return whose + (_IN_ORDER if in_order else "")
+def _conditions(recipient: str | None, in_order: bool) -> str:
+    """Return further SQL conditions for an item to be claimed."""
+    of_recipient = "" if recipient is None else " AND recipient = :recipient"
+    return of_recipient + (_IN_ORDER if in_order else "")
 
 
 def _queue(row: sqlite3.Row) -> tuple[int, int, int]:

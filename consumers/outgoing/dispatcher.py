@@ -142,20 +142,20 @@ class Dispatcher:
 
     async def give_up_old(self, now_ms: int) -> None:
         """Make dead letters of what was decided more than a day before ``now_ms``."""
-        for entry in await self._outbox.bury(
+        for entry in await self._outbox.dead_letter(
             now_ms - GIVE_UP_AFTER_MS, now_ms, "not taken within a day"
         ):
             self._note_end(entry, "failed", entry.reason)
 
     async def _requeue_interrupted(self) -> None:
         """Requeue what was being sent when the last process died, which may send it twice."""
-        interrupted = await self._outbox.in_doubt()
+        interrupted = await self._outbox.interrupted()
         now_ms = self._clock.now_ms()
         changes = [
             Change(key=entry.key, state=ItemState.PENDING, due_ms=now_ms, reason="interrupted")
             for entry in interrupted
         ]
-        await self._outbox.record(changes, now_ms)
+        await self._outbox.apply_changes(changes, now_ms)
         for entry in interrupted:
             name = self._name_of(entry)
             metrics.DELIVERIES.labels(self._sink, name, "repeated").inc()
@@ -169,8 +169,8 @@ class Dispatcher:
     async def _tidy(self) -> None:
         now_ms = self._clock.now_ms()
         await self._give_up(now_ms)
-        await self._outbox.forget(now_ms - _KEPT_MS)
-        waiting = await self._outbox.pending()
+        await self._outbox.purge(now_ms - _KEPT_MS)
+        waiting = await self._outbox.waiting_counts()
         for queue in self._queues.values():
             metrics.DELIVERIES_WAITING.labels(self._sink, queue.name).set(
                 waiting.get(queue.recipient, 0)
@@ -204,8 +204,8 @@ class Dispatcher:
         if queue.gone or free <= 0:  # an attempt that ends is news
             return look_ms
         await self._give_up(now_ms)
-        for entry in await self._outbox.take(
-            now_ms, free, queue.recipient, put_since_ms=now_ms - GIVE_UP_AFTER_MS, in_order=True
+        for entry in await self._outbox.claim(
+            now_ms, free, queue.recipient, added_since_ms=now_ms - GIVE_UP_AFTER_MS, in_order=True
         ):
             task = asyncio.create_task(self._try(queue, entry))
             task.add_done_callback(lambda _: queue.news.set())
@@ -226,12 +226,14 @@ class Dispatcher:
         )
         if outcome.kind == "taken":
             queue.backoff.reset()
-            await self._outbox.record([Change(key=entry.key, state=ItemState.DELIVERED)], now_ms)
-            metrics.DELIVERY.labels(self._sink).observe(max(0, now_ms - entry.put_ms) / MS_PER_S)
+            await self._outbox.apply_changes(
+                [Change(key=entry.key, state=ItemState.DELIVERED)], now_ms
+            )
+            metrics.DELIVERY.labels(self._sink).observe(max(0, now_ms - entry.added_ms) / MS_PER_S)
             self._note_end(entry, "delivered", None)
         elif outcome.kind == "never":
             failed = Change(key=entry.key, state=ItemState.FAILED, reason=outcome.reason)
-            await self._outbox.record([failed], now_ms)
+            await self._outbox.apply_changes([failed], now_ms)
             self._note_end(entry, "failed", outcome.reason)
         else:
             await self._requeue(queue, entry, outcome, now_ms)
@@ -249,7 +251,7 @@ class Dispatcher:
             log.error("receiver.gone", sink=self._sink, receiver=queue.name, reason=outcome.reason)
         due_ms = now_ms + round(wait_s * MS_PER_S)
         later = Change(key=entry.key, state=ItemState.PENDING, due_ms=due_ms, reason=outcome.reason)
-        await self._outbox.record([later], now_ms)
+        await self._outbox.apply_changes([later], now_ms)
         metrics.DELIVERIES.labels(self._sink, queue.name, "put_off").inc()
         log.warning(
             "delivery.put_off",

@@ -43,7 +43,7 @@ async def open_outbox_sink(
         return await load(path, environment)
 
     receivers = await load_again()
-    async with Outbox.alone(receivers.outbox) as outbox:
+    async with Outbox.open_exclusive(receivers.outbox) as outbox:
         spread = Random()  # noqa: S311 - of pauses
         dispatcher = Dispatcher(outbox, name, environment, clock, spread)
         reloading = ReloadingSink(dispatcher, load_again, receivers, clock)

@@ -45,7 +45,7 @@ class OutboxSink:
             for receiver in self._dispatcher.receivers
             if receiver.options.wants(alert)
         ]
-        added = await self._outbox.put(items, decided_ms)
+        added = await self._outbox.add(items, decided_ms)
         if decided_ms < now_ms - GIVE_UP_AFTER_MS:  # a new group is handed a week of alerts
             await self._dispatcher.give_up_old(now_ms)
         self._dispatcher.wake()

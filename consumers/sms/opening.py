@@ -40,7 +40,10 @@ async def open_gateway(path: Path, context: Context) -> AsyncIterator[OpenSink]:
     file = load_gateway(path)
     check_agreement(environment, exercises=file.exercises, where=str(path))
     texts, places = texts_of(settings, file.texts), member_places(settings)
-    async with Outbox.alone(Path(file.outbox)) as outbox, lists_redis(settings, file) as redis:
+    async with (
+        Outbox.open_exclusive(Path(file.outbox)) as outbox,
+        lists_redis(settings, file) as redis,
+    ):
         known = KnownPlaces(texts.languages, places)
         people = recipient_lists.recipients(file, environment, known, redis)
         opt_outs = recipient_lists.opt_outs(file, environment, redis)

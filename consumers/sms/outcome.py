@@ -122,7 +122,7 @@ class Receipts:
 
     async def take(self, receipt: Receipt) -> None:
         """Note a receipt; one that comes before its message's answer is kept for it."""
-        known = await self._outbox.receipt(
+        known = await self._outbox.record_receipt(
             receipt.reference, receipt.state, self._clock.now_ms(), receipt.reason
         )
         metrics.SMS.labels(self._gateway, receipt.state).inc()

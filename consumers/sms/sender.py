@@ -103,7 +103,7 @@ class Sender:
 
     async def _settle_doubts(self) -> None:
         """Decide about what was being submitted when the last process died."""
-        entries = await self._outbox.in_doubt()
+        entries = await self._outbox.interrupted()
         await self._record([self._outcomes.left_behind(entry) for entry in entries])
 
     async def _turn(self) -> int:
@@ -116,7 +116,7 @@ class Sender:
         if free <= 0 or now_ms < self._outcomes.held_until_ms:
             return await self._next_ms(now_ms, due_from_ms=0)
         opted_out = await self._opt_outs()
-        taken = await self._outbox.take(now_ms, free)
+        taken = await self._outbox.claim(now_ms, free)
         for entry in taken:
             self._pace.spend(1)
             task = asyncio.create_task(self._send(entry, opted_out))
@@ -140,12 +140,12 @@ class Sender:
         metrics.SMS.labels(self._file.name, ItemState.EXPIRED).inc(expired)
         if expired:
             log.warning("sms.expired", gateway=self._file.name, messages=expired)
-        counts = await self._outbox.counts()
+        counts = await self._outbox.state_counts()
         waiting = counts[ItemState.PENDING] + counts[ItemState.SUBMITTING]
         metrics.SMS_WAITING.labels(self._file.name).set(waiting)
         if now_ms >= self._forget_at_ms:
             self._forget_at_ms = now_ms + _FORGET_EVERY_MS
-            await self._outbox.forget(now_ms - _KEPT_MS)
+            await self._outbox.purge(now_ms - _KEPT_MS)
 
     async def _land(self) -> None:
         """Record what has been answered."""
@@ -156,7 +156,7 @@ class Sender:
     async def _record(self, changes: list[Change]) -> None:
         if not changes:
             return
-        await self._outbox.record(changes, self._clock.now_ms())
+        await self._outbox.apply_changes(changes, self._clock.now_ms())
         for change in changes:
             metrics.SMS.labels(self._file.name, change.state).inc()
 
@@ -218,7 +218,7 @@ class Sender:
 
     async def _is_overtaken(self, entry: Entry, notice: Notice) -> bool:
         """Tell whether a newer step went out, or will, while this one was tried in vain."""
-        found = await self._outbox.of_chain(entry.recipient, entry.chain)
+        found = await self._outbox.chain_entries(entry.recipient, entry.chain)
         others = [read_notice(one) for one in found if one.key != entry.key and one.state in TOLD]
         return is_overtaken(notice, [one for one in others if one is not None])
 

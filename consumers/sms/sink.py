@@ -108,7 +108,7 @@ class SmsSink:
         """Put an alert for some people; return for how many it is new, and to how many it goes."""
         chain = str(order.alert.incident_id)
         past: dict[str, list[Entry]] = {}
-        for entry in await self._outbox.of_chain_for(chain, [one.number for one in people]):
+        for entry in await self._outbox.chain_entries_for(chain, [one.number for one in people]):
             past.setdefault(entry.recipient, []).append(entry)
         items: list[Item] = []
         merged: list[str] = []
@@ -124,7 +124,7 @@ class SmsSink:
             items.append(self._item(order, notice, key, one.number, instead_of))
             sent += verdict.sent
             merged += verdict.replaces if verdict.sent else (*verdict.replaces, key)
-        await self._outbox.put(items, self._clock.now_ms(), merged=merged)
+        await self._outbox.add(items, self._clock.now_ms(), merged=merged)
         metrics.SMS.labels(self._file.name, ItemState.PENDING).inc(len(items))
         metrics.SMS.labels(self._file.name, ItemState.MERGED).inc(len(merged))
         return len(items), sent

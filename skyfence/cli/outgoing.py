@@ -33,12 +33,12 @@ async def dead(receivers: LoadedReceivers, name: str | None, *, again: bool) -> 
     """List what was given up, of one receiver or of all; put it again if asked to."""
     if name is not None and name not in (one.options.name for one in receivers.receivers):
         raise InputError(f"--receiver: nobody is called {name!r} in the file")
-    async with Outbox.existing(receivers.outbox) as outbox:
-        found = [entry for entry in await outbox.failed() if name in (None, _name_of(entry))]
+    async with Outbox.open_existing(receivers.outbox) as outbox:
+        found = [entry for entry in await outbox.dead_letters() if name in (None, _name_of(entry))]
         for entry in found:
             click.echo(_line(entry))
         if again:
-            count = await outbox.again([entry.key for entry in found], WallClock().now_ms())
+            count = await outbox.requeue([entry.key for entry in found], WallClock().now_ms())
             click.echo(f"{count} put again", err=True)
 
 
@@ -49,5 +49,5 @@ def _name_of(entry: Entry) -> str:
 def _line(entry: Entry) -> str:
     _, _, alert_id = entry.key.rpartition("/")
     channel, _, _ = entry.chain.rpartition("/")
-    when = format_time(from_ms(entry.put_ms))
+    when = format_time(from_ms(entry.added_ms))
     return f"{_name_of(entry)}  {when}  {channel}  {alert_id}  {entry.attempts}  {entry.reason}"

@@ -137,8 +137,8 @@ def _rewrite(path: Path, number: str, *, undo: bool) -> None:
 
 async def status(path: Path) -> None:
     """Print how many SMS stand in each state."""
-    async with Outbox.existing(Path(load_gateway(path).outbox)) as outbox:
-        for state, count in (await outbox.counts()).items():
+    async with Outbox.open_existing(Path(load_gateway(path).outbox)) as outbox:
+        for state, count in (await outbox.state_counts()).items():
             click.echo(f"{state:10} {count:8}")
 
 

@@ -177,4 +177,4 @@ async def test_the_whole_command_over_a_kill(
 
 async def submitted(outbox: Outbox, count: int) -> bool:
     """Tell whether so many messages stand submitted."""
-    return (await outbox.counts())[ItemState.SUBMITTED] == count
+    return (await outbox.state_counts())[ItemState.SUBMITTED] == count

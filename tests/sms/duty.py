@@ -71,7 +71,7 @@ class Duty:
     async def until(self, state: ItemState, count: int, longest_s: float = LONGEST_S) -> None:
         """Wait until so many messages stand in a state."""
         async with asyncio.timeout(longest_s):
-            while (await self.outbox.counts())[state] < count:
+            while (await self.outbox.state_counts())[state] < count:
                 if self.sending.done():
                     self.sending.result()
                 await asyncio.sleep(0.02)
@@ -92,7 +92,7 @@ async def duty(
     async def opt_outs() -> frozenset[str]:
         return frozenset()
 
-    async with Outbox.alone(path) as outbox:
+    async with Outbox.open_exclusive(path) as outbox:
         receipts = Receipts(outbox, file.name, clock)
         async with gateway(file.adapter, file.options, receipts.take) as opened:
             sender = Sender(

@@ -102,7 +102,7 @@ async def test_killed_while_messages_flow(
         await desk.until(ItemState.PENDING, 0)
         await smsc.until(lambda: tally(smsc.messages, people).lost == 0)
         await settled(desk)
-        counts = await desk.outbox.counts()
+        counts = await desk.outbox.state_counts()
     seen = tally(smsc.messages, people)
     unheard = counts[ItemState.SUBMITTED]
     figure(
@@ -117,7 +117,7 @@ async def test_killed_while_messages_flow(
 async def settled(desk: object) -> None:
     """Wait until no further receipt has come for a while."""
     before = -1
-    while before != (now := (await desk.outbox.counts())[ItemState.DELIVERED]):
+    while before != (now := (await desk.outbox.state_counts())[ItemState.DELIVERED]):
         before = now
         await asyncio.sleep(3)
 
@@ -200,6 +200,6 @@ async def test_receipts_late_and_twice(kannel: Start, smsc: Smsc, tmp_path: Path
         await desk.until(ItemState.SUBMITTED, people)
     await smsc.until(lambda: len(smsc.acknowledged) == 2 * people)  # Kannel has them, nobody else
     async with duty(tmp_path / "out.db", "kannel", options, people) as desk:
-        assert (await desk.outbox.counts())[ItemState.DELIVERED] == 0
+        assert (await desk.outbox.state_counts())[ItemState.DELIVERED] == 0
         await desk.until(ItemState.DELIVERED, people)
     assert tally(smsc.messages, people).doubled == 0

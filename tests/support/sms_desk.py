@@ -124,7 +124,7 @@ class Desk:
             for task in self.running:
                 if task.done():
                     task.result()
-            return (await self.outbox.counts())[state] == count
+            return (await self.outbox.state_counts())[state] == count
 
         await until(stand)
 
@@ -167,7 +167,7 @@ async def desk(
     async def opt_outs() -> frozenset[str]:
         return frozenset(opted_out)
 
-    async with Outbox.alone(path) as outbox:
+    async with Outbox.open_exclusive(path) as outbox:
         sender = Sender(
             gateway,
             outbox,

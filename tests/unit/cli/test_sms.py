@@ -147,8 +147,8 @@ def test_status_counts_by_state(gateway: Path, tmp_path: Path) -> None:
     assert isinstance(run("status", gateway).exception, UsageError)
 
     async def put() -> None:
-        async with Outbox.alone(tmp_path / "out.db") as outbox:
-            await outbox.put([Item(key="k", recipient=ONE, chain="c", body="{}")], 0)
+        async with Outbox.open_exclusive(tmp_path / "out.db") as outbox:
+            await outbox.add([Item(key="k", recipient=ONE, chain="c", body="{}")], 0)
 
     asyncio.run(put())
     lines = dict(line.split() for line in run("status", gateway).stdout.splitlines())

@@ -46,7 +46,7 @@ async def test_every_item_stands_where_it_stood(release: str, tmp_path: Path) ->
     path, query = copy_of(release, tmp_path), "SELECT key, state, attempts, reference FROM items"
     before = rows(path, query)
     assert {state for _, state, *_ in before} == set(ItemState)
-    async with Outbox.alone(path):
+    async with Outbox.open_exclusive(path):
         pass
     assert rows(path, query) == before
     assert rows(path, "PRAGMA user_version") == [(VERSION,)]
@@ -58,11 +58,11 @@ async def test_every_item_stands_where_it_stood(release: str, tmp_path: Path) ->
 )
 async def test_an_older_outbox_goes_on(release: str, waiting: list[str], tmp_path: Path) -> None:
     """What waits in an older file is handed out in order, before what is put later."""
-    async with Outbox.alone(copy_of(release, tmp_path)) as outbox:
-        assert [entry.key for entry in await outbox.in_doubt()] == ["submitting"]
-        assert await outbox.receipt("ref-submitted", ItemState.DELIVERED, 2_000)
-        await outbox.put([Item(key="new", recipient="r", chain="c", body="")], 2_000)
-        assert [entry.key for entry in await outbox.take(2_000, 10)] == [*waiting, "new"]
+    async with Outbox.open_exclusive(copy_of(release, tmp_path)) as outbox:
+        assert [entry.key for entry in await outbox.interrupted()] == ["submitting"]
+        assert await outbox.record_receipt("ref-submitted", ItemState.DELIVERED, 2_000)
+        await outbox.add([Item(key="new", recipient="r", chain="c", body="")], 2_000)
+        assert [entry.key for entry in await outbox.claim(2_000, 10)] == [*waiting, "new"]
 
 
 @pytest.mark.parametrize("release", OLDER)

@@ -26,97 +26,99 @@ def keys(found: list[Entry]) -> list[str]:
 
 async def test_what_is_put_twice_stands_there_once(outbox: Outbox) -> None:
     """The key makes it one message, whatever became of it since."""
-    assert await outbox.put([ONE, TWO], 0) == 2
-    await outbox.take(1, 10)
-    assert await outbox.put([ONE], 2) == 0
-    assert await outbox.take(2, 10) == []
+    assert await outbox.add([ONE, TWO], 0) == 2
+    await outbox.claim(1, 10)
+    assert await outbox.add([ONE], 2) == 0
+    assert await outbox.claim(2, 10) == []
 
 
 async def test_the_urgent_goes_first(outbox: Outbox) -> None:
     """By priority, then in the order in which it was put, and no more than asked for."""
     three = Item(key="three", recipient="+40700000003", chain="c", body="", priority=0)
-    await outbox.put([ONE, TWO, three], 0)
-    assert keys(await outbox.take(0, 2)) == ["two", "three"]
-    assert keys(await outbox.take(0, 2)) == ["one"]
+    await outbox.add([ONE, TWO, three], 0)
+    assert keys(await outbox.claim(0, 2)) == ["two", "three"]
+    assert keys(await outbox.claim(0, 2)) == ["one"]
 
 
 async def test_many_takers_get_each_item_once(outbox: Outbox) -> None:
     """Taking at once hands nothing out twice."""
     items = [Item(key=f"k{n}", recipient="r", chain="c", body="") for n in range(50)]
-    await outbox.put(items, 0)
-    found = await asyncio.gather(*[outbox.take(0, 7) for _ in range(10)])
+    await outbox.add(items, 0)
+    found = await asyncio.gather(*[outbox.claim(0, 7) for _ in range(10)])
     assert sorted(key for taken in found for key in keys(taken)) == sorted(i.key for i in items)
 
 
 async def test_what_waits_is_due_later(outbox: Outbox) -> None:
     """A retry is not handed out before its time, and counts as another attempt."""
-    await outbox.put([ONE], 0)
-    await outbox.take(0, 1)
-    await outbox.record([Change(key="one", state=ItemState.PENDING, due_ms=100, reason="away")], 0)
-    assert await outbox.take(99, 1) == []
+    await outbox.add([ONE], 0)
+    await outbox.claim(0, 1)
+    await outbox.apply_changes(
+        [Change(key="one", state=ItemState.PENDING, due_ms=100, reason="away")], 0
+    )
+    assert await outbox.claim(99, 1) == []
     assert await outbox.next_due_ms() == 100
-    (entry,) = await outbox.take(100, 1)
+    (entry,) = await outbox.claim(100, 1)
     assert (entry.attempts, entry.reason) == (2, "away")
 
 
 async def test_what_is_past_its_time_is_never_handed_out(outbox: Outbox) -> None:
     """Not even where nobody has marked it as expired yet."""
     late = Item(key="late", recipient="r", chain="c", body="", expires_ms=50)
-    await outbox.put([late], 0)
-    assert await outbox.take(50, 1) == []
+    await outbox.add([late], 0)
+    assert await outbox.claim(50, 1) == []
     assert await outbox.expire(50) == 1
-    assert (await outbox.counts())[ItemState.EXPIRED] == 1
+    assert (await outbox.state_counts())[ItemState.EXPIRED] == 1
 
 
 async def test_what_was_being_submitted_is_in_doubt(tmp_path: Path) -> None:
     """After a crash the rest waits as before, and what may have been sent is told apart."""
     path = tmp_path / "box.db"
     async with Outbox.open(path) as outbox:
-        await outbox.put([ONE, TWO], 0)
-        await outbox.take(0, 1)
+        await outbox.add([ONE, TWO], 0)
+        await outbox.claim(0, 1)
     async with Outbox.open(path) as outbox:
-        assert keys(await outbox.in_doubt()) == ["two"]
-        assert keys(await outbox.take(0, 5)) == ["one"]
+        assert keys(await outbox.interrupted()) == ["two"]
+        assert keys(await outbox.claim(0, 5)) == ["one"]
 
 
 @pytest.mark.parametrize("early", [True, False])
 async def test_a_receipt_may_come_before_its_name(outbox: Outbox, early: bool) -> None:
     """The network may report before the gateway has answered; either order ends the same."""
-    await outbox.put([ONE], 0)
-    await outbox.take(0, 1)
+    await outbox.add([ONE], 0)
+    await outbox.claim(0, 1)
     submitted = Change(key="one", state=ItemState.SUBMITTED, reference="g7")
     if early:
-        assert not await outbox.receipt("g7", ItemState.DELIVERED, 1)
-    await outbox.record([submitted], 2)
+        assert not await outbox.record_receipt("g7", ItemState.DELIVERED, 1)
+    await outbox.apply_changes([submitted], 2)
     if not early:
-        assert await outbox.receipt("g7", ItemState.DELIVERED, 1)
-    (entry,) = await outbox.of_chain(ONE.recipient, "c")
+        assert await outbox.record_receipt("g7", ItemState.DELIVERED, 1)
+    (entry,) = await outbox.chain_entries(ONE.recipient, "c")
     assert entry.state is ItemState.DELIVERED
 
 
 async def test_a_second_receipt_takes_no_delivery_back(outbox: Outbox) -> None:
     """Delivered stays delivered; failed may still turn out to be delivered."""
-    await outbox.put([ONE], 0)
-    await outbox.take(0, 1)
-    await outbox.record([Change(key="one", state=ItemState.SUBMITTED, reference="g7")], 0)
+    await outbox.add([ONE], 0)
+    await outbox.claim(0, 1)
+    await outbox.apply_changes([Change(key="one", state=ItemState.SUBMITTED, reference="g7")], 0)
     for told, expected in (
         (ItemState.FAILED, ItemState.FAILED),
         (ItemState.DELIVERED, ItemState.DELIVERED),
         (ItemState.FAILED, ItemState.DELIVERED),
     ):
-        await outbox.receipt("g7", told, 1)
-        (entry,) = await outbox.of_chain(ONE.recipient, "c")
+        await outbox.record_receipt("g7", told, 1)
+        (entry,) = await outbox.chain_entries(ONE.recipient, "c")
         assert entry.state is expected
 
 
 async def test_only_what_is_over_is_forgotten(outbox: Outbox) -> None:
     """Old items go, save those that still wait."""
-    await outbox.put([ONE, TWO], 0)
-    await outbox.take(0, 1)
-    await outbox.record([Change(key="two", state=ItemState.FAILED, reason="refused")], 10)
-    assert await outbox.forget(10) == 0
-    assert await outbox.forget(11) == 1
-    assert await outbox.pending() == {ONE.recipient: 1}
+    await outbox.add([ONE, TWO], 0)
+    await outbox.claim(0, 1)
+    await outbox.apply_changes([Change(key="two", state=ItemState.FAILED, reason="refused")], 10)
+    assert await outbox.purge(10) == 0
+    assert await outbox.purge(11) == 1
+    assert await outbox.waiting_counts() == {ONE.recipient: 1}
 
 
 async def test_others_cannot_read_it(tmp_path: Path) -> None:
@@ -139,23 +141,23 @@ async def test_what_is_no_outbox_is_refused(tmp_path: Path) -> None:
 async def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
     """While one sends from a file nobody else may, though look; afterwards anybody may."""
     path = tmp_path / "box.db"
-    async with Outbox.alone(path), Outbox.open(path) as other:
-        assert await other.pending() == {}
+    async with Outbox.open_exclusive(path), Outbox.open(path) as other:
+        assert await other.waiting_counts() == {}
         with pytest.raises(UsageError, match="in use by another process"):
-            async with Outbox.alone(path):
+            async with Outbox.open_exclusive(path):
                 pass
-    async with Outbox.alone(path):
+    async with Outbox.open_exclusive(path):
         pass
 
 
 async def test_what_is_merged_is_replaced_in_one_step(outbox: Outbox) -> None:
     """Only what waits is merged: what is being submitted goes on, and a new one may be born so."""
-    await outbox.put([ONE, TWO], 0)
-    await outbox.take(0, 1)
+    await outbox.add([ONE, TWO], 0)
+    await outbox.claim(0, 1)
     three = Item(key="three", recipient=ONE.recipient, chain="c", body="")
     four = Item(key="four", recipient=ONE.recipient, chain="c", body="")
-    await outbox.put([three, four], 1, merged=["one", "two", "four"])
-    found = await outbox.of_chain_for("c", [ONE.recipient, TWO.recipient])
+    await outbox.add([three, four], 1, merged=["one", "two", "four"])
+    found = await outbox.chain_entries_for("c", [ONE.recipient, TWO.recipient])
     assert {one.key: one.state for one in found} == {
         "one": ItemState.MERGED,
         "two": ItemState.SUBMITTING,
@@ -179,21 +181,21 @@ async def test_what_replaces_stands_where_the_other_stood(outbox: Outbox) -> Non
             for n in "123"
         ]
 
-    await outbox.put(items("a", None), 0)
-    assert keys(await outbox.take(0, 1)) == ["1a"]
+    await outbox.add(items("a", None), 0)
+    assert keys(await outbox.claim(0, 1)) == ["1a"]
     for step, instead in ("ba", "cb"):
-        await outbox.put(items(step, instead), 1, merged=["2" + instead, "3" + instead])
-    order = [keys(await outbox.take(1, 1)) for _ in range(4)]
+        await outbox.add(items(step, instead), 1, merged=["2" + instead, "3" + instead])
+    order = [keys(await outbox.claim(1, 1)) for _ in range(4)]
     assert order == [["2c"], ["3c"], ["1b"], ["1c"]]
 
 
 async def test_doubts_are_counted(outbox: Outbox) -> None:
     """How often an attempt may have been taken is remembered apart from how often it was tried."""
-    await outbox.put([ONE], 0)
+    await outbox.add([ONE], 0)
     for doubt in (True, False, True):
-        await outbox.take(0, 1)
-        await outbox.record([Change(key="one", state=ItemState.PENDING, doubt=doubt)], 0)
-    (entry,) = await outbox.take(0, 1)
+        await outbox.claim(0, 1)
+        await outbox.apply_changes([Change(key="one", state=ItemState.PENDING, doubt=doubt)], 0)
+    (entry,) = await outbox.claim(0, 1)
     assert (entry.attempts, entry.doubts) == (4, 2)
 
 
@@ -205,29 +207,29 @@ async def test_in_order_a_later_step_waits_for_the_earlier(outbox: Outbox) -> No
         Item(key="3", recipient="r", chain="d", body="", priority=9),
         Item(key="4", recipient="s", chain="c", body="", priority=9),
     ]
-    await outbox.put([first, second, *others], 0)
-    assert keys(await outbox.take(0, 9, "r", in_order=True)) == ["1", "3"]
+    await outbox.add([first, second, *others], 0)
+    assert keys(await outbox.claim(0, 9, "r", in_order=True)) == ["1", "3"]
     assert await outbox.next_due_ms("r", in_order=True) is None
-    await outbox.record([Change(key="1", state=ItemState.PENDING, due_ms=50)], 0)
-    assert await outbox.take(49, 9, "r", in_order=True) == []
+    await outbox.apply_changes([Change(key="1", state=ItemState.PENDING, due_ms=50)], 0)
+    assert await outbox.claim(49, 9, "r", in_order=True) == []
     assert await outbox.next_due_ms("r", in_order=True) == 50
     assert await outbox.next_due_ms("r") == 0
     for over in (ItemState.DELIVERED, ItemState.FAILED, ItemState.EXPIRED):
-        await outbox.record([Change(key="1", state=over)], 60)
+        await outbox.apply_changes([Change(key="1", state=over)], 60)
         assert await outbox.next_due_ms("r", in_order=True) == 0
-    assert keys(await outbox.take(60, 9, "r", in_order=True)) == ["2"]
+    assert keys(await outbox.claim(60, 9, "r", in_order=True)) == ["2"]
 
 
-async def test_what_waits_too_long_is_buried_and_may_rise(outbox: Outbox) -> None:
+async def test_what_waits_too_long_is_a_dead_letter_and_may_be_requeued(outbox: Outbox) -> None:
     """It fails with the last reason, is never handed out before, and comes again as if new."""
-    await outbox.put([ONE], 0)
-    await outbox.put([TWO], 10)
-    await outbox.take(10, 1, ONE.recipient)
-    await outbox.record([Change(key="one", state=ItemState.PENDING, reason="away")], 10)
-    assert keys(await outbox.take(20, 9, ONE.recipient, put_since_ms=10)) == []
-    assert [one.reason for one in await outbox.bury(10, 20, "old")] == ["old: away"]
-    assert keys(await outbox.failed()) == ["one"]
-    assert await outbox.again(["one", "two"], 30) == 1
-    assert await outbox.failed() == []
-    (risen,) = await outbox.take(30, 9, ONE.recipient, put_since_ms=30)
-    assert (risen.put_ms, risen.attempts, risen.reason) == (30, 1, None)
+    await outbox.add([ONE], 0)
+    await outbox.add([TWO], 10)
+    await outbox.claim(10, 1, ONE.recipient)
+    await outbox.apply_changes([Change(key="one", state=ItemState.PENDING, reason="away")], 10)
+    assert keys(await outbox.claim(20, 9, ONE.recipient, added_since_ms=10)) == []
+    assert [entry.reason for entry in await outbox.dead_letter(10, 20, "old")] == ["old: away"]
+    assert keys(await outbox.dead_letters()) == ["one"]
+    assert await outbox.requeue(["one", "two"], 30) == 1
+    assert await outbox.dead_letters() == []
+    (risen,) = await outbox.claim(30, 9, ONE.recipient, added_since_ms=30)
+    assert (risen.added_ms, risen.attempts, risen.reason) == (30, 1, None)

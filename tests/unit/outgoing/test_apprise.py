@@ -67,7 +67,7 @@ async def stands(outbox: Outbox, state: ItemState, count: int) -> None:
     """Return when so many items stand in a state."""
 
     async def so() -> bool:
-        return (await outbox.counts())[state] == count
+        return (await outbox.state_counts())[state] == count
 
     await until(so)
 
@@ -139,7 +139,7 @@ def entry(title: str = EXERCISE_MARK + "x", expires_ms: int | None = None) -> En
         body=json.dumps({"title": title, "body": "b", "notify_type": "info"}),
         expires_ms=expires_ms,
         state=ItemState.SUBMITTING,
-        put_ms=0,
+        added_ms=0,
         attempts=1,
         doubts=0,
         reference=None,

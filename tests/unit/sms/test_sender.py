@@ -200,7 +200,7 @@ async def test_what_was_being_submitted_at_a_kill(tmp_path: Path, grave: bool) -
     before = sample("skyfence_sms_in_doubt_total", gateway="duty", outcome=outcome)
     with structlog.testing.capture_logs() as logs:
         async with desk(path, recipients=many, window=window) as one:
-            assert (await one.outbox.counts())[ItemState.SUBMITTING] == window
+            assert (await one.outbox.state_counts())[ItemState.SUBMITTING] == window
             assert await one.sink.deliver(message) is None  # handed over again: no news
             one.start()
             await one.until_state(ItemState.SUBMITTED, 8 if grave else 8 - window)
@@ -314,7 +314,7 @@ async def test_an_outbox_of_the_other_world_is_not_sent(
     """An outbox that a gateway of the other world filled: its messages fail, each with a reason."""
     before = sample("skyfence_sms_foreign_total")
     async with desk(tmp_path / "o.db", environment=environment) as one:
-        await one.outbox.put([item(status=status)], START_MS)
+        await one.outbox.add([item(status=status)], START_MS)
         one.start()
         await one.until_state(ItemState.FAILED, 1)
         assert one.gateway.tried == []
@@ -352,7 +352,7 @@ async def test_an_actual_text_that_cries_exercise_is_not_sent(tmp_path: Path) ->
     async with desk(
         tmp_path / "o.db", environment=Environment.ACTUAL, texts=Texts(load_catalogue(), names)
     ) as one:
-        await one.outbox.put([item()], START_MS)
+        await one.outbox.add([item()], START_MS)
         one.start()
         await one.until_state(ItemState.FAILED, 1)
         assert one.gateway.tried == []
@@ -384,7 +384,7 @@ async def test_nothing_past_its_expiry_is_sent(tmp_path: Path) -> None:
         async with desk(
             tmp_path / f"{early_ms}.db", environment=Environment.ACTUAL, clock=clock
         ) as one:
-            await one.outbox.put([item()], START_MS)
+            await one.outbox.add([item()], START_MS)
             one.start()
             await one.until_state(ItemState.SUBMITTED if told else ItemState.EXPIRED, 1)
             assert len(one.gateway.tried) == told
@@ -393,7 +393,7 @@ async def test_nothing_past_its_expiry_is_sent(tmp_path: Path) -> None:
 async def test_what_expires_while_the_gateway_is_away_is_not_sent(tmp_path: Path) -> None:
     """The gateway comes back too late: the message has expired, although it was tried before."""
     async with desk(tmp_path / "o.db", AWAY, environment=Environment.ACTUAL) as one:
-        await one.outbox.put([item()], START_MS)
+        await one.outbox.add([item()], START_MS)
         one.start()
         await until(lambda: len(one.gateway.tried) == 1)
         await one.until_state(ItemState.PENDING, 1)
@@ -405,7 +405,7 @@ async def test_what_expires_while_the_gateway_is_away_is_not_sent(tmp_path: Path
 async def test_what_has_expired_and_is_not_marked_yet_keeps_nobody_busy(tmp_path: Path) -> None:
     """The sender rests until it next marks what has expired, rather than look again at once."""
     async with desk(tmp_path / "o.db", AWAY, environment=Environment.ACTUAL) as one:
-        await one.outbox.put([item(expires_ms=START_MS + 600)], START_MS)
+        await one.outbox.add([item(expires_ms=START_MS + 600)], START_MS)
         one.start()
         await one.until_state(ItemState.SUBMITTING, 0)
         await one.pass_time(milliseconds=700)
@@ -418,16 +418,16 @@ async def test_what_expires_between_taking_and_sending_is_not_sent(tmp_path: Pat
     clock = HandClock()
 
     async with desk(tmp_path / "o.db", environment=Environment.ACTUAL, clock=clock) as one:
-        await one.outbox.put([item()], START_MS)
-        take = one.outbox.take
+        await one.outbox.add([item()], START_MS)
+        claim = one.outbox.claim
 
         async def slowly(*given: Any, **more: Any) -> Any:
-            taken = await take(*given, **more)
+            taken = await claim(*given, **more)
             if taken:
                 clock.advance(timedelta(hours=1))
             return taken
 
-        one.outbox.take = slowly  # type: ignore[method-assign]
+        one.outbox.claim = slowly  # type: ignore[method-assign]
         one.start()
         await one.until_state(ItemState.EXPIRED, 1)
         assert one.gateway.tried == []
@@ -437,7 +437,7 @@ async def test_what_was_in_doubt_is_not_sent_past_its_expiry(tmp_path: Path) -> 
     """A process that comes back after hours sends no old alert again, however severe."""
     path = tmp_path / "o.db"
     async with desk(path, forever, environment=Environment.ACTUAL) as killed:
-        await killed.outbox.put([item()], START_MS)
+        await killed.outbox.add([item()], START_MS)
         killed.start()
         await until(lambda: len(killed.gateway.tried) == 1)
     clock = HandClock(START_MS + 2 * HOUR_MS)
@@ -450,7 +450,7 @@ async def test_what_was_in_doubt_is_not_sent_past_its_expiry(tmp_path: Path) -> 
 async def test_an_item_without_an_expiry_is_not_sent(tmp_path: Path) -> None:
     """Nor one that cannot be read: what is not known to hold does not ring a phone."""
     async with desk(tmp_path / "o.db", environment=Environment.ACTUAL) as one:
-        await one.outbox.put(
+        await one.outbox.add(
             [item(expires_ms=None), item(key="l", body="{}"), item(key="m", body="")], START_MS
         )
         one.start()

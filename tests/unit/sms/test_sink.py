@@ -74,9 +74,9 @@ async def test_an_update_sends_nobody_to_the_end_of_the_queue(tmp_path: Path) ->
     first, _, second, _ = story(place=REGION)
     async with desk(tmp_path / "o.db") as one:
         await one.sink.deliver(first)
-        [told] = await one.outbox.take(one.clock.now_ms(), 1)
+        [told] = await one.outbox.claim(one.clock.now_ms(), 1)
         await one.sink.deliver(changed(second, severity=first.alert.severity, urgency="Immediate"))
-        later = await one.outbox.take(one.clock.now_ms(), 9)
+        later = await one.outbox.claim(one.clock.now_ms(), 9)
     assert [entry.recipient for entry in later] == [
         next(number for number in (ONE, TWO) if number != told.recipient),
         told.recipient,

@@ -79,7 +79,7 @@ class Work:
         """Return when so many items stand in a state."""
 
         async def so() -> bool:
-            return (await self.outbox.counts())[state] == count
+            return (await self.outbox.state_counts())[state] == count
 
         await until(so)
 
@@ -88,7 +88,7 @@ class Work:
 
         async def so() -> bool:
             due_ms = await self.outbox.next_due_ms(in_order=True)
-            under_way = (await self.outbox.counts())[ItemState.SUBMITTING]
+            under_way = (await self.outbox.state_counts())[ItemState.SUBMITTING]
             return not under_way and due_ms is not None and due_ms > self.clock.now_ms()
 
         await until(so)
@@ -239,7 +239,7 @@ async def test_retry_after_is_honoured(tmp_path: Path) -> None:
 async def settled(work: Work) -> None:
     """Let whatever is due be started: the outbox is asked as often as its users would."""
     for _ in range(20):
-        await work.outbox.counts()
+        await work.outbox.state_counts()
         await asyncio.sleep(0)
 
 
@@ -277,13 +277,15 @@ async def test_what_nobody_took_for_a_day_is_a_dead_letter(
             await work.put_off()
             work.clock.advance(2 * MINUTE)
             await work.stands(ItemState.FAILED, 2)
-            for entry in await work.outbox.failed():
+            for entry in await work.outbox.dead_letters():
                 assert entry.reason is not None
                 assert entry.reason.startswith("not taken within a day")
-            assert (await work.outbox.failed())[0].reason == "not taken within a day: answered 503"
+            assert (await work.outbox.dead_letters())[
+                0
+            ].reason == "not taken within a day: answered 503"
             async with open_session() as session:
                 await dead(await load(path, EXERCISE, session), "hook", again=True)
-            assert await work.outbox.failed() == []
+            assert await work.outbox.dead_letters() == []
     said = capsys.readouterr()
     listed = [line for line in said.out.splitlines() if line.startswith("hook  ")]
     assert [line.split()[2] for line in listed] == ["exercise:alerts:AA"] * 2
@@ -300,8 +302,8 @@ async def test_put_again_is_sent_again(tmp_path: Path) -> None:
             work.clock.advance(DAY + MINUTE)
             await work.stands(ItemState.FAILED, 1)
             there.says("hook", 204)
-            keys = [entry.key for entry in await work.outbox.failed()]
-            assert await work.outbox.again(keys, work.clock.now_ms()) == 1
+            keys = [entry.key for entry in await work.outbox.dead_letters()]
+            assert await work.outbox.requeue(keys, work.clock.now_ms()) == 1
             work.clock.advance(MINUTE)
             await work.stands(ItemState.DELIVERED, 1)
 
@@ -338,7 +340,7 @@ async def test_what_is_on_its_way_at_a_good_end_arrives_once(tmp_path: Path) -> 
             await settled(work)
             there.release.set()
             await asyncio.gather(work.running, return_exceptions=True)
-            assert (await work.outbox.counts())[ItemState.DELIVERED] == 1
+            assert (await work.outbox.state_counts())[ItemState.DELIVERED] == 1
     assert len(there.got["hook"]) == 1
 
 
@@ -360,7 +362,7 @@ async def test_worlds_do_not_meet_in_one_outbox(tmp_path: Path) -> None:
             await work.stands(ItemState.DELIVERED, 4)
             work.clock.advance(MINUTE)
             await settled(work)
-            assert await work.outbox.pending() == {"hook": 4}
+            assert await work.outbox.waiting_counts() == {"hook": 4}
     found = there.got["hook"][before:]
     assert {json.loads(body)["data"]["alert"]["status"] for _, body in found} == {"Exercise"}
 
@@ -374,7 +376,7 @@ async def test_the_other_world_s_alert_is_refused(tmp_path: Path) -> None:
         with capture_logs() as logs:
             assert await work.take(*story(environment=Environment.ACTUAL)) == [0] * 4
         assert [one["event"] for one in logs] == ["delivery.wrong_environment"] * 4
-        assert sum((await work.outbox.counts()).values()) == 0
+        assert sum((await work.outbox.state_counts()).values()) == 0
 
 
 async def test_a_new_group_does_not_flood_anybody(tmp_path: Path) -> None:
