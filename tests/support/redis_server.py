@@ -1,9 +1,11 @@
 """A Valkey of a test's own, without Kafka, that can be killed and started again."""
 
 from pathlib import Path
+from typing import Any
 
 from proc import Processes, wait_for
 
+from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import RedisSettings, Settings
 from skyfence.cli.local import embedded
 from skyfence.naming import Environment
@@ -40,3 +42,17 @@ class Server:
                 if file.is_file():
                     file.unlink()
         self.start()
+
+    async def empty(self) -> None:
+        """Delete what tests left: data, functions, and all users but the default one."""
+        redis = await connect(self.settings)
+        try:
+            await redis.flushall()
+            await redis.function_flush()
+            users: Any = await redis.acl_users()
+            names = [name for name in users if name != "default"]
+            if names:
+                await redis.acl_deluser(*names)
+                await redis.acl_save()
+        finally:
+            await redis.aclose()

@@ -43,8 +43,6 @@ from skyfence.operators.accounts import Operator
 from skyfence.policy.policy import Policy, parse_policy
 from skyfence.times import to_ms
 
-pytestmark = pytest.mark.integration
-
 EXERCISE = Environment.EXERCISE
 CHANNEL = Channel(EXERCISE, Audience.OPERATORS, "RO-TL")
 PUBLIC = Channel(EXERCISE, Audience.PUBLIC, "RO-TL")

@@ -29,8 +29,6 @@ from skyfence.identity import derive
 from skyfence.naming import Audience, Channel, Environment, public_channel
 from skyfence.policy.policy import Policy, parse_policy
 
-pytestmark = pytest.mark.integration
-
 EXERCISE = Environment.EXERCISE
 CHANNEL = Channel(EXERCISE, Audience.OPERATORS, "RO-TL")
 PUBLIC = Channel(EXERCISE, Audience.PUBLIC, "RO-TL")

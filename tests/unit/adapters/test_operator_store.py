@@ -23,8 +23,6 @@ from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import Audience, Channel, Environment
 from skyfence.operators.accounts import Operator, user_name
 
-pytestmark = pytest.mark.integration
-
 EXERCISE = Environment.EXERCISE
 ANNA = Operator(name="anna", channels=("RO-TL", "RO"), may=("close",), created=T0)
 OWN = Channel(EXERCISE, Audience.OPERATORS, "RO-TL")

@@ -1,0 +1,111 @@
+"""The Redis sink and its functions beside a real Valkey: versions, rights, steps."""
+
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from redis_server import Server
+from talk import golden
+
+from consumers.channels.functions import ChannelFunctions, install, library
+from consumers.channels.sink import RedisChannels
+from skyfence.adapters.redis import connect
+from skyfence.adapters.settings import Settings
+from skyfence.contracts.alert import AlertMessage, Timeline
+from skyfence.errors import UnavailableError, UsageError
+from skyfence.naming import Audience, Channel, Environment
+
+ALERT = next(alert for alert in golden("romania-2024-09-08.jsonl") if alert.place == "RO-TL")
+CHANNEL = Channel(Environment.EXERCISE, Audience.OPERATORS, "RO-TL")
+OLD_LIBRARY = """#!lua name=skyfence
+redis.register_function('skyfence_version', function() return 'old' end)"""
+
+
+async def user(server: Server, redis: Redis, *rules: str) -> Settings:
+    """Make the user ``relay`` with some rights; return settings that log in as it."""
+    await redis.execute_command("ACL", "SETUSER", "relay", "reset", "on", ">hunter2", *rules)
+    return server.settings.changed(redis={"user": "relay", "password": "hunter2"})
+
+
+def message(step: int) -> AlertMessage:
+    """Return a step of one chain."""
+    return AlertMessage(alert=ALERT.model_copy(update={"step": step}), timeline=Timeline())
+
+
+async def test_the_library_is_loaded_once(redis: Redis) -> None:
+    """A second start finds the version that it knows, and an older version is replaced."""
+    assert await install(redis)
+    assert not await install(redis)
+    await redis.function_load(OLD_LIBRARY, replace=True)
+    assert await install(redis)
+    assert (await redis.fcall("skyfence_version", 0)).decode() == library()[0]
+
+
+@pytest.mark.parametrize(("old", "state"), [(False, "is missing"), (True, "has version old, not")])
+async def test_who_may_load_nothing_is_told_to_install(
+    server: Server, redis: Redis, old: bool, state: str
+) -> None:
+    """A relay without the right to load functions says which version is there, and what to do."""
+    if old:
+        await redis.function_load(OLD_LIBRARY, replace=True)
+    relay = await connect(await user(server, redis, "+ping", "+fcall", "~*"))
+    with pytest.raises(UsageError, match=f"^the function library in redis {state}"):
+        await install(relay)
+    await relay.aclose()
+
+
+async def test_who_may_call_nothing_may_not_publish(server: Server, redis: Redis) -> None:
+    """Without FCALL a user is refused at the start, not by the first alert."""
+    relay = await connect(await user(server, redis, "+ping"))
+    with pytest.raises(UsageError, match="may not publish alerts: FCALL is not permitted"):
+        await install(relay)
+    await relay.aclose()
+
+
+async def test_a_right_that_is_missing_is_named(server: Server, redis: Redis) -> None:
+    """Each right that ``deliver`` needs is asked for when the sink is opened."""
+    await install(redis)
+    settings = await user(server, redis, "+@all", "~*", "&*", "-xadd")
+    with pytest.raises(
+        UsageError, match=f"^redis user relay may not .*XADD of {CHANNEL.stream[:7]}"
+    ):
+        await RedisChannels.open(settings)
+
+
+async def test_a_step_is_published_once(server: Server, redis: Redis) -> None:
+    """What is not newer than the chain's last step is no news, and None is returned for it."""
+    sink = await RedisChannels.open(server.settings)
+    assert await sink.deliver(message(1)) == 0
+    assert await sink.deliver(message(2)) == 0
+    assert await sink.deliver(message(1)) is None
+    assert await sink.deliver(message(2)) is None
+    assert await redis.xlen(CHANNEL.stream) == 2
+    await sink.close()
+
+
+async def test_a_beat_reaches_subscribers(server: Server, redis: Redis) -> None:
+    """The heartbeat carries the server's epoch and the time."""
+    sink = await RedisChannels.open(server.settings)
+    async with redis.pubsub() as pubsub:
+        await pubsub.subscribe("exercise:heartbeat")
+        await pubsub.get_message(timeout=5)
+        await sink.beat(0)
+        received: Any = await pubsub.get_message(timeout=5)
+    assert b'"heartbeat":"1970-01-01T00:00:00' in received["data"]
+    await sink.close()
+
+
+async def test_a_field_is_swapped_only_as_it_is_known(redis: Redis) -> None:
+    """Who was overtaken changes nothing."""
+    await install(redis)
+    functions = ChannelFunctions(redis)
+    assert await functions.swap("hash", "field", None, b"one")
+    assert not await functions.swap("hash", "field", None, b"two")
+    assert await functions.swap("hash", "field", b"one", None)
+    assert await redis.hgetall("hash") == {}
+
+
+async def test_redis_that_fails_is_unavailable(redis: Redis) -> None:
+    """A function that is not there is told as what failed, and why."""
+    with pytest.raises(UnavailableError, match=r"^redis did not beat: .*[Ff]unction not found"):
+        await ChannelFunctions(redis).beat(Environment.EXERCISE, 0)
