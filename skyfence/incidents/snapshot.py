@@ -1,23 +1,20 @@
-"""The ledger: all that the incident manager remembers, and its form in a checkpoint.
+"""The incident agent's state, and its form in a checkpoint.
 
-Plain data; ``manager`` changes it. What is packed is JSON by the contracts' own rules, so a ledger
-that another version wrote is refused in words rather than misread.
+Plain data; ``manager`` changes it. Its classes are written as they stand (``skyfence.snapshots``).
 """
 
 import heapq
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
-from pydantic import Field, ValidationError
-
-from skyfence.contracts.base import Contract, RunName, describe_validation_error
-from skyfence.errors import InputError
 from skyfence.incidents.incident import EpisodeKey, Incident, MemberTrack
 from skyfence.incidents.repeated_violations import RepeatedViolations
-from skyfence.incidents.watermark import DecisionQueue, Origin, PendingDecision
+from skyfence.incidents.watermark import DecisionQueue
+from skyfence.snapshots import codec
+from skyfence.snapshots.incident_formats import from_1_to_2, read_format_1
 
-# Counts up when a field changes its meaning.
-_FORMAT = 1
+FORM: Final = codec.SnapshotForm("incident agent", {1: from_1_to_2}, read_format_1)
 # Runs that have ended are kept for what arrives late of them, which comes soon or never.
 _ENDED_KEPT = 100
 
@@ -56,103 +53,17 @@ class IncidentState:
             del self.runs[name]
 
 
-class _Closed(Contract):
-    key: EpisodeKey
-    number: int
-    incident_id: UUID | None = None  # left out where there is none, as all contracts do
-
-
-class _Question(Contract):
-    time_ms: int
-    rank: int
-    strand: MemberTrack
-
-
-class _Run(Contract):
-    name: RunName
-    strands: tuple[MemberTrack, ...]
-    clocks: dict[str, int]
-    ended: bool
-    waiting: tuple[_Question, ...]
-    settled: tuple[MemberTrack, ...]
-    situation: RepeatedViolations
-    origins: dict[str, tuple[int, int]] = Field(default_factory=dict)
-    overtaken: dict[str, int] = Field(default_factory=dict)
-
-
-class _Ledger(Contract):
-    format: int
-    open: tuple[Incident, ...]
-    runs: tuple[_Run, ...]
-    closed: tuple[_Closed, ...]
-    stood_down: tuple[UUID, ...] = ()
-    progress: dict[int, int] = Field(default_factory=dict)
-
-
-def take_snapshot(ledger: IncidentState) -> bytes:
-    """Return a ledger as bytes."""
-    return _Ledger(
-        format=_FORMAT,
-        open=tuple(ledger.open.values()),
-        runs=tuple(_packed(name, run) for name, run in ledger.runs.items()),
-        closed=tuple(
-            _Closed(key=key, number=number, incident_id=own_id)
-            for key, (number, own_id) in ledger.closed.items()
-        ),
-        stood_down=tuple(ledger.stood_down),
-        progress=ledger.progress,
-    ).to_json()
+def take_snapshot(state: IncidentState) -> bytes:
+    """Return all that an incident manager remembers."""
+    return codec.encode(FORM, state)
 
 
 def restore_snapshot(data: bytes) -> IncidentState:
-    """Return the ledger that was packed; raise ``InputError`` where the bytes are none."""
-    try:
-        found = _Ledger.model_validate_json(data)
-    except ValidationError as error:
-        raise InputError(
-            f"not a ledger of format {_FORMAT}: {describe_validation_error(error)}"
-        ) from None
-    if found.format != _FORMAT:
-        raise InputError(f"a ledger of format {found.format}, not {_FORMAT}")
-    return IncidentState(
-        {one.incident_id: one for one in found.open},
-        {one.name: _unpacked(one) for one in found.runs},
-        {one.key: (one.number, one.incident_id) for one in found.closed},
-        dict.fromkeys(found.stood_down),
-        dict(found.progress),
-    )
+    """Return the state that a snapshot holds.
 
-
-def _packed(name: str, run: Run) -> _Run:
-    waiting = tuple(
-        _Question(time_ms=one.time_ms, rank=one.rank, strand=one.track)
-        for one in run.decisions.waiting
-    )
-    return _Run(
-        name=name,
-        strands=tuple(run.tracks.values()),
-        clocks=run.decisions.clocks_ms,
-        ended=run.decisions.ended,
-        waiting=waiting,
-        settled=tuple(run.decisions.decided.values()),
-        situation=run.situation,
-        origins={
-            key: (one.partition, one.published_ms) for key, one in run.decisions.origins.items()
-        },
-        overtaken=run.decisions.overtaken_ms,
-    )
-
-
-def _unpacked(run: _Run) -> Run:
-    waiting = [PendingDecision.of(one.strand, one.rank, one.time_ms) for one in run.waiting]
-    heapq.heapify(waiting)
-    settled = {strand.key: strand for strand in run.settled}
-    questions = DecisionQueue(
-        dict(run.clocks),
-        run.ended,
-        waiting,
-        settled,
-        {key: Origin(*one) for key, one in run.origins.items()},
-        dict(run.overtaken),
-    )
-    return Run({strand.key: strand for strand in run.strands}, questions, run.situation)
+    Raises ``InputError`` where the bytes are no snapshot, or one of a format that is not read.
+    """
+    state = codec.decode(FORM, data, IncidentState)
+    for run in state.runs.values():
+        heapq.heapify(run.decisions.waiting)
+    return state

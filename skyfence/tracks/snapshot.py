@@ -35,7 +35,7 @@ from skyfence.tracks.tracker import Tracker
 
 FORM: Final = codec.SnapshotForm("track agent", {1: from_1_to_2}, read_format_1)
 # What reports and areas raise that are not what the tracks mean.
-_UNREADABLE: Final = (pa.ArrowException, OSError, LookupError, ValueError)
+_UNREADABLE: Final = (pa.ArrowException, OSError, LookupError, OverflowError, ValueError)
 
 # A track's names stand with its source; its entry among the timers follows from its deadline.
 _OF_SOURCE: Final = ("run", "source", "due_ms")

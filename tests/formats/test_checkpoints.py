@@ -8,10 +8,14 @@ from functools import cache
 import pytest
 from builders import recorded_world
 from repository import FORMATS
+from words import ENGLISH
 
 from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.track_event import parse_event
 from skyfence.frames.codec import RawMessage, decode_message
 from skyfence.frames.frame import Frame
+from skyfence.incidents import snapshot as incident_snapshot
+from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 from skyfence.policy.policy import Policy, PolicyFile, SourceRules
 from skyfence.times import LATEST_MS
@@ -23,6 +27,7 @@ RECORDINGS = ("latvia-2024-09-07", "romania-2024-09-08")
 EXERCISE = Environment.EXERCISE
 # As the script that made the files had it.
 POLICY = Policy(PolicyFile(version="v", sources={"late": SourceRules(lateness_ms=40_000)}))
+NAMES = {zone.id: zone.id for zone in recorded_world().zones}
 
 
 @cache
@@ -81,3 +86,27 @@ def test_a_track_agent_writes_the_newest_format(release: str, name: str) -> None
     taken = take_snapshot(first)
     restore_snapshot(second, taken)
     assert take_snapshot(second) == taken
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_an_incident_agent_goes_on(release: str) -> None:
+    """From an older checkpoint a manager gives the alerts that that release gave, to the byte.
+
+    The checkpoint holds open incidents, decisions that wait, repeated violations, what is closed
+    and what an operator closed.
+    """
+    manager = IncidentManager(EXERCISE, NAMES, ENGLISH.operators)
+    manager.state = incident_snapshot.restore_snapshot(contents(release, "incident.checkpoint"))
+    assert len(manager.open) == 2
+    assert manager.state.closed
+    assert manager.state.stood_down
+    events = contents(release, "incident.after.jsonl").splitlines()
+    alerts = [alert for event in events for alert in manager.process(parse_event(event))]
+    assert [a.to_json() for a in alerts] == contents(release, "incident.said.jsonl").splitlines()
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_an_incident_agent_writes_the_newest_format(release: str) -> None:
+    """What was read from an older checkpoint is written in the newest format, and read the same."""
+    state = incident_snapshot.restore_snapshot(contents(release, "incident.checkpoint"))
+    assert incident_snapshot.restore_snapshot(incident_snapshot.take_snapshot(state)) == state

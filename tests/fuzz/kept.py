@@ -180,10 +180,6 @@ def _restore(state: bytes) -> None:
     restore_snapshot(Tracker(samples.airspace(), EXERCISE, samples.policy()), state)
 
 
-def _ledger_message(state: bytes, draw: Random) -> bytes:
-    return mutate.json_message(samples.document(state), draw)
-
-
 def _geopackage() -> bytes:
     """Return a GeoPackage of one zone."""
     area, fields = [shapely.to_wkb(shapely.box(27, 56, 28, 57))], [np.array(["Latvia"], object)]
@@ -203,7 +199,7 @@ KEPT: Final[dict[str, Callable[[], Target]]] = {
         samples.told().snapshot, mutate.packed_message, _restore
     ),
     "incident checkpoints": lambda: _Checkpoints(
-        samples.told().pages, _ledger_message, incident_snapshot.restore_snapshot
+        samples.told().pages, mutate.packed_message, incident_snapshot.restore_snapshot
     ),
     "policies": lambda: _files(partial(_text_mail, samples.POLICY), "p.toml", load_policy),
     "zone files": lambda: _files(_zones_mail, "z.geojson", _load_zones),

@@ -218,9 +218,9 @@ def test_what_is_over_and_was_never_told_is_kept() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"format":2,"open":[],"runs":[],"closed":[]}'])
-def test_what_is_no_ledger_is_refused(data: bytes) -> None:
-    """The same of the incident book's."""
-    with pytest.raises(InputError, match="ledger of format"):
+def test_what_is_no_snapshot_of_an_incident_agent_is_refused(data: bytes) -> None:
+    """The same of the incident manager's."""
+    with pytest.raises(InputError, match="not a snapshot of format"):
         snapshot.restore_snapshot(data)
 
 
