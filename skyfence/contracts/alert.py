@@ -178,6 +178,14 @@ def gravest_first(word: str, words: object) -> int:
     return get_args(words).index(word)
 
 
+def is_abandoned(alert: "Alert | FeedAlarm | PublicAlert") -> bool:
+    """Tell whether a message ends its chain because the system lost track, which is no all-clear.
+
+    CAP's certainty is Unknown in no other Cancel.
+    """
+    return alert.message_type == "Cancel" and alert.certainty == "Unknown"
+
+
 def status_of(environment: Environment) -> AlertStatus:
     """Return CAP's status of an environment's alerts."""
     return "Exercise" if environment is Environment.EXERCISE else "Actual"

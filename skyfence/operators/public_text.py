@@ -8,7 +8,7 @@ whether and when is for the region's authority to decide, and for who delivers i
 
 from collections.abc import Mapping
 
-from skyfence.contracts.alert import Alert, PublicAlert
+from skyfence.contracts.alert import Alert, PublicAlert, is_abandoned
 from skyfence.contracts.alert_chain import CapWords, chain_fields
 from skyfence.naming import Environment, public_channel
 from skyfence.texts.tables import MinutesLeft, PublicKind, PublicTexts
@@ -54,6 +54,8 @@ def public_alert(alert: Alert, names: Mapping[str, str], texts: PublicTexts) -> 
 
 def _response(alert: Alert) -> PublicKind:
     """Return what people are to do; an incident that ends with "watch on" was joined to another."""
+    if is_abandoned(alert):
+        return "Untracked"
     merged = alert.incident_state == "closed" and alert.response_type != "AllClear"
     return "Merged" if merged else alert.response_type
 

@@ -25,8 +25,9 @@ from skyfence.contracts.track_event import TrackEventKind
 
 # What there is to tell of an incident: a track's own event, or what was learnt by joining tracks.
 UpdateKind = TrackEventKind | Literal["joined", "continued", "merged", "stood_down"]
-# What the public hears; Merged ends a warning that another one goes on with.
-PublicKind = ResponseType | Literal["Merged"]
+# What the public hears; Merged ends a warning that another one goes on with, Untracked one of which
+# the system lost track.
+PublicKind = ResponseType | Literal["Merged", "Untracked"]
 NoticeKind = Literal[
     "threat",  # with the minutes left
     "threat_now",  # in less than a minute
@@ -39,6 +40,7 @@ NoticeKind = Literal[
     "averted",
     "all_clear",
     "merged",
+    "untracked",  # the chain ends without an all-clear: the system lost track
     "situation",
     "situation_over",
     "feed_silent",

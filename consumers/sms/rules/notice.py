@@ -26,6 +26,7 @@ from skyfence.contracts.alert import (
     Severity,
     Urgency,
     gravest_first,
+    is_abandoned,
 )
 from skyfence.contracts.base import Contract, UtcTime
 from skyfence.frames.frame import LIVE_RUN
@@ -115,6 +116,8 @@ def kind_of(alert: Alert | FeedAlarm) -> NoticeKind:
     if isinstance(alert, FeedAlarm):
         back: NoticeKind = "feed_given_up" if alert.heard_again is None else "feed_back"
         return back if over else "feed_silent"
+    if is_abandoned(alert):
+        return "untracked"
     if alert.event == "repeated airspace violations":
         return "situation_over" if over else "situation"
     if alert.incident_state == "closed":
