@@ -9,6 +9,7 @@ What Faust is told, and why, is in ``streams.driver`` and docs/decisions/0001.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import Any
 
 from skyfence.adapters import health_file
@@ -24,6 +25,7 @@ from streams.idle_partitions import REPORT_EVERY_S, IdlePartitionReporter
 from streams.incident_agent import IncidentAgent
 from streams.partition_state import SNAPSHOT_EVERY_S, PartitionStates
 from streams.sends import PendingSends
+from streams.stored_alerts import stored_alerts
 from streams.track_agent import TrackAgent
 
 # What is not stored by then when partitions go is judged anew by their next worker.
@@ -49,6 +51,7 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
         settings.environment,
         PendingSends(app, topics),
         CheckpointStore(app, settings, topics.track_events),
+        stored_alerts=partial(stored_alerts, settings),
     )
 
     async def process_event(message: KafkaMessage, *, more: bool) -> None:

@@ -5,7 +5,7 @@ everything. An event is covered by a checkpoint only when its alerts are stored.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 
 import structlog
@@ -16,9 +16,11 @@ from skyfence.contracts.alert import Alert
 from skyfence.contracts.rejected import Reason
 from skyfence.contracts.track_event import TrackTopicEvent, parse_event
 from skyfence.incidents import snapshot
+from skyfence.incidents.lost_state import LastMessages, end_open_chains, keep_last
 from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment, Topics
 from skyfence.texts.tables import OperatorTexts
+from skyfence.times import from_ms
 from streams.checkpoint import CheckpointStore
 from streams.driver.message import KafkaMessage
 from streams.partition_state import PartitionStates, StateCodec
@@ -30,7 +32,8 @@ log = structlog.get_logger()
 class IncidentAgent:
     """Decides on alerts from the events of tracks, for the one partition of ``track.events``.
 
-    ``names`` are the places' names for people, by region, nation or alliance.
+    ``names`` are the places' names for people, by region, nation or alliance. ``stored_alerts``
+    reads what stands in ``alerts``, for a state that was lost.
     """
 
     def __init__(
@@ -40,11 +43,16 @@ class IncidentAgent:
         environment: Environment,
         sends: PendingSends,
         store: CheckpointStore,
+        *,
+        stored_alerts: Callable[[], AsyncIterator[Alert]],
     ) -> None:
+        self._environment = environment
         self._topics = Topics(environment)
         self._sends = sends
-        empty = partial(IncidentManager, environment, names, texts)
-        self.states = PartitionStates("incident", StateCodec(empty, _pack, _restore), store)
+        self._stored_alerts = stored_alerts
+        self._empty = partial(IncidentManager, environment, names, texts)
+        codec = StateCodec(self._empty, _pack, _restore, self._recover)
+        self.states = PartitionStates("incident", codec, store)
 
     async def process(self, message: KafkaMessage) -> None:
         """Decide on one message; return when its alerts are stored.
@@ -83,6 +91,28 @@ class IncidentAgent:
         except Exception:  # noqa: BLE001 - kept and logged
             await self._sends.reject_for_defect("tell.failed", message)
             return []
+
+    async def _recover(self) -> IncidentManager:
+        """End every chain that stands open in ``alerts``; return what to go on with.
+
+        Broken off anywhere, it ends the rest when it is called again: which chains have ended is
+        read from ``alerts``, and the state is saved only when all Cancels are stored there.
+        """
+        last: LastMessages = {}
+        async for stored in self._stored_alerts():
+            keep_last(last, stored)
+        now_ms = round(time.time() * 1000)
+        state, cancels = end_open_chains(last, self._environment, from_ms(now_ms))
+        headers = {"decided": str(now_ms).encode()}
+        for alert in cancels:
+            incident = str(alert.incident_id)
+            await self._sends.send(self._topics.alerts, incident, alert.to_json(), headers)
+            metrics.decided(alert, headers)
+            log.error("incident.abandoned", channel=alert.channel, incident=incident)
+        await self._sends.flush()
+        manager = self._empty()
+        manager.state = state
+        return manager
 
 
 def _pack(manager: IncidentManager) -> bytes:

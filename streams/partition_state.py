@@ -16,13 +16,14 @@ packed and restored is the agents' to say, where it is stored the checkpoint's.
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 import structlog
 
+from skyfence.adapters import metrics
 from skyfence.errors import InputError
 from streams.checkpoint import CheckpointStore
 
@@ -34,6 +35,11 @@ SNAPSHOT_EVERY_S: Final = 0.5
 # that snapshots take 5 % of the time at most.
 _PAUSE_PER_SNAPSHOT: Final = 20.0
 
+# What to do about a checkpoint that cannot be read.
+_REMEDY: Final = (
+    "run the skyfence that wrote it, or a newer one; docs/upgrades.md says how to begin without it"
+)
+
 StateT = TypeVar("StateT")
 
 
@@ -44,6 +50,9 @@ class StateCodec(Generic[StateT]):
     empty: Callable[[], StateT]
     pack: Callable[[StateT], bytes]
     restore: Callable[[StateT, bytes], None]  # into an empty state; raises InputError
+    # Makes the state to begin with where the checkpoint cannot be read, and tells people; may be
+    # broken off, and is then called again.
+    recover: Callable[[], Awaitable[StateT]] | None = None
 
 
 @dataclass
@@ -158,7 +167,8 @@ class PartitionStates(Generic[StateT]):
     ) -> _PartitionEntry[StateT]:
         """Return the state of an assigned partition: from memory, a checkpoint, or empty.
 
-        ``offset`` is that of its first message, where an empty state begins.
+        ``offset`` is that of its first message, where an empty state begins. Raise ``InputError``
+        where a checkpoint is named that cannot be read, and the agent has no way to begin without.
         """
         name = await self._store.committed_name(partition)
         if entry is not None and not entry.lost and name == entry.saved_name:
@@ -175,7 +185,8 @@ class PartitionStates(Generic[StateT]):
                     gc.freeze()
         except InputError as error:
             log.error("checkpoint.unreadable", **context, reason=str(error))  # noqa: TRY400
-            checkpoint, state = None, self._codec.empty()
+            metrics.CHECKPOINTS_UNREADABLE.labels(self._agent).inc()
+            return await self._recovered(partition, offset, error)
         if checkpoint is None:
             log.info("state.begun", **context)
             return _PartitionEntry(state, offset, saved_name="", saved_offset=offset)
@@ -183,6 +194,22 @@ class PartitionStates(Generic[StateT]):
         log.info("checkpoint.loaded", **context, size=len(checkpoint.state), seconds=took_s)
         covered = checkpoint.next_offset
         return _PartitionEntry(state, covered, checkpoint.name, saved_offset=covered)
+
+    async def _recovered(
+        self, partition: int, offset: int, error: InputError
+    ) -> _PartitionEntry[StateT]:
+        """Return the state that the agent begins with where its checkpoint cannot be read.
+
+        It is saved at once, so that the next start finds a checkpoint that can be read. Raise
+        ``InputError`` where the agent has no way to begin: whoever began with nothing would leave
+        every open incident without an end.
+        """
+        if self._codec.recover is None:
+            raise InputError(f"{error}; {_REMEDY}") from None
+        state = await self._codec.recover()
+        entry = _PartitionEntry(state, offset, saved_name="", saved_offset=offset)
+        await self._save(partition, entry, offset, self._pack(entry))
+        return entry
 
     def _save_if_due(self, partition: int, entry: _PartitionEntry[StateT]) -> None:
         if (

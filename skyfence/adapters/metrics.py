@@ -53,6 +53,9 @@ REJECTED = Counter("skyfence_rejected", "Messages and reports that were not used
 # From nought on: a rise from nothing is one that Prometheus can see.
 for _reason in get_args(ReasonClass):
     REJECTED.labels(_reason)
+CHECKPOINTS_UNREADABLE = Counter(
+    "skyfence_checkpoints_unreadable", "Checkpoints that could not be read.", ["agent"]
+)
 ALERTS_DECIDED = Counter(
     "skyfence_alerts_decided", "Alerts that the incident agent wrote.", ["message_type"]
 )

@@ -10,7 +10,7 @@ must not have lost or changed anything.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -24,7 +24,7 @@ from fuzz.samples import EXERCISE, Mail
 from pydantic import ValidationError
 from words import ENGLISH
 
-from skyfence.contracts.alert import parse_alert
+from skyfence.contracts.alert import Alert, parse_alert
 from skyfence.contracts.crossing import Crossing
 from skyfence.contracts.rejected import BadInputError, Reason, Rejected
 from skyfence.contracts.track_event import parse_event
@@ -91,6 +91,12 @@ class _App(FakeApp):
 
     def output_topic(self, name: str) -> Any:
         return _Topic(name, self.sent)
+
+
+async def no_alerts() -> AsyncIterator[Alert]:
+    """Yield what an empty topic of alerts holds."""
+    for alert in ():
+        yield alert
 
 
 @dataclass
@@ -274,7 +280,7 @@ class Incidents(Agent):
     def new_agent(self) -> IncidentAgent:
         """Return an agent that goes on from the last checkpoint."""
         sends, store = PendingSends(self._app, TOPICS), self._store
-        return IncidentAgent(self._names, ENGLISH.operators, EXERCISE, sends, store)  # type: ignore[arg-type]
+        return IncidentAgent(self._names, ENGLISH.operators, EXERCISE, sends, store, no_alerts)  # type: ignore[arg-type]
 
     def begin_engine(self) -> None:
         """Forget what the engine beside it remembers."""

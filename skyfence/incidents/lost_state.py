@@ -1,0 +1,98 @@
+"""What an incident agent does when its state cannot be read: it ends every chain that stands open.
+
+What was open stands in ``alerts``, where each chain's last message says whether it ended. Each open
+one ends with a Cancel that says that the system lost its state, which is no all-clear; and a track
+that goes on opens another incident, with chains of its own.
+
+    alerts that Kafka keeps ──▶ last message of each chain ──▶ Cancels + state to begin with
+
+It comes to the same however often it is begun: a chain that has its Cancel gets no second one.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from skyfence.contracts.alert import Alert, alert_id, is_abandoned, marked
+from skyfence.frames.frame import LIVE_RUN
+from skyfence.identity import derive
+from skyfence.incidents.repeated_violations import RepeatedViolations
+from skyfence.incidents.snapshot import IncidentState, Run
+from skyfence.naming import ALLIANCE, Environment
+
+# The last message of each chain, by its incident and channel.
+LastMessages = dict[tuple[UUID, str], Alert]
+
+# How long the Cancel holds, as that of an incident that ended by itself.
+_VALID: Final = timedelta(hours=1)
+# A run has as many at most: two confirmed violations within a day make one, a quiet day ends it.
+_MOST_SITUATIONS: Final = 10_000
+_HEADLINE: Final = "Alert ended without an all-clear: the system lost track of its incidents"
+_DESCRIPTION: Final = "The system that followed this lost what it remembered. Before that: {before}"
+_INSTRUCTION: Final = (
+    "This is no all-clear. Watch by other means; what is still seen raises another alert."
+)
+
+
+def keep_last(last: LastMessages, alert: Alert) -> None:
+    """Note a message if it is the last of its chain so far; messages may come in any order."""
+    chain = (alert.incident_id, alert.channel)
+    if chain not in last or alert.step > last[chain].step:
+        last[chain] = alert
+
+
+def end_open_chains(
+    last: LastMessages, environment: Environment, now: datetime
+) -> tuple[IncidentState, list[Alert]]:
+    """Return the state to begin with, and the Cancel of each chain that has not ended.
+
+    ``now`` is the wall clock: a live Cancel counts from
+    then, that of a replay from its last message.
+    """
+    state, cancels = IncidentState(), []
+    for alert in last.values():
+        ended = alert.message_type == "Cancel"
+        if not ended:
+            cancels.append(_cancel(alert, environment, now))
+        if alert.event == "repeated airspace violations":
+            _count(state, alert, environment)
+        elif not ended or is_abandoned(alert):
+            state.stood_down[alert.incident_id] = None
+    return state, cancels
+
+
+def _cancel(last: Alert, environment: Environment, now: datetime) -> Alert:
+    time = max(last.time, now) if last.run == LIVE_RUN else last.time
+    step = last.step + 1
+    return last.model_copy(
+        update={
+            "alert_id": alert_id(last.incident_id, last.channel, step),
+            "step": step,
+            "references": (*last.references, last.alert_id),
+            "message_type": "Cancel",
+            "response_type": "Monitor",
+            "urgency": "Unknown",
+            "certainty": "Unknown",
+            "incident_state": "closed",
+            "time": time,
+            "expires": time + _VALID,
+            "headline": marked(_HEADLINE, environment),
+            "description": _DESCRIPTION.format(before=last.description),
+            "instruction": _INSTRUCTION,
+            "ahead": (),
+            "minutes_left": None,
+            "search_radius_m": None,
+            "search_growth_mps": None,
+        }
+    )
+
+
+def _count(state: IncidentState, alert: Alert, environment: Environment) -> None:
+    """Have a run's next situation numbered after this one: its identifier follows from that."""
+    run = state.runs.setdefault(alert.run, Run())
+    number = 1
+    while derive("situation", environment, alert.run, ALLIANCE, number) != alert.incident_id:
+        number += 1
+        if number > _MOST_SITUATIONS:
+            return
+    run.situation = RepeatedViolations(number=max(number, run.situation.number))

@@ -1,0 +1,106 @@
+"""A state that cannot be read: every chain that stands open in ``alerts`` ends, and ends once."""
+
+from datetime import timedelta
+
+from builders import T0, track_event
+from words import ENGLISH
+
+from consumers.sms.rules.notice import kind_of
+from skyfence.contracts.alert import Alert, is_abandoned
+from skyfence.identity import derive
+from skyfence.incidents.incident import EpisodeKey, incident_id
+from skyfence.incidents.lost_state import LastMessages, end_open_chains, keep_last
+from skyfence.incidents.manager import IncidentManager
+from skyfence.incidents.snapshot import IncidentState
+from skyfence.naming import Environment
+
+EXERCISE = Environment.EXERCISE
+NOW = T0 + timedelta(hours=1)
+
+
+def manager() -> IncidentManager:
+    return IncidentManager(EXERCISE, {}, ENGLISH.operators)
+
+
+def told() -> list[Alert]:
+    """Return the alerts of one incident that is open, and of one that was over."""
+    before = manager()
+    events = [track_event("entered", 1), track_event("confirmed", 2)]
+    events += [
+        track_event(kind, n, track_id="T2") for n, kind in enumerate(("entered", "exited"), 1)
+    ]
+    events.append(track_event("cleared", 3, track_id="T2"))
+    return [alert for event in events for alert in before.process(event)]
+
+
+def ended(alerts: list[Alert]) -> tuple[IncidentState, list[Alert]]:
+    last: LastMessages = {}
+    for alert in alerts:
+        keep_last(last, alert)
+    return end_open_chains(last, EXERCISE, NOW)
+
+
+def test_every_open_chain_ends_with_a_cancel_that_says_so() -> None:
+    """Each place that was warned of what stands open gets the next step, a Cancel, no all-clear."""
+    alerts = told()
+    own_id = incident_id(EXERCISE, EpisodeKey.of(track_event("entered", 1)))
+    _, cancels = ended(alerts)
+    assert {cancel.incident_id for cancel in cancels} == {own_id}
+    assert {c.place for c in cancels} == {a.place for a in alerts if a.incident_id == own_id}
+    for cancel in cancels:
+        chain = [a for a in alerts if (a.incident_id, a.channel) == (own_id, cancel.channel)]
+        assert cancel.step == len(chain) + 1
+        assert cancel.references == tuple(alert.alert_id for alert in chain)
+        assert (cancel.message_type, cancel.response_type) == ("Cancel", "Monitor")
+        assert is_abandoned(cancel)
+        assert "no all-clear" in cancel.instruction
+
+
+def test_a_chain_ends_once_however_often_the_agent_is_killed() -> None:
+    """Of Cancels that were stored before a kill none is sent again, and the rest are."""
+    alerts = told()
+    _, cancels = ended(alerts)
+    for stored in range(len(cancels) + 1):
+        state, rest = ended([*alerts, *cancels[:stored]])
+        assert [c.alert_id for c in rest] == [c.alert_id for c in cancels[stored:]]
+        assert set(state.stood_down) == {cancels[0].incident_id}
+
+
+def test_a_track_that_goes_on_opens_another_incident() -> None:
+    """Its chains begin with step 1 of an incident that no channel has heard of."""
+    alerts = told()
+    after = manager()
+    after.state, _ = ended(alerts)
+    again = after.process(track_event("updated", 3, changes=("deeper",)))
+    assert again
+    assert {alert.step for alert in again} == {1}
+    assert not {alert.incident_id for alert in again} & {alert.incident_id for alert in alerts}
+
+
+def test_a_live_cancel_counts_from_now_and_a_replay_s_from_its_last_message() -> None:
+    """A Cancel of the live run has not expired when it is sent; a replay keeps its own time."""
+    live = [alert.model_copy(update={"run": "live"}) for alert in told()]
+    assert {cancel.time for cancel in ended(live)[1]} == {NOW}
+    assert {cancel.time for cancel in ended(told())[1]} == {T0 + timedelta(minutes=2)}
+
+
+def test_a_situation_ends_and_the_next_has_another_number() -> None:
+    """Repeated violations end like the rest, and those that follow are another situation's."""
+    situation = told()[0].model_copy(
+        update={
+            "event": "repeated airspace violations",
+            "incident_id": derive("situation", EXERCISE, "run", "NATO", 2),
+            "place": "NATO",
+            "place_kind": "alliance",
+        }
+    )
+    state, cancels = ended([situation])
+    assert [cancel.event for cancel in cancels] == ["repeated airspace violations"]
+    assert state.runs["run"].situation.number == 2
+    assert state.stood_down == {}
+
+
+def test_phones_hear_that_it_is_no_all_clear() -> None:
+    """An SMS of such a Cancel says that tracking was lost: neither an end nor another warning."""
+    _, cancels = ended(told())
+    assert {kind_of(cancel) for cancel in cancels} == {"untracked"}

@@ -1,0 +1,134 @@
+"""Checkpoints that cannot be read: nobody begins with nothing, and what is made anew is saved."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from builders import track_event
+from fuzz.agents import TOPICS, kafka_message
+from fuzz.kept import FakeApp
+from fuzz.samples import EXERCISE, Mail
+from words import ENGLISH
+
+from skyfence.contracts.alert import Alert, parse_alert
+from skyfence.errors import InputError
+from skyfence.incidents.manager import IncidentManager
+from streams.checkpoint import Checkpoint
+from streams.incident_agent import IncidentAgent
+from streams.partition_state import PartitionStates, StateCodec
+from streams.sends import PendingSends
+
+
+@dataclass
+class BrokenStore:
+    """Its committed checkpoint cannot be read; what is saved after it can."""
+
+    saved: list[tuple[int, bytes]] = field(default_factory=list)
+
+    async def committed_name(self, _: int) -> str:
+        return f"checkpoint {len(self.saved)}"
+
+    async def load(self, *_: Any) -> Checkpoint:
+        if not self.saved:
+            raise InputError("tracks.checkpoint/0: checkpoint 0: its pieces are not whole")
+        offset, state = self.saved[-1]
+        return Checkpoint(state, offset, "checkpoint")
+
+    async def save(self, _: int, next_offset: int, state: bytes) -> str:
+        self.saved.append((next_offset, state))
+        return f"checkpoint {len(self.saved)}"
+
+
+def restore(state: list[str], packed: bytes) -> None:
+    state.append(packed.decode())
+
+
+async def test_an_agent_that_cannot_recover_refuses_to_begin() -> None:
+    """The error says what cannot be read and what to do, and nothing is saved over it."""
+    store: Any = BrokenStore()
+    states = PartitionStates("track", StateCodec(list, lambda _: b"", restore), store)
+    with pytest.raises(InputError, match=r"its pieces are not whole; run the skyfence that wrote"):
+        await states.state_for(0, 7)
+    assert store.saved == []
+
+
+async def test_what_is_recovered_is_saved_before_anything_is_judged() -> None:
+    """The next start finds a checkpoint that can be read, at the offset of the first message."""
+
+    async def recover() -> list[str]:
+        return ["recovered"]
+
+    store: Any = BrokenStore()
+    codec = StateCodec(list, lambda state: state[0].encode(), restore, recover)
+    assert await PartitionStates("incident", codec, store).state_for(0, 7) == ["recovered"]
+    assert store.saved == [(7, b"recovered")]
+    assert await PartitionStates("incident", codec, store).state_for(0, 7) == ["recovered"]
+
+
+@dataclass
+class Broker(FakeApp):
+    """Stores what is sent until it is killed, after so many messages."""
+
+    stored: list[bytes]
+    lives_for: int
+
+    def output_topic(self, name: str) -> Any:
+        return self
+
+    async def send(self, *, value: bytes, **_: Any) -> "asyncio.Future[None]":
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.lives_for == 0:
+            answer.set_exception(ConnectionError("killed"))
+        else:
+            self.lives_for -= 1
+            self.stored.append(value)
+            answer.set_result(None)
+        return answer
+
+
+def told() -> list[bytes]:
+    """Return the alerts of an incident that stands open."""
+    manager = IncidentManager(EXERCISE, {}, ENGLISH.operators)
+    events = (track_event("entered", 1), track_event("confirmed", 2))
+    return [alert.to_json() for event in events for alert in manager.process(event)]
+
+
+async def begin(store: Any, app: Any) -> None:
+    """Start an incident agent on what stands in ``alerts``, and have it judge the next event."""
+
+    async def stored_alerts() -> AsyncIterator[Alert]:
+        for value in list(app.stored):
+            alert = parse_alert(value)
+            assert isinstance(alert, Alert)
+            yield alert
+
+    sends = PendingSends(app, TOPICS)
+    agent = IncidentAgent(
+        {}, ENGLISH.operators, EXERCISE, sends, store, stored_alerts=stored_alerts
+    )
+    event = track_event("updated", 3, changes=("deeper",))
+    mail = Mail(event.to_json(), b"radar/T1", ())
+    await agent.process(kafka_message(mail, TOPICS.track_events, 7))
+
+
+@pytest.mark.parametrize("killed_after", range(3))
+async def test_each_open_chain_ends_once_though_the_agent_is_killed(killed_after: int) -> None:
+    """Killed amid its Cancels, the agent saves nothing, and ends the other chains the next time."""
+    before = told()
+    store: Any = BrokenStore()
+    app: Any = Broker(before.copy(), killed_after)
+    with pytest.raises(ConnectionError):
+        await begin(store, app)
+    assert store.saved == []
+    app.lives_for = 1_000
+    await begin(store, app)
+    after = [parse_alert(value) for value in app.stored[len(before) :]]
+    chains = {(alert.incident_id, alert.channel) for alert in map(parse_alert, before)}
+    cancels = [alert for alert in after if alert.message_type == "Cancel"]
+    assert sorted((a.incident_id, a.channel) for a in cancels) == sorted(chains)
+    opened = [alert for alert in after if alert.message_type == "Alert"]
+    assert opened
+    assert not {alert.incident_id for alert in opened} & {chain for chain, _ in chains}
+    assert store.saved[0][0] == 7
