@@ -102,10 +102,10 @@ def told(steps: list[dict[str, Any]]) -> Iterator[Alert]:
     for number, step in enumerate(steps, 1):
         for track in ("11", "12"):
             event: TrackEvent = track_event(**(own | step), number=number, track_id=track)
-            yield from manager.take(event)
+            yield from manager.process(event)
     for incident in manager.open:
         word = {"run": event.run, "incident_id": incident.incident_id, "by": "8", "reason": "9"}
-        yield from manager.take(OperatorClosed.model_validate(word | {"time": T0}))
+        yield from manager.process(OperatorClosed.model_validate(word | {"time": T0}))
 
 
 def silences() -> Iterator[FeedAlarm]:
@@ -154,9 +154,9 @@ def test_no_word_of_repeated_violations_is_in_code() -> None:
     for number, track in enumerate(("11", "12", "13")):
         at = T0 + timedelta(minutes=3 * number)
         own = {"source": "1", "zones_version": "3", "lat": 40.0 + number, "track_id": track}
-        heard += manager.take(track_event("entered", 1, **own, at=at, opened=at))
-        heard += manager.take(clock(at + timedelta(minutes=2), "1"))
-    heard += manager.take(clock(T0 + timedelta(days=2), "1"))
+        heard += manager.process(track_event("entered", 1, **own, at=at, opened=at))
+        heard += manager.process(clock(at + timedelta(minutes=2), "1"))
+    heard += manager.process(clock(T0 + timedelta(days=2), "1"))
     repeated = [alert for alert in heard if alert.event != "airspace violation"]
     assert [alert.message_type for alert in repeated] == ["Alert", "Update", "Cancel"]
     for alert in repeated:
