@@ -47,6 +47,7 @@ class IncidentAgent:
         stored_alerts: Callable[[], AsyncIterator[Alert]],
     ) -> None:
         self._environment = environment
+        self._texts = texts.abandoned
         self._topics = Topics(environment)
         self._sends = sends
         self._stored_alerts = stored_alerts
@@ -102,7 +103,7 @@ class IncidentAgent:
         async for stored in self._stored_alerts():
             keep_last(last, stored)
         now_ms = round(time.time() * 1000)
-        state, cancels = end_open_chains(last, self._environment, from_ms(now_ms))
+        state, cancels = end_open_chains(last, self._environment, self._texts, from_ms(now_ms))
         headers = {"decided": str(now_ms).encode()}
         for alert in cancels:
             incident = str(alert.incident_id)

@@ -19,6 +19,7 @@ from skyfence.identity import derive
 from skyfence.incidents.repeated_violations import RepeatedViolations
 from skyfence.incidents.snapshot import IncidentState, Run
 from skyfence.naming import ALLIANCE, Environment
+from skyfence.texts.tables import AbandonedTexts
 
 # The last message of each chain, by its incident and channel.
 LastMessages = dict[tuple[UUID, str], Alert]
@@ -27,11 +28,6 @@ LastMessages = dict[tuple[UUID, str], Alert]
 _VALID: Final = timedelta(hours=1)
 # A run has as many at most: two confirmed violations within a day make one, a quiet day ends it.
 _MOST_SITUATIONS: Final = 10_000
-_HEADLINE: Final = "Alert ended without an all-clear: the system lost track of its incidents"
-_DESCRIPTION: Final = "The system that followed this lost what it remembered. Before that: {before}"
-_INSTRUCTION: Final = (
-    "This is no all-clear. Watch by other means; what is still seen raises another alert."
-)
 
 
 def keep_last(last: LastMessages, alert: Alert) -> None:
@@ -42,7 +38,7 @@ def keep_last(last: LastMessages, alert: Alert) -> None:
 
 
 def end_open_chains(
-    last: LastMessages, environment: Environment, now: datetime
+    last: LastMessages, environment: Environment, texts: AbandonedTexts, now: datetime
 ) -> tuple[IncidentState, list[Alert]]:
     """Return the state to begin with, and the Cancel of each chain that has not ended.
 
@@ -53,7 +49,7 @@ def end_open_chains(
     for alert in last.values():
         ended = alert.message_type == "Cancel"
         if not ended:
-            cancels.append(_cancel(alert, environment, now))
+            cancels.append(_cancel(alert, environment, texts, now))
         if alert.event == "repeated airspace violations":
             _count(state, alert, environment)
         elif not ended or is_abandoned(alert):
@@ -61,7 +57,7 @@ def end_open_chains(
     return state, cancels
 
 
-def _cancel(last: Alert, environment: Environment, now: datetime) -> Alert:
+def _cancel(last: Alert, environment: Environment, texts: AbandonedTexts, now: datetime) -> Alert:
     time = max(last.time, now) if last.run == LIVE_RUN else last.time
     step = last.step + 1
     return last.model_copy(
@@ -76,9 +72,9 @@ def _cancel(last: Alert, environment: Environment, now: datetime) -> Alert:
             "incident_state": "closed",
             "time": time,
             "expires": time + _VALID,
-            "headline": marked(_HEADLINE, environment),
-            "description": _DESCRIPTION.format(before=last.description),
-            "instruction": _INSTRUCTION,
+            "headline": marked(texts.headline, environment),
+            "description": texts.description.format(before=last.description),
+            "instruction": texts.instruction,
             "ahead": (),
             "minutes_left": None,
             "search_radius_m": None,

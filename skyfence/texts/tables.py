@@ -213,6 +213,14 @@ class RepeatedTexts(Contract):
     instruction_over: Word
 
 
+class AbandonedTexts(Contract):
+    """The Cancel of a chain whose incident the system lost track of."""
+
+    headline: Word
+    description: Annotated[str, _with("before")]
+    instruction: Word
+
+
 class OperatorTexts(Contract):
     """Alerts of incidents on operators' channels.
 
@@ -234,6 +242,7 @@ class OperatorTexts(Contract):
     description: Descriptions
     instruction: Instructions
     repeated: RepeatedTexts
+    abandoned: AbandonedTexts
 
 
 class FeedTexts(Contract):

@@ -37,7 +37,7 @@ def ended(alerts: list[Alert]) -> tuple[IncidentState, list[Alert]]:
     last: LastMessages = {}
     for alert in alerts:
         keep_last(last, alert)
-    return end_open_chains(last, EXERCISE, NOW)
+    return end_open_chains(last, EXERCISE, ENGLISH.operators.abandoned, NOW)
 
 
 def test_every_open_chain_ends_with_a_cancel_that_says_so() -> None:
