@@ -280,7 +280,9 @@ class Incidents(Agent):
     def new_agent(self) -> IncidentAgent:
         """Return an agent that goes on from the last checkpoint."""
         sends, store = PendingSends(self._app, TOPICS), self._store
-        return IncidentAgent(self._names, ENGLISH.operators, EXERCISE, sends, store, no_alerts)  # type: ignore[arg-type]
+        return IncidentAgent(
+            self._names, ENGLISH.operators, EXERCISE, sends, store, stored_alerts=no_alerts
+        )  # type: ignore[arg-type]
 
     def begin_engine(self) -> None:
         """Forget what the engine beside it remembers."""
