@@ -1,7 +1,8 @@
-"""The core of skyfence: what a report, a zone, a crossing, an incident and an alert are.
+"""The core of skyfence: judging tracks against zones, and what travels between its processes.
 
-The domain modules here do no I/O, read no clock and draw no random number: time arrives as data.
-Only ``settings``, ``files``, ``client``, ``logs``, ``health`` and ``cli`` touch the world.
+The folders lie in layers, from ``contracts`` and ``geometry`` up to ``cli``; ARCHITECTURE.md has a
+row for each. The domain does no I/O, reads no clock and draws no random number: time arrives as
+data. ``adapters`` holds what touches the world; ``client`` and ``zone_import.readers`` use it.
 """
 
 __version__ = "0.1.0"

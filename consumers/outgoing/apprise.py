@@ -163,7 +163,9 @@ def _service(path: Path) -> Any:
     try:
         import apprise  # noqa: PLC0415 - an extra
     except ImportError:
-        raise UsageError("apprise is not installed: pip install 'skyfence[apprise]'") from None
+        raise UsageError(
+            "apprise is not installed: pip install '.[apprise]' in a checkout"
+        ) from None
     # Its log lines repeat parts of URLs.
     for name in ("apprise", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -138,7 +138,7 @@ def _print(found: Score) -> None:
 def _check_chart(chart: Path) -> None:
     """Fail before the work rather than after it."""
     if find_spec("matplotlib") is None:
-        raise UsageError("--chart needs matplotlib: pip install 'skyfence[score]'")
+        raise UsageError("--chart needs matplotlib: pip install '.[score]' in a checkout")
     if not chart.parent.is_dir():
         raise UnavailableError(f"{chart.parent}: no such directory")
 

@@ -92,5 +92,5 @@ def _work() -> ModuleType:
     try:
         from skyfence.cli import sms_work  # noqa: PLC0415 - its libraries are an extra
     except ModuleNotFoundError as error:
-        raise UsageError(f"{error.name} is missing: pip install 'skyfence[sms]'") from None
+        raise UsageError(f"{error.name} is missing: pip install '.[sms]' in a checkout") from None
     return sms_work

@@ -39,7 +39,7 @@ _BEGINS: Final = {
     ".kml": b"<",
     ".kmz": b"PK\x03\x04",
 }
-_EXTRA: Final = "the extra: pip install 'skyfence[zones]'"
+_EXTRA: Final = "the extra: pip install '.[zones]' in a checkout"
 _WGS84: Final = "OGC:CRS84"
 _NO_AREAS: Final = ("Point", "LineString", "MultiPoint", "MultiLineString", "GeometryCollection")
 # The errors that shapely raises at geometry of the wrong form.

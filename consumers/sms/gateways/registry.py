@@ -25,7 +25,7 @@ def gateway(adapter: Adapter, options: Mapping[str, Any], on_receipt: OnReceipt)
         module = import_module(_MODULES[adapter])
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"adapter {adapter}: {error.name} is missing: pip install 'skyfence[sms]'"
+            f"adapter {adapter}: {error.name} is missing: pip install '.[sms]' in a checkout"
         ) from None
     made: Gateway = module.from_options(options, on_receipt)
     return made

