@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3
         --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo score bench test test-kafka test-sms test-debian chaos graceful recovery soak fuzz lint lock clean
+.PHONY: help venv demo score bench test coverage test-kafka test-sms test-debian chaos graceful recovery soak fuzz lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,10 @@ score: $(VENV)/.installed ## the long score: docs/score.json and docs/score.png,
 
 test: lint ## run the linters, then all tests, a file at a time on each of up to four processors
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+coverage: $(VENV)/.installed ## branch coverage by the tests without servers, with the floor that only rises
+	$(BIN)/pytest -m "not integration" --numprocesses auto --maxprocesses 4 --dist loadfile \
+	  --cov --cov-report=term
 
 test-kafka: $(VENV)/.installed .cache/kafka/.fetched ## test on Apache Kafka, with a short fault run; needs Java 17 and Maven
 	SKYFENCE_TEST_KAFKA=1 $(BIN)/pytest tests/kafka
