@@ -25,7 +25,7 @@ from random import Random
 from statistics import median
 
 _TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "kafka", "support", "", "../bench")]
+sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "support", "", "../bench")]
 
 import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition

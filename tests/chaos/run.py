@@ -25,7 +25,7 @@ from pathlib import Path
 from random import Random
 
 _TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "kafka", "support", "")]
+sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "support", "")]
 
 from faults import Plan, Record, disturb
 from graceful import Restarts, play_in_parts

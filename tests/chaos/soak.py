@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "kafka", "support", "")]
+sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "support", "")]
 
 from groups import until_shared
 from stage import Running, Stage, drained, staged

@@ -1,6 +1,6 @@
 """SMPP: what an SMSC is sent, what its answers and receipts mean, and that the session comes back.
 
-The SMSC is tests/sms/smsc.py, over TCP.
+The SMSC is tests/support/smsc.py, over TCP.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Kannel for tests: bearerbox and smsbox on free loopback ports, in a folder of their own.
 
-    adapter ──▶ smsbox ──▶ bearerbox (spool) ──SMPP──▶ tests/sms/smsc.py
+    adapter ──▶ smsbox ──▶ bearerbox (spool) ──SMPP──▶ tests/support/smsc.py
 
 Never with ``smsc = fake``, which listens on all interfaces.
 """
