@@ -62,16 +62,16 @@ def add(name: str, channels: str, may: tuple[Right, ...], exercise: bool) -> Non
 @exercise_option
 def list_(as_json: bool, exercise: bool) -> None:
     """List the operators."""
-    found = _with_store(_settings(exercise), lambda store: store.all())
+    accounts = _with_store(_settings(exercise), lambda store: store.all())
     if as_json:
-        for one in found.values():
-            click.echo(one.to_json())
+        for account in accounts.values():
+            click.echo(account.to_json())
         return
     table = Table("name", "channels", "may also", "since")
-    for name in sorted(found):
-        one = found[name]
-        created = format_time(one.created)[:19].replace("T", " ")
-        table.add_row(name, ", ".join(one.channels), ", ".join(one.may), created)
+    for name in sorted(accounts):
+        account = accounts[name]
+        created = format_time(account.created)[:19].replace("T", " ")
+        table.add_row(name, ", ".join(account.channels), ", ".join(account.may), created)
     Console(highlight=False).print(table)
 
 

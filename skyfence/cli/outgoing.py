@@ -31,14 +31,15 @@ def show(receivers: LoadedReceivers, settings: Settings) -> None:
 
 async def dead(receivers: LoadedReceivers, name: str | None, *, again: bool) -> None:
     """List what was given up, of one receiver or of all; put it again if asked to."""
-    if name is not None and name not in (one.options.name for one in receivers.receivers):
+    if name is not None and name not in (receiver.options.name for receiver in receivers.receivers):
         raise InputError(f"--receiver: nobody is called {name!r} in the file")
     async with Outbox.open_existing(receivers.outbox) as outbox:
-        found = [entry for entry in await outbox.dead_letters() if name in (None, _name_of(entry))]
-        for entry in found:
+        letters = await outbox.dead_letters()
+        entries = [entry for entry in letters if name in (None, _name_of(entry))]
+        for entry in entries:
             click.echo(_line(entry))
         if again:
-            count = await outbox.requeue([entry.key for entry in found], WallClock().now_ms())
+            count = await outbox.requeue([entry.key for entry in entries], WallClock().now_ms())
             click.echo(f"{count} put again", err=True)
 
 

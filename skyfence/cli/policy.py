@@ -48,13 +48,13 @@ def check(file: Path | None, at: str | None, given: str | None) -> int:
         click.echo(f"skyfence: {finding}", err=True)
     if findings:
         return 1
-    found = parse_policy(text, where)
-    click.echo(f"policy {found.version} of {where}")
-    for line in _says(found, when):
+    parsed = parse_policy(text, where)
+    click.echo(f"policy {parsed.version} of {where}")
+    for line in _says(parsed, when):
         click.echo(line)
-    for warning in _warnings(found, when):
+    for warning in _warnings(parsed, when):
         click.echo(f"{where}: warning: {warning}", err=True)
-    for line in _says_of(found, report) if report else ():
+    for line in _says_of(parsed, report) if report else ():
         click.echo(line)
     return 0
 
@@ -166,7 +166,7 @@ def _says_of(policy: Policy, report: Report) -> Iterator[str]:
     if rule == CIVIL:
         yield "the report: no alert, it is an identified civil flight"
     elif rule is not None:
-        (permit,) = (one for one in policy.file.permit if one.name == rule)
+        (permit,) = (candidate for candidate in policy.file.permit if candidate.name == rule)
         yield f'the report: no alert, permit "{rule}" covers it: {_covers(permit)}'
     elif known.mode_3a in EMERGENCY_CODES:
         yield f"the report: alert, {known.mode_3a} is an emergency code"

@@ -64,8 +64,8 @@ def scan(
         tally.late += outcome.late
         tally.crossings += len(outcome.crossings)
         tally.alerts += len(outcome.alerts)
-        for found in outcome.crossings if crossings else outcome.alerts:
-            click.echo(found.to_json())
+        for message in outcome.crossings if crossings else outcome.alerts:
+            click.echo(message.to_json())
     _summarize(source, tally, engine)
     if strict and source.bad_lines:
         raise InputError(f"{recording}: {source.bad_lines} of its lines are no reports")

@@ -76,11 +76,11 @@ def score(
         hours, tracks, [TrafficKind(kind) for kind in kinds] or tuple(TrafficKind)
     )
     results = _judge(seed, batches, jobs, tracks)
-    found = score_of(seed, results)
+    totals = score_of(seed, results)
     if as_json:
-        click.echo(json.dumps(found.document(), indent=1))
+        click.echo(json.dumps(totals.document(), indent=1))
     else:
-        _print(found)
+        _print(totals)
     if chart is not None:
         _draw(results, seed, chart)
     return 0
@@ -97,12 +97,12 @@ def _judge(seed: int, batches: Sequence[Batch], jobs: int, tracks: int) -> list[
         return _collect(pool.imap(_judge_one, named), len(named))
 
 
-def _collect(found: Iterable[list[Result]], count: int) -> list[Result]:
+def _collect(totals: Iterable[list[Result]], count: int) -> list[Result]:
     console = Console(stderr=True)
     shown: Iterator[list[Result]] = iter(
-        track(found, "judging", total=count, console=console, transient=True)
+        track(totals, "judging", total=count, console=console, transient=True)
         if console.is_terminal
-        else found
+        else totals
     )
     return [result for results in shown for result in results]
 
@@ -123,15 +123,15 @@ def _judge_one(named: tuple[int, Batch]) -> list[Result]:
     return _bench[0].judge(*named)
 
 
-def _print(found: Score) -> None:
+def _print(totals: Score) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=_TABLE_COLUMNS)
-    for table in tables(found):
+    for table in tables(totals):
         console.print(table)
     console.print(
-        f"seed {found.seed}: {found.tracks:,} tracks, {found.hours:,.0f} track-hours, "
-        f"{found.reports:,} reports"
+        f"seed {totals.seed}: {totals.tracks:,} tracks, {totals.hours:,.0f} track-hours, "
+        f"{totals.reports:,} reports"
     )
 
 

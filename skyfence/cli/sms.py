@@ -82,10 +82,10 @@ def status(file: Path | None) -> None:
 
 
 def _named(given: Path | None, settings: Settings) -> Path:
-    found = given or settings.sms_file
-    if found is None:
+    path = given or settings.sms_file
+    if path is None:
         raise UsageError(f"{PREFIX}SMS_FILE: is not set, and no FILE is given: which gateway?")
-    return found
+    return path
 
 
 def _work() -> ModuleType:

@@ -32,7 +32,7 @@ async def check(settings: Settings, path: Path) -> int:
     wrong = list(findings(text, str(path)))
     if not wrong:
         file = load_gateway(path)
-        wrong += [found async for found in _wrong(settings, file, path)]
+        wrong += [reason async for reason in _wrong(settings, file, path)]
     for line in wrong:
         click.echo(f"skyfence: {line}", err=True)
     return 1 if wrong else 0
@@ -53,14 +53,14 @@ async def _wrong(settings: Settings, file: GatewayFile, path: Path) -> AsyncIter
         }
         for name, get in reading.items():
             try:
-                found = await get()
+                entries = await get()
             except recipient_lists.WrongListError as error:
                 for reason in error.reasons:
                     yield reason
             except SkyfenceError as error:
                 yield str(error)
             else:
-                click.echo(f"{name}: {len(getattr(found, 'recipients', found))}")
+                click.echo(f"{name}: {len(getattr(entries, 'recipients', entries))}")
     beginning: Sequence[Callable[[], object]] = (
         lambda: check_agreement(settings.environment, exercises=file.exercises, where=str(path)),
         lambda: registry.gateway(file.adapter, file.options, _drop),
@@ -95,10 +95,10 @@ def _shown(
     """Yield a line for each text, as it is at its longest for regions, nations and alliance."""
     for place_kind in ("region", "nation", "alliance"):
         longest: dict[NoticeKind, tuple[int, int, str]] = {}
-        for place in [one for one, kind in places.items() if kind == place_kind]:
+        for place in [name for name, kind in places.items() if kind == place_kind]:
             for kind, counted in samples(texts, language, place, places[place], environment):
-                found = (counted.parts, counted.characters, counted.text)
-                longest[kind] = max(found, longest.get(kind, found))
+                sample = (counted.parts, counted.characters, counted.text)
+                longest[kind] = max(sample, longest.get(kind, sample))
         for kind, (parts, characters, text) in longest.items():
             yield f"  {characters:3}  {parts}  {place_kind:8}  {kind:14}  {text}"
 

@@ -35,12 +35,12 @@ def status(exercise: bool, as_json: bool) -> None:
     Exits 3 if no monitor keeps the status up to date.
     """
     environment = Environment.EXERCISE if exercise else Environment.ACTUAL
-    found = asyncio.run(_read(runtime_file.reach(environment)))
+    system = asyncio.run(_read(runtime_file.reach(environment)))
     if as_json:
-        click.echo(found.to_json())
+        click.echo(system.to_json())
     else:
-        _show(Console(highlight=False), found)
-    age_s = time.time() - to_ms(found.as_of) / 1000
+        _show(Console(highlight=False), system)
+    age_s = time.time() - to_ms(system.as_of) / 1000
     if age_s > _STALE_S:
         raise UnavailableError(f"the status is {age_s:.0f} s old: is `skyfence monitor` running?")
 
@@ -48,29 +48,29 @@ def status(exercise: bool, as_json: bool) -> None:
 async def _read(settings: Settings) -> SystemStatus:
     redis = await connect(settings)
     try:
-        found = await read_status(redis, settings.environment)
+        system = await read_status(redis, settings.environment)
     finally:
         await redis.aclose()
-    if found is None:
+    if system is None:
         raise UnavailableError(
             f"no status of {settings.environment} yet: is `skyfence monitor` running?"
         )
-    return found
+    return system
 
 
-def _show(console: Console, found: SystemStatus) -> None:
-    if found.environment is Environment.EXERCISE:
+def _show(console: Console, system: SystemStatus) -> None:
+    if system.environment is Environment.EXERCISE:
         view.banner(console)
-    console.print(f"{found.environment}, as of {format_time(found.as_of)}")
-    console.print(_sources(found))
-    waiting = [lag for lag in found.lags if lag.messages]
+    console.print(f"{system.environment}, as of {format_time(system.as_of)}")
+    console.print(_sources(system))
+    waiting = [lag for lag in system.lags if lag.messages]
     if waiting:
         console.print(_lags(waiting))
-    console.print(f"nothing waits in {counted(len(found.lags) - len(waiting), 'partition')}")
-    rejected = ", ".join(f"{name} {count}" for name, count in sorted(found.rejected.items()))
+    console.print(f"nothing waits in {counted(len(system.lags) - len(waiting), 'partition')}")
+    rejected = ", ".join(f"{name} {count}" for name, count in sorted(system.rejected.items()))
     console.print(f"rejected: {rejected or 'nothing'}")
-    console.print(f"{counted(found.incidents_open, 'incident')} open")
-    last = found.last_alert
+    console.print(f"{counted(system.incidents_open, 'incident')} open")
+    last = system.last_alert
     if last is None:
         console.print("no alert yet")
     else:
@@ -78,9 +78,9 @@ def _show(console: Console, found: SystemStatus) -> None:
         console.print(f"last alert: {decided}, {last.message_type} to {last.place}, {last.event}")
 
 
-def _sources(found: SystemStatus) -> Table:
+def _sources(system: SystemStatus) -> Table:
     table = Table("source", "run", "state", "heard", "silent after", title="Sources")
-    for source in found.sources:
+    for source in system.sources:
         state = Text(source.state, style=_STYLES[source.state])
         heard, limit = f"{source.age_s:.0f} s ago", f"{source.silent_after_s:g} s"
         table.add_row(source.key, source.run, state, heard, limit)

@@ -41,7 +41,7 @@ class _Checked:
     path: Path
     version: str
     placed: list[LocatedZone]
-    found: list[Finding]
+    findings: list[Finding]
 
 
 @click.group()
@@ -64,19 +64,19 @@ def check(files: Sequence[Path], at: str | None) -> int:
     errors = 0
     for path in files:
         try:
-            one = _read(path)
+            result = _read(path)
         except InputError as error:
             click.echo(str(error))
             errors += 1
             continue
-        extents = known_extents() if any(_country(placed) for placed in one.placed) else {}
-        one.found.extend(lint_zones(one.placed, str(path), at=moment, extents=extents))
-        one.found.extend(_in_several(checked, one))
-        checked.append(one)
-        for finding in one.found:
+        extents = known_extents() if any(_country(placed) for placed in result.placed) else {}
+        result.findings.extend(lint_zones(result.placed, str(path), at=moment, extents=extents))
+        result.findings.extend(_in_several(checked, result))
+        checked.append(result)
+        for finding in result.findings:
             click.echo(str(finding))
-        errors += _count(one.found)["error"]
-        click.echo(f"{path}: {_summary(one)}", err=True)
+        errors += _count(result.findings)["error"]
+        click.echo(f"{path}: {_summary(result)}", err=True)
     return 1 if errors else 0
 
 
@@ -114,11 +114,11 @@ def import_(
     if not version.strip():
         raise click.BadParameter("alerts could not name it", param_hint="--version")
     read = read_raw(file, layer=layer, crs=crs)
-    placed, found = normalize(read.raws, _wanted(version, options), str(file))
-    found = [*read.findings, *found, *repeated(placed)]
-    for finding in found:
+    placed, findings = normalize(read.raws, _wanted(version, options), str(file))
+    findings = [*read.findings, *findings, *repeated(placed)]
+    for finding in findings:
         click.echo(str(finding), err=True)
-    errors = _count(found)["error"]
+    errors = _count(findings)["error"]
     if errors or not placed:
         reason = counted(errors, "error") if errors else "no zone is left"
         raise InputError(f"{file}: {reason}; nothing was written")
@@ -127,8 +127,8 @@ def import_(
     header |= {name: value for name, value in given.items() if value}
     if "license" not in header:
         click.echo(f"{file}: warning: its terms are not said: give --license", err=True)
-    write_text(out, zone_file_text((one.zone for one in placed), header))
-    click.echo(f"{out}: {_summary(_Checked(out, version, placed, found))}", err=True)
+    write_text(out, zone_file_text((located.zone for located in placed), header))
+    click.echo(f"{out}: {_summary(_Checked(out, version, placed, findings))}", err=True)
 
 
 def _moment(at: str | None) -> datetime | None:
@@ -144,18 +144,18 @@ def _read(path: Path) -> _Checked:
     where = str(path)
     if path.suffix.lower() not in GEOJSON:
         read = read_raw(path)
-        placed, found = normalize(read.raws, ImportOptions(lenient=True), where)
-        return _Checked(path, "", placed, [*read.findings, *found])
+        placed, findings = normalize(read.raws, ImportOptions(lenient=True), where)
+        return _Checked(path, "", placed, [*read.findings, *findings])
     document = read_json(path)
-    placed, found = read_document(document, where)
+    placed, findings = read_document(document, where)
     header = document if isinstance(document, dict) else {}
     if named_crs(header) is not None:
         reason = "its crs member is not read, it is taken as WGS 84; an import converts it"
-        found.append(Finding(where, reason, severity="warning"))
+        findings.append(Finding(where, reason, severity="warning"))
     for name in ("source", "license"):
         if not header.get(name):
-            found.append(Finding(where, f"the collection has no {name}", severity="remark"))
-    return _Checked(path, str(header.get("version") or ""), placed, found)
+            findings.append(Finding(where, f"the collection has no {name}", severity="remark"))
+    return _Checked(path, str(header.get("version") or ""), placed, findings)
 
 
 def _wanted(version: str, options: dict[str, Any]) -> ImportOptions:
@@ -176,12 +176,12 @@ def _wanted(version: str, options: dict[str, Any]) -> ImportOptions:
     )
 
 
-def _in_several(before: Iterable[_Checked], one: _Checked) -> list[Finding]:
+def _in_several(before: Iterable[_Checked], result: _Checked) -> list[Finding]:
     """Warn of zones that stand in another file too: a process refuses to load both."""
     homes = {placed.zone.id: other.path for other in before for placed in other.placed}
     return [
         Finding(placed.where, f"stands in {homes[placed.zone.id]} too", severity="warning")
-        for placed in one.placed
+        for placed in result.placed
         if placed.zone.id in homes
     ]
 
@@ -190,18 +190,18 @@ def _country(placed: LocatedZone) -> str | None:
     return placed.zone.properties.country
 
 
-def _count(found: Iterable[Finding]) -> Counter[str]:
-    return Counter(one.severity for one in found)
+def _count(findings: Iterable[Finding]) -> Counter[str]:
+    return Counter(finding.severity for finding in findings)
 
 
-def _summary(one: _Checked) -> str:
+def _summary(result: _Checked) -> str:
     kinds: dict[str, list[float]] = defaultdict(list)
-    for placed in one.placed:
+    for placed in result.placed:
         kinds[placed.zone.properties.kind].append(area_m2(placed.zone.area) / 1e6)
     held = ", ".join(
         f"{len(areas)} {kind} of {sum(areas):.3f} km2" for kind, areas in sorted(kinds.items())
     )
-    count = _count(one.found)
+    count = _count(result.findings)
     said = ", ".join(counted(count[name], name) for name in ("error", "warning", "remark"))
-    version = f", version {one.version}" if one.version else ""
-    return f"{counted(len(one.placed), 'zone')} ({held or 'none'}){version}: {said}"
+    version = f", version {result.version}" if result.version else ""
+    return f"{counted(len(result.placed), 'zone')} ({held or 'none'}){version}: {said}"

@@ -93,7 +93,7 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_bad_line_is_named(tmp_path: Path, line: bytes, reason: str) -> None:
     """A line that is no report comes with its number and the reason, and stops nothing."""
     lines = list(read_recording(recording(tmp_path, GOOD + b"\n" + line + b"\n" + GOOD)))
-    assert [(one.number, one.report is None) for one in lines] == [
+    assert [(line.number, line.report is None) for line in lines] == [
         (1, False),
         (2, True),
         (3, False),

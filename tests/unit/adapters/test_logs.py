@@ -70,12 +70,12 @@ def test_faust_speaks_like_everybody(zones_file: Path) -> None:
 def events() -> set[str]:
     """Return the names of all events that the code logs."""
     call = re.compile(r"log\.(?:debug|info|warning|error|exception)\(\s*([^,)]+)")
-    found: set[str] = set()
+    names: set[str] = set()
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             for argument in call.findall(path.read_text()):
-                found |= set(re.findall(r'"([^"]*)"', argument))
-    return found
+                names |= set(re.findall(r'"([^"]*)"', argument))
+    return names
 
 
 def test_event_names_are_dotted() -> None:

@@ -112,7 +112,7 @@ def test_a_slot_names_a_member_of_each_group() -> None:
 
 def test_environments_share_no_topic_and_no_group() -> None:
     """No topic or group of the exercise is one of the actual environment."""
-    exercise, actual = (Settings(environment=one).topics for one in Environment)
+    exercise, actual = (Settings(environment=environment).topics for environment in Environment)
     names = [
         {*topics.partitions(8), topics.worker_group, topics.relay_group}
         for topics in (exercise, actual)

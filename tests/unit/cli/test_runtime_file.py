@@ -39,8 +39,8 @@ def dead_pid() -> int:
 
 def change(settings: Settings, **changes: object) -> None:
     """Change what the runtime file says."""
-    found = json.loads(settings.runtime_file.read_text())
-    settings.runtime_file.write_text(json.dumps(found | changes))
+    reached = json.loads(settings.runtime_file.read_text())
+    settings.runtime_file.write_text(json.dumps(reached | changes))
 
 
 def test_only_its_user_may_read_it(settings: Settings) -> None:
@@ -58,10 +58,10 @@ def test_only_its_user_may_read_it(settings: Settings) -> None:
 def test_it_tells_how_to_reach_it(settings: Settings, environment: Environment) -> None:
     """Who reaches it gets its addresses, password and zones, for the environment asked for."""
     runtime_file.write(settings)
-    found = runtime_file.reach(environment)
-    assert found.environment is environment
+    reached = runtime_file.reach(environment)
+    assert reached.environment is environment
     for name in ("kafka", "redis", "track_partitions", "zones"):
-        assert getattr(found, name) == getattr(settings, name), name
+        assert getattr(reached, name) == getattr(settings, name), name
 
 
 def test_zones_are_found_from_anywhere(
@@ -105,17 +105,17 @@ def test_the_environment_wins(
     """Who names a Kafka or a Redis means that one; the other is the running skyfence's."""
     runtime_file.write(settings)
     monkeypatch.setenv(PREFIX + name, value)
-    found = runtime_file.reach(Environment.ACTUAL)
+    reached = runtime_file.reach(Environment.ACTUAL)
     server, _, field = name.lower().partition("_")
     expected = settings.changed(**{server: {field: value}})
-    assert found.environment is Environment.ACTUAL
-    assert (found.kafka.bootstrap, found.redis.url) == (
+    assert reached.environment is Environment.ACTUAL
+    assert (reached.kafka.bootstrap, reached.redis.url) == (
         expected.kafka.bootstrap,
         expected.redis.url,
     )
     # The file's password is for the file's Redis, and is sent to no other.
-    assert (found.redis.password is None) == (name == "REDIS_URL")
-    assert found.track_partitions == settings.track_partitions
+    assert (reached.redis.password is None) == (name == "REDIS_URL")
+    assert reached.track_partitions == settings.track_partitions
 
 
 def test_a_login_goes_only_where_it_belongs(
@@ -128,26 +128,26 @@ def test_a_login_goes_only_where_it_belongs(
         "password": SecretStr("hunter2"),
     }
     runtime_file.write(settings.changed(kafka=sasl))
-    found = runtime_file.reach(Environment.EXERCISE)
-    assert found.kafka.model_dump(include=set(sasl)) == sasl
+    reached = runtime_file.reach(Environment.EXERCISE)
+    assert reached.kafka.model_dump(include=set(sasl)) == sasl
     monkeypatch.setenv(PREFIX + "KAFKA_BOOTSTRAP", "kafka.example:9092")
-    found = runtime_file.reach(Environment.EXERCISE)
-    assert found.kafka.security_protocol == "PLAINTEXT"
-    assert (found.kafka.user, found.kafka.password) == (None, None)
+    reached = runtime_file.reach(Environment.EXERCISE)
+    assert reached.kafka.security_protocol == "PLAINTEXT"
+    assert (reached.kafka.user, reached.kafka.password) == (None, None)
     monkeypatch.delenv(PREFIX + "KAFKA_BOOTSTRAP")
     (tmp_path / "operator.txt").write_text("hunter3")
     monkeypatch.setenv(PREFIX + "REDIS_USER", "exercise-operator")
     monkeypatch.setenv(PREFIX + "REDIS_PASSWORD_FILE", str(tmp_path / "operator.txt"))
-    found = runtime_file.reach(Environment.EXERCISE)
-    assert (found.redis.user, found.redis.password) == ("exercise-operator", None)
-    assert found.redis.url == settings.redis.url
+    reached = runtime_file.reach(Environment.EXERCISE)
+    assert (reached.redis.user, reached.redis.password) == ("exercise-operator", None)
+    assert reached.redis.url == settings.redis.url
 
 
 def test_the_environment_is_enough(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no skyfence runs, a named Kafka is used with the default Redis."""
     monkeypatch.setenv(PREFIX + "KAFKA_BOOTSTRAP", "kafka.example:9092")
-    found = runtime_file.reach(Environment.ACTUAL)
-    assert (found.kafka.bootstrap, found.redis.url) == ("kafka.example:9092", load().redis.url)
+    reached = runtime_file.reach(Environment.ACTUAL)
+    assert (reached.kafka.bootstrap, reached.redis.url) == ("kafka.example:9092", load().redis.url)
 
 
 def test_removing_it_twice_is_fine(settings: Settings) -> None:

@@ -95,8 +95,8 @@ def test_alerts_are_json_lines(scan: Any, recording: str, zones: str) -> None:
 def test_crossings_instead_of_alerts(scan: Any, recording: str, zones: str) -> None:
     """With --crossings each crossing is a line with all that its contract holds."""
     documents = scan(recording, "--zones", zones, "--crossings").documents
-    found = [Crossing.model_validate(document) for document in documents]
-    assert [(one.kind, one.zone) for one in found] == [
+    crossings = [Crossing.model_validate(document) for document in documents]
+    assert [(first.kind, first.zone) for first in crossings] == [
         ("appear", "XX"),
         *[("exit", "XX"), ("enter", "AA"), ("enter", "AA-1")],
         *[("exit", "AA"), ("exit", "AA-1"), ("enter", "XX")],
@@ -202,10 +202,10 @@ def test_a_run_must_be_a_name(scan: Any, recording: str, zones: str, run: str) -
 
 def test_a_run_is_part_of_what_is_written(scan: Any, recording: str, zones: str) -> None:
     """Another run gives the same alerts under other identifiers."""
-    one, two = (scan(recording, "--zones", zones, "--run", run).documents for run in "ab")
-    assert told(one) == told(two)
-    assert {alert["run"] for alert in two} == {"b"}
-    assert not {alert["alert_id"] for alert in one} & {alert["alert_id"] for alert in two}
+    first, second = (scan(recording, "--zones", zones, "--run", run).documents for run in "ab")
+    assert told(first) == told(second)
+    assert {alert["run"] for alert in second} == {"b"}
+    assert not {alert["alert_id"] for alert in first} & {alert["alert_id"] for alert in second}
 
 
 def test_the_module_is_the_command(recording: str, zones: str) -> None:

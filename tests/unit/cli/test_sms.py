@@ -43,15 +43,15 @@ def gateway(tmp_path: Path) -> Path:
 
 def run(*arguments: object) -> Result:
     """Run a command."""
-    return CliRunner().invoke(sms, [str(one) for one in arguments], standalone_mode=False)
+    return CliRunner().invoke(sms, [str(argument) for argument in arguments], standalone_mode=False)
 
 
 def test_check_says_what_a_gateway_is(gateway: Path) -> None:
     """Its name, its adapter, whom it is for, and how long its lists are."""
-    found = run("check", gateway)
-    assert found.exception is None
-    assert found.return_value == 0
-    assert found.stdout.splitlines() == [
+    result = run("check", gateway)
+    assert result.exception is None
+    assert result.return_value == 0
+    assert result.stdout.splitlines() == [
         "gateway duty: http, for exercises",
         "languages: en, lv, ro",
         "recipients: 1",
@@ -68,9 +68,9 @@ def test_check_says_all_that_is_wrong(
     )
     (tmp_path / "none.txt").unlink()
     gateway.write_text(gateway.read_text().replace("form =", "from ="))
-    found = run("check", gateway)
-    assert found.return_value == 1
-    said = found.stderr
+    result = run("check", gateway)
+    assert result.return_value == 1
+    said = result.stderr
     assert "people.csv: line 2: number **12 is not in E.164 form" in said
     assert "people.csv: line 3: language 'xx' has no texts" in said
     assert "none.txt: no such file or directory" in said
@@ -89,21 +89,21 @@ def test_a_gateway_of_the_other_world_does_not_begin(
     gateway.write_text(gateway.read_text().replace("true", exercises))
     monkeypatch.setenv("SKYFENCE_ENVIRONMENT", environment)
     monkeypatch.setenv("SKYFENCE_SMS_FILE", str(gateway))
-    found = run("run")
-    assert isinstance(found.exception, UsageError)
-    assert f"SKYFENCE_ENVIRONMENT is {environment}: they must agree" in str(found.exception)
+    result = run("run")
+    assert isinstance(result.exception, UsageError)
+    assert f"SKYFENCE_ENVIRONMENT is {environment}: they must agree" in str(result.exception)
     assert not (gateway.parent / "out.db").exists()
 
 
 def test_preview_shows_each_text_with_its_length() -> None:
     """Of one language and place: characters, SMS and the text; exercises with their word."""
-    found = run("preview", "--language", "ro", "--place", "AA-N")
-    lines = found.stdout.splitlines()
+    result = run("preview", "--language", "ro", "--place", "AA-N")
+    lines = result.stdout.splitlines()
     [violation] = [line for line in lines if " violation " in line]
     characters, parts, _, _, text = violation.split(maxsplit=4)
     assert text.endswith(": pericol aerian. Adăpostiți-vă acum!")
     assert (int(characters), int(parts)) == (len(text), 1)
-    assert "EXERCIȚIU" not in found.stdout
+    assert "EXERCIȚIU" not in result.stdout
     exercise = run("preview", "--language", "ro", "--place", "AA-N", "--exercise").stdout
     assert len(exercise.splitlines()) == len(lines)
     assert all("  EXERCIȚIU: " in line for line in exercise.splitlines()[1:])
@@ -123,9 +123,9 @@ def test_preview_shows_every_language_and_kind_of_place() -> None:
 )
 def test_preview_of_what_is_not_there_is_an_error(arguments: list[str], reason: str) -> None:
     """A language without texts or a place that nobody knows is named."""
-    found = run("preview", *arguments)
-    assert isinstance(found.exception, InputError)
-    assert reason in str(found.exception)
+    result = run("preview", *arguments)
+    assert isinstance(result.exception, InputError)
+    assert reason in str(result.exception)
 
 
 def test_optout_adds_a_number_once_and_takes_it_out_again(gateway: Path, tmp_path: Path) -> None:
@@ -158,6 +158,6 @@ def test_status_counts_by_state(gateway: Path, tmp_path: Path) -> None:
 
 def test_a_command_without_a_gateway_says_what_is_missing() -> None:
     """Neither FILE nor the setting: the setting is named."""
-    found = run("check").exception
-    assert isinstance(found, SkyfenceError)
-    assert str(found).startswith("SKYFENCE_SMS_FILE: is not set")
+    result = run("check").exception
+    assert isinstance(result, SkyfenceError)
+    assert str(result).startswith("SKYFENCE_SMS_FILE: is not set")
