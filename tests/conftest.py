@@ -1,11 +1,13 @@
 """What the tests of the whole pipeline share, whichever broker it runs on."""
 
+import logging
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 from proc import Processes
 from repository import ZONES
 
@@ -14,6 +16,24 @@ from skyfence.adapters.settings import Settings
 # A busy machine is no failure: no test asserts how long it took.
 hypothesis.settings.register_profile("skyfence", deadline=None)
 hypothesis.settings.load_profile("skyfence")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what a test does to logging: the captured stream that it names is closed with the test.
+
+    A later test in the same process would fail at its first log line.
+    """
+    was_configured, configuration = structlog.is_configured(), structlog.get_config()
+    yield
+    if was_configured:
+        structlog.configure(**configuration)
+    else:
+        structlog.reset_defaults()
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if type(handler) is logging.StreamHandler:  # pytest's own are of other classes
+            root.removeHandler(handler)
 
 
 @pytest.fixture
