@@ -8,6 +8,7 @@ import argparse
 import gc
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -77,6 +78,13 @@ def fastest(what: Callable[[], object]) -> float:
     return min(seconds)
 
 
+def restored(airspace: Airspace, state: bytes) -> Tracker:
+    """Return a new tracker that goes on from a snapshot."""
+    tracker = Tracker(airspace, Environment.EXERCISE)
+    restore_snapshot(tracker, state)
+    return tracker
+
+
 def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -87,11 +95,9 @@ def main() -> None:
         tracker = filled(airspace, tracks)
         state = take_snapshot(tracker)
         packed = pa.compress(state, codec="zstd", asbytes=True)
-        taken_s = fastest(lambda tracker=tracker: take_snapshot(tracker))
-        packed_s = fastest(lambda state=state: pa.compress(state, codec="zstd", asbytes=True))
-        loaded_s = fastest(
-            lambda state=state: restore_snapshot(Tracker(airspace, Environment.EXERCISE), state)
-        )
+        taken_s = fastest(partial(take_snapshot, tracker))
+        packed_s = fastest(partial(pa.compress, state, codec="zstd", asbytes=True))
+        loaded_s = fastest(partial(restored, airspace, state))
         print(
             f"{tracks:7,} {taken_s:8.2f} {packed_s:9.2f} {loaded_s:10.2f}"
             f" {len(state) / 1e6:8.1f} {len(packed) / 1e6:8.1f}"

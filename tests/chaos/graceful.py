@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from faults import times
@@ -150,7 +151,7 @@ async def _restart_amid(
     backlog = sum((await _left(stage, progress)).values())
     shares = sorted((draw.uniform(_LEAST_LEFT, _MOST_LEFT) for _ in range(count)), reverse=True)
     for share in shares:
-        await _until(stage, progress, lambda now, most=share * backlog: sum(now.values()) <= most)
+        await _until(stage, progress, partial(_at_most, share * backlog))
         chosen = draw.sample(stage.workers, draw.randint(1, len(stage.workers)))
         await _stop(record, chosen)
         left = await _left(stage, progress)
@@ -158,7 +159,7 @@ async def _restart_amid(
         start_s = time.monotonic()
         for worker in chosen:
             worker.start()
-        await _until(stage, progress, lambda now, left=left: _less_of_each(now, left))
+        await _until(stage, progress, partial(_less_of_each, left))
         record.recoveries_s.append(time.monotonic() - start_s)
 
 
@@ -188,6 +189,11 @@ async def _until(stage: Stage, progress: GroupProgress, holds: Callable[[Lags], 
             await asyncio.sleep(_LOOK_AGAIN_S)
 
 
-def _less_of_each(now: Lags, before: Lags) -> bool:
+def _at_most(count: float, left: Lags) -> bool:
+    """Tell whether so many messages are left at most, all partitions together."""
+    return sum(left.values()) <= count
+
+
+def _less_of_each(before: Lags, now: Lags) -> bool:
     """Tell whether every partition that had something left has less."""
     return all(now[partition] < left for partition, left in before.items() if left)

@@ -55,6 +55,7 @@ class Hearing:
             for number, fields in entries:
                 self._last[name] = number.decode()
                 message = OperatorsMessage.model_validate_json(fields[b"message"])
+                assert isinstance(message.alert, Alert), "no monitor runs here"
                 self.heard[self._keys[name]].append(message.alert)
                 count += 1
         return count

@@ -20,9 +20,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from random import Random
+from typing import Any
 
 _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "support", "")]
@@ -30,7 +31,8 @@ sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "support", "")]
 from faults import Plan, Record, disturb
 from graceful import Restarts, play_in_parts
 from hearing import Hearing
-from scenario import EVERY_S, WINDOW_S, ZONES, recording, undisturbed
+from repository import ZONES
+from scenario import EVERY_S, WINDOW_S, recording, undisturbed
 from stage import Stage, drained, staged
 from verdict import Verdict, judge
 
@@ -41,6 +43,8 @@ from skyfence.adapters.settings import Settings
 from skyfence.errors import SkyfenceError
 from skyfence.frames.packing import play
 from skyfence.naming import ALLIANCE
+
+Outcome = Coroutine[Any, Any, tuple[Verdict, Record | Restarts, float]]
 
 _RUN = "fault-run"
 _GARBAGE = 20
@@ -145,7 +149,7 @@ def main() -> int:
     print(f"seed {options.seed}, {what}, {options.brokers} brokers", flush=True)
     folder = Path(options.keep or tempfile.mkdtemp(prefix="skyfence-chaos-"))
     folder.mkdir(parents=True, exist_ok=True)
-    begin = run_graceful if options.graceful else run
+    begin: Callable[[argparse.Namespace, Path], Outcome] = run_graceful if options.graceful else run
     try:
         verdict, record, seconds = asyncio.run(begin(options, folder))
     except SkyfenceError as error:

@@ -13,7 +13,7 @@ from brokers import Brokers, brokers_of
 from faults import Victim
 from proc import Processes
 from redis.exceptions import RedisError
-from scenario import ZONES
+from repository import ZONES
 
 from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.redis import connect

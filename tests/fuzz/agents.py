@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fuzz import samples
 from fuzz.decoders import json_mail, message_of, tracks_mail
@@ -32,7 +32,8 @@ from skyfence.frames.codec import decode_message
 from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Topics
 from skyfence.tracks.tracker import Tracker
-from streams.checkpoint import Checkpoint
+from streams.checkpoint import Checkpoint, CheckpointStore
+from streams.driver.app import CheckpointingApp
 from streams.driver.message import KafkaMessage
 from streams.incident_agent import IncidentAgent
 from streams.sends import PendingSends
@@ -95,7 +96,8 @@ class _App(FakeApp):
 
 async def no_alerts() -> AsyncIterator[Alert]:
     """Yield what an empty topic of alerts holds."""
-    for alert in ():
+    empty: tuple[Alert, ...] = ()
+    for alert in empty:
         yield alert
 
 
@@ -235,8 +237,9 @@ class Tracks(Agent):
 
     def new_agent(self) -> TrackAgent:
         """Return an agent that goes on from the last checkpoint."""
-        sends, store = PendingSends(self._app, TOPICS), self._store
-        return TrackAgent(samples.airspace(), samples.policy(), EXERCISE, sends, store)  # type: ignore[arg-type]
+        app, store = cast("CheckpointingApp", self._app), cast("CheckpointStore", self._store)
+        sends = PendingSends(app, TOPICS)
+        return TrackAgent(samples.airspace(), samples.policy(), EXERCISE, sends, store)
 
     def _hand_over(self, message: KafkaMessage) -> None:
         more = self._draw.random() < _MORE
@@ -279,10 +282,11 @@ class Incidents(Agent):
 
     def new_agent(self) -> IncidentAgent:
         """Return an agent that goes on from the last checkpoint."""
-        sends, store = PendingSends(self._app, TOPICS), self._store
+        app, store = cast("CheckpointingApp", self._app), cast("CheckpointStore", self._store)
+        sends = PendingSends(app, TOPICS)
         return IncidentAgent(
             self._names, ENGLISH.operators, EXERCISE, sends, store, stored_alerts=no_alerts
-        )  # type: ignore[arg-type]
+        )
 
     def begin_engine(self) -> None:
         """Forget what the engine beside it remembers."""

@@ -32,7 +32,10 @@ _NUMBERS: Final = (
     *(0, -1, 1, 361, 10_001, 2**31, 2**63, 10**30),
     *(-0.0, 1e-300, 90.1, 180.1, 1e308, math.nan, math.inf, -math.inf),
 )
-_ODD: Final = (None, True, False, *_TEXTS, *_TIMES, *_NUMBERS, [], {}, [[]], [None], {"x": 1})
+_ODD: Final[tuple[Any, ...]] = (
+    *(None, True, False, *_TEXTS, *_TIMES, *_NUMBERS),
+    *([], {}, [[]], [None], {"x": 1}),
+)
 _STEPS: Final = (1e-6, 1e-3, 0.1, 10.0)
 _OF_A_COLUMN: Final[dict[pa.DataType, tuple[Any, ...]]] = {
     pa.float64(): (None, *(float(number) for number in _NUMBERS)),

@@ -81,6 +81,8 @@ class _Sink:
         self.taken.append(message)
         return 1
 
+    async def close(self) -> None: ...
+
 
 class Alerts:
     """The relay: each alert is handed to the sink or rejected, and acknowledged."""
@@ -88,8 +90,9 @@ class Alerts:
     def __init__(self) -> None:
         self._alerts = samples.documents(samples.told().alerts)
         self._sink, self._producer, self._offset = _Sink(), _Producer(), 0
-        relay.AIOKafkaConsumer = _Queue
-        relay.producer = lambda _: self._producer
+        module: Any = relay  # its names of Kafka's clients are not exported
+        module.AIOKafkaConsumer = _Queue
+        module.producer = lambda _: self._producer
         self._relay = relay.Relay(Settings(), OpenSink(sink=self._sink, group="fuzz"))
 
     def begin(self) -> None:

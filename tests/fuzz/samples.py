@@ -49,7 +49,7 @@ class Mail:
     timestamp_ms: int = T0_MS
 
 
-_AIRLINER: Final = {
+_AIRLINER: Final[dict[str, Any]] = {
     "track_id": "T3",
     "icao_address": "4A08F3",
     "callsign": "AB12",
@@ -80,7 +80,7 @@ def names() -> dict[str, str]:
 @cache
 def frames() -> tuple[Frame, ...]:
     """Return the raid, scan by scan and sensor by sensor, with heartbeats and an end."""
-    every = {"every_s": _EVERY_S}
+    every: dict[str, Any] = {"every_s": _EVERY_S}
     through = flight(0, 26.9, 90.0, reports=SCANS, speed_mps=180.0, **every)
     there = flight(0, 26.8, 80.0, reports=20, lat=56.4, speed_mps=200.0, track_id="T2", **every)
     back = on_from(there, 250.0, SCANS - 20, speed_mps=200.0, track_id="T2", **every)

@@ -16,6 +16,7 @@ from talk import LONGEST_S, Subscriber, drained, golden, report, send
 from skyfence.adapters.files import default_file
 from skyfence.adapters.settings import Settings
 from skyfence.cli.demo import RECORDINGS
+from skyfence.contracts.alert import Alert
 
 Started = subprocess.Popen[bytes]
 # What the project promises. A worker's silence is noticed within 6 s, and the others hear of it
@@ -85,7 +86,8 @@ async def test_a_killed_worker_s_partitions_move(square: Settings, processes: Pr
         await enter(square, 0)
         await drained(square)
         await operator.settle()
-    alerted = {m.alert.source for m in operator.messages if m.alert.place == "AA"}
+    alerts = [message.alert for message in operator.messages]
+    alerted = {a.source for a in alerts if isinstance(a, Alert) and a.place == "AA"}
     assert alerted == set(SOURCES)
 
 

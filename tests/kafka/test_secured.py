@@ -134,7 +134,8 @@ async def reading(settings: Settings, topic: str) -> type[Exception]:
     finally:
         connection.close()
     [(_, [(_, code, *_)])] = answer.topics
-    return for_code(code)
+    answered: type[Exception] = for_code(code)
+    return answered
 
 
 @pytest.mark.parametrize("arguments", [("worker",), ("relay",), ("replay", "RECORDING")])

@@ -7,7 +7,8 @@ from pathlib import Path
 from graceful import InParts
 from groups import until_shared
 from hearing import Hearing
-from scenario import ZONES, recording, undisturbed
+from repository import ZONES
+from scenario import recording, undisturbed
 from stage import Stage, drained, staged
 from verdict import judge
 

@@ -43,7 +43,7 @@ class HandClock:
 
     def __init__(self, now_ms: int = T0_MS + 60_000) -> None:
         self._now_ms = now_ms
-        self._waiting: dict[asyncio.Future[None], int] = {}
+        self._waiting: dict[asyncio.Future[bool], int] = {}
 
     def now_ms(self) -> int:
         """Return milliseconds since 1970."""
@@ -54,9 +54,9 @@ class HandClock:
         await asyncio.sleep(0)  # a time that has passed is no reason to keep others from working
         if until_ms <= self._now_ms:
             return
-        rung: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        rung: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[rung] = until_ms
-        told = asyncio.ensure_future(event.wait())
+        told: asyncio.Future[bool] = asyncio.ensure_future(event.wait())
         try:
             await asyncio.wait({rung, told}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -68,7 +68,7 @@ class HandClock:
         self._now_ms += round(span.total_seconds() * 1000)
         for rung, until_ms in list(self._waiting.items()):
             if until_ms <= self._now_ms and not rung.done():
-                rung.set_result(None)
+                rung.set_result(True)
 
 
 async def until(

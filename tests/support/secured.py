@@ -98,6 +98,6 @@ def _give_rights(cluster: Cluster, folder: Path) -> None:
     admin.touch()
     environment = os.environ | {"KAFKA_ACLS": str(tool)}
     command = [_OPS / "kafka" / "acls.sh"]
-    where = [cluster.inner_bootstrap, admin]
+    where = [cluster.inner_bootstrap, str(admin)]
     running = [subprocess.Popen([*command, world, *where], env=environment) for world in WORLDS]
     assert [process.wait() for process in running] == [0] * len(WORLDS)

@@ -21,14 +21,16 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LONGEST_S = 60.0  # only ever reached when something is broken
 
 
-def report(track_id: str, seconds: float, lon: float, lat: float = 50.5, **more: Any) -> dict:
+def report(
+    track_id: str, seconds: float, lon: float, lat: float = 50.5, **more: Any
+) -> dict[str, Any]:
     """Return a report as a user would write it; longitude 22 is the border from XX into AA."""
     time = (NOON + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
     place = {"time": time, "source": "radar", "track_id": track_id, "lat": lat, "lon": lon}
     return place | more
 
 
-def entry(track_id: str, seconds: float = 0.0) -> list[dict]:
+def entry(track_id: str, seconds: float = 0.0) -> list[dict[str, Any]]:
     """Return two reports between which a track enters AA from XX over the south."""
     return [report(track_id, seconds, 22.01), report(track_id, seconds + 4, 21.99)]
 
@@ -59,7 +61,7 @@ async def send(
         await producer.stop()
 
 
-async def stored(settings: Settings, topic: str, count: int) -> list[dict]:
+async def stored(settings: Settings, topic: str, count: int) -> list[dict[str, Any]]:
     """Return the first messages of a topic, all partitions, once there are so many."""
     consumer = AIOKafkaConsumer(**kafka_options(settings))
     partitions = range(settings.topics.partitions(settings.track_partitions)[topic])

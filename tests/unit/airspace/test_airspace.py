@@ -56,7 +56,12 @@ def test_many_points_and_legs_are_judged_like_one(seed: int) -> None:
     assert sets == [space.covering(*place) for place in places.tolist()]
     ends = places + np.array([[source.gauss(0, 0.05), source.gauss(0, 0.05)] for _ in places])
     ends[::4] = places[::4]  # no way at all
-    met = space.borders_met([Leg(*a, *b, 0, 1) for a, b in zip(places, ends, strict=True)])
+    met = space.borders_met(
+        [
+            Leg(lon0, lat0, lon1, lat1, start=0.0, end=1.0)
+            for lon0, lat0, lon1, lat1 in np.hstack((places, ends)).tolist()
+        ]
+    )
     cuts = space.proper_intersections(np.hstack((places, ends)))
     proper = {
         number: {area for _, area in leg_cuts} for number, leg_cuts in enumerate(cuts) if leg_cuts

@@ -30,7 +30,8 @@ def at(grid: Grid, space: Airspace, *points: tuple[float, float]) -> list[frozen
 
 def moves(grid: Grid, *pairs: tuple[tuple[float, float], tuple[float, float]]) -> list[int]:
     ends = np.array(pairs, dtype=float).reshape(-1, 4).T
-    return grid.common_cover(grid.cells(*ends[:2]), grid.cells(*ends[2:])).tolist()
+    covers = grid.common_cover(grid.cells(*ends[:2]), grid.cells(*ends[2:]))
+    return [int(cover) for cover in covers]
 
 
 def test_sets_are_interned() -> None:
@@ -248,7 +249,7 @@ def test_no_cell_that_a_border_meets_is_missed(seed: int) -> None:
     segments[1::4, 2] = segments[1::4, 0]  # upright
     segments[2::8, 3] = segments[2::8, 1]  # level
     met = supercover(segments, side, touch)
-    lines = shapely.linestrings(segments.reshape(-1, 2, 2))
+    lines = np.asarray(shapely.linestrings(segments.reshape(-1, 2, 2)))
     still = np.all(segments[:, :2] == segments[:, 2:], axis=1)
     lines[still] = shapely.points(segments[still, :2])
     for column, row in np.ndindex(side, side):

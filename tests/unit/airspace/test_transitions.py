@@ -60,9 +60,10 @@ def changes_by_force(
 ) -> list[tuple[float, bool]]:
     """Cut the segment at the border and at each vertex on it, and read the side of each piece."""
     line = shapely.LineString([start, end])
-    corners = shapely.points(shapely.get_coordinates(area))
-    met = shapely.points(shapely.get_coordinates(line.intersection(area.boundary)))
-    on_line = [*met, *corners[shapely.distance(corners, line) < TOUCH_DEG]]
+    corners = [shapely.Point(corner) for corner in shapely.get_coordinates(area)]
+    crossings = shapely.get_coordinates(line.intersection(area.boundary))
+    on_line = [shapely.Point(crossing) for crossing in crossings]
+    on_line += [corner for corner in corners if corner.distance(line) < TOUCH_DEG]
     cuts = sorted({0.0, 1.0, *(line.project(point, normalized=True) for point in on_line)})
     sides = [
         (low, side_of_share(area, line, (low + high) / 2))
@@ -109,7 +110,10 @@ def somewhere(source: random.Random, area: BaseGeometry, step: float, before: Po
     if choice == 4:  # beyond a vertex, so that the path runs through or along it
         return (2 * ends[0][0] - before[0], 2 * ends[0][1] - before[1])
     number = source.randrange(len(edge.coords) - 1)  # the two ends of one edge
-    return min(edge.coords[number : number + 2], key=lambda point: math.dist(point, before))
+    nearest: Point = min(
+        edge.coords[number : number + 2], key=lambda point: math.dist(point, before)
+    )
+    return nearest
 
 
 AREAS: list[tuple[Callable[[random.Random, float], BaseGeometry], float]] = [

@@ -1,8 +1,7 @@
 """A component's options: where their values come from, and what is said of a wrong one."""
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,11 +25,9 @@ class Options(ComponentOptions):
     password: Annotated[SecretStr | None, Field(description="A secret.", min_length=6)] = None
 
 
-@asynccontextmanager
-async def never(_: Options, __: SourceContext) -> AsyncIterator[Source]:
-    """Open nothing."""
+def never(_: Options, __: SourceContext) -> AbstractAsyncContextManager[Source]:
+    """Refuse to open."""
     raise AssertionError
-    yield
 
 
 COMPONENT = SourceComponent(

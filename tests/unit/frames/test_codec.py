@@ -215,7 +215,7 @@ def test_an_empty_frame_is_a_heartbeat(form: str) -> None:
     """A message without reports is good when it says when it was, in both forms."""
     empty = frame_of([], key="radar", scan_time_ms=T0_MS)
     value = [] if form == "json" else arrow_stream.encode(empty.batch)
-    kind = {} if form == "json" else {"content_type": arrow_stream.CONTENT_TYPE}
+    kind: dict[str, Any] = {} if form == "json" else {"content_type": arrow_stream.CONTENT_TYPE}
     assert decode(value, scan_time=str(T0_MS), **kind) == Decoded(empty, [])
     assert refused(value, **kind) == "a message without reports needs the header scan-time"
 
@@ -230,7 +230,7 @@ def test_a_message_with_a_scan_time_and_no_good_report_is_a_heartbeat() -> None:
 @pytest.mark.parametrize(("header", "last"), [("1", True), ("0", False), (None, False)])
 def test_the_last_frame_is_marked(header: str | None, last: bool) -> None:
     """Only the header last with 1 ends a source."""
-    headers = {} if header is None else {"last": header}
+    headers: dict[str, Any] = {} if header is None else {"last": header}
     assert decode([fields()], **headers).frame.last is last
 
 

@@ -39,6 +39,7 @@ INSTANTS = st.sampled_from(
 
 
 def value_of(field: pa.Field) -> st.SearchStrategy[Any]:
+    values: st.SearchStrategy[Any]
     if field.name == "simulated":
         values = st.booleans()
     elif field.name == "time":

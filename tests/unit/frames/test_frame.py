@@ -53,7 +53,8 @@ def test_columns_are_what_the_engine_reads() -> None:
     late = report(track_id="T2", lat=1, lon=-2, phase="ended", time="2024-09-07T03:58:00.250Z")
     frame = frame_of([report(), late], key="radar")
     assert frame.times_ms.tolist() == [T0_MS, T0_MS + 250]
-    assert (frame.times_ms.dtype, frame.lats.dtype) == (np.int64, np.float64)
+    assert frame.times_ms.dtype == np.int64
+    assert frame.lats.dtype == np.float64
     assert frame.lats.tolist() == [56.5, 1.0]
     assert frame.lons.tolist() == [27.25, -2.0]
     assert frame.track_ids == ["T1", "T2"]

@@ -162,9 +162,9 @@ def test_limited_members_are_protected_by_themselves() -> None:
 def test_the_protected_border_goes_round_limited_members_too() -> None:
     """Outside of the union their border counts, inside of it it does not."""
     east = distance_m(27.15, 56.5, 27.2, 56.5)
-    assert LIMITED.protected_border(27.15, 56.5) == (pytest.approx(east, abs=0.1), 50.0)
+    assert LIMITED.protected_border(27.15, 56.5) == pytest.approx((east, 50.0), abs=0.1)
     inside = distance_m(26.89, 56.5, 27.0, 56.5)
-    assert LIMITED.protected_border(26.89, 56.5) == (pytest.approx(inside, abs=0.1), 0.0)
+    assert LIMITED.protected_border(26.89, 56.5) == pytest.approx((inside, 0.0), abs=0.1)
 
 
 def test_limits_choose_among_areas() -> None:

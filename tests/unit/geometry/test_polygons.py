@@ -1,6 +1,7 @@
 """Outlines: their crossings found, cut at the antimeridian without losing or gaining ground."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from skyfence.geometry.polygons import (
 BOW = Polygon([(0, 0), (1, 1), (1, 0), (0, 1)])
 
 
-def over(points: list[tuple[float, float]]) -> Polygon:
+def over(points: Sequence[tuple[float, float]]) -> Polygon:
     """Return a polygon as a file writes it that knows no longitude beyond 180."""
     return Polygon([on_map(point) for point in points])
 
@@ -104,8 +105,9 @@ def test_longitudes_that_run_on() -> None:
 def test_round_a_pole(lat: float) -> None:
     """A ring round a pole becomes the whole cap, which no edge crosses at one go."""
     made = cut(unrolled(Polygon([(0, lat), (90, lat), (180, lat), (-90, lat)])))
+    assert isinstance(made, Polygon)
     assert made.is_valid
-    assert made.bounds == (-180, min(lat, 90 * lat / 70), 180, max(lat, 90 * lat / 70))
+    assert made.bounds == (-180.0, min(lat, 90 * lat / 70), 180.0, max(lat, 90 * lat / 70))
     assert made.area == pytest.approx(360 * 20)
     steps = np.abs(np.diff(shapely.get_coordinates(made.exterior)[:, 0]))
     assert steps.max() <= 180
@@ -120,7 +122,7 @@ def test_round_a_pole(lat: float) -> None:
     ],
 )
 def test_an_outline_whose_inside_cannot_be_told_is_refused(
-    points: list[tuple[float, float]], reason: str
+    points: Sequence[tuple[float, float]], reason: str
 ) -> None:
     """An outline whose inside is anybody's guess is refused rather than guessed."""
     with pytest.raises(OutlineError, match=reason):

@@ -16,9 +16,9 @@ from skyfence.incidents.snapshot import restore_snapshot, take_snapshot
 from skyfence.naming import Environment
 
 NAMES = {"AA": "Aland", "BB": "Bland", "AA-1": "Southshire", "AA-2": "Northshire", "XX": "Xenia"}
-BOTH = {"regions": ("AA-1", "AA-2"), "changes": ("place",)}
-MOVED = {"regions": ("AA-2",), "changes": ("place",)}
-ABROAD = {"nations": ("BB",), "regions": ("BB-1",), "changes": ("place",)}
+BOTH: dict[str, Any] = {"regions": ("AA-1", "AA-2"), "changes": ("place",)}
+MOVED: dict[str, Any] = {"regions": ("AA-2",), "changes": ("place",)}
+ABROAD: dict[str, Any] = {"nations": ("BB",), "regions": ("BB-1",), "changes": ("place",)}
 Row = tuple[str, str, int]
 
 
@@ -260,7 +260,7 @@ def test_what_an_event_says_an_alert_repeats() -> None:
     assert alert.time > T0
 
 
-THREAT = {
+THREAT: dict[str, Any] = {
     "confidence": "possible",
     "regions": (),
     "ahead": ({"place": "AA-1", "minutes_left": 4}, {"place": "AA-2", "minutes_left": 12}),
@@ -289,8 +289,10 @@ def test_minutes_are_told_when_they_pass_a_mark() -> None:
     take(manager, "threatened", **THREAT)
     told = []
     for number, minutes in enumerate([3, 2, 1, 0], 2):
-        ahead = ({"place": "AA-1", "minutes_left": minutes},)
-        ahead += ({"place": "AA-2", "minutes_left": minutes + 8},)
+        ahead = (
+            {"place": "AA-1", "minutes_left": minutes},
+            {"place": "AA-2", "minutes_left": minutes + 8},
+        )
         changes = {"ahead": ahead, "minutes_left": minutes, "changes": ("ahead",)}
         alerts = take(manager, "updated", start=number, **(THREAT | changes))
         told.append([(alert.place, alert.minutes_left) for alert in alerts])
@@ -316,7 +318,10 @@ def test_a_threat_that_turns_away_is_cancelled() -> None:
 def test_a_possible_violation_is_told_apart() -> None:
     """What may have entered is possible to all; confirmed, only those it concerns hear it again."""
     manager = new_manager()
-    doubt = {"confidence": "possible", "ahead": ({"place": "AA-2", "minutes_left": 7},)}
+    doubt: dict[str, Any] = {
+        "confidence": "possible",
+        "ahead": ({"place": "AA-2", "minutes_left": 7},),
+    }
     alerts = take(manager, "entered", **doubt)
     assert {alert.certainty for alert in alerts} == {"Possible"}
     assert {a.place: a.response_type for a in alerts}["AA-1"] == "Prepare"
@@ -357,7 +362,7 @@ def test_what_is_a_fact_is_told_to_nobody() -> None:
 def test_a_lost_object_has_a_search_radius_that_grows() -> None:
     """The last place, how far the object can be from there by now, and how that grows."""
     manager = new_manager()
-    moving = {"object": {"ground_speed_mps": 60.0, "accuracy_m": 50.0}}
+    moving: dict[str, Any] = {"object": {"ground_speed_mps": 60.0, "accuracy_m": 50.0}}
     take(manager, "entered", **moving)
     (lost, *_) = take(manager, "lost", start=2, **moving)
     assert (lost.search_radius_m, lost.search_growth_mps) == (3 * 50 + 60 * 60, 60.0)

@@ -193,7 +193,7 @@ def test_one_object_seen_twice_is_one_violation(ends: bool) -> None:
     alliance = Alliance()
     alliance.until(0)
     alliance.take(clock(at(0), "other"))
-    same = {"lat": 56.25, "lon": 27.1}
+    same: dict[str, Any] = {"lat": 56.25, "lon": 27.1}
     alliance.violation(10, "T", **same)
     alliance.violation(11, "TT", source="other", **same)
     alliance.until(12)

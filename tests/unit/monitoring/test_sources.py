@@ -1,12 +1,13 @@
 """Sources' health: when a silence is an alarm, what is told of it, and how often."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from builders import T0, T0_MS
 from words import ENGLISH
 
-from skyfence.contracts.alert import FeedAlarm
+from skyfence.contracts.alert import FeedAlarm, PlaceKind
 from skyfence.contracts.track_event import SourceWatermark
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.monitoring.feed_alarm import LIVE_GIVEN_UP_AFTER, REPLAY_GIVEN_UP_AFTER
@@ -15,13 +16,13 @@ from skyfence.naming import Environment
 from skyfence.policy.policy import Policy, PolicyFile
 from skyfence.times import from_ms
 
-KINDS = {"NATO": "alliance", "AA": "nation", "BB": "nation", "AA-1": "region"}
+KINDS: dict[str, PlaceKind] = {"NATO": "alliance", "AA": "nation", "BB": "nation", "AA-1": "region"}
 DAY_S = 24 * 3600.0
 # A clock strikes every 10 s, so that a limit of 60 s is known to be over after 70.
 LIMIT_S = 70.0
 
 
-def feeds(**sources: dict) -> SourceMonitor:
+def feeds(**sources: dict[str, Any]) -> SourceMonitor:
     """Return feeds of an exercise under a policy that names these sources."""
     file = PolicyFile.model_validate({"version": "1", "sources": sources})
     return SourceMonitor(Environment.EXERCISE, Policy(file), KINDS, ENGLISH.feed)

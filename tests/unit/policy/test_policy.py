@@ -19,9 +19,14 @@ from skyfence.policy.policy import CIVIL, Policy, PolicyFile, check_policy, not_
 WHERE = "policy.toml"
 LON, LAT = 28.5, 45.5
 SQUARE = [[28.0, 45.0], [29.0, 45.0], [29.0, 46.0], [28.0, 46.0]]
-CORRIDOR = {"polygon": SQUARE, "floor_m": 100, "ceiling_m": 1_500, "vertical_ref": "amsl"}
-LOW = {"altitude_m": 300.0, "altitude_ref": "amsl"}
-AIRLINER = {
+CORRIDOR: dict[str, Any] = {
+    "polygon": SQUARE,
+    "floor_m": 100,
+    "ceiling_m": 1_500,
+    "vertical_ref": "amsl",
+}
+LOW: dict[str, Any] = {"altitude_m": 300.0, "altitude_ref": "amsl"}
+AIRLINER: dict[str, Any] = {
     "callsign": "ROT123",
     "icao_address": "4A08F3",
     "mode_3a": "2211",
@@ -186,7 +191,7 @@ def test_all_conditions_hold_together() -> None:
         permit(icao_addresses=["4A08F3"], callsigns=["SVY*"], mode_3a=["4021"], corridor=CORRIDOR),
         civil={"identified": "alert"},
     )
-    whole = {"icao_address": "4A08F3", "callsign": "SVY1", "mode_3a": "4021"} | LOW
+    whole: dict[str, Any] = {"icao_address": "4A08F3", "callsign": "SVY1", "mode_3a": "4021"} | LOW
     assert rule(judged, **whole) == "survey"
     assert rule(judged, **whole, lon=29.5) is None
     for missing in whole:
@@ -232,13 +237,13 @@ def test_a_corridor_is_not_its_bounding_box() -> None:
 def test_a_corridor_s_layer(altitude_m: Any, altitude_ref: Any, inside: bool) -> None:
     """An altitude that is unknown, or counted from elsewhere, is in no corridor."""
     judged = policy(permit(corridor=CORRIDOR))
-    known = {"altitude_m": altitude_m, "altitude_ref": altitude_ref}
+    known: dict[str, Any] = {"altitude_m": altitude_m, "altitude_ref": altitude_ref}
     assert (rule(judged, **known) == "survey") is inside
 
 
 def test_which_of_several_permits_is_named() -> None:
     """A permit by address goes before one by callsign, by code, by place, and before civil."""
-    kinds = {"corridor": CORRIDOR, "mode_3a": ["2211"], "callsigns": ["ROT*"]}
+    kinds: dict[str, Any] = {"corridor": CORRIDOR, "mode_3a": ["2211"], "callsigns": ["ROT*"]}
     kinds |= {"icao_addresses": ["4A08F3"]}
     permits = [permit(name=name, **{name: given}) for name, given in kinds.items()]
     while permits:
@@ -279,7 +284,7 @@ def test_looking_permits_up_finds_what_asking_each_would(
     """An object is held back by one of the permits that cover it, or by none if none does."""
     made = [permit(name=f"p{number}", **conditions) for number, conditions in enumerate(permits)]
     known = ObjectInfo.model_validate(given)
-    covering = {
+    covering: set[str | None] = {
         candidate.name for candidate in made if candidate.unmet(known, T0_MS, LON, LAT) is None
     }
     if known.mode_3a == "7700":

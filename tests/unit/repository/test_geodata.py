@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import shapely
@@ -20,12 +21,12 @@ PROPERTIES = {"id", "name", "kind", "country", "accuracy_m", "nato"}
 
 
 @pytest.fixture(scope="module")
-def documents() -> dict[str, dict]:
+def documents() -> dict[str, dict[str, Any]]:
     return {name: json.loads((GEODATA / name).read_text(encoding="utf-8")) for name in FILES}
 
 
 @pytest.fixture(scope="module")
-def zones(documents: dict[str, dict]) -> ZoneSet:
+def zones(documents: dict[str, dict[str, Any]]) -> ZoneSet:
     return zone_set([parse_zones(document, name) for name, document in documents.items()])
 
 
@@ -49,7 +50,7 @@ def test_parse(zones: ZoneSet) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_licence_and_attribution(documents: dict[str, dict], name: str) -> None:
+def test_licence_and_attribution(documents: dict[str, dict[str, Any]], name: str) -> None:
     """Each file carries its licence, its source and the attribution the licence asks for."""
     document = documents[name]
     assert document["license"] == "ODbL-1.0"
@@ -57,13 +58,13 @@ def test_licence_and_attribution(documents: dict[str, dict], name: str) -> None:
     assert "OpenStreetMap" in document["source"]
 
 
-def test_natural_earth_is_named(documents: dict[str, dict]) -> None:
+def test_natural_earth_is_named(documents: dict[str, dict[str, Any]]) -> None:
     """The regions, whose inner borders are Natural Earth's, say so."""
     assert "Made with Natural Earth" in documents["regions.geojson"]["attribution"]
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_one_sorted_feature_a_line(documents: dict[str, dict], name: str) -> None:
+def test_one_sorted_feature_a_line(documents: dict[str, dict[str, Any]], name: str) -> None:
     """A file has a line for each feature, sorted by id, with the documented properties only."""
     document = documents[name]
     ids = [feature["properties"]["id"] for feature in document["features"]]
@@ -85,6 +86,7 @@ def test_regions_belong_to_countries(zones: ZoneSet) -> None:
     countries = {zone.id: zone for zone in zones.zones if not zone.is_region}
     for region in regions:
         assert region.id.startswith(f"{region.properties.country}-")
+        assert region.properties.country is not None
         assert region.properties.nato == countries[region.properties.country].properties.nato
     with_regions = {region.properties.country for region in regions}
     assert with_regions == (MEMBERS | OTHERS) - WITHOUT_REGIONS

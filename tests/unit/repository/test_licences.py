@@ -49,15 +49,16 @@ def locked(name: str) -> list[str]:
 def licences(installed: Distribution) -> list[str]:
     """Return the SPDX identifiers of a distribution's licences, all that may apply."""
     metadata = installed.metadata
-    if expression := metadata.get("License-Expression"):
-        return re.split(r"\s+(?:AND|OR)\s+|[()]\s*", expression)
+    if expressions := metadata.get_all("License-Expression"):
+        return re.split(r"\s+(?:AND|OR)\s+|[()]\s*", expressions[0])
     classifiers = [
         line.rpartition(" :: ")[2]
         for line in metadata.get_all("Classifier", [])
         if line.startswith("License :: ") and line != "License :: OSI Approved"
     ]
-    said = classifiers or re.split(r"\s+(?:AND|OR)\s+", metadata.get("License") or "nothing said")
-    return [SPELLED.get(text, text) for text in said]
+    texts = metadata.get_all("License") or ["nothing said"]
+    licence_names = classifiers or re.split(r"\s+(?:AND|OR)\s+", texts[0])
+    return [SPELLED.get(name, name) for name in licence_names]
 
 
 @pytest.mark.parametrize("name", sorted({*locked("dev.txt"), *locked("runtime.txt")}))

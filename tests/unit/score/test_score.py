@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from builders import T0_MS, packed, seen
 from pyproj import Geod, Proj
 
 from skyfence.cli.main import main
+from skyfence.contracts.alert import Alert
 from skyfence.score.feed import frames_of
 from skyfence.score.figures import figures_of_both, score_of
 from skyfence.score.flight import Flight, truth_of
@@ -181,7 +183,7 @@ def test_white_and_correlated_errors() -> None:
     """Both have the sigma in each direction; only correlated ones keep to e^-1 after 75 s."""
     seconds = np.arange(200_000) * 2.5
     for noise, kept in ((Noise.WHITE, 0.0), (Noise.CORRELATED, np.exp(-1.0))):
-        noises = errors(noise, np.random.default_rng(SEED), seconds, 150.0)
+        noises = errors(noise, np.random.default_rng(SEED), seconds.astype(np.float64), 150.0)
         assert noises.std(axis=0) == pytest.approx([150.0, 150.0], rel=0.05)
         both_ways = (noises[:-30] * noises[30:]).mean(axis=0) / 150.0**2
         assert both_ways == pytest.approx([kept, kept], abs=0.05)
@@ -315,13 +317,14 @@ class FakeAlert:
 def test_each_change_is_counted_once(world: World) -> None:
     """Of several channels and updates the first counts, at its last report; situations do not."""
 
-    def alert(state: str, second: int, **changes: Any) -> FakeAlert:
-        return FakeAlert(state, from_ms(START_MS + 1_000 * second), **changes)
+    def alert(state: str, second: int, **changes: Any) -> Alert:
+        made = FakeAlert(state, from_ms(START_MS + 1_000 * second), **changes)
+        return cast("Alert", made)
 
     statements = engine_statements(
         world,
         made(world, TrafficKind.CROSSER)[0],
-        [  # type: ignore[list-item]
+        [
             *(alert("threat", 100, certainty="Likely") for _ in range(3)),
             alert("violation", 200, certainty="Possible"),
             alert("violation", 210),
@@ -432,7 +435,7 @@ def test_lost_stands() -> None:
 
 def test_nuisances_far_and_near() -> None:
     """A violation told of an object outside is a nuisance, by whether three sigma lay between."""
-    outside = {"entries": [], "deepest_m": -400.0}
+    outside: dict[str, Any] = {"entries": [], "deepest_m": -400.0}
     far = result(("possible", 100), ("exited", 200), closest_m=3.0 * SIGMA_M, **outside)
     near = result(("violation", 100), closest_m=2.9 * SIGMA_M, **outside)
     calm = result(closest_m=4.0 * SIGMA_M, **outside)
@@ -481,7 +484,7 @@ def test_both_detectors_are_measured_alike() -> None:
 
 def test_aims_can_be_missed() -> None:
     """Each aim is met by a good result and missed by a bad one."""
-    outside = {"entries": [], "deepest_m": -900.0, "closest_m": 900.0}
+    outside: dict[str, Any] = {"entries": [], "deepest_m": -900.0, "closest_m": 900.0}
     deep = say(("violation", 1_002), seen_m=5.0 * SIGMA_M)
     good = [
         result(("threat", 700), ("violation", 1_002), naive=deep),
@@ -513,7 +516,9 @@ def test_a_batch_is_judged_alike_whatever_came_before() -> None:
     assert all(result.naive for result in results)
 
 
-def test_the_command(tmp_path: Flight, monkeypatch: Any, capsys: Any) -> None:
+def test_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It writes one JSON document with aims and a cell of each kind, sigma and noise, and a PNG."""
     chart = tmp_path / "score.png"
     kinds = ["--kind", "crosser", "--kind", "turn_back"]
@@ -529,7 +534,9 @@ def test_the_command(tmp_path: Flight, monkeypatch: Any, capsys: Any) -> None:
     assert chart.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_command_refuses_two_lengths(monkeypatch: Any, capsys: Any) -> None:
+def test_the_command_refuses_two_lengths(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """--long and --hours together are one line and exit code 2."""
     monkeypatch.setattr(sys, "argv", ["skyfence", "score", "--long", "--hours", "3"])
     with pytest.raises(SystemExit) as ended:

@@ -1,5 +1,6 @@
 """Which partitions are reported as judged: those without unjudged messages, and no others."""
 
+import time
 from typing import Any
 
 import pytest
@@ -8,7 +9,6 @@ from fuzz.agents import TOPICS
 
 from skyfence.contracts.track_event import PartitionWatermark, parse_event
 from skyfence.times import from_ms
-from streams import idle_partitions
 from streams.driver.consumer import NotStartedError
 from streams.idle_partitions import IdlePartitionReporter
 
@@ -59,7 +59,7 @@ class FakeSends:
 
 @pytest.fixture(autouse=True)
 def _now(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idle_partitions.time, "time", lambda: NOW_MS / 1000)
+    monkeypatch.setattr(time, "time", lambda: NOW_MS / 1000)
 
 
 async def reported(app: FakeApp, **judged: int | None) -> FakeSends:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fuzz import samples
@@ -13,7 +13,8 @@ from skyfence.frames.codec import encode_frame
 from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.tracker import Tracker
 from streams import partition_state
-from streams.checkpoint import Checkpoint
+from streams.checkpoint import Checkpoint, CheckpointStore
+from streams.driver.app import CheckpointingApp
 from streams.driver.message import KafkaMessage
 from streams.sends import PendingSends
 from streams.track_agent import TrackAgent
@@ -82,13 +83,14 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Store:
 @pytest.fixture
 def agent(kafka: SlowKafka, store: Store) -> TrackAgent:
     """Return a track agent with nothing remembered."""
-    given: Any = (
+    sends = PendingSends(cast("CheckpointingApp", kafka), TOPICS)
+    return TrackAgent(
         samples.airspace(),
         samples.policy(),
         samples.EXERCISE,
-        PendingSends(kafka, TOPICS),
+        sends,
+        cast("CheckpointStore", store),
     )
-    return TrackAgent(*given, store)  # type: ignore[arg-type]
 
 
 async def until_saved(agent: TrackAgent) -> None:

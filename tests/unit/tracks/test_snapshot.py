@@ -24,6 +24,7 @@ from words import ENGLISH
 from skyfence import __version__
 from skyfence.adapters.files import default_file, read_recording
 from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.track_event import SourceWatermark, TrackEvent
 from skyfence.errors import InputError
 from skyfence.frames import arrow_stream
 from skyfence.frames.frame import Frame
@@ -97,15 +98,16 @@ def test_reports_that_wait_for_late_ones_are_kept() -> None:
     policy = Policy(PolicyFile(version="v", sources={"radar": SourceRules(lateness_ms=40_000)}))
     frames = [packed(one) for one in reversed(flight(0, 26.99, 90.0, reports=9))]
 
-    def judge(stop_after: int) -> list[object]:
-        tracker, found = Tracker(WORLD, EXERCISE, policy), []
+    def judge(stop_after: int) -> list[TrackEvent | SourceWatermark]:
+        tracker = Tracker(WORLD, EXERCISE, policy)
+        events: list[TrackEvent | SourceWatermark] = []
         for number, frame in enumerate([*frames, beat(600)]):
-            found += tracker.process(frame).events
+            events += tracker.process(frame).events
             if number == stop_after:
                 state = take_snapshot(tracker)
                 tracker = Tracker(WORLD, EXERCISE, policy)
                 restore_snapshot(tracker, state)
-        return found
+        return events
 
     assert [event.kind for event in judge(-1)].count("entered") == 1
     assert judge(5) == judge(-1)
