@@ -35,7 +35,7 @@ class RepeatedViolations(Contract):
     """What the alliance was told of repeated violations in one run."""
 
     number: int = 0  # how many there have been in this run
-    step: int = 0  # of the one that is open; 0: none is
+    step: int = 0  # last step of the open situation; 0 while none is open
     told: tuple[UUID, ...] = ()
     violations: tuple[Violation, ...] = ()
     latest: Violation | None = Field(default=None)
@@ -93,7 +93,7 @@ def _alert(
     *,
     over: bool = False,
 ) -> Alert:
-    assert situation.latest is not None  # noqa: S101 - nothing is told before one
+    assert situation.latest is not None  # noqa: S101 - nobody is told before a violation
     event = situation.latest.event
     nations = sorted({nation for each in situation.violations for nation in each.event.nations})
     texts = vocabulary.texts.repeated
