@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from aiohttp import web
 
 from consumers.outbox.items import ItemState
-from consumers.sms.gateways.http_client import Answer, HttpSide
+from consumers.sms.gateways.http_client import Answer, HttpTransport
 from consumers.sms.gateways.http_options import (
     PLACEHOLDER,
     AnswerOptions,
@@ -50,7 +50,7 @@ from skyfence.adapters.credentials import read_secret, tls_context
 from skyfence.errors import InputError, UnavailableError
 
 _SERVER_ERROR: Final = 500
-# What {valid_s} is where nobody says: a day, after which no alert is news.
+# {valid_s} of a message without a time limit: a day, after which no alert is news.
 _LONGEST_VALID_S: Final = 24 * 3600
 # RFC 9110: seconds; the other form, a date, would need this machine's clock to be right.
 _SECONDS: Final = re.compile(r"\d{1,6}")
@@ -61,7 +61,7 @@ def from_options(options: Mapping[str, Any], on_receipt: OnReceipt) -> "HttpGate
     return HttpGateway(parse(HttpOptions, options, "http"), on_receipt)
 
 
-class HttpGateway(HttpSide):
+class HttpGateway(HttpTransport):
     """One gateway. Listens for receipts, if they are described, inside ``async with``."""
 
     def __init__(self, options: HttpOptions, on_receipt: OnReceipt) -> None:
@@ -76,16 +76,17 @@ class HttpGateway(HttpSide):
         )
 
     async def submit(self, sms: Sms) -> str | None:
-        """Hand a message over; return the name under which receipts speak of it, if one is known.
+        """Hand a message over; return the reference that its receipts will carry, if known.
 
-        That is our own where the callback's URL carries it, else the one in the answer.
+        The reference is our own where the callback's URL carries it, else the identifier in the
+        gateway's answer. Raises as ``Gateway.submit`` says.
         """
         own = own_reference(sms.key)
         url, request = self._request(self._values(sms, own))
-        answer = await self._ask(self._options.method, url, **request)
-        found = judge(answer, self._options.answer, self._name)
+        answer = await self._request_answer(self._options.method, url, **request)
+        identifier = read_answer(answer, self._options.answer, self._name)
         fields = self._options.receipts
-        return own if fields is not None and fields.reference is None else found
+        return own if fields is not None and fields.reference is None else identifier
 
     def _values(self, sms: Sms, own: str) -> dict[str, str]:
         callback = f"{self._endpoint.url}?reference={own}" if self._endpoint else ""
@@ -112,8 +113,14 @@ class HttpGateway(HttpSide):
         return filled(options.url, in_url), request
 
 
-def judge(answer: Answer, meaning: AnswerOptions, gateway: str) -> str | None:
-    """Return the identifier that an answer holds, if any; raise what it means otherwise."""
+def read_answer(answer: Answer, meaning: AnswerOptions, gateway: str) -> str | None:
+    """Return the message's identifier in an answer that accepts it, None if there is none.
+
+    ``meaning`` says which statuses and states accept, refuse or throttle; ``gateway`` names the
+    gateway in errors. Raises ``ThrottledError`` (with the seconds of Retry-After) or
+    ``RefusedError`` as ``meaning`` says, ``UncertainError`` for another status from 500 on, and
+    ``UnavailableError`` for all others.
+    """
     document = _document(answer.body)
     state = _at(document, meaning.state) if meaning.state else None
     reason = f"{gateway} answered {answer.status}"
@@ -126,17 +133,21 @@ def judge(answer: Answer, meaning: AnswerOptions, gateway: str) -> str | None:
     if answer.status in meaning.accepted:
         if meaning.state and str(state) not in meaning.accepted_states:
             raise UnavailableError(reason)
-        found = _at(document, meaning.id) if meaning.id else None
-        return None if found is None else str(found)
+        identifier = _at(document, meaning.id) if meaning.id else None
+        return None if identifier is None else str(identifier)
     if answer.status >= _SERVER_ERROR:
         raise UncertainError(reason)
     raise UnavailableError(reason)
 
 
 def filled(template: Any, values: Mapping[str, str]) -> Any:
-    """Return a template with its placeholders replaced, once."""
+    """Return a template (text, table or list) with the placeholders in all its texts replaced.
+
+    A value that holds a placeholder itself stays as it is. Raises ``KeyError`` for a placeholder
+    that ``values`` lacks.
+    """
     if isinstance(template, str):
-        return PLACEHOLDER.sub(lambda found: values[found[1]], template)
+        return PLACEHOLDER.sub(lambda placeholder: values[placeholder[1]], template)
     if isinstance(template, Mapping):
         return {name: filled(value, values) for name, value in template.items()}
     if isinstance(template, list):
@@ -146,24 +157,24 @@ def filled(template: Any, values: Mapping[str, str]) -> Any:
 
 def _reader(fields: FieldOptions) -> Callable[[web.Request, str], Receipt | None]:
     def read(request: web.Request, body: str) -> Receipt | None:
-        found = dict(request.query)
+        query = dict(request.query)
         if request.content_type == "application/json":
             document = _document(body)
         else:
-            document = dict(parse_qsl(body, keep_blank_values=True)) | found
-        reference = found.get("reference")
+            document = dict(parse_qsl(body, keep_blank_values=True)) | query
+        reference = query.get("reference")
         if fields.reference is not None:
             reference = _at(document, fields.reference)
-        held = _at(document, fields.state)
-        if reference is None or held is None:
+        state_value = _at(document, fields.state)
+        if reference is None or state_value is None:
             raise InputError(f"no {fields.reference or 'reference'} or no {fields.state} in it")
-        state = str(held)
+        state = str(state_value)
         if state in fields.delivered:
             return Receipt(str(reference), ItemState.DELIVERED)
         if state not in fields.failed:
             return None
-        why = _at(document, fields.reason) if fields.reason else None
-        return Receipt(str(reference), ItemState.FAILED, without_numbers(f"{state} {why or ''}"))
+        reason = _at(document, fields.reason) if fields.reason else None
+        return Receipt(str(reference), ItemState.FAILED, without_numbers(f"{state} {reason or ''}"))
 
     return read
 
@@ -176,7 +187,7 @@ def _document(body: str) -> Any:
 
 
 def _at(document: Any, path: str) -> Any:
-    """Return what stands at ``messages.0.id`` of a document, None where nothing does."""
+    """Return the value at a path like ``messages.0.id`` of a document, None if there is none."""
     for step in path.split("."):
         if isinstance(document, list) and step.isdecimal() and int(step) < len(document):
             document = document[int(step)]
@@ -194,11 +205,11 @@ def _pause_s(retry_after: str | None) -> float | None:
 def _authorization(auth: Auth | None) -> dict[str, str]:
     if auth is None:
         return {}
-    word = ""
+    credentials = ""
     if auth.username_file is not None and auth.password_file is not None:
         user = read_secret(auth.username_file, "option auth.username_file")
         password = read_secret(auth.password_file, "option auth.password_file")
-        word = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        credentials = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
     elif auth.bearer_file is not None:
-        word = "Bearer " + read_secret(auth.bearer_file, "option auth.bearer_file")
-    return {"Authorization": word}
+        credentials = "Bearer " + read_secret(auth.bearer_file, "option auth.bearer_file")
+    return {"Authorization": credentials}

@@ -31,14 +31,14 @@ Values = frozenset[Annotated[str, Field(coerce_numbers_to_str=True)]]
 
 
 class Auth(Options):
-    """Who we are: a bearer token, or user and password."""
+    """Our credentials: a bearer token, or user and password, each in a file of its own."""
 
     bearer_file: Path | None = None
     username_file: Path | None = None
     password_file: Path | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> "Auth":
+    def _either_form(self) -> "Auth":
         basic = (self.username_file is not None, self.password_file is not None)
         if basic not in {(True, True), (False, False)} or any(basic) == bool(self.bearer_file):
             raise ValueError("needs bearer_file, or username_file and password_file")

@@ -26,7 +26,7 @@ from aiohttp import web
 from pydantic import Field, field_validator
 
 from consumers.outbox.items import ItemState
-from consumers.sms.gateways.http_client import Answer, HttpSide
+from consumers.sms.gateways.http_client import Answer, HttpTransport
 from consumers.sms.gateways.options import (
     Options,
     own_reference,
@@ -57,8 +57,8 @@ _BUSY: Final = 503
 # operator refused it. Steps on the way (4, 8) are not asked for.
 _DELIVERED, _FAILED, _REJECTED = 1, 2, 16
 _DLR_MASK: Final = _DELIVERED | _FAILED | _REJECTED
-# What 403 and 400 say where it is the message that will never be taken. All else (a wrong password,
-# no sender) is a fault of the settings, which somebody may mend before the alert expires. So is
+# Words of 403 and 400 where Kannel will never take this message. All others (a wrong password, no
+# sender) are faults of the settings, which may be mended before the alert expires. So is
 # "Not routable. Do not try again.": Kannel says it of every message while the operator refuses
 # Kannel's own login.
 _OF_THE_MESSAGE: Final = ("denied by white", "receiver number", "charset or body")
@@ -95,7 +95,7 @@ def from_options(options: Mapping[str, Any], on_receipt: OnReceipt) -> "KannelGa
     return KannelGateway(parse(KannelOptions, options, "kannel"), on_receipt)
 
 
-class KannelGateway(HttpSide):
+class KannelGateway(HttpTransport):
     """One Kannel. Listens for receipts, if they are asked for, inside ``async with``."""
 
     def __init__(self, options: KannelOptions, on_receipt: OnReceipt) -> None:
@@ -117,15 +117,18 @@ class KannelGateway(HttpSide):
         )
 
     async def submit(self, sms: Sms) -> str | None:
-        """Hand a message to Kannel; return our own name for it, None if no receipt will come."""
+        """Hand a message to Kannel; return our own reference, None if no receipts are asked for.
+
+        Raises as ``Gateway.submit`` says.
+        """
         reference = own_reference(sms.key) if self._endpoint else None
-        answer = await self._ask(
+        answer = await self._request_answer(
             "POST",
             self._options.url,
             headers=self._fixed | self._headers(sms, reference),
             data=sms.text.encode(),
         )
-        self._judge(answer)
+        self._check_answer(answer)
         return reference
 
     def _headers(self, sms: Sms, reference: str | None) -> dict[str, str]:
@@ -140,7 +143,8 @@ class KannelGateway(HttpSide):
             headers |= {"X-Kannel-DLR-Mask": str(_DLR_MASK), "X-Kannel-DLR-URL": url}
         return headers
 
-    def _judge(self, answer: Answer) -> None:
+    def _check_answer(self, answer: Answer) -> None:
+        """Raise the error that an answer other than 202 stands for."""
         reason = f"{self._name} answered {answer.status}: {without_numbers(answer.body)}"
         if answer.status == _ACCEPTED:
             return
@@ -156,7 +160,10 @@ class KannelGateway(HttpSide):
 
 
 def _receipt(request: web.Request, _body: str) -> Receipt | None:
-    """Read Kannel's callback."""
+    """Return the receipt in a callback of Kannel's, None for a report from on the way.
+
+    Raises ``InputError`` where reference or kind is missing.
+    """
     reference, kind = request.query.get("reference", ""), request.query.get("kind", "")
     if not reference or not kind.isdecimal():
         raise InputError(f"not a callback of kannel: reference {reference!r}, kind {kind!r}")
@@ -164,10 +171,11 @@ def _receipt(request: web.Request, _body: str) -> Receipt | None:
         return Receipt(reference, ItemState.DELIVERED)
     if int(kind) not in {_FAILED, _REJECTED}:
         return None
-    return Receipt(reference, ItemState.FAILED, _words(request.query.get("said", "")) or None)
+    reason = _state_and_error(request.query.get("said", ""))
+    return Receipt(reference, ItemState.FAILED, reason or None)
 
 
-def _words(answer: str) -> str:
+def _state_and_error(answer: str) -> str:
     """Return the operator's state and error, without the text that a receipt repeats."""
-    kept = [word for word in answer.split() if word.startswith(("stat:", "err:", "NACK/"))]
-    return without_numbers(" ".join(kept))
+    words = [word for word in answer.split() if word.startswith(("stat:", "err:", "NACK/"))]
+    return without_numbers(" ".join(words))

@@ -30,7 +30,7 @@ Model = TypeVar("Model", bound=Options)
 
 
 def parse(model: type[Model], options: Mapping[str, Any], adapter: str) -> Model:
-    """Return the options checked; raise ``UsageError`` naming the first that is wrong."""
+    """Return the options as their model; raise ``UsageError`` naming the first that is wrong."""
     try:
         return model.model_validate(dict(options))
     except ValidationError as error:
@@ -38,7 +38,7 @@ def parse(model: type[Model], options: Mapping[str, Any], adapter: str) -> Model
 
 
 def own_reference(key: str) -> str:
-    """Return our name for a message where the gateway has none: the same for the same key.
+    """Return our reference for a message, 32 hexadecimal digits: the same for the same key.
 
     It stands in URLs and in other people's logs, so nothing of the key can be read from it.
     """
@@ -46,8 +46,9 @@ def own_reference(key: str) -> str:
 
 
 def without_numbers(text: str) -> str:
-    """Return what a gateway said, on one short line, with everything like a number left out."""
-    return _NUMBERS.sub(lambda found: found[1] or "…", " ".join(text.split()))[:_REASON_CHARACTERS]
+    """Return a gateway's words on one line of at most 120 characters, each phone number as "…"."""
+    line = " ".join(text.split())
+    return _NUMBERS.sub(lambda number: number[1] or "…", line)[:_REASON_CHARACTERS]
 
 
 def _why(error: ValidationError) -> str:
@@ -59,7 +60,7 @@ def _why(error: ValidationError) -> str:
         return f"option {option} is missing"
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")
     reason = reason[:1].lower() + reason[1:]
-    held = first.get("input")
-    if not isinstance(held, str | int | float) or "@" in str(held):  # a URL with a password
+    value = first.get("input")
+    if not isinstance(value, str | int | float) or "@" in str(value):  # a URL with a password
         return f"option {option}: {reason}"
-    return f"option {option}: {reason}, got {str(held)[:80]!r}"
+    return f"option {option}: {reason}, got {str(value)[:80]!r}"

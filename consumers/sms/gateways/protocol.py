@@ -1,7 +1,7 @@
 """The protocol of an SMS gateway. To add one: a file here, and its name among the adapters.
 
 A gateway states its delivery guarantee first. It submits one message at a time and hears receipts
-whenever they come; what is to be sent, how often and to whom is not its business (``sink``).
+whenever they come. It does not choose recipients, texts or times (``sink``, ``sender``).
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,10 +13,10 @@ from consumers.outbox.items import ItemState
 
 @dataclass(frozen=True)
 class Sms:
-    """One message: ``key`` names it for ever, ``number`` is in E.164 form with its plus.
+    """One message: ``key`` identifies it for ever, ``number`` is in E.164 form with its plus.
 
-    After ``valid_s`` seconds the network should drop it, where a gateway can tell it so: a phone
-    that was off must not ring with what is over.
+    After ``valid_s`` seconds (None: the network's own limit) the network should drop it, where the
+    gateway's protocol can ask that: a phone that was off must not ring with a past danger.
     """
 
     key: str
@@ -27,9 +27,9 @@ class Sms:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What the network says became of a message; ``reference`` is the gateway's name for it.
+    """The network's report of a message; ``reference`` is what ``Gateway.submit`` returned for it.
 
-    ``state`` is delivered or failed: what says that it is still on its way is no receipt.
+    ``state`` is delivered or failed: a report that it is still on its way is no receipt.
     """
 
     reference: str
@@ -45,7 +45,7 @@ class RefusedError(Exception):
 
 
 class ThrottledError(Exception):
-    """The gateway takes nothing for a while; ``pause_s`` is how long, where it says so."""
+    """The gateway takes nothing for a while; ``pause_s`` is the pause that it asks for, if any."""
 
     def __init__(self, reason: str, pause_s: float | None = None) -> None:
         super().__init__(reason)
@@ -57,20 +57,21 @@ class UncertainError(Exception):
 
 
 class Gateway(Protocol):
-    """Where SMS go. Made inside ``async with``; several messages may be submitted at once."""
+    """Takes SMS inside ``async with``; several messages may be submitted at once."""
 
     async def __aenter__(self) -> "Gateway":
-        """Connect, or begin to try."""
+        """Connect, or begin to try; raise ``UsageError`` for options that cannot work."""
         ...
 
     async def __aexit__(self, *error: object) -> None:
-        """Let go of connections."""
+        """Close all connections."""
         ...
 
     async def submit(self, sms: Sms) -> str | None:
-        """Hand a message over; return the gateway's name for it, None if it gives none.
+        """Hand a message over; return the reference that its receipts will carry, None if none.
 
-        Raises ``RefusedError`` (never again), ``ThrottledError`` (later), ``UnavailableError``
-        where it was certainly not taken, and ``UncertainError`` where nobody knows.
+        Raises ``RefusedError`` where the gateway will never take it, ``ThrottledError`` where it
+        may later, ``UnavailableError`` where it certainly did not take it, and ``UncertainError``
+        where it may have.
         """
         ...

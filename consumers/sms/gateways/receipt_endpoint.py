@@ -32,18 +32,21 @@ from skyfence.errors import InputError, UnavailableError, UsageError
 log = structlog.get_logger()
 
 _MOST_BYTES: Final = 64 * 1024
-# At the end, what is being taken may still be answered; noting it costs milliseconds.
+# At the end, receipts that are being taken are still answered; noting one takes milliseconds.
 _FINISH_WITHIN_S: Final = 5.0
 # 22 characters of the alphabet below are 128 bits.
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{22,128}")
 
-# Turns a request and its body into a receipt; None for one that says "still on its way".
-# Raises InputError where it cannot.
+# Turns a request and its body into a receipt, None for one that says "still on its way"; raises
+# InputError where the request is none of the gateway's callbacks.
 Reader = Callable[[web.Request, str], Receipt | None]
 
 
 class ReceiptOptions(Options):
-    """Where to listen for receipts. ``url`` is how the gateway reaches it, if not by host, port."""
+    """Where to listen for receipts: ``url`` is set where the gateway needs another than host, port.
+
+    Port 0 takes any free port.
+    """
 
     secret_file: Path
     host: str = "127.0.0.1"
@@ -60,7 +63,7 @@ class ReceiptOptions(Options):
 
 
 class ReceiptEndpoint:
-    """Listens inside ``async with``; ``url`` is then what the gateway is told."""
+    """Listens inside ``async with``; ``url`` is then the callback's, with the secret in it."""
 
     def __init__(self, options: ReceiptOptions, reader: Reader, on_receipt: OnReceipt) -> None:
         self._options = options
@@ -92,7 +95,7 @@ class ReceiptEndpoint:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        """Finish what is being taken, and stop listening."""
+        """Answer the receipts that are being taken, for 5 s at most, and stop listening."""
         if self._runner is not None:
             await self._runner.cleanup()
 

@@ -20,7 +20,10 @@ _MODULES: Final[Mapping[Adapter, str]] = {
 
 
 def gateway(adapter: Adapter, options: Mapping[str, Any], on_receipt: OnReceipt) -> Gateway:
-    """Make the gateway of an adapter; raise ``UsageError`` naming the option that is wrong."""
+    """Make the gateway of an adapter, not yet connected.
+
+    Raises ``UsageError`` naming the option that is wrong, or the library that is missing.
+    """
     try:
         module = import_module(_MODULES[adapter])
     except ModuleNotFoundError as error:

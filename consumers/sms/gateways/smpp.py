@@ -30,7 +30,7 @@ from consumers.sms.gateways.protocol import (
     ThrottledError,
     UncertainError,
 )
-from consumers.sms.gateways.smpp_messages import SmppOptions, one_form, read_receipt, submit_sm
+from consumers.sms.gateways.smpp_messages import SmppOptions, normalize_id, read_receipt, submit_sm
 from consumers.sms.gateways.smpp_session import (
     CommandStatus,
     EndedError,
@@ -94,7 +94,7 @@ class SmppGateway:
         self._keeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "SmppGateway":
-        """Try to bind once; raise ``UsageError`` where the SMSC knows us not."""
+        """Try to bind once; raise ``UsageError`` where the SMSC refuses name or password."""
         self._keeper = asyncio.create_task(self._keep_bound())
         await asyncio.wait(
             [self._keeper, tried := asyncio.create_task(self._tried.wait())],
@@ -107,7 +107,7 @@ class SmppGateway:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        """Take leave of the SMSC."""
+        """Unbind, close the connection, and stop binding again."""
         if self._session is not None:
             await self._session.unbind()
         if self._keeper is not None:
@@ -116,7 +116,10 @@ class SmppGateway:
                 await self._keeper
 
     async def submit(self, sms: Sms) -> str | None:
-        """Hand a message to the SMSC; return its identifier, in the form that receipts have."""
+        """Hand a message to the SMSC; return its identifier, in the form that receipts have.
+
+        Waits while ``options.window`` messages are unanswered. Raises as ``Gateway.submit`` says.
+        """
         body = submit_sm(self._options, sms)
         async with self._window:
             if self._keeper is not None and self._keeper.done():
@@ -127,12 +130,13 @@ class SmppGateway:
                 answer = await self._session.request(SmppCommand.SUBMIT_SM, body)
             except UncertainError as error:
                 raise UncertainError(f"{self._name}: {error}") from None
-        return self._judge(answer)
+        return self._read_response(answer)
 
-    def _judge(self, answer: Pdu) -> str | None:
+    def _read_response(self, answer: Pdu) -> str | None:
+        """Return the message's identifier; raise the error that another status stands for."""
         if answer.status == CommandStatus.OK:
             reference = answer.body.partition(b"\0")[0].decode("ascii", "replace")
-            return one_form(reference, self._options.response_id) or None
+            return normalize_id(reference, self._options.response_id) or None
         reason = f"{self._name} answered {_named(answer.status)}"
         if answer.status in _BUSY:
             raise ThrottledError(reason)
@@ -141,7 +145,7 @@ class SmppGateway:
         raise UnavailableError(reason)
 
     async def _keep_bound(self) -> None:
-        """Bind, and again when the session ends, with pauses that double while it fails."""
+        """Bind, and bind again when the session ends, with pauses that double while it fails."""
         while True:
             try:
                 async with self._bound() as session:
@@ -163,6 +167,7 @@ class SmppGateway:
 
     @asynccontextmanager
     async def _bound(self) -> AsyncIterator[Session]:
+        """Connect and bind; raise ``UsageError`` where the SMSC refuses name or password."""
         options = self._options
         try:
             async with asyncio.timeout(options.answer_s):
@@ -187,6 +192,7 @@ class SmppGateway:
             yield session
 
     async def _deliver(self, pdu: Any) -> int:
+        """Hand the receipt in a deliver_sm on; return the status to answer the deliver_sm with."""
         receipt = read_receipt(pdu, self._options.receipt_id)
         if receipt is None:
             SMS_RECEIPTS.labels("under_way").inc()

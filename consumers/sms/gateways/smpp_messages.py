@@ -1,4 +1,4 @@
-"""What an SMSC is told and what it says: the options of SMPP, submit_sm, receipts.
+"""The messages of SMPP 3.4: its options, bodies of submit_sm, receipts in deliver_sm.
 
     Sms ──▶ body of a submit_sm            deliver_sm ──▶ Receipt
 
@@ -56,7 +56,7 @@ Npi = Annotated[int, Field(ge=0, le=18)]
 
 
 class SmppOptions(Options):
-    """SMPP's table."""
+    """The table ``[smpp]``. ``enquire_s`` and ``answer_s`` are seconds, ``window`` is messages."""
 
     host: Annotated[str, Field(min_length=1)]
     port: Annotated[int, Field(ge=1, le=65535)]
@@ -82,34 +82,37 @@ class SmppOptions(Options):
 
 
 def read_receipt(pdu: Any, form: IdForm) -> Receipt | None:
-    """Return what a deliver_sm says became of a message.
+    """Return the receipt in a deliver_sm (``smpp34.DeliverSm``).
 
-    None where it says "on its way", or is no receipt but somebody's answer.
+    None for a message that is on its way, and for a phone's reply, which is no receipt. ``form``
+    is the form of the identifiers in receipts.
     """
     if pdu.esm_class & _KIND_BITS != _RECEIPT:
         log.info("sms.smpp.answer_ignored", bytes=len(pdu.short_message))
         return None
-    fields = {tlv.tag: tlv for tlv in pdu.tlvs}
-    payload = fields.get(smpp34.TLV_MESSAGE_PAYLOAD)
+    tlvs = {tlv.tag: tlv for tlv in pdu.tlvs}
+    payload = tlvs.get(smpp34.TLV_MESSAGE_PAYLOAD)
     text = (bytes(payload.value) if payload else bytes(pdu.short_message)).decode("latin-1")
-    found = {name.lower(): value for name, value in _FIELD.findall(text.split("text:")[0])}
-    named = fields.get(smpp34.TLV_RECEIPTED_MESSAGE_ID)
-    reference = (named.as_string() if named else None) or found.get("id", "")
-    numbered = fields.get(smpp34.TLV_MESSAGE_STATE)
-    word = _WORD_OF_STATE.get(numbered.as_int() or 0) if numbered else None
-    word = word or found.get("stat", "").upper()
+    text_fields = {name.lower(): value for name, value in _FIELD.findall(text.split("text:")[0])}
+    id_tlv = tlvs.get(smpp34.TLV_RECEIPTED_MESSAGE_ID)
+    reference = (id_tlv.as_string() if id_tlv else None) or text_fields.get("id", "")
+    state_tlv = tlvs.get(smpp34.TLV_MESSAGE_STATE)
+    word = _WORD_OF_STATE.get(state_tlv.as_int() or 0) if state_tlv else None
+    word = word or text_fields.get("stat", "").upper()
     state = _STATES.get(word)
     if not reference or state is None:
         log.info("sms.smpp.receipt_ignored", reference=reference, stat=without_numbers(word))
         return None
     reason = (
-        without_numbers(f"{word} err:{found.get('err', '')}") if state is ItemState.FAILED else None
+        without_numbers(f"{word} err:{text_fields.get('err', '')}")
+        if state is ItemState.FAILED
+        else None
     )
-    return Receipt(one_form(reference, form), state, reason)
+    return Receipt(normalize_id(reference, form), state, reason)
 
 
-def one_form(reference: str, form: IdForm) -> str:
-    """Return an id as decimal digits where its form is known, else as it is, in lower case."""
+def normalize_id(reference: str, form: IdForm) -> str:
+    """Return an identifier as decimal digits where it has the form, else in lower case."""
     base = {"decimal": 10, "hexadecimal": 16}.get(form)
     try:
         return str(int(reference, base)) if base else reference.strip().lower()
@@ -121,7 +124,10 @@ def one_form(reference: str, form: IdForm) -> str:
 
 
 def submit_sm(options: SmppOptions, sms: Sms) -> bytes:
-    """Return the body of a submit_sm."""
+    """Return the body of a submit_sm, in the GSM alphabet if the text allows it, else in UCS-2.
+
+    Raises ``RefusedError`` for a text of more than 1,000 characters.
+    """
     if len(sms.text) > _MOST_CHARACTERS:
         raise RefusedError(f"text of {len(sms.text)} characters, of {_MOST_CHARACTERS} at most")
     gsm = smsutil.is_valid_gsm(sms.text)

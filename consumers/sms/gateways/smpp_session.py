@@ -48,7 +48,7 @@ class SmppCommand(IntEnum):
 
 
 class CommandStatus(IntEnum):
-    """Those command statuses that mean something to us (SMPP 3.4, table 5-2)."""
+    """The command statuses that the gateway tells apart (SMPP 3.4, table 5-2)."""
 
     OK = 0x00
     BAD_MESSAGE_LENGTH = 0x01
@@ -83,7 +83,7 @@ class Pdu:
 
 @dataclass(frozen=True)
 class Timing:
-    """How often the SMSC is asked whether it is there, and how long it may take to answer."""
+    """Seconds between two enquire_links, and seconds that the SMSC may take for an answer."""
 
     enquire_s: float
     answer_s: float
@@ -93,7 +93,7 @@ class EndedError(Exception):
     """The session is over; ``str`` says why."""
 
 
-# Takes one deliver_sm and says with which status it is to be answered.
+# Takes one deliver_sm and returns the command status to answer it with.
 Deliver = Callable[[Any], Awaitable[int]]
 
 
@@ -114,39 +114,40 @@ class Session:
         self._sequence = 0
         self._pending: dict[int, asyncio.Future[Pdu]] = {}
         self._waiting: asyncio.Queue[Pdu] = asyncio.Queue(_WAITING)
-        self._why: str | None = None
+        self._end_reason: str | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Session":
-        """Begin to read."""
+        """Start to read PDUs and to send enquire_links."""
         self._task = asyncio.create_task(self._run())
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        """Close the connection; what was asked and not answered is uncertain."""
+        """Close the connection; requests without an answer end with ``UncertainError``."""
         self._end("closed by us", orderly=True)
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
 
     async def bind(self, system_id: str, password: str, system_type: str = "") -> int:
-        """Ask to be let in; return the status that the SMSC answered."""
+        """Bind as a transceiver; return the command status of the answer. Raises as ``request``."""
         strings = b"".join(text.encode() + b"\0" for text in (system_id, password, system_type))
         body = strings + bytes([_VERSION, 0, 0]) + b"\0"  # no range of addresses
         return (await self.request(SmppCommand.BIND_TRANSCEIVER, body)).status
 
     async def unbind(self) -> None:
-        """Take leave, whether the SMSC answers or not."""
-        if self._why is None:
+        """Send an unbind and wait for no answer."""
+        if self._end_reason is None:
             self._send(SmppCommand.UNBIND, CommandStatus.OK, self._next())
 
     async def request(self, command: SmppCommand, body: bytes = b"") -> Pdu:
         """Send a request and return its answer, or a generic_nack.
 
-        Raises ``UnavailableError`` where it was not sent, ``UncertainError`` where no answer came.
+        Raises ``UnavailableError`` where it was not sent, ``UncertainError`` where no answer came
+        within ``Timing.answer_s`` or before the session ended.
         """
-        if self._why is not None or self._writer.is_closing():
-            raise UnavailableError(f"no session: {self._why or 'the connection is closed'}")
+        if self._end_reason is not None or self._writer.is_closing():
+            raise UnavailableError(f"no session: {self._end_reason or 'the connection is closed'}")
         sequence = self._next()
         answer: asyncio.Future[Pdu] = asyncio.get_running_loop().create_future()
         self._pending[sequence] = answer
@@ -161,28 +162,28 @@ class Session:
             del self._pending[sequence]
 
     async def ended(self) -> str:
-        """Wait until the session is over and say why."""
+        """Wait until the session is over and return the reason."""
         if self._task is not None:
             await asyncio.shield(self._task)
-        return self._why or "never begun"
+        return self._end_reason or "never begun"
 
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                for part in (self._read, self._take_turns, self._enquire):
+                for part in (self._read, self._deliver_in_order, self._enquire):
                     group.create_task(part())
         except* EndedError as errors:
             self._end(str(errors.exceptions[0]))
         finally:
             self._end("failed")  # unless it has ended already
 
-    def _end(self, why: str, *, orderly: bool = False) -> None:
-        if self._why is not None:
+    def _end(self, reason: str, *, orderly: bool = False) -> None:
+        if self._end_reason is not None:
             return
-        self._why = why
+        self._end_reason = reason
         for answer in self._pending.values():
             if not answer.done():
-                answer.set_exception(UncertainError(f"no answer: {why}"))
+                answer.set_exception(UncertainError(f"no answer: {reason}"))
         if orderly:
             self._writer.close()
         else:
@@ -226,8 +227,8 @@ class Session:
         else:
             self._send(SmppCommand.GENERIC_NACK, CommandStatus.BAD_COMMAND, pdu.sequence)
 
-    async def _take_turns(self) -> None:
-        """Hand receipts on one after the other, in the order in which they came."""
+    async def _deliver_in_order(self) -> None:
+        """Hand each deliver_sm on when the one before it is answered."""
         while True:
             pdu = await self._waiting.get()
             try:
