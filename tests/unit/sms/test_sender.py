@@ -64,43 +64,43 @@ def minor(track: str = "T1") -> AlertMessage:
     return severe(track, severity="Moderate")
 
 
-async def put(one: Desk, messages: Sequence[AlertMessage]) -> None:
+async def put(rig: Desk, messages: Sequence[AlertMessage]) -> None:
     """Hand messages to the sink."""
     for message in messages:
-        await one.sink.deliver(message)
+        await rig.sink.deliver(message)
 
 
 async def test_what_is_put_is_sent_and_its_receipt_noted(tmp_path: Path) -> None:
     """Pending, submitted under the gateway's name, delivered; the network is told until when."""
-    async with desk(tmp_path / "o.db", recipients=JUST_ONE) as one:
-        one.start()
-        await one.sink.deliver(severe())
-        await one.until_state(ItemState.SUBMITTED, 1)
-        [sms] = one.gateway.taken
+    async with desk(tmp_path / "o.db", recipients=JUST_ONE) as rig:
+        rig.start()
+        await rig.sink.deliver(severe())
+        await rig.until_state(ItemState.SUBMITTED, 1)
+        [sms] = rig.gateway.taken
         assert sms.number == ONE
         assert sms.text.startswith("EXERCIȚIU: Southshire: ")
         assert sms.valid_s == 6 * 3600
-        [entry] = await one.entries()
+        [entry] = await rig.entries()
         assert entry.reference is not None
-        await receipts(one).take(Receipt(entry.reference, ItemState.DELIVERED))
-        await one.until_state(ItemState.DELIVERED, 1)
+        await receipts(rig).take(Receipt(entry.reference, ItemState.DELIVERED))
+        await rig.until_state(ItemState.DELIVERED, 1)
 
 
 async def test_a_gateway_that_is_away_is_tried_again_with_growing_pauses(tmp_path: Path) -> None:
     """Nothing is lost and nothing doubled, and the pauses grow to at most a minute."""
-    async with desk(tmp_path / "o.db", *[AWAY] * 9, recipients=JUST_ONE) as one:
-        one.start()
-        await one.sink.deliver(severe())
+    async with desk(tmp_path / "o.db", *[AWAY] * 9, recipients=JUST_ONE) as rig:
+        rig.start()
+        await rig.sink.deliver(severe())
         pauses_ms: list[int] = []
         for tries in range(1, 10):
-            await until(lambda tries=tries: len(one.gateway.tried) == tries)
-            await one.until_state(ItemState.PENDING, 1)
-            due_ms = await one.outbox.next_due_ms()
+            await until(lambda tries=tries: len(rig.gateway.tried) == tries)
+            await rig.until_state(ItemState.PENDING, 1)
+            due_ms = await rig.outbox.next_due_ms()
             assert due_ms is not None
-            pauses_ms.append(due_ms - one.clock.now_ms())
-            await one.pass_time(milliseconds=pauses_ms[-1])
-        await one.until_state(ItemState.SUBMITTED, 1)
-        assert len(one.gateway.taken) == 1
+            pauses_ms.append(due_ms - rig.clock.now_ms())
+            await rig.pass_time(milliseconds=pauses_ms[-1])
+        await rig.until_state(ItemState.SUBMITTED, 1)
+        assert len(rig.gateway.taken) == 1
     for number, pause_ms in enumerate(pauses_ms):
         longest_ms = min(60_000, 1000 * 2**number)
         assert longest_ms / 2 <= pause_ms <= longest_ms
@@ -108,18 +108,18 @@ async def test_a_gateway_that_is_away_is_tried_again_with_growing_pauses(tmp_pat
 
 async def test_one_failure_holds_the_gateway_for_all(tmp_path: Path) -> None:
     """While it is held no other message is tried, and all go when it is back."""
-    async with desk(tmp_path / "o.db", ThrottledError("slow down", 7.5)) as one:
-        one.start()
-        await one.sink.deliver(severe())
-        await until(lambda: len(one.gateway.tried) >= 1)
-        await one.until_state(ItemState.SUBMITTING, 0)
-        tried = len(one.gateway.tried)
-        await put(one, [severe("T2"), severe("T3")])
-        await one.pass_time(seconds=7)
-        await one.until_state(ItemState.EXPIRED, 0)
-        assert len(one.gateway.tried) == tried
-        await one.pass_time(seconds=1)
-        await one.until_state(ItemState.SUBMITTED, 6)
+    async with desk(tmp_path / "o.db", ThrottledError("slow down", 7.5)) as rig:
+        rig.start()
+        await rig.sink.deliver(severe())
+        await until(lambda: len(rig.gateway.tried) >= 1)
+        await rig.until_state(ItemState.SUBMITTING, 0)
+        tried = len(rig.gateway.tried)
+        await put(rig, [severe("T2"), severe("T3")])
+        await rig.pass_time(seconds=7)
+        await rig.until_state(ItemState.EXPIRED, 0)
+        assert len(rig.gateway.tried) == tried
+        await rig.pass_time(seconds=1)
+        await rig.until_state(ItemState.SUBMITTED, 6)
 
 
 @pytest.mark.parametrize(("asked_s", "held_ms"), [(0.0, 100), (2.5, 2_500), (86_400.0, 300_000)])
@@ -129,61 +129,61 @@ async def test_what_a_gateway_asks_for_has_limits(
     """No pause would keep both busy, a day of it would be an alert nobody got."""
     async with desk(
         tmp_path / "o.db", ThrottledError("later", asked_s), recipients=JUST_ONE
-    ) as one:
-        one.start()
-        await one.sink.deliver(severe())
-        await until(lambda: len(one.gateway.tried) == 1)
-        await one.until_state(ItemState.PENDING, 1)
-        assert await one.outbox.next_due_ms() == START_MS + held_ms
+    ) as rig:
+        rig.start()
+        await rig.sink.deliver(severe())
+        await until(lambda: len(rig.gateway.tried) == 1)
+        await rig.until_state(ItemState.PENDING, 1)
+        assert await rig.outbox.next_due_ms() == START_MS + held_ms
 
 
 async def test_what_is_refused_is_not_tried_again(tmp_path: Path) -> None:
     """It fails with the gateway's reason and costs nobody else anything."""
-    async with desk(tmp_path / "o.db", RefusedError("unknown subscriber")) as one:
-        one.start()
-        await one.sink.deliver(severe())
-        await one.until_state(ItemState.SUBMITTED, 1)
-        await one.until_state(ItemState.FAILED, 1)
-        reasons = [entry.reason for entry in await one.entries()]
+    async with desk(tmp_path / "o.db", RefusedError("unknown subscriber")) as rig:
+        rig.start()
+        await rig.sink.deliver(severe())
+        await rig.until_state(ItemState.SUBMITTED, 1)
+        await rig.until_state(ItemState.FAILED, 1)
+        reasons = [entry.reason for entry in await rig.entries()]
         assert sorted(map(str, reasons)) == ["None", "unknown subscriber"]
 
 
 async def test_the_gravest_goes_first_and_no_more_than_the_window(tmp_path: Path) -> None:
     """By severity, whatever was put first; so many at once and no more."""
     many = crowd(30)
-    async with desk(tmp_path / "o.db", recipients=many, window=4) as one:
-        await put(one, [minor("T1"), severe("T2")])
-        one.start()
-        await one.until_state(ItemState.SUBMITTED, 60)
-        keys = [sms.key for sms in one.gateway.taken]
+    async with desk(tmp_path / "o.db", recipients=many, window=4) as rig:
+        await put(rig, [minor("T1"), severe("T2")])
+        rig.start()
+        await rig.until_state(ItemState.SUBMITTED, 60)
+        keys = [sms.key for sms in rig.gateway.taken]
         severities = {
-            entry.key: json.loads(entry.body)["severity"] for entry in await one.entries()
+            entry.key: json.loads(entry.body)["severity"] for entry in await rig.entries()
         }
     assert [severities[key] for key in keys] == ["Severe"] * 30 + ["Moderate"] * 30
-    assert one.gateway.most_at_once == 4
+    assert rig.gateway.most_at_once == 4
 
 
 async def test_a_full_window_keeps_nobody_busy(tmp_path: Path) -> None:
     """While no answer comes, the sender rests, though more is due."""
-    async with desk(tmp_path / "o.db", forever, window=1) as one:
-        await one.sink.deliver(severe())
-        one.start()
-        await until(lambda: len(one.gateway.tried) == 1)
+    async with desk(tmp_path / "o.db", forever, window=1) as rig:
+        await rig.sink.deliver(severe())
+        rig.start()
+        await until(lambda: len(rig.gateway.tried) == 1)
         for _ in range(3):
-            await one.pass_time(milliseconds=10)
-        assert len(one.gateway.tried) == 1
+            await rig.pass_time(milliseconds=10)
+        assert len(rig.gateway.tried) == 1
 
 
 async def test_the_rate_is_kept(tmp_path: Path) -> None:
     """A tenth of a second's worth at once, then so many a second."""
     many = crowd(50)
-    async with desk(tmp_path / "o.db", recipients=many, rate_per_s=20, window=50) as one:
-        await one.sink.deliver(severe())
-        one.start()
-        await one.until_told(2)
+    async with desk(tmp_path / "o.db", recipients=many, rate_per_s=20, window=50) as rig:
+        await rig.sink.deliver(severe())
+        rig.start()
+        await rig.until_told(2)
         for number in range(1, 11):
-            await one.pass_time(milliseconds=50)
-            await one.until_told(2 + number)
+            await rig.pass_time(milliseconds=50)
+            await rig.until_told(2 + number)
 
 
 @pytest.mark.parametrize("grave", [True, False])
@@ -199,13 +199,13 @@ async def test_what_was_being_submitted_at_a_kill(tmp_path: Path, grave: bool) -
     outcome = "again" if grave else "uncertain"
     before = sample("skyfence_sms_in_doubt_total", gateway="duty", outcome=outcome)
     with structlog.testing.capture_logs() as logs:
-        async with desk(path, recipients=many, window=window) as one:
-            assert (await one.outbox.state_counts())[ItemState.SUBMITTING] == window
-            assert await one.sink.deliver(message) is None  # handed over again: no news
-            one.start()
-            await one.until_state(ItemState.SUBMITTED, 8 if grave else 8 - window)
-            await one.until_state(ItemState.UNCERTAIN, 0 if grave else window)
-            doubled = {sms.key for sms in one.gateway.taken} & {s.key for s in killed.gateway.tried}
+        async with desk(path, recipients=many, window=window) as rig:
+            assert (await rig.outbox.state_counts())[ItemState.SUBMITTING] == window
+            assert await rig.sink.deliver(message) is None  # handed over again: no news
+            rig.start()
+            await rig.until_state(ItemState.SUBMITTED, 8 if grave else 8 - window)
+            await rig.until_state(ItemState.UNCERTAIN, 0 if grave else window)
+            doubled = {sms.key for sms in rig.gateway.taken} & {s.key for s in killed.gateway.tried}
     assert len(doubled) == (window if grave else 0)
     assert sample("skyfence_sms_in_doubt_total", gateway="duty", outcome=outcome) == before + window
     assert sum(line["event"] == "sms.in_doubt" for line in logs) == window
@@ -214,26 +214,26 @@ async def test_what_was_being_submitted_at_a_kill(tmp_path: Path, grave: bool) -
 async def test_a_doubt_is_not_doubled_for_ever(tmp_path: Path) -> None:
     """A gateway that takes a message and never says so rings a phone three times, not more."""
     lost = [UncertainError("connection broke")] * 9
-    async with desk(tmp_path / "o.db", *lost, recipients=JUST_ONE) as one:
-        one.start()
-        await one.sink.deliver(severe())
+    async with desk(tmp_path / "o.db", *lost, recipients=JUST_ONE) as rig:
+        rig.start()
+        await rig.sink.deliver(severe())
         for tries in (1, 2, 3):
-            await until(lambda tries=tries: len(one.gateway.tried) == tries)
-            await one.until_state(ItemState.SUBMITTING, 0)
-            await one.pass_time(minutes=1)
-        await one.until_state(ItemState.UNCERTAIN, 1)
-        [entry] = await one.entries()
+            await until(lambda tries=tries: len(rig.gateway.tried) == tries)
+            await rig.until_state(ItemState.SUBMITTING, 0)
+            await rig.pass_time(minutes=1)
+        await rig.until_state(ItemState.UNCERTAIN, 1)
+        [entry] = await rig.entries()
         assert (entry.attempts, entry.doubts) == (3, 3)
 
 
 async def test_a_defect_of_an_adapter_stops_no_other_message(tmp_path: Path) -> None:
     """What it raises is a doubt, and the next message goes out."""
-    async with desk(tmp_path / "o.db", KeyError("oops"), window=1) as one:
-        one.start()
-        await put(one, [minor()])
-        await one.until_state(ItemState.UNCERTAIN, 1)
-        await one.pass_time(minutes=1)
-        await one.until_state(ItemState.SUBMITTED, 1)
+    async with desk(tmp_path / "o.db", KeyError("oops"), window=1) as rig:
+        rig.start()
+        await put(rig, [minor()])
+        await rig.until_state(ItemState.UNCERTAIN, 1)
+        await rig.pass_time(minutes=1)
+        await rig.until_state(ItemState.SUBMITTED, 1)
 
 
 async def test_a_retry_does_not_come_after_what_is_newer(tmp_path: Path) -> None:
@@ -245,28 +245,28 @@ async def test_a_retry_does_not_come_after_what_is_newer(tmp_path: Path) -> None
         await held.wait()
         raise AWAY
 
-    async with desk(tmp_path / "o.db", fail_late, recipients=JUST_ONE) as one:
-        one.start()
-        await one.sink.deliver(first)
-        await until(lambda: len(one.gateway.tried) == 1)
-        await one.sink.deliver(second)
-        await one.until_state(ItemState.SUBMITTED, 1)
+    async with desk(tmp_path / "o.db", fail_late, recipients=JUST_ONE) as rig:
+        rig.start()
+        await rig.sink.deliver(first)
+        await until(lambda: len(rig.gateway.tried) == 1)
+        await rig.sink.deliver(second)
+        await rig.until_state(ItemState.SUBMITTED, 1)
         held.set()
-        await one.until_state(ItemState.PENDING, 1)
-        await one.pass_time(minutes=1)
-        await one.until_state(ItemState.MERGED, 1)
-        assert states(await one.entries())[ONE] == [ItemState.MERGED, ItemState.SUBMITTED]
+        await rig.until_state(ItemState.PENDING, 1)
+        await rig.pass_time(minutes=1)
+        await rig.until_state(ItemState.MERGED, 1)
+        assert states(await rig.entries())[ONE] == [ItemState.MERGED, ItemState.SUBMITTED]
 
 
 async def test_who_opts_out_while_a_message_waits_does_not_get_it(tmp_path: Path) -> None:
     """The list is looked at just before submission."""
-    async with desk(tmp_path / "o.db") as one:
-        await one.sink.deliver(severe())
-        one.opted_out.add(ONE)
-        one.start()
-        await one.until_state(ItemState.SUBMITTED, 1)
-        await one.until_state(ItemState.FAILED, 1)
-        assert {sms.number for sms in one.gateway.tried} == {TWO}
+    async with desk(tmp_path / "o.db") as rig:
+        await rig.sink.deliver(severe())
+        rig.opted_out.add(ONE)
+        rig.start()
+        await rig.until_state(ItemState.SUBMITTED, 1)
+        await rig.until_state(ItemState.FAILED, 1)
+        assert {sms.number for sms in rig.gateway.tried} == {TWO}
 
 
 # What must never reach a phone, and ways to get it there all the same.
@@ -313,12 +313,12 @@ async def test_an_outbox_of_the_other_world_is_not_sent(
 ) -> None:
     """An outbox that a gateway of the other world filled: its messages fail, each with a reason."""
     before = sample("skyfence_sms_foreign_total")
-    async with desk(tmp_path / "o.db", environment=environment) as one:
-        await one.outbox.add([item(status=status)], START_MS)
-        one.start()
-        await one.until_state(ItemState.FAILED, 1)
-        assert one.gateway.tried == []
-        [entry] = await one.entries()
+    async with desk(tmp_path / "o.db", environment=environment) as rig:
+        await rig.outbox.add([item(status=status)], START_MS)
+        rig.start()
+        await rig.until_state(ItemState.FAILED, 1)
+        assert rig.gateway.tried == []
+        [entry] = await rig.entries()
         assert entry.reason == f"status {status} is not for a gateway of {environment} alerts"
     assert sample("skyfence_sms_foreign_total") == before + 1
 
@@ -339,11 +339,11 @@ async def test_texts_that_lost_their_exercise_word_are_not_sent(
             return instead + super().render(notice, now_ms).partition(": ")[2]
 
     texts = Forgetful(load_catalogue(), NAMES)
-    async with desk(tmp_path / "o.db", texts=texts) as one:
-        await one.sink.deliver(severe())
-        one.start()
-        await one.until_state(ItemState.FAILED, 2)
-        assert one.gateway.tried == []
+    async with desk(tmp_path / "o.db", texts=texts) as rig:
+        await rig.sink.deliver(severe())
+        rig.start()
+        await rig.until_state(ItemState.FAILED, 2)
+        assert rig.gateway.tried == []
 
 
 async def test_an_actual_text_that_cries_exercise_is_not_sent(tmp_path: Path) -> None:
@@ -351,11 +351,11 @@ async def test_an_actual_text_that_cries_exercise_is_not_sent(tmp_path: Path) ->
     names = NAMES | {"AA-1": "MĀCĪBAS, all of it"}
     async with desk(
         tmp_path / "o.db", environment=Environment.ACTUAL, texts=Texts(load_catalogue(), names)
-    ) as one:
-        await one.outbox.add([item()], START_MS)
-        one.start()
-        await one.until_state(ItemState.FAILED, 1)
-        assert one.gateway.tried == []
+    ) as rig:
+        await rig.outbox.add([item()], START_MS)
+        rig.start()
+        await rig.until_state(ItemState.FAILED, 1)
+        assert rig.gateway.tried == []
 
 
 @pytest.mark.parametrize("environment", Environment)
@@ -383,43 +383,43 @@ async def test_nothing_past_its_expiry_is_sent(tmp_path: Path) -> None:
         clock = HandClock(START_MS + HOUR_MS - early_ms)
         async with desk(
             tmp_path / f"{early_ms}.db", environment=Environment.ACTUAL, clock=clock
-        ) as one:
-            await one.outbox.add([item()], START_MS)
-            one.start()
-            await one.until_state(ItemState.SUBMITTED if told else ItemState.EXPIRED, 1)
-            assert len(one.gateway.tried) == told
+        ) as rig:
+            await rig.outbox.add([item()], START_MS)
+            rig.start()
+            await rig.until_state(ItemState.SUBMITTED if told else ItemState.EXPIRED, 1)
+            assert len(rig.gateway.tried) == told
 
 
 async def test_what_expires_while_the_gateway_is_away_is_not_sent(tmp_path: Path) -> None:
     """The gateway comes back too late: the message has expired, although it was tried before."""
-    async with desk(tmp_path / "o.db", AWAY, environment=Environment.ACTUAL) as one:
-        await one.outbox.add([item()], START_MS)
-        one.start()
-        await until(lambda: len(one.gateway.tried) == 1)
-        await one.until_state(ItemState.PENDING, 1)
-        await one.pass_time(hours=1)
-        await one.until_state(ItemState.EXPIRED, 1)
-        assert one.gateway.taken == []
+    async with desk(tmp_path / "o.db", AWAY, environment=Environment.ACTUAL) as rig:
+        await rig.outbox.add([item()], START_MS)
+        rig.start()
+        await until(lambda: len(rig.gateway.tried) == 1)
+        await rig.until_state(ItemState.PENDING, 1)
+        await rig.pass_time(hours=1)
+        await rig.until_state(ItemState.EXPIRED, 1)
+        assert rig.gateway.taken == []
 
 
 async def test_what_has_expired_and_is_not_marked_yet_keeps_nobody_busy(tmp_path: Path) -> None:
     """The sender rests until it next marks what has expired, rather than look again at once."""
-    async with desk(tmp_path / "o.db", AWAY, environment=Environment.ACTUAL) as one:
-        await one.outbox.add([item(expires_ms=START_MS + 600)], START_MS)
-        one.start()
-        await one.until_state(ItemState.SUBMITTING, 0)
-        await one.pass_time(milliseconds=700)
-        await one.pass_time(milliseconds=300)
-        await one.until_state(ItemState.EXPIRED, 1)
+    async with desk(tmp_path / "o.db", AWAY, environment=Environment.ACTUAL) as rig:
+        await rig.outbox.add([item(expires_ms=START_MS + 600)], START_MS)
+        rig.start()
+        await rig.until_state(ItemState.SUBMITTING, 0)
+        await rig.pass_time(milliseconds=700)
+        await rig.pass_time(milliseconds=300)
+        await rig.until_state(ItemState.EXPIRED, 1)
 
 
 async def test_what_expires_between_taking_and_sending_is_not_sent(tmp_path: Path) -> None:
     """The last look is just before the gateway: the clock may have gone on since it was taken."""
     clock = HandClock()
 
-    async with desk(tmp_path / "o.db", environment=Environment.ACTUAL, clock=clock) as one:
-        await one.outbox.add([item()], START_MS)
-        claim = one.outbox.claim
+    async with desk(tmp_path / "o.db", environment=Environment.ACTUAL, clock=clock) as rig:
+        await rig.outbox.add([item()], START_MS)
+        claim = rig.outbox.claim
 
         async def slowly(*given: Any, **more: Any) -> Any:
             taken = await claim(*given, **more)
@@ -427,10 +427,10 @@ async def test_what_expires_between_taking_and_sending_is_not_sent(tmp_path: Pat
                 clock.advance(timedelta(hours=1))
             return taken
 
-        one.outbox.claim = slowly  # type: ignore[method-assign]
-        one.start()
-        await one.until_state(ItemState.EXPIRED, 1)
-        assert one.gateway.tried == []
+        rig.outbox.claim = slowly  # type: ignore[method-assign]
+        rig.start()
+        await rig.until_state(ItemState.EXPIRED, 1)
+        assert rig.gateway.tried == []
 
 
 async def test_what_was_in_doubt_is_not_sent_past_its_expiry(tmp_path: Path) -> None:
@@ -441,34 +441,34 @@ async def test_what_was_in_doubt_is_not_sent_past_its_expiry(tmp_path: Path) -> 
         killed.start()
         await until(lambda: len(killed.gateway.tried) == 1)
     clock = HandClock(START_MS + 2 * HOUR_MS)
-    async with desk(path, environment=Environment.ACTUAL, clock=clock) as one:
-        one.start()
-        await one.until_state(ItemState.UNCERTAIN, 1)
-        assert one.gateway.tried == []
+    async with desk(path, environment=Environment.ACTUAL, clock=clock) as rig:
+        rig.start()
+        await rig.until_state(ItemState.UNCERTAIN, 1)
+        assert rig.gateway.tried == []
 
 
 async def test_an_item_without_an_expiry_is_not_sent(tmp_path: Path) -> None:
     """Nor one that cannot be read: what is not known to hold does not ring a phone."""
-    async with desk(tmp_path / "o.db", environment=Environment.ACTUAL) as one:
-        await one.outbox.add(
+    async with desk(tmp_path / "o.db", environment=Environment.ACTUAL) as rig:
+        await rig.outbox.add(
             [item(expires_ms=None), item(key="l", body="{}"), item(key="m", body="")], START_MS
         )
-        one.start()
-        await one.until_state(ItemState.FAILED, 3)
-        assert one.gateway.tried == []
+        rig.start()
+        await rig.until_state(ItemState.FAILED, 3)
+        assert rig.gateway.tried == []
 
 
 async def test_no_log_and_no_metric_shows_a_number(tmp_path: Path) -> None:
     """Through success, refusal, failure and doubt: only masked, and never a text."""
     script = [RefusedError("no"), AWAY, UncertainError("broke")]
     with structlog.testing.capture_logs() as logs:
-        async with desk(tmp_path / "o.db", *script, window=1) as one:
-            one.start()
-            await put(one, [severe("T1"), severe("T2")])
+        async with desk(tmp_path / "o.db", *script, window=1) as rig:
+            rig.start()
+            await put(rig, [severe("T1"), severe("T2")])
             for _ in range(6):
-                await one.pass_time(minutes=1)
-            await one.until_state(ItemState.SUBMITTED, 3)
-            texts = [text for _, text in one.gateway.told()]
+                await rig.pass_time(minutes=1)
+            await rig.until_state(ItemState.SUBMITTED, 3)
+            texts = [text for _, text in rig.gateway.told()]
     said = json.dumps(logs, default=str, ensure_ascii=False)
     shown = [str(found) for metric in REGISTRY.collect() for found in metric.samples]
     for number in (ONE, TWO):
