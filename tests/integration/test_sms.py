@@ -11,7 +11,17 @@ from aiokafka import AIOKafkaProducer
 from proc import Processes
 from prometheus_client import REGISTRY
 from receiving import HandClock, listening, story, until
-from sms_desk import NAMES, ONE, TEXTS, THREE, TWO, Desk, changed, desk, gateway_file
+from sms_rig import (
+    EN_NUMBER,
+    LV_NUMBER,
+    NAMES,
+    RO_NUMBER,
+    TEXTS,
+    SmsRig,
+    changed,
+    gateway_file,
+    open_rig,
+)
 
 from consumers.outbox.items import ItemState
 from consumers.outbox.outbox import Outbox
@@ -21,8 +31,8 @@ from consumers.sms import recipient_lists
 from consumers.sms.rules.recipients import KnownPlaces
 from skyfence.adapters.clock import WallClock
 from skyfence.adapters.progress import GroupProgress
+from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
-from skyfence.client.feed import connect
 from skyfence.contracts.alert import AlertMessage
 from skyfence.errors import InputError
 from skyfence.naming import operators_channel, sms_opt_outs_key, sms_recipients_key
@@ -43,7 +53,7 @@ async def send(settings: Settings, messages: Sequence[AlertMessage], decided_ms:
 
 async def send_story(settings: Settings) -> int:
     """Put one object's story on the topic; return how many alerts that is."""
-    messages = [one for place in ("AA-1", "AA", "NATO") for one in story(place=place)]
+    messages = [message for place in ("AA-1", "AA", "NATO") for message in story(place=place)]
     await send(settings, messages, HandClock().now_ms())
     return len(messages)
 
@@ -59,9 +69,9 @@ async def acknowledged(settings: Settings, group: str) -> bool:
         return await progress.left(group, settings.topics.alerts) == 0
 
 
-async def carry(settings: Settings, one: Desk, group: str) -> None:
+async def carry(settings: Settings, rig: SmsRig, group: str) -> None:
     """Carry all there is to a desk, and stop."""
-    running = asyncio.create_task(Relay(settings, OpenSink(sink=one.sink, group=group)).run())
+    running = asyncio.create_task(Relay(settings, OpenSink(sink=rig.sink, group=group)).run())
     await until(lambda: acknowledged(settings, group))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -74,17 +84,17 @@ async def test_alerts_reach_phones_once_over_a_kill(settings: Settings, tmp_path
     """
     await send_story(settings)
     group = settings.topics.sink_group("sms-duty")
-    async with desk(tmp_path / "o.db") as killed:  # never sends anything
+    async with open_rig(tmp_path / "o.db") as killed:  # never sends anything
         await carry(settings, killed, group)
         put = len(await killed.entries())
-    async with desk(tmp_path / "o.db") as one:
-        one.start()
-        await one.until_state(ItemState.SUBMITTED, 3)
-        numbers = {number for number, _ in one.gateway.told()}
-        assert numbers == {ONE, TWO, THREE}
-        assert len({sms.key for sms in one.gateway.taken}) == len(one.gateway.taken)
-        assert len(await one.entries()) == put
-    async with desk(tmp_path / "other.db") as other:
+    async with open_rig(tmp_path / "o.db") as rig:
+        rig.start()
+        await rig.until_state(ItemState.SUBMITTED, 3)
+        numbers = {number for number, _ in rig.gateway.numbers_and_texts()}
+        assert numbers == {RO_NUMBER, LV_NUMBER, EN_NUMBER}
+        assert len({sms.key for sms in rig.gateway.taken}) == len(rig.gateway.taken)
+        assert len(await rig.entries()) == put
+    async with open_rig(tmp_path / "other.db") as other:
         await carry(settings, other, settings.topics.sink_group("sms-other"))
         assert len(await other.entries()) == put
 
@@ -93,10 +103,10 @@ async def test_the_offset_waits_for_the_outbox(settings: Settings, tmp_path: Pat
     """An outbox that takes nothing lets nothing be acknowledged."""
     count = await send_story(settings)
     group = settings.topics.sink_group("sms-duty")
-    async with desk(tmp_path / "o.db") as one:
-        await one.outbox._database.execute("DROP TABLE items")
+    async with open_rig(tmp_path / "o.db") as rig:
+        await rig.outbox._database.execute("DROP TABLE items")
         before = failures()
-        running = asyncio.create_task(Relay(settings, OpenSink(sink=one.sink, group=group)).run())
+        running = asyncio.create_task(Relay(settings, OpenSink(sink=rig.sink, group=group)).run())
         await until(lambda: failures() >= before + 2)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -113,22 +123,24 @@ async def test_lists_in_redis_are_read_each_time(settings: Settings, tmp_path: P
     people = recipient_lists.recipients(file, environment, known, redis)
     opt_outs = recipient_lists.opt_outs(file, environment, redis)
     key = sms_recipients_key(environment, "duty")
-    await redis.hset(key, ONE, "xx AA-1")
+    await redis.hset(key, RO_NUMBER, "xx AA-1")
     with pytest.raises(InputError, match=r"redis exercise:sms:recipients:duty: \+40"):
         await people.get()
-    await redis.hset(key, ONE, "ro AA-1")
-    assert [one.places for one in (await people.get()).recipients] == [("AA-1",)]
-    await redis.hset(key, TWO, "lv AA-9")
+    await redis.hset(key, RO_NUMBER, "ro AA-1")
+    assert [recipient.places for recipient in (await people.get()).recipients] == [("AA-1",)]
+    await redis.hset(key, LV_NUMBER, "lv AA-9")
     assert len((await people.get()).recipients) == 1
     assert await opt_outs.get() == frozenset()
-    await redis.sadd(sms_opt_outs_key(environment), ONE)
-    assert await opt_outs.get() == {ONE}
+    await redis.sadd(sms_opt_outs_key(environment), RO_NUMBER)
+    assert await opt_outs.get() == {RO_NUMBER}
     await redis.aclose()
 
 
 def write_gateway(folder: Path, url: str) -> Path:
     """Write the files of a gateway with an HTTP interface; return its own."""
-    (folder / "people.csv").write_text(f"number,language,places\n{ONE},ro,AA-N\n{TWO},lv,AA-N\n")
+    (folder / "people.csv").write_text(
+        f"number,language,places\n{RO_NUMBER},ro,AA-N\n{LV_NUMBER},lv,AA-N\n"
+    )
     (folder / "none.txt").write_text("")
     path = folder / "duty.toml"
     path.write_text(f"""
@@ -168,11 +180,11 @@ async def test_the_whole_command_over_a_kill(
         running.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(running.wait, 20) == 0
     texts = {json.loads(body)["to"]: json.loads(body)["body"] for _, body in listener.got["sms"]}
-    assert texts[ONE].startswith("EXERCIȚIU: North: ")
-    assert texts[TWO].startswith("MĀCĪBAS: North: ")
-    said = processes.said(killed) + processes.said(running)
-    assert said.count('"sms.in_doubt"') == 2
-    assert ONE[1:] not in said
+    assert texts[RO_NUMBER].startswith("EXERCIȚIU: North: ")
+    assert texts[LV_NUMBER].startswith("MĀCĪBAS: North: ")
+    logged = processes.said(killed) + processes.said(running)
+    assert logged.count('"sms.in_doubt"') == 2
+    assert RO_NUMBER[1:] not in logged
 
 
 async def submitted(outbox: Outbox, count: int) -> bool:

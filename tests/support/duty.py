@@ -16,7 +16,7 @@ from typing import Any
 
 from kannel import PASSWORD
 from receiving import story
-from sms_desk import TEXTS, gateway_file
+from sms_rig import TEXTS, gateway_file
 from smsc import Message, Smsc
 
 from consumers.outbox.items import ItemState
@@ -133,7 +133,7 @@ class Tally:
 def tally(messages: Iterable[Message], people: int, alerts: int = 1) -> Tally:
     """Compare what the SMSC took with what each person should have got."""
     got = Counter(message.number for message in messages)
-    expected = {one.number.removeprefix("+"): alerts for one in _people(people)}
+    expected = {recipient.number.removeprefix("+"): alerts for recipient in _people(people)}
     assert set(got) <= set(expected)
     return Tally(
         lost=sum(max(0, count - got[number]) for number, count in expected.items()),

@@ -58,7 +58,8 @@ class HandClock:
         self._waiting[rung] = until_ms
         told: asyncio.Future[bool] = asyncio.ensure_future(event.wait())
         try:
-            await asyncio.wait({rung, told}, return_when=asyncio.FIRST_COMPLETED)
+            futures: list[asyncio.Future[Any]] = [rung, told]
+            await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
         finally:
             del self._waiting[rung]
             told.cancel()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sms_desk import ONE, TWO
+from sms_rig import LV_NUMBER, RO_NUMBER
 
 from consumers.outbox.items import Item
 from consumers.outbox.outbox import Outbox
@@ -32,7 +32,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch, zones_file: Path) -> None:
 @pytest.fixture
 def gateway(tmp_path: Path) -> Path:
     """Return the file of a gateway for exercises, with its lists."""
-    (tmp_path / "people.csv").write_text(f"number,language,places\n{ONE},ro,AA-N AA\n")
+    (tmp_path / "people.csv").write_text(f"number,language,places\n{RO_NUMBER},ro,AA-N AA\n")
     (tmp_path / "none.txt").write_text("# nobody yet\n")
     path = tmp_path / "duty.toml"
     lines = ['name = "duty"', "exercises = true", 'adapter = "http"', 'outbox = "out.db"']
@@ -70,11 +70,11 @@ def test_check_says_all_that_is_wrong(
     gateway.write_text(gateway.read_text().replace("form =", "from ="))
     result = run("check", gateway)
     assert result.return_value == 1
-    said = result.stderr
-    assert "people.csv: line 2: number **12 is not in E.164 form" in said
-    assert "people.csv: line 3: language 'xx' has no texts" in said
-    assert "none.txt: no such file or directory" in said
-    assert "from" in said.splitlines()[-1]
+    stderr = result.stderr
+    assert "people.csv: line 2: number **12 is not in E.164 form" in stderr
+    assert "people.csv: line 3: language 'xx' has no texts" in stderr
+    assert "none.txt: no such file or directory" in stderr
+    assert "from" in stderr.splitlines()[-1]
     monkeypatch.setenv("SKYFENCE_ENVIRONMENT", "actual")
     assert "they must agree" in run("check", gateway).stderr
     gateway.write_text(gateway.read_text().replace('adapter = "http"', 'adapter = "post"'))
@@ -131,11 +131,11 @@ def test_preview_of_what_is_not_there_is_an_error(arguments: list[str], reason: 
 def test_optout_adds_a_number_once_and_takes_it_out_again(gateway: Path, tmp_path: Path) -> None:
     """Comments stay, the number is shown masked, and only its owner can read the file."""
     for _ in range(2):
-        assert run("optout", TWO, gateway).stdout == "+371******02 gets no SMS any more\n"
+        assert run("optout", LV_NUMBER, gateway).stdout == "+371******02 gets no SMS any more\n"
     path = tmp_path / "none.txt"
-    assert path.read_text() == f"# nobody yet\n{TWO}\n"
+    assert path.read_text() == f"# nobody yet\n{LV_NUMBER}\n"
     assert path.stat().st_mode & 0o077 == 0
-    assert run("optout", "--undo", TWO, gateway).stdout == "+371******02 gets SMS again\n"
+    assert run("optout", "--undo", LV_NUMBER, gateway).stdout == "+371******02 gets SMS again\n"
     assert path.read_text() == "# nobody yet\n"
     wrong = run("optout", "0712345678", gateway).exception
     assert isinstance(wrong, InputError)
@@ -148,7 +148,7 @@ def test_status_counts_by_state(gateway: Path, tmp_path: Path) -> None:
 
     async def put() -> None:
         async with Outbox.open_exclusive(tmp_path / "out.db") as outbox:
-            await outbox.add([Item(key="k", recipient=ONE, chain="c", body="{}")], 0)
+            await outbox.add([Item(key="k", recipient=RO_NUMBER, chain="c", body="{}")], 0)
 
     asyncio.run(put())
     lines = dict(line.split() for line in run("status", gateway).stdout.splitlines())

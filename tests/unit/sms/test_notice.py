@@ -7,7 +7,7 @@ import pytest
 from builders import T0, T0_MS
 from receiving import story
 from repository import GOLDEN
-from sms_desk import changed
+from sms_rig import changed
 from words import ENGLISH
 
 from consumers.sms.rules.notice import as_of_ms, expires_ms, kind_of, notice_of, priority
@@ -55,8 +55,8 @@ def test_the_recordings_have_a_kind_for_each_step(
     recording: str, place: str, kinds: set[str]
 ) -> None:
     """What the two incidents told a place is among the kinds that their stories have."""
-    found = {kind_of(alert) for alert in golden(recording, place)}
-    assert kinds <= found
+    told_kinds = {kind_of(alert) for alert in golden(recording, place)}
+    assert kinds <= told_kinds
 
 
 def test_a_region_shelters_only_when_it_is_sure() -> None:
@@ -82,8 +82,8 @@ def test_a_region_shelters_only_when_it_is_sure() -> None:
 
 def test_a_feed_that_is_given_up_is_no_feed_that_is_back() -> None:
     """The alarm, its end and its giving up are three kinds."""
-    assert [kind_of(one) for one in alarms(over=True)] == ["feed_silent", "feed_back"]
-    assert [kind_of(one) for one in alarms(over=True, back=False)][1] == "feed_given_up"
+    assert [kind_of(alarm) for alarm in alarms(over=True)] == ["feed_silent", "feed_back"]
+    assert [kind_of(alarm) for alarm in alarms(over=True, back=False)][1] == "feed_given_up"
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,6 @@ def test_the_gravest_goes_first() -> None:
         ("Moderate", "Immediate"),
         ("Minor", "Past"),
     ]
-    found = [priority(changed(first, severity=s, urgency=u).alert) for s, u in order]
-    assert found == sorted(found)
-    assert len(set(found)) == len(found)
+    priorities = [priority(changed(first, severity=s, urgency=u).alert) for s, u in order]
+    assert priorities == sorted(priorities)
+    assert len(set(priorities)) == len(priorities)

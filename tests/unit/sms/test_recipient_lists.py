@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import structlog
 from prometheus_client import REGISTRY
-from sms_desk import NAMES, ONE, TEXTS, TWO, gateway_file
+from sms_rig import LV_NUMBER, NAMES, RO_NUMBER, TEXTS, gateway_file
 
 from consumers.sms import recipient_lists
-from consumers.sms.rules.recipients import KnownPlaces
+from consumers.sms.rules.recipients import KnownPlaces, RecipientList
 from skyfence.errors import InputError, UnavailableError
 from skyfence.naming import Environment
 
@@ -23,7 +23,7 @@ def write(path: Path, text: str, number: int) -> None:
     os.utime(path, ns=(number, number))
 
 
-def recipients(path: Path) -> recipient_lists.ReloadedList:
+def recipients(path: Path) -> recipient_lists.ReloadedList[RecipientList]:
     """Follow a file of recipients."""
     file = gateway_file(recipients=str(path))
     return recipient_lists.recipients(file, Environment.EXERCISE, KNOWN, None)
@@ -32,34 +32,39 @@ def recipients(path: Path) -> recipient_lists.ReloadedList:
 async def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
     """Without a restart, and only when it has changed."""
     path = tmp_path / "p.csv"
-    write(path, f"{HEADER}{ONE},ro,AA-1\n", 1)
+    write(path, f"{HEADER}{RO_NUMBER},ro,AA-1\n", 1)
     followed = recipients(path)
     first = await followed.get()
     assert await followed.get() is first
-    write(path, f"{HEADER}{ONE},ro,AA-1\n{TWO},lv,AA-1\n", 2)
-    assert [one.number for one in (await followed.get()).recipients] == [ONE, TWO]
+    write(path, f"{HEADER}{RO_NUMBER},ro,AA-1\n{LV_NUMBER},lv,AA-1\n", 2)
+    assert [recipient.number for recipient in (await followed.get()).recipients] == [
+        RO_NUMBER,
+        LV_NUMBER,
+    ]
 
 
 async def test_a_file_that_became_wrong_leaves_the_old_list(tmp_path: Path) -> None:
     """The error is logged once and counted, without numbers; mended, it is read."""
     path = tmp_path / "p.csv"
-    write(path, f"{HEADER}{ONE},ro,AA-1\n", 1)
+    write(path, f"{HEADER}{RO_NUMBER},ro,AA-1\n", 1)
     followed = recipients(path)
     first = await followed.get()
     before = REGISTRY.get_sample_value("skyfence_sms_list_failures_total", {"list": "recipients"})
     with structlog.testing.capture_logs() as logs:
-        write(path, f"{HEADER}{TWO},xx,AA-1\n", 2)
+        write(path, f"{HEADER}{LV_NUMBER},xx,AA-1\n", 2)
         assert [await followed.get() for _ in range(3)] == [first] * 3
         path.unlink()
         assert [await followed.get() for _ in range(3)] == [first] * 3
-    kept = [line for line in logs if line["event"] == "sms.list_kept"]
-    assert len(kept) == 2
-    assert kept[0]["reason"] == f"{path}: line 2: language 'xx' has no texts, there are en, lv, ro"
-    assert TWO[1:] not in str(logs)
+    failures = [line for line in logs if line["event"] == "sms.list_kept"]
+    assert len(failures) == 2
+    assert (
+        failures[0]["reason"] == f"{path}: line 2: language 'xx' has no texts, there are en, lv, ro"
+    )
+    assert LV_NUMBER[1:] not in str(logs)
     after = REGISTRY.get_sample_value("skyfence_sms_list_failures_total", {"list": "recipients"})
     assert after == (before or 0) + 2
-    write(path, f"{HEADER}{TWO},lv,AA-1\n", 3)
-    assert [one.number for one in (await followed.get()).recipients] == [TWO]
+    write(path, f"{HEADER}{LV_NUMBER},lv,AA-1\n", 3)
+    assert [recipient.number for recipient in (await followed.get()).recipients] == [LV_NUMBER]
 
 
 async def test_a_file_that_is_wrong_at_the_start_is_an_error(tmp_path: Path) -> None:
@@ -67,7 +72,7 @@ async def test_a_file_that_is_wrong_at_the_start_is_an_error(tmp_path: Path) -> 
     path = tmp_path / "p.csv"
     with pytest.raises(UnavailableError, match=r"p\.csv: no such file or directory"):
         await recipients(path).get()
-    path.write_text(f"{HEADER}{ONE},ro,AA-1\n1,ro,AA-1\n{TWO},lv,AA-9\n")
+    path.write_text(f"{HEADER}{RO_NUMBER},ro,AA-1\n1,ro,AA-1\n{LV_NUMBER},lv,AA-9\n")
     with pytest.raises(InputError, match=r"p\.csv: line 3: number \* is not .* \(and 1 more\)$"):
         await recipients(path).get()
     file = gateway_file(opt_outs=str(tmp_path / "none.txt"))
@@ -83,7 +88,7 @@ async def test_opt_outs_are_followed_likewise(tmp_path: Path) -> None:
         gateway_file(opt_outs=str(path)), Environment.EXERCISE, None
     )
     assert await followed.get() == frozenset()
-    write(path, f"{ONE}\n", 2)
-    assert await followed.get() == {ONE}
+    write(path, f"{RO_NUMBER}\n", 2)
+    assert await followed.get() == {RO_NUMBER}
     write(path, "who?\n", 3)
-    assert await followed.get() == {ONE}
+    assert await followed.get() == {RO_NUMBER}

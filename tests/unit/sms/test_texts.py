@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import T0_MS
 from receiving import story
 from repository import ROOT
-from sms_desk import NAMES, TEXTS, changed
+from sms_rig import NAMES, TEXTS, changed
 
 from consumers.sms.rules.notice import Notice, notice_of
 from consumers.sms.rules.texts import Texts, count, samples, too_long
@@ -50,7 +51,7 @@ def test_a_text_that_is_too_long_is_named_with_language_kind_and_place() -> None
     [line] = too_long(texts, kinds, Environment.ACTUAL)
     assert line.startswith("language en: text threat for X-1 has 8")
     assert ", 2 SMS: Ānĝulō of the Long Name: there is" in line
-    assert [one.split(" has ")[0] for one in too_long(texts, kinds, Environment.EXERCISE)] == [
+    assert [line.split(" has ")[0] for line in too_long(texts, kinds, Environment.EXERCISE)] == [
         "language en: text threat for X-1 (and for 2 more)"
     ]
 
@@ -66,7 +67,10 @@ def test_a_text_is_counted_as_a_gateway_cuts_it() -> None:
 @pytest.mark.parametrize("language", LETTERS)
 def test_languages_are_written_with_their_letters(language: str) -> None:
     """Romanian has its commas below, not cedillas; Latvian its lengths; and both use them."""
-    texts = [one.text for _, one in samples(TEXTS, language, "AA-1", "region", Environment.ACTUAL)]
+    texts = [
+        counted.text
+        for _, counted in samples(TEXTS, language, "AA-1", "region", Environment.ACTUAL)
+    ]
     for text in texts:
         assert not set(text) & set(CEDILLAS)
         strange = re.findall(r"[^\x20-\x7e]", text)
@@ -78,11 +82,11 @@ def test_each_kind_says_something_of_its_own() -> None:
     """No two kinds of a language have one text, for a region or above."""
     for language in TEXTS.languages:
         for place, kind in (("AA-1", "region"), ("AA", "nation"), ("NATO", "alliance")):
-            found = [
+            rendered = [
                 counted.text
                 for _, counted in samples(TEXTS, language, place, kind, Environment.ACTUAL)  # type: ignore[arg-type]
             ]
-            assert len(set(found)) == len(found)
+            assert len(set(rendered)) == len(rendered)
 
 
 def test_a_text_names_the_place_and_the_minutes_left() -> None:
@@ -95,7 +99,7 @@ def test_a_text_names_the_place_and_the_minutes_left() -> None:
     assert TEXTS.render(soon, late_ms) == "Southshire: air threat within a minute!"
     nation = notice(place="RO", place_kind="nation", language="lv", status="Actual")
     assert TEXTS.render(nation, 0) == "Rumānija: apstiprināts gaisa telpas pārkāpums."
-    alliance = {
+    alliance: dict[str, Any] = {
         "place": "NATO",
         "place_kind": "alliance",
         "nations": ("LV", "LT"),
@@ -132,8 +136,10 @@ def test_a_text_that_a_language_lacks_is_sent_in_english_and_named(tmp_path: Pat
     polish = ENGLISH.replace('"EXERCISE"', '"ĆWICZENIA"').replace("lost_watch =", "# ")
     (tmp_path / "pl.toml").write_text(polish.replace("danger in the air!", "alarm!"))
     texts = Texts(load_catalogue(tmp_path), NAMES)
-    said = [texts.render(notice(kind, language="pl"), 0) for kind in ("violation", "lost_watch")]
-    assert said == [
+    rendered = [
+        texts.render(notice(kind, language="pl"), 0) for kind in ("violation", "lost_watch")
+    ]
+    assert rendered == [
         "ĆWICZENIA: Southshire: alarm! Take cover!",
         "ĆWICZENIA: Southshire: object out of sight. Stay alert.",
     ]

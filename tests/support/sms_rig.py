@@ -25,16 +25,18 @@ from skyfence.contracts.alert import Alert, AlertMessage, Timeline
 from skyfence.naming import Environment
 
 NAMES = {"AA": "Aland", "AA-1": "Southshire", "AA-2": "Northshire"}
-ONE, TWO, THREE = "+40712000001", "+37120000002", "+40712000003"
-PEOPLE = f"number,language,places\n{ONE},ro,AA-1\n{TWO},lv,AA-1 AA\n{THREE},en,NATO\n"
+RO_NUMBER, LV_NUMBER, EN_NUMBER = "+40712000001", "+37120000002", "+40712000003"
+PEOPLE = (
+    f"number,language,places\n{RO_NUMBER},ro,AA-1\n{LV_NUMBER},lv,AA-1 AA\n{EN_NUMBER},en,NATO\n"
+)
 TEXTS = Texts(load_catalogue(), NAMES)
 
 
 def people(text: str = PEOPLE) -> RecipientList:
     """Return recipients, all in order."""
-    found = read_csv(text, "people.csv", KnownPlaces(TEXTS.languages, {*NAMES, "NATO"}))
-    assert not found.wrong
-    return found
+    recipients = read_csv(text, "people.csv", KnownPlaces(TEXTS.languages, {*NAMES, "NATO"}))
+    assert not recipients.wrong
+    return recipients
 
 
 def gateway_file(**changes: Any) -> GatewayFile:
@@ -86,8 +88,8 @@ class ScriptedGateway:
             self._at_once -= 1
         return f"ref-{sms.key}"
 
-    def told(self) -> list[tuple[str, str]]:
-        """Return who got what, in order."""
+    def numbers_and_texts(self) -> list[tuple[str, str]]:
+        """Return the number and the text of each message that was taken, in order."""
         return [(sms.number, sms.text) for sms in self.taken]
 
 
@@ -97,7 +99,7 @@ async def forever(_: Sms) -> None:
 
 
 @dataclass
-class Desk:
+class SmsRig:
     """A sink and a sender over one outbox, with a clock by hand."""
 
     outbox: Outbox
@@ -112,7 +114,11 @@ class Desk:
         """Let the sender work."""
         self.running.append(asyncio.create_task(self.sender.run()))
 
-    async def until_told(self, count: int) -> None:
+    async def until_tried(self, count: int) -> None:
+        """Return when the gateway has been tried so many times."""
+        await until(lambda: len(self.gateway.tried) == count)
+
+    async def until_taken(self, count: int) -> None:
         """Return when the gateway has taken so many messages."""
         await until(lambda: len(self.gateway.taken) >= count)
         assert len(self.gateway.taken) == count
@@ -144,7 +150,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(
+async def open_rig(
     path: Path,
     *script: Exception | Callable[[Sms], Any],
     environment: Environment = Environment.EXERCISE,
@@ -152,7 +158,7 @@ async def desk(
     clock: HandClock | None = None,
     texts: Texts = TEXTS,
     **changes: Any,
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[SmsRig]:
     """Open an outbox with a sink and a sender, which has yet to be started; end it as a kill does.
 
     What was being submitted at the end stays so in the file.
@@ -187,19 +193,19 @@ async def desk(
             wake=sender.wake,
             clock=clock,
         )
-        made = Desk(outbox, sender, sink, gateway, clock, opted_out)
+        rig = SmsRig(outbox, sender, sink, gateway, clock, opted_out)
         try:
-            yield made
+            yield rig
         finally:
-            for task in (*made.running, *sender._flying):
+            for task in (*rig.running, *sender._flying):
                 task.cancel()
             async with asyncio.timeout(LONGEST_S):
-                await asyncio.gather(*made.running, *sender._flying, return_exceptions=True)
+                await asyncio.gather(*rig.running, *sender._flying, return_exceptions=True)
 
 
-def receipts(desk: Desk) -> Receipts:
-    """Return what takes receipts for a desk."""
-    return Receipts(desk.outbox, "duty", desk.clock)
+def receipts(rig: SmsRig) -> Receipts:
+    """Return what takes receipts for a rig."""
+    return Receipts(rig.outbox, "duty", rig.clock)
 
 
 def changed(message: AlertMessage, **changes: Any) -> AlertMessage:
@@ -211,7 +217,7 @@ def changed(message: AlertMessage, **changes: Any) -> AlertMessage:
 
 def states(entries: Iterable[Entry]) -> Mapping[str, list[ItemState]]:
     """Return what became of each person's messages, in the order in which they were put."""
-    found: dict[str, list[ItemState]] = {}
+    states_by_number: dict[str, list[ItemState]] = {}
     for entry in entries:
-        found.setdefault(entry.recipient, []).append(entry.state)
-    return found
+        states_by_number.setdefault(entry.recipient, []).append(entry.state)
+    return states_by_number
