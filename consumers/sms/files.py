@@ -17,7 +17,10 @@ _LISTS = ("recipients", "opt_outs")
 
 
 def read(path: Path) -> str:
-    """Return what a file holds; raise an error that names it where that cannot be."""
+    """Return a file's text, without a byte order mark.
+
+    Raises ``InputError`` where it is not UTF-8, ``UnavailableError`` where it cannot be read.
+    """
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -27,7 +30,10 @@ def read(path: Path) -> str:
 
 
 def load_gateway(path: Path) -> GatewayFile:
-    """Read a gateway's file, with the paths in it as seen from anywhere."""
+    """Read a gateway's file and make the paths in it absolute.
+
+    Raises ``InputError`` naming the first fault, ``UnavailableError`` where it cannot be read.
+    """
     return with_paths(parse_gateway(read(path), str(path)), path.resolve().parent)
 
 
@@ -43,12 +49,13 @@ def with_paths(file: GatewayFile, folder: Path) -> GatewayFile:
 
 
 def _with_paths(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    """Return options with every ``*_file``, however deep, made absolute."""
+    absolute: dict[str, Any] = {}
     for name, value in options.items():
         if isinstance(value, dict):
-            found[name] = _with_paths(value, folder)
+            absolute[name] = _with_paths(value, folder)
         elif name.endswith("_file") and isinstance(value, str):
-            found[name] = str(folder / value)
+            absolute[name] = str(folder / value)
         else:
-            found[name] = value
-    return found
+            absolute[name] = value
+    return absolute

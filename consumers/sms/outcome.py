@@ -1,12 +1,12 @@
-"""What becomes of an SMS that was tried: which state, when again, and what is said of it.
+"""The outcome of an SMS that was submitted: its new state, when to try again, and what is logged.
 
     submitted   the gateway has it                       the gateway is held no longer
-    failed      it never will be taken, or must not be
-    later       it was certainly not taken               the gateway is held for a growing pause
-    in doubt    nobody knows                             likewise
+    failed      the gateway never will take it, or must not
+    later       the gateway certainly did not take it    the gateway is held for a growing pause
+    in doubt    the gateway may have taken it            the gateway is held likewise
 
 In doubt, what is Severe or Extreme is tried again, at most twice; the rest is left uncertain.
-``Receipts`` notes what the network says of it afterwards. Numbers are masked in all that is said.
+``Receipts`` records the network's delivery receipts. Numbers are masked in logs.
 """
 
 from random import Random
@@ -29,13 +29,13 @@ log = structlog.get_logger()
 
 # Alerts are urgent: a gateway that comes back is tried within a minute.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
-# What a gateway may ask for: none at all would keep both busy, an hour would be a slip.
-_SHORTEST_ASKED_S: Final = 0.1
-_LONGEST_ASKED_S: Final = 300.0
+# Bounds of the pause that a gateway may ask for: no pause would keep both busy, an hour is a slip.
+_SHORTEST_REQUESTED_S: Final = 0.1
+_LONGEST_REQUESTED_S: Final = 300.0
 
 
 def read_notice(entry: Entry) -> Notice | None:
-    """Return what an item is to say; None where another version wrote it."""
+    """Return the notice in an entry's body; None where another version wrote it."""
     try:
         return Notice.model_validate_json(entry.body)
     except ValidationError:
@@ -43,7 +43,10 @@ def read_notice(entry: Entry) -> Notice | None:
 
 
 class Outcomes:
-    """Decides what becomes of messages of one gateway, and holds it when it fails."""
+    """Decides the outcomes of one gateway's messages, and holds the gateway when it fails.
+
+    ``held_until_ms`` is the time, in ms since the epoch, before which nothing may be submitted.
+    """
 
     def __init__(self, gateway: str, clock: Clock, rng: Random) -> None:
         self._gateway = gateway
@@ -52,7 +55,7 @@ class Outcomes:
         self.held_until_ms = 0
 
     def submitted(self, entry: Entry, notice: Notice, reference: str | None) -> Change:
-        """Return what becomes of a message that the gateway took."""
+        """Return the change of an entry that the gateway took; end the pauses."""
         self._backoff.reset()
         if notice.decided is not None:
             seconds = max(0, self._clock.now_ms() - to_ms(notice.decided)) / MS_PER_S
@@ -62,22 +65,25 @@ class Outcomes:
         return Change(key=entry.key, state=ItemState.SUBMITTED, reference=reference)
 
     def failed(self, entry: Entry, reason: str) -> Change:
-        """Return what becomes of a message that will never be taken, or must not be."""
+        """Return the change of an entry that the gateway never will take, or must not."""
         log.warning("sms.failed", **self._about(entry), reason=reason)
         return Change(key=entry.key, state=ItemState.FAILED, reason=reason)
 
     def later(self, entry: Entry, reason: str, pause_s: float | None = None) -> Change:
-        """Return what becomes of a message that was not taken; hold the gateway."""
+        """Return the change of an entry that was not taken; hold the gateway.
+
+        ``pause_s`` is the pause that the gateway asked for; it is kept between 0.1 s and 300 s.
+        """
         due_ms = self._hold(pause_s)
         log.warning("sms.later", **self._about(entry), reason=reason)
         return Change(key=entry.key, state=ItemState.PENDING, due_ms=due_ms, reason=reason)
 
     def in_doubt(self, entry: Entry, reason: str) -> Change:
-        """Return what becomes of a message that may have been taken; hold the gateway."""
+        """Return the change of an entry that may have been taken; hold the gateway."""
         return self._doubt(entry, reason, self._hold())
 
     def left_behind(self, entry: Entry) -> Change:
-        """Return what becomes of a message that a process was submitting when it died."""
+        """Return the change of an entry that a process was submitting when it died."""
         return self._doubt(entry, "killed while it was sent", self._clock.now_ms())
 
     def _doubt(self, entry: Entry, reason: str, due_ms: int) -> Change:
@@ -97,13 +103,16 @@ class Outcomes:
         )
 
     def _hold(self, pause_s: float | None = None) -> int:
-        """Hold the gateway; return until when. What fails together is one failure."""
+        """Hold the gateway, unless it is held already; return until when, in ms.
+
+        So messages that fail together lengthen the pause once.
+        """
         now_ms = self._clock.now_ms()
         if now_ms >= self.held_until_ms:
             pause_ms = round(self._backoff.next_s() * MS_PER_S)
             if pause_s is not None:
-                asked_s = min(max(pause_s, _SHORTEST_ASKED_S), _LONGEST_ASKED_S)
-                pause_ms = round(asked_s * MS_PER_S)
+                requested_s = min(max(pause_s, _SHORTEST_REQUESTED_S), _LONGEST_REQUESTED_S)
+                pause_ms = round(requested_s * MS_PER_S)
             self.held_until_ms = now_ms + pause_ms
             log.warning("sms.held", gateway=self._gateway, pause_s=pause_ms / MS_PER_S)
         return self.held_until_ms
@@ -113,7 +122,7 @@ class Outcomes:
 
 
 class Receipts:
-    """Takes what the network says of messages into an outbox."""
+    """Records delivery receipts in an outbox."""
 
     def __init__(self, outbox: Outbox, gateway: str, clock: Clock) -> None:
         self._outbox = outbox
@@ -121,7 +130,7 @@ class Receipts:
         self._clock = clock
 
     async def take(self, receipt: Receipt) -> None:
-        """Note a receipt; one that comes before its message's answer is kept for it."""
+        """Record a receipt; one that comes before the answer to its submission waits for that."""
         known = await self._outbox.record_receipt(
             receipt.reference, receipt.state, self._clock.now_ms(), receipt.reason
         )

@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class WrongListError(InputError):
-    """A list is not in order: the first reason, and how many more there are in ``reasons``."""
+    """A list has faults: ``str`` holds the first and how many more, ``reasons`` all of them."""
 
     def __init__(self, reasons: Sequence[str]) -> None:
         more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
@@ -46,37 +46,45 @@ class WrongListError(InputError):
 
 
 class ReloadedList(Generic[T]):
-    """A list as it was when it was last in order."""
+    """The last version of a list that had no faults.
+
+    ``read_list`` reads the list anew. What ``read_fingerprint`` returns changes whenever the list
+    does; None means that the list must be read each time. ``name`` stands in logs and metrics.
+    """
 
     def __init__(
-        self, name: str, read_it: Callable[[], Awaitable[T]], sign: Callable[[], Fingerprint | None]
+        self,
+        name: str,
+        read_list: Callable[[], Awaitable[T]],
+        read_fingerprint: Callable[[], Fingerprint | None],
     ) -> None:
         self._name = name
-        self._read = read_it
-        self._sign = sign
-        self._seen: Fingerprint | None = None
+        self._read = read_list
+        self._read_fingerprint = read_fingerprint
+        self._fingerprint: Fingerprint | None = None
         self._current: T | None = None
         self._failing: str | None = None
 
     async def get(self) -> T:
-        """Return the list; raise ``SkyfenceError`` where there never was one in order."""
-        sign = self._sign()
-        if self._current is not None and sign is not None and sign == self._seen:
+        """Return the list; raise ``SkyfenceError`` if no version ever was without faults."""
+        seen = self._read_fingerprint()
+        if self._current is not None and seen is not None and seen == self._fingerprint:
             return self._current
         try:
-            found = await self._read()
+            latest = await self._read()
         except SkyfenceError as error:
             if self._current is None:
                 raise
-            self._keep(str(error))
-            self._seen = sign
+            self._report_failure(str(error))
+            self._fingerprint = seen
             return self._current
-        if self._current is not None and found != self._current:
+        if self._current is not None and latest != self._current:
             log.info("sms.list_changed", list=self._name)
-        self._seen, self._current, self._failing = sign, found, None
-        return found
+        self._fingerprint, self._current, self._failing = seen, latest, None
+        return latest
 
-    def _keep(self, reason: str) -> None:
+    def _report_failure(self, reason: str) -> None:
+        """Log and count why the old list stays, once for each reason."""
         if reason == self._failing:
             return
         self._failing = reason
@@ -87,55 +95,55 @@ class ReloadedList(Generic[T]):
 def recipients(
     file: GatewayFile, environment: Environment, known: KnownPlaces, redis: Redis | None
 ) -> ReloadedList[RecipientList]:
-    """Follow a gateway's recipients."""
+    """Return a gateway's recipients, read anew from its file or from Redis when they change."""
     where = file.recipients
     if redis is not None and where == IN_REDIS:
         key = sms_recipients_key(environment, file.name)
 
         async def read_redis() -> RecipientList:
             fields = await _answer(redis.hgetall(key), key)
-            found = {_text(name): _text(value) for name, value in fields.items()}
-            return _in_order(read_hash(found, f"redis {key}", known))
+            entries = {_text(name): _text(value) for name, value in fields.items()}
+            return _without_faults(read_hash(entries, f"redis {key}", known))
 
-        return ReloadedList("recipients", read_redis, _always)
+        return ReloadedList("recipients", read_redis, _no_fingerprint)
 
     async def read_file() -> RecipientList:
-        return _in_order(read_csv(read(Path(where)), where, known))
+        return _without_faults(read_csv(read(Path(where)), where, known))
 
-    return ReloadedList("recipients", read_file, _sign_of(where))
+    return ReloadedList("recipients", read_file, _fingerprint_of(where))
 
 
 def opt_outs(
     file: GatewayFile, environment: Environment, redis: Redis | None
 ) -> ReloadedList[frozenset[str]]:
-    """Follow the numbers that want no SMS of a gateway."""
+    """Return the numbers that want no SMS of a gateway, read anew when they change."""
     where = file.opt_outs
     if redis is not None and where == IN_REDIS:
         key = sms_opt_outs_key(environment)
 
         async def read_redis() -> frozenset[str]:
             members = await _answer(redis.smembers(key), key)
-            return _opt_outs([_text(one) for one in members], f"redis {key}")
+            return _opt_outs([_text(member) for member in members], f"redis {key}")
 
-        return ReloadedList("opt_outs", read_redis, _always)
+        return ReloadedList("opt_outs", read_redis, _no_fingerprint)
 
     async def read_file() -> frozenset[str]:
         return _opt_outs(read(Path(where)).splitlines(), where)
 
-    return ReloadedList("opt_outs", read_file, _sign_of(where))
+    return ReloadedList("opt_outs", read_file, _fingerprint_of(where))
 
 
-def _in_order(people: RecipientList) -> RecipientList:
+def _without_faults(people: RecipientList) -> RecipientList:
     if people.wrong:
         raise WrongListError(people.wrong)
     return people
 
 
 def _opt_outs(lines: list[str], where: str) -> frozenset[str]:
-    found, wrong = read_opt_outs(lines, where)
+    numbers, wrong = read_opt_outs(lines, where)
     if wrong:
         raise WrongListError(wrong)
-    return found
+    return numbers
 
 
 async def _answer(reply: Awaitable[T], key: str) -> T:
@@ -147,9 +155,9 @@ def _text(value: bytes | str) -> str:
     return value if isinstance(value, str) else value.decode()
 
 
-def _always() -> None:
-    """Tell nothing of a list's state: it has to be read each time."""
+def _no_fingerprint() -> None:
+    """Return None: a list in Redis has to be read each time."""
 
 
-def _sign_of(where: str) -> Callable[[], Fingerprint | None]:
-    return partial(fingerprint, Path(where))  # without one, reading it says why
+def _fingerprint_of(where: str) -> Callable[[], Fingerprint | None]:
+    return partial(fingerprint, Path(where))  # of a file that is missing, reading says why

@@ -1,15 +1,15 @@
 """The SMS sender: from the outbox to the gateway, at its pace, the gravest first.
 
-    outbox ──take──▶ still in time? opted out? overtaken? the right world? ──submit──▶ gateway
+    outbox ──take──▶ still in time? opted out? overtaken? environment? ──submit──▶ gateway
        ▲                                                                                  │
        ├── submitted, failed, later again, uncertain ◀── outcome ◀────────────────────────┘
        └── delivered, failed ◀── receipts, whenever they come
 
 Guarantee: at least once for what is Severe or Extreme, at most once for the rest, nothing past its
-expiry, nothing of the other world. Where nobody knows whether the gateway took a message (the
-connection broke before the answer, or this process was killed), what is severe is sent again, at
-most twice, and the rest is left ``uncertain``: at most the window of messages that are submitted at
-once, each counted and logged. What the gateway takes is its own to deliver; it is told until when.
+expiry, nothing of the other environment. Where it is uncertain whether the gateway took a message
+(the connection broke before the answer, or this process was killed), a severe one is sent again, at
+most twice, and another is left ``uncertain``: at most the window of messages that are submitted at
+once, each counted and logged. The gateway delivers what it took, and is told until when.
 
 One failure holds the whole gateway for a growing pause, because the next message would fail too.
 """
@@ -37,7 +37,7 @@ from consumers.sms.rules.gateway_file import GatewayFile
 from consumers.sms.rules.merging import is_overtaken
 from consumers.sms.rules.notice import Notice
 from consumers.sms.rules.texts import Texts
-from consumers.sms.sink import TOLD
+from consumers.sms.sink import REACHING
 from skyfence.adapters import metrics
 from skyfence.adapters.clock import Clock
 from skyfence.errors import UnavailableError
@@ -47,9 +47,9 @@ from skyfence.times import MS_PER_S
 log = structlog.get_logger()
 
 T = TypeVar("T")
-# A gateway that has not answered by then has not understood, or its answer is lost.
+# After so long without an answer, the gateway did not understand, or its answer is lost.
 _ANSWER_WITHIN_S: Final = 60.0
-# At a good end: what is being submitted may still be answered.
+# An orderly end waits so long for the answers to open submissions.
 _FINISH_WITHIN_S: Final = 5.0
 _TIDY_EVERY_MS: Final = 1_000
 _FORGET_EVERY_MS: Final = 3_600_000
@@ -80,58 +80,58 @@ class Sender:
         self._environment = environment
         self._opt_outs = opt_outs
         self._clock = clock
-        self._pace = TokenBucket(file.rate_per_s)
+        self._bucket = TokenBucket(file.rate_per_s)
         self._outcomes = Outcomes(file.name, clock, rng)
         self._tidy_at_ms = 0
         self._forget_at_ms = 0
-        self._flying: set[asyncio.Task[Change]] = set()
+        self._submissions: set[asyncio.Task[Change]] = set()
         self._news = asyncio.Event()
 
     def wake(self) -> None:
-        """Say that something was put."""
+        """Look at the outbox now: new items were put there."""
         self._news.set()
 
     async def run(self) -> None:
-        """Send until cancelled; what is being submitted then may still be answered."""
-        await _whole(self._settle_doubts())
+        """Send until cancelled; then wait up to 5 s for the answers to open submissions."""
+        await _uninterrupted(self._settle_doubts())
         try:
             while True:
                 self._news.clear()
-                await self._clock.wait(self._news, await _whole(self._turn()))
+                await self._clock.wait(self._news, await _uninterrupted(self._turn()))
         finally:
-            await _whole(self._finish())
+            await _uninterrupted(self._finish())
 
     async def _settle_doubts(self) -> None:
-        """Decide about what was being submitted when the last process died."""
+        """Decide about the messages that the last process was submitting when it died."""
         entries = await self._outbox.interrupted()
         await self._record([self._outcomes.left_behind(entry) for entry in entries])
 
     async def _turn(self) -> int:
-        """Do what can be done now; return until when there is nothing else, save for news."""
-        await self._land()
+        """Submit what may go now; return the time (ms) of the next turn, unless woken before."""
+        await self._record_answers()
         now_ms = self._clock.now_ms()
         if now_ms >= self._tidy_at_ms:
             await self._tidy(now_ms)
-        free = min(self._pace.allowed(now_ms), self._file.window - len(self._flying))
+        free = min(self._bucket.allowed(now_ms), self._file.window - len(self._submissions))
         if free <= 0 or now_ms < self._outcomes.held_until_ms:
             return await self._next_ms(now_ms, due_from_ms=0)
         opted_out = await self._opt_outs()
         taken = await self._outbox.claim(now_ms, free)
         for entry in taken:
-            self._pace.spend(1)
+            self._bucket.spend(1)
             task = asyncio.create_task(self._send(entry, opted_out))
             task.add_done_callback(lambda _: self._news.set())
-            self._flying.add(task)
+            self._submissions.add(task)
         # what is due and was not taken, though it might have been, has expired
         return await self._next_ms(now_ms, due_from_ms=0 if len(taken) == free else now_ms + 1)
 
     async def _next_ms(self, now_ms: int, due_from_ms: int) -> int:
-        """Return when there may be something else to do, given what is due from a time on."""
+        """Return the time (ms) of the next turn; items due before ``due_from_ms`` do not count."""
         due_ms = await self._outbox.next_due_ms()
-        window_full = len(self._flying) >= self._file.window
+        window_full = len(self._submissions) >= self._file.window
         if due_ms is None or due_ms < due_from_ms or window_full:
             return self._tidy_at_ms
-        may_ms = max(due_ms, self._outcomes.held_until_ms, now_ms + self._pace.wait_ms)
+        may_ms = max(due_ms, self._outcomes.held_until_ms, now_ms + self._bucket.wait_ms)
         return min(may_ms, self._tidy_at_ms)
 
     async def _tidy(self, now_ms: int) -> None:
@@ -147,10 +147,10 @@ class Sender:
             self._forget_at_ms = now_ms + _FORGET_EVERY_MS
             await self._outbox.purge(now_ms - _KEPT_MS)
 
-    async def _land(self) -> None:
-        """Record what has been answered."""
-        done = [task for task in self._flying if task.done()]
-        self._flying.difference_update(done)
+    async def _record_answers(self) -> None:
+        """Write the outcomes of answered submissions to the outbox."""
+        done = [task for task in self._submissions if task.done()]
+        self._submissions.difference_update(done)
         await self._record([task.result() for task in done])
 
     async def _record(self, changes: list[Change]) -> None:
@@ -161,16 +161,16 @@ class Sender:
             metrics.SMS.labels(self._file.name, change.state).inc()
 
     async def _finish(self) -> None:
-        """Let what is being submitted be answered; the rest is the next process's to settle."""
-        if self._flying:
-            await asyncio.wait(self._flying, timeout=_FINISH_WITHIN_S)
-        await self._land()
-        for task in self._flying:
+        """Wait for the answers to open submissions; leave the rest for the next process."""
+        if self._submissions:
+            await asyncio.wait(self._submissions, timeout=_FINISH_WITHIN_S)
+        await self._record_answers()
+        for task in self._submissions:
             task.cancel()
-        await asyncio.gather(*self._flying, return_exceptions=True)
+        await asyncio.gather(*self._submissions, return_exceptions=True)
 
     async def _send(self, entry: Entry, opted_out: frozenset[str]) -> Change:
-        """Submit one message, if it may still be, and return what became of it."""
+        """Submit one message, unless a rule stops it, and return its outcome."""
         notice, now_ms = read_notice(entry), self._clock.now_ms()
         if notice is None or entry.expires_ms is None:
             return self._outcomes.failed(entry, "unreadable")
@@ -190,12 +190,12 @@ class Sender:
         return await self._submit(entry, notice, sms, left_ms / MS_PER_S)
 
     def _refusal(self, notice: Notice, text: str) -> str | None:
-        """Return why a text may not be handed over here, if that is so."""
+        """Return why this gateway may not send a text, None if it may."""
         word, words = self._texts.exercise_word(notice), self._texts.exercise_words
         return refusal(notice, text, self._environment, word, words)
 
     async def _submit(self, entry: Entry, notice: Notice, sms: Sms, left_s: float) -> Change:
-        """Hand a message to the gateway; what goes wrong is an outcome, not an error."""
+        """Hand a message to the gateway within ``left_s``; return errors as outcomes."""
         try:
             async with asyncio.timeout(min(_ANSWER_WITHIN_S, left_s)):
                 reference = await self._gateway.submit(sms)
@@ -217,14 +217,18 @@ class Sender:
         return change
 
     async def _is_overtaken(self, entry: Entry, notice: Notice) -> bool:
-        """Tell whether a newer step went out, or will, while this one was tried in vain."""
-        found = await self._outbox.chain_entries(entry.recipient, entry.chain)
-        others = [read_notice(one) for one in found if one.key != entry.key and one.state in TOLD]
-        return is_overtaken(notice, [one for one in others if one is not None])
+        """Tell whether a newer step of the entry's chain was sent, or will be."""
+        entries = await self._outbox.chain_entries(entry.recipient, entry.chain)
+        others = (
+            read_notice(other)
+            for other in entries
+            if other.key != entry.key and other.state in REACHING
+        )
+        return is_overtaken(notice, [other for other in others if other is not None])
 
 
-async def _whole(work: Coroutine[Any, Any, T]) -> T:
-    """Do a piece of work to its end, also when told to stop in the middle of it."""
+async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Finish a piece of work although this task is cancelled meanwhile, then raise the cancel."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)

@@ -19,7 +19,7 @@ from consumers.outbox.items import Entry, Item, ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.sms.rules.exercise_guard import is_foreign
 from consumers.sms.rules.gateway_file import GatewayFile
-from consumers.sms.rules.merging import Past, decide
+from consumers.sms.rules.merging import EarlierMessage, decide
 from consumers.sms.rules.notice import Notice, as_of_ms, expires_ms, notice_of, priority
 from consumers.sms.rules.recipients import Recipient, RecipientList
 from skyfence.adapters import metrics
@@ -31,10 +31,10 @@ from skyfence.times import to_ms
 
 log = structlog.get_logger()
 
-# People whose past is looked at together: some milliseconds, then others have their turn.
+# So many recipients are put at once: some milliseconds, then other tasks have their turn.
 _BATCH: Final = 200
-# What waits, is on its way, or may have reached the phone.
-TOLD: Final = (
+# States of messages that wait, are on their way, or may have reached the phone.
+REACHING: Final = (
     ItemState.PENDING,
     ItemState.SUBMITTING,
     ItemState.SUBMITTED,
@@ -45,7 +45,7 @@ TOLD: Final = (
 
 @dataclass(frozen=True)
 class _Order:
-    """What is to be put of one alert: the notice without a language, and the item's own fields."""
+    """An alert to put: its notice without a language, and when it expires by the wall clock."""
 
     alert: Alert | FeedAlarm
     notice: Notice
@@ -75,20 +75,24 @@ class SmsSink:
         self._clock = clock
 
     async def deliver(self, message: AlertMessage) -> int | None:
-        """Put an alert for all whom it concerns; return how many that were, None if no news."""
+        """Put an alert into the outbox, one item for each recipient, and wake the sender.
+
+        Returns how many recipients get an SMS of it, and None where the alert is another
+        environment's or was put before.
+        """
         alert = message.alert
-        known = {"alert": str(alert.alert_id), "place": alert.place, "step": alert.step}
+        names = {"alert": str(alert.alert_id), "place": alert.place, "step": alert.step}
         if is_foreign(alert, self._environment):
             metrics.SMS_FOREIGN.inc()
-            log.error("sms.foreign_alert", status=alert.status, channel=alert.channel, **known)
+            log.error("sms.foreign_alert", status=alert.status, channel=alert.channel, **names)
             return None
         order = self._order(message)
         if order.expires_ms <= self._clock.now_ms():
-            log.info("sms.alert_expired", **known)
+            log.info("sms.alert_expired", **names)
             return 0
         opted_out = await self._opt_outs()
         concerned = (await self._people()).of(alert.place)
-        wanted = [one for one in concerned if one.number not in opted_out]
+        wanted = [recipient for recipient in concerned if recipient.number not in opted_out]
         tallies = [await self._put(order, batch) for batch in _batches(wanted)]
         if wanted and not any(new for new, _ in tallies):
             return None
@@ -96,7 +100,7 @@ class SmsSink:
         return sum(sent for _, sent in tallies)
 
     async def close(self) -> None:
-        """Nothing to let go of: whoever opened the outbox closes it."""
+        """Do nothing: the opener of the outbox closes it."""
 
     def _order(self, message: AlertMessage) -> _Order:
         alert, decided = message.alert, message.timeline.decided
@@ -105,23 +109,25 @@ class SmsSink:
         return _Order(alert, notice_of(alert, as_of, decided_ms), expires_ms(alert, as_of))
 
     async def _put(self, order: _Order, people: Sequence[Recipient]) -> tuple[int, int]:
-        """Put an alert for some people; return for how many it is new, and to how many it goes."""
+        """Put an alert for some recipients; return how many items are new and how many get sent."""
         chain = str(order.alert.incident_id)
-        past: dict[str, list[Entry]] = {}
-        for entry in await self._outbox.chain_entries_for(chain, [one.number for one in people]):
-            past.setdefault(entry.recipient, []).append(entry)
+        entries: dict[str, list[Entry]] = {}
+        for entry in await self._outbox.chain_entries_for(
+            chain, [recipient.number for recipient in people]
+        ):
+            entries.setdefault(entry.recipient, []).append(entry)
         items: list[Item] = []
         merged: list[str] = []
         sent = 0
-        for one in people:
-            notice = order.notice.model_copy(update={"language": one.language})
-            key = str(derive("sms", self._file.name, str(order.alert.alert_id), one.number))
-            before = past.get(one.number, [])
+        for recipient in people:
+            notice = order.notice.model_copy(update={"language": recipient.language})
+            key = str(derive("sms", self._file.name, str(order.alert.alert_id), recipient.number))
+            before = entries.get(recipient.number, [])
             if any(entry.key == key for entry in before):
                 continue  # handed over again
-            verdict = decide(notice, list(_pasts(before)), self._file.most_per_incident)
+            verdict = decide(notice, list(_earlier_messages(before)), self._file.most_per_incident)
             instead_of = next(iter(verdict.replaces), None)
-            items.append(self._item(order, notice, key, one.number, instead_of))
+            items.append(self._item(order, notice, key, recipient.number, instead_of))
             sent += verdict.sent
             merged += verdict.replaces if verdict.sent else (*verdict.replaces, key)
         await self._outbox.add(items, self._clock.now_ms(), merged=merged)
@@ -143,13 +149,13 @@ class SmsSink:
         )
 
 
-def _pasts(entries: Iterable[Entry]) -> Iterator[Past]:
+def _earlier_messages(entries: Iterable[Entry]) -> Iterator[EarlierMessage]:
     for entry in entries:
-        yield Past(
+        yield EarlierMessage(
             key=entry.key,
             notice=Notice.model_validate_json(entry.body),
             waits=entry.state is ItemState.PENDING,
-            told=entry.state in TOLD,
+            reaches=entry.state in REACHING,
         )
 
 

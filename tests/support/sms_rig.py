@@ -197,10 +197,10 @@ async def open_rig(
         try:
             yield rig
         finally:
-            for task in (*rig.running, *sender._flying):
+            for task in (*rig.running, *sender._submissions):
                 task.cancel()
             async with asyncio.timeout(LONGEST_S):
-                await asyncio.gather(*rig.running, *sender._flying, return_exceptions=True)
+                await asyncio.gather(*rig.running, *sender._submissions, return_exceptions=True)
 
 
 def receipts(rig: SmsRig) -> Receipts:

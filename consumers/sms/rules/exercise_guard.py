@@ -27,7 +27,7 @@ def check_agreement(environment: Environment, *, exercises: bool, where: str) ->
 
 
 def is_foreign(alert: Alert | FeedAlarm, environment: Environment) -> bool:
-    """Tell whether an alert is not of this environment, by its status or by its channel."""
+    """Tell whether an alert's status or channel is another environment's."""
     return alert.status != status_of(environment) or alert.channel != operators_channel(
         environment, alert.place
     )
@@ -36,7 +36,7 @@ def is_foreign(alert: Alert | FeedAlarm, environment: Environment) -> bool:
 def refusal(
     notice: Notice, text: str, environment: Environment, word: str, words: Iterable[str]
 ) -> str | None:
-    """Return why a text may not be handed over, if that is so.
+    """Return why a gateway of this environment may not send a text, None if it may.
 
     ``word`` is the exercise word of the text's language, ``words`` are those of all languages.
     """
@@ -44,6 +44,6 @@ def refusal(
         return f"status {notice.status} is not for a gateway of {environment} alerts"
     if environment is Environment.EXERCISE:
         return None if text.startswith(word + ": ") else "an exercise without its word"
-    if any(text.startswith(one) for one in words):
+    if any(text.startswith(exercise_word) for exercise_word in words):
         return "an exercise word before an actual alert"
     return None

@@ -35,7 +35,7 @@ _SECRET: Final = re.compile(r"(^|_)(password|passwd|secret|token|api_?key)$", re
 
 
 class GatewayFile(Contract):
-    """What a gateway's file says."""
+    """A gateway's file. ``rate_per_s`` and ``window`` count messages."""
 
     name: Annotated[str, Field(pattern=NAME_PATTERN)]
     exercises: bool
@@ -57,12 +57,12 @@ class GatewayFile(Contract):
     @property
     def options(self) -> Mapping[str, Any]:
         """Return the adapter's own options."""
-        found: dict[str, Any] | None = getattr(self, self.adapter)
-        return found or {}
+        options: dict[str, Any] | None = getattr(self, self.adapter)
+        return options or {}
 
 
 def parse_gateway(text: str, where: str) -> GatewayFile:
-    """Read a gateway's file; raise ``InputError`` naming the first thing that is wrong with it."""
+    """Read a gateway's file; raise ``InputError`` naming its first fault and how many more."""
     wrong = list(findings(text, where))
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
@@ -71,7 +71,7 @@ def parse_gateway(text: str, where: str) -> GatewayFile:
 
 
 def findings(text: str, where: str) -> Iterator[str]:
-    """Yield all that is wrong with a gateway's file."""
+    """Yield each fault of a gateway's file; ``where`` stands before each."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -81,22 +81,22 @@ def findings(text: str, where: str) -> Iterator[str]:
     for name in sorted(secrets):
         yield f"{where}: {name}: a secret stands in a file of its own: give {name}_file"
     try:
-        found = GatewayFile.model_validate(document)
+        file = GatewayFile.model_validate(document)
     except ValidationError as error:
         yield from (f"{where}: {reason}" for reason in _reasons(error))
         return
     for name in ("kannel", "smpp", "http"):
-        given = getattr(found, name) is not None
-        if given is not (name == found.adapter):
-            what = "is given and not used" if given else "is missing"
-            yield f"{where}: [{name}] {what}: adapter is {found.adapter!r}"
+        given = getattr(file, name) is not None
+        if given is not (name == file.adapter):
+            fault = "is given and not used" if given else "is missing"
+            yield f"{where}: [{name}] {fault}: adapter is {file.adapter!r}"
 
 
 def _reasons(error: ValidationError) -> Iterator[str]:
     details: list[Any] = error.errors(include_url=False)
-    for one in details:
+    for detail in details:
         # A misplaced secret must not be shown with what it holds.
-        shown = one | {"input": "…"} if _SECRET.search(str(one["loc"][-1])) else one
+        shown = detail | {"input": "…"} if _SECRET.search(str(detail["loc"][-1])) else detail
         yield describe_validation_error(ValidationError.from_exception_data(error.title, [shown]))
 
 

@@ -34,7 +34,8 @@ from skyfence.naming import Environment, ZoneName
 from skyfence.texts.tables import NoticeKind
 from skyfence.times import from_ms, to_ms
 
-# How grave: what says as much as another need not be said beside it.
+# How grave a kind of notice is; kinds that are not here are 0. A notice makes a less grave one of a
+# wider place superfluous.
 LEVELS: Final[Mapping[NoticeKind, int]] = {
     "threat": 1,
     "threat_now": 1,
@@ -46,16 +47,17 @@ LEVELS: Final[Mapping[NoticeKind, int]] = {
     "situation": 3,
     "feed_silent": 3,
 }
-# At most this many doubles of one message can come of it that nobody knows whether it was taken.
+# A message that the gateway may or may not have taken is sent again at most this many times.
 MOST_DOUBTS: Final = 2
 _MS_PER_MINUTE: Final = 60_000
 
 
 class Notice(Contract):
-    """What an SMS says of an alert.
+    """An alert as an SMS tells it.
 
-    ``time`` is the alert's own, by which notices of one event are known; ``as_of`` is when that
-    stood by the wall clock. ``minutes`` were left then. ``nations`` are named to the alliance.
+    ``time`` is the alert's own and the same in all notices of one event; ``as_of`` is the wall
+    clock's time at that moment, and ``minutes`` were left then. ``nations`` are named to the
+    alliance only.
     """
 
     kind: NoticeKind
@@ -74,16 +76,19 @@ class Notice(Contract):
 
     @property
     def level(self) -> int:
-        """Return how grave it is."""
+        """Return how grave the notice is, 0 to 3 (``LEVELS``)."""
         return LEVELS.get(self.kind, 0)
 
     @property
     def is_severe(self) -> bool:
-        """Tell whether two of it are better than none."""
+        """Tell whether receiving the SMS twice is better than not at all."""
         return self.severity in ("Extreme", "Severe")
 
     def minutes_at(self, now_ms: int) -> int | None:
-        """Return the minutes that are left at a moment."""
+        """Return the whole minutes left at a time of the wall clock (ms), 0 when they are over.
+
+        None where the alert names no minutes.
+        """
         if self.minutes is None:
             return None
         gone = max(0, now_ms - to_ms(self.as_of)) // _MS_PER_MINUTE
@@ -91,7 +96,10 @@ class Notice(Contract):
 
 
 def notice_of(alert: Alert | FeedAlarm, as_of_ms: int, decided_ms: int | None) -> Notice:
-    """Return what an SMS says of an alert; ``language`` is still each reader's own to fill in."""
+    """Return the notice of an alert, in no language yet: ``language`` is empty.
+
+    ``as_of_ms`` is the alert's ``time`` by the wall clock; ``decided_ms`` is when it was decided.
+    """
     incident = alert if isinstance(alert, Alert) else None
     return Notice(
         kind=kind_of(alert),
@@ -111,7 +119,7 @@ def notice_of(alert: Alert | FeedAlarm, as_of_ms: int, decided_ms: int | None) -
 
 
 def kind_of(alert: Alert | FeedAlarm) -> NoticeKind:
-    """Return what kind of message an alert is."""
+    """Return the kind of notice, which selects the text, of an alert."""
     over = alert.message_type == "Cancel"
     if isinstance(alert, FeedAlarm):
         back: NoticeKind = "feed_given_up" if alert.heard_again is None else "feed_back"
@@ -142,7 +150,7 @@ def _of_danger(alert: Alert) -> NoticeKind:
 
 
 def as_of_ms(alert: Alert | FeedAlarm, decided_ms: int | None, environment: Environment) -> int:
-    """Return when an alert's own ``time`` stood by the wall clock."""
+    """Return the wall clock's time, in ms, at an alert's own ``time``: see the table above."""
     own_times = environment is Environment.ACTUAL or alert.run == LIVE_RUN
     if own_times or isinstance(alert, FeedAlarm) or decided_ms is None:
         return to_ms(alert.time)
@@ -150,11 +158,11 @@ def as_of_ms(alert: Alert | FeedAlarm, decided_ms: int | None, environment: Envi
 
 
 def expires_ms(alert: Alert | FeedAlarm, as_of: int) -> int:
-    """Return when an alert is over by the wall clock."""
+    """Return when an alert expires by the wall clock, in ms; ``as_of`` is its ``as_of_ms``."""
     return as_of + to_ms(alert.expires) - to_ms(alert.time)
 
 
 def priority(alert: Alert | FeedAlarm) -> int:
-    """Return where an alert stands in the queue: by severity, then urgency; the lowest first."""
+    """Return an alert's priority, by severity, then urgency: the lowest number is sent first."""
     severity = gravest_first(alert.severity, Severity)
     return 10 * severity + gravest_first(alert.urgency, Urgency)

@@ -5,9 +5,9 @@
     # what follows a hash is left out
 
 In Redis the same is a hash, number to ``ro RO-TL RO``. A number is in E.164 form and stands once;
-its places are all that its person is told of. One bad line refuses the whole list, because a list
-that is half right would be taken for whole. Numbers are people's: what is said of them here and
-elsewhere is ``masked``. Does not read files.
+its person gets alerts of its places only. One bad line refuses the whole list, because a list that
+is half right would be taken for whole. Numbers are personal data: errors and logs show them
+``masked``. Does not read files.
 """
 
 import csv
@@ -24,7 +24,7 @@ _KEPT_DIGITS: Final = 2
 
 @dataclass(frozen=True)
 class Recipient:
-    """A person: the number, the language, and the places that they answer for."""
+    """A person: number in E.164 form, code of the language, and names of places."""
 
     number: str
     language: str
@@ -33,39 +33,39 @@ class Recipient:
 
 @dataclass(frozen=True)
 class RecipientList:
-    """All recipients, and all that is wrong with their list."""
+    """All recipients of a list, or all its faults."""
 
     recipients: tuple[Recipient, ...] = ()
     wrong: tuple[str, ...] = ()
 
     def of(self, place: str) -> list[Recipient]:
-        """Return who is told of a place."""
-        return [one for one in self.recipients if place in one.places]
+        """Return the recipients of alerts for a place."""
+        return [recipient for recipient in self.recipients if place in recipient.places]
 
 
 class KnownPlaces:
-    """What a list of recipients may name: languages that have texts, places that have alerts."""
+    """The languages that have texts and the places that have alerts: a list may name no others."""
 
     def __init__(self, languages: Collection[str], places: Collection[str]) -> None:
         self._languages = languages
         self._places = places
 
-    def reasons(self, one: Recipient) -> Iterator[str]:
-        """Yield what is wrong with a recipient."""
-        if (reason := why_no_number(one.number)) is not None:
+    def reasons(self, recipient: Recipient) -> Iterator[str]:
+        """Yield each fault of a recipient."""
+        if (reason := why_no_number(recipient.number)) is not None:
             yield reason
-        if one.language not in self._languages:
+        if recipient.language not in self._languages:
             known = ", ".join(sorted(self._languages))
-            yield f"language {one.language!r} has no texts, there are {known}"
-        if not one.places:
+            yield f"language {recipient.language!r} has no texts, there are {known}"
+        if not recipient.places:
             yield "no places"
-        for place in one.places:
+        for place in recipient.places:
             if place not in self._places:
                 yield f"no place {place!r} is known"
 
 
 def read_csv(text: str, where: str, known: KnownPlaces) -> RecipientList:
-    """Read a file of recipients."""
+    """Read the text of a CSV file of recipients; ``where`` names the file in faults."""
     lines = text.removeprefix("\ufeff").splitlines()
     rows = [
         (number, line)
@@ -84,7 +84,10 @@ def read_csv(text: str, where: str, known: KnownPlaces) -> RecipientList:
 
 
 def read_hash(fields: Mapping[str, str], where: str, known: KnownPlaces) -> RecipientList:
-    """Read a Redis hash of recipients; its fields have no order, so they are named by number."""
+    """Read a Redis hash of recipients, from number to language and places.
+
+    Its fields have no order, so faults name the masked number and no line.
+    """
     rows: list[_Row] = []
     for number, value in sorted(fields.items()):
         language, *places = value.split() or [""]
@@ -94,8 +97,8 @@ def read_hash(fields: Mapping[str, str], where: str, known: KnownPlaces) -> Reci
 
 
 def read_opt_outs(lines: Iterable[str], where: str) -> tuple[frozenset[str], list[str]]:
-    """Read the numbers that want no SMS, and what is wrong with them."""
-    found: set[str] = set()
+    """Return the numbers that want no SMS, and the faults of the lines."""
+    numbers: set[str] = set()
     wrong: list[str] = []
     for at, line in enumerate(lines, 1):
         number = line.partition("#")[0].strip()
@@ -103,28 +106,28 @@ def read_opt_outs(lines: Iterable[str], where: str) -> tuple[frozenset[str], lis
             continue
         reason = why_no_number(number)
         if reason is None:
-            found.add(number)
+            numbers.add(number)
         else:
             wrong.append(f"{where}: line {at}: {reason}")
-    return frozenset(found), wrong
+    return frozenset(numbers), wrong
 
 
 def why_no_number(number: str) -> str | None:
-    """Return why this is no number in E.164 form, if so."""
+    """Return why a text is no number in E.164 form, None if it is one."""
     try:
         parsed = phonenumbers.parse(number, None)
     except NumberParseException:
         return f"number {masked(number)} is not in E.164 form, as +37120000000"
     if phonenumbers.format_number(parsed, PhoneNumberFormat.E164) != number:
         return f"number {masked(number)} is not in E.164 form: a plus and digits alone"
-    # Only its length is judged: what numbers a country gives out changes faster than libraries.
+    # Only the length is checked: countries open new ranges of numbers faster than libraries follow.
     if not phonenumbers.is_possible_number(parsed):
         return f"number {masked(number)} is too short or too long for its country"
     return None
 
 
 def masked(number: str) -> str:
-    """Return a number as it may be shown: the country and the last two digits.
+    """Return a number as logs may show it: the country's code and the last two digits.
 
     >>> masked("+40712345678")
     '+40*******78'
@@ -139,7 +142,7 @@ def masked(number: str) -> str:
     return shown + "*" * hidden + number[-_KEPT_DIGITS:]
 
 
-# A recipient, and where it stands.
+# The place in the list (file and line, or key and number), and the recipient there.
 _Row = tuple[str, Recipient]
 
 
@@ -158,13 +161,13 @@ def _people(rows: Iterable[_Row], known: KnownPlaces) -> RecipientList:
     recipients: list[Recipient] = []
     wrong: list[str] = []
     first: dict[str, str] = {}
-    for where, one in rows:
-        if not one.number:
+    for where, recipient in rows:
+        if not recipient.number:
             wrong.append(f"{where}: not a number, a language and places")
             continue
-        wrong += [f"{where}: {reason}" for reason in known.reasons(one)]
-        if one.number in first:
-            wrong.append(f"{where}: number {masked(one.number)} stands there twice")
-        first[one.number] = where
-        recipients.append(one)
+        wrong += [f"{where}: {reason}" for reason in known.reasons(recipient)]
+        if recipient.number in first:
+            wrong.append(f"{where}: number {masked(recipient.number)} stands there twice")
+        first[recipient.number] = where
+        recipients.append(recipient)
     return RecipientList((), tuple(wrong)) if wrong else RecipientList(tuple(recipients))

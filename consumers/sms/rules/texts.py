@@ -23,15 +23,15 @@ from skyfence.texts.tables import Language, NoticeKind
 KINDS: Final[tuple[NoticeKind, ...]] = get_args(NoticeKind)
 _TABLES: Final = "sms."
 _ALLIANCE_ONLY: Final = ("situation", "situation_over")
-# So many fit into one SMS whatever they are: 70 of UCS-2, and in GSM-7 80 that count twice.
-_ALWAYS_ONE: Final = 70
-# The most that is foreseen (``skyfence.policy.parameters``): two digits.
+# So many characters always fit into one SMS: 70 of UCS-2, and in GSM-7 80 that count twice.
+_ALWAYS_SINGLE: Final = 70
+# The longest forecast (``skyfence.policy.parameters``), in minutes: two digits.
 _MOST_MINUTES: Final = 30
 
 
 @dataclass(frozen=True)
 class Counted:
-    """A text as a gateway will cut it."""
+    """A text, its length in UTF-16 code units, and the number of SMS that it is cut into."""
 
     text: str
     characters: int
@@ -39,7 +39,7 @@ class Counted:
 
 
 class Texts:
-    """The SMS of all languages. ``names`` are the places' where a language has none of its own."""
+    """The SMS of all languages. ``names`` name places for which a language has no name."""
 
     def __init__(self, catalogue: Catalogue, names: Mapping[str, str]) -> None:
         self._catalogue = catalogue
@@ -49,15 +49,18 @@ class Texts:
 
     @property
     def languages(self) -> list[str]:
-        """Return the codes of the languages that there are."""
+        """Return the codes of all languages, sorted."""
         return sorted(self._catalogue.languages)
 
     def exercise_word(self, notice: Notice) -> str:
-        """Return the word that an exercise's text has to begin with."""
+        """Return the word that an exercise's text must begin with, in the notice's language."""
         return self._language(notice).exercise
 
     def render(self, notice: Notice, now_ms: int) -> str:
-        """Put a notice into words; one whose language is gone since is put into English."""
+        """Return a notice's text at a time of the wall clock (ms), which its minutes depend on.
+
+        A notice in a language that has no texts any more is in English.
+        """
         language = self._language(notice)
         minutes = notice.minutes_at(now_ms)
         kind: NoticeKind = "threat_now" if notice.kind == "threat" and not minutes else notice.kind
@@ -77,7 +80,7 @@ class Texts:
         return self._catalogue.language(notice.language)
 
     def _place(self, notice: Notice, language: Language) -> str:
-        """Return the name of the place; the alliance reads which nations it is about."""
+        """Return the name of the place, or for the alliance that of the first nation concerned."""
         first, *more = notice.nations or (notice.place,)
         name = self._name(first, language)
         return f"{name} +{len(more)}" if more else name
@@ -87,9 +90,9 @@ class Texts:
 
 
 def count(text: str) -> Counted:
-    """Return how many SMS a text is cut into."""
+    """Return a text with its length and the number of SMS that it takes."""
     characters = len(text.encode("utf-16-be")) // 2  # as UCS-2 counts: some signs twice
-    short = characters <= _ALWAYS_ONE
+    short = characters <= _ALWAYS_SINGLE
     return Counted(text, characters, 1 if short else len(smsutil.split(text).parts))
 
 

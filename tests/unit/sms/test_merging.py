@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from builders import T0
 
-from consumers.sms.rules.merging import LEAST_PER_INCIDENT, Past, decide
+from consumers.sms.rules.merging import LEAST_PER_INCIDENT, EarlierMessage, decide
 from consumers.sms.rules.notice import Notice
 
 SEED = 20260917
@@ -30,65 +30,65 @@ def notice(step: int, kind: str = "threat", place: str = "AA-1", **changes: Any)
     return Notice.model_validate(given | changes)
 
 
-def past(*notices: Notice, waits: bool = False, told: bool = True) -> list[Past]:
+def earlier(*notices: Notice, waits: bool = False, reaches: bool = True) -> list[EarlierMessage]:
     """Return notices as they stand in an outbox."""
-    return [Past(f"{n.place}/{n.step}", n, waits=waits, told=told) for n in notices]
+    return [EarlierMessage(f"{n.place}/{n.step}", n, waits=waits, reaches=reaches) for n in notices]
 
 
 def test_the_first_warning_is_sent() -> None:
     """Nobody told of an incident yet is told, however few a person may get."""
     assert decide(notice(1), [], LEAST_PER_INCIDENT).sent
-    full = past(*[notice(n, place="AA-2") for n in range(1, 9)])
+    full = earlier(*[notice(n, place="AA-2") for n in range(1, 9)])
     assert decide(notice(1), full, LEAST_PER_INCIDENT).sent
 
 
 def test_no_more_than_the_number_is_sent() -> None:
     """An update beyond it is not sent; one that failed or was merged does not count."""
-    told = past(*[notice(n, minutes=20 - n) for n in range(1, 4)])
-    assert not decide(notice(4), told, 3).sent
-    assert decide(notice(4), told, 4).sent
-    unsent = past(notice(3), told=False)
-    assert decide(notice(4), [*told[:2], *unsent], 3).sent
+    reaching = earlier(*[notice(n, minutes=20 - n) for n in range(1, 4)])
+    assert not decide(notice(4), reaching, 3).sent
+    assert decide(notice(4), reaching, 4).sent
+    unsent = earlier(notice(3), reaches=False)
+    assert decide(notice(4), [*reaching[:2], *unsent], 3).sent
 
 
 def test_the_number_is_of_an_incident_not_of_a_place() -> None:
     """Who answers for several places gets no more for it, save what must be."""
-    told = past(notice(1), notice(2), notice(1, place="AA-2"))
-    assert not decide(notice(2, place="AA-2"), told, 3).sent
+    reaching = earlier(notice(1), notice(2), notice(1, place="AA-2"))
+    assert not decide(notice(2, place="AA-2"), reaching, 3).sent
 
 
 @pytest.mark.parametrize("kind", ENDING)
 def test_the_end_is_always_sent(kind: str) -> None:
     """Whatever the number says, and whatever was sent before."""
-    assert decide(notice(9, kind), past(*[notice(n) for n in range(1, 9)]), 3).sent
+    assert decide(notice(9, kind), earlier(*[notice(n) for n in range(1, 9)]), 3).sent
 
 
 @pytest.mark.parametrize("before", ["threat", "possible", "lost_watch", "exited", "averted"])
 def test_a_worsening_to_a_confirmed_violation_is_always_sent(before: str) -> None:
     """From anything less, also after it had been confirmed earlier; but not a second time."""
-    told = past(notice(1), notice(2, "violation"), notice(3, before))
-    assert decide(notice(4, "violation"), told, 3).sent
-    assert not decide(notice(5, "violation"), [*told, *past(notice(4, "violation"))], 3).sent
+    reaching = earlier(notice(1), notice(2, "violation"), notice(3, before))
+    assert decide(notice(4, "violation"), reaching, 3).sent
+    assert not decide(notice(5, "violation"), [*reaching, *earlier(notice(4, "violation"))], 3).sent
 
 
 def test_what_waits_is_replaced_by_what_is_newer() -> None:
     """Of its own place only; what the gateway has stays, and the newer one is sent instead."""
-    waiting = past(notice(2), notice(1, place="AA-2"), waits=True)
-    verdict = decide(notice(3), [*past(notice(1)), *waiting], 6)
+    waiting = earlier(notice(2), notice(1, place="AA-2"), waits=True)
+    verdict = decide(notice(3), [*earlier(notice(1)), *waiting], 6)
     assert verdict.sent
     assert verdict.replaces == ("AA-1/2",)
 
 
 def test_what_replaces_is_sent_whatever_the_number_says() -> None:
     """A first warning that waits is never lost to an update that then is one too many."""
-    waiting = past(notice(1), waits=True)
-    others = past(*[notice(n, place="AA-2") for n in range(1, 9)])
+    waiting = earlier(notice(1), waits=True)
+    others = earlier(*[notice(n, place="AA-2") for n in range(1, 9)])
     assert decide(notice(2), [*others, *waiting], 3).sent
 
 
 def test_an_older_step_is_no_news() -> None:
     """What comes out of order is not sent after what is newer."""
-    assert not decide(notice(1), past(notice(2, "violation")), 6).sent
+    assert not decide(notice(1), earlier(notice(2, "violation")), 6).sent
 
 
 @pytest.mark.parametrize(
@@ -109,16 +109,16 @@ def test_a_nation_is_told_only_what_is_graver_than_its_region_said_last(
     region: str, nation: str, sent: bool
 ) -> None:
     """An end is said by an end alone: nobody is left waiting for it."""
-    told = past(notice(1, "violation"), notice(2, region))
-    assert decide(notice(1, nation, "AA", place_kind="nation"), told, 6).sent is sent
-    above = past(notice(2, region, "AA", place_kind="nation"))
+    reaching = earlier(notice(1, "violation"), notice(2, region))
+    assert decide(notice(1, nation, "AA", place_kind="nation"), reaching, 6).sent is sent
+    above = earlier(notice(2, region, "AA", place_kind="nation"))
     assert decide(notice(1, nation, "NATO", place_kind="alliance"), above, 6).sent is sent
 
 
 def test_what_waits_goes_when_its_end_is_covered() -> None:
     """A nation's alarm that still waits is not sent after its region's all-clear."""
-    waiting = past(notice(1, "violation", "AA", place_kind="nation"), waits=True)
-    ended = past(notice(3, "all_clear"))
+    waiting = earlier(notice(1, "violation", "AA", place_kind="nation"), waits=True)
+    ended = earlier(notice(3, "all_clear"))
     verdict = decide(notice(2, "all_clear", "AA", place_kind="nation"), [*waiting, *ended], 6)
     assert not verdict.sent
     assert verdict.replaces == ("AA/1",)
@@ -126,28 +126,28 @@ def test_what_waits_goes_when_its_end_is_covered() -> None:
 
 def test_a_region_is_never_covered_by_its_nation() -> None:
     """What is nearer counts: the region speaks whatever the nation has said."""
-    told = past(notice(2, "violation", "AA", place_kind="nation"))
-    assert decide(notice(1, "threat"), told, 6).sent
+    reaching = earlier(notice(2, "violation", "AA", place_kind="nation"))
+    assert decide(notice(1, "threat"), reaching, 6).sent
 
 
 def test_the_same_words_are_not_sent_again() -> None:
     """A person reads them once; other minutes, other nations and an end are other words."""
-    told = past(notice(1, "violation"))
-    assert not decide(notice(2, "violation"), told, 6).sent
-    threat = past(notice(1, minutes=4))
+    reaching = earlier(notice(1, "violation"))
+    assert not decide(notice(2, "violation"), reaching, 6).sent
+    threat = earlier(notice(1, minutes=4))
     assert not decide(notice(2, minutes=4), threat, 6).sent
     assert decide(notice(2, minutes=2), threat, 6).sent
     alliance = {"place": "NATO", "place_kind": "alliance"}
-    first = past(notice(1, "violation", nations=("LV",), **alliance))
+    first = earlier(notice(1, "violation", nations=("LV",), **alliance))
     assert decide(notice(2, "violation", nations=("LV", "LT"), **alliance), first, 6).sent
-    assert decide(notice(2, "all_clear"), past(notice(1, "all_clear")), 6).sent
-    between = past(notice(1, "violation"), notice(2, "exited"))
+    assert decide(notice(2, "all_clear"), earlier(notice(1, "all_clear")), 6).sent
+    between = earlier(notice(1, "violation"), notice(2, "exited"))
     assert decide(notice(3, "violation"), between, 6).sent
 
 
 def test_two_regions_are_both_told() -> None:
     """One event that concerns two regions of a person is two messages."""
-    assert decide(notice(1, place="AA-2"), past(notice(1)), 6).sent
+    assert decide(notice(1, place="AA-2"), earlier(notice(1)), 6).sent
 
 
 def test_any_story_keeps_its_promises() -> None:
@@ -156,7 +156,7 @@ def test_any_story_keeps_its_promises() -> None:
     print(f"seed {SEED}")  # noqa: T201 - so that a failure can be repeated
     kinds = ["threat", "possible", "violation", "exited", "lost_watch"]
     for _ in range(300):
-        most, seen, must = rng.randint(3, 6), list[Past](), 0
+        most, seen, must = rng.randint(3, 6), list[EarlierMessage](), 0
         last: Notice | None = None
         for step in range(1, rng.randint(3, 15)):
             news = notice(step, rng.choice(kinds), minutes=step)
@@ -165,7 +165,7 @@ def test_any_story_keeps_its_promises() -> None:
             must += step == 1 or worse
             if step == 1 or worse:
                 assert verdict.sent
-            seen += past(news, told=verdict.sent)
+            seen += earlier(news, reaches=verdict.sent)
             last = news if verdict.sent else last
         assert decide(notice(99, "all_clear"), seen, most).sent
-        assert sum(one.told for one in seen) <= most + must
+        assert sum(message.reaches for message in seen) <= most + must
