@@ -50,11 +50,11 @@ def check(file: Path | None, at: str | None, given: str | None) -> int:
         return 1
     parsed = parse_policy(text, where)
     click.echo(f"policy {parsed.version} of {where}")
-    for line in _says(parsed, when):
+    for line in _describe(parsed, when):
         click.echo(line)
     for warning in _warnings(parsed, when):
         click.echo(f"{where}: warning: {warning}", err=True)
-    for line in _says_of(parsed, report) if report else ():
+    for line in _describe_for(parsed, report) if report else ():
         click.echo(line)
     return 0
 
@@ -73,17 +73,17 @@ def _report(given: str) -> Report:
         raise InputError(f"--report: {describe_validation_error(error)}") from None
 
 
-def _says(policy: Policy, when: datetime | None) -> Iterator[str]:
+def _describe(policy: Policy, when: datetime | None) -> Iterator[str]:
     file = policy.file
     warned = {kind: policy.look_ahead_s(kind) for kind in file.look_ahead_s if kind != "default"}
     warned["any other kind"] = policy.look_ahead_s("default")
     for kind, seconds in warned.items():
         yield f"zones of {kind}: " + (f"warned {_span(seconds)} ahead" if seconds else "not warned")
     for name, source in file.sources.items():
-        told = "all members" if source.watches is None else ", ".join(source.watches) or "nobody"
+        members = "all members" if source.watches is None else ", ".join(source.watches) or "nobody"
         yield (
             f"source {name}: reports may be {source.lateness_ms} ms late, "
-            f"silent for {_span(source.silent_after_s)}: alarm to the alliance and {told}"
+            f"silent for {_span(source.silent_after_s)}: alarm to the alliance and {members}"
         )
     yield f"identified civil flights: {file.civil.identified.replace('-', ' ')}"
     yield f"emergency codes {', '.join(sorted(EMERGENCY_CODES))}: alert, whoever it is"
@@ -133,7 +133,7 @@ def _covers(permit: Permit) -> str:
         "callsign": permit.callsigns,
         "mode 3/A": permit.mode_3a,
     }
-    named = [f"{what} {' or '.join(those)}" for what, those in lists.items() if those]
+    named = [f"{field} {' or '.join(values)}" for field, values in lists.items() if values]
     if permit.corridor is not None:
         named.append(_within(permit.corridor))
     return "; ".join(named)
@@ -158,7 +158,7 @@ def _warnings(policy: Policy, when: datetime | None) -> Iterator[str]:
             )
 
 
-def _says_of(policy: Policy, report: Report) -> Iterator[str]:
+def _describe_for(policy: Policy, report: Report) -> Iterator[str]:
     """Say what the policy would do with a report, and why."""
     known = ObjectInfo.model_validate(report.model_dump(include=set(ObjectInfo.model_fields)))
     seen = (known, to_ms(report.time), report.lon, report.lat)

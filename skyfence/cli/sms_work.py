@@ -122,14 +122,14 @@ async def opt_out(settings: Settings, path: Path, number: str, *, undo: bool) ->
 def _rewrite(path: Path, number: str, *, undo: bool) -> None:
     """Write the file anew beside the old one and put it in its place: it is never half."""
     lines = read(path).splitlines() if path.exists() else []
-    kept = [line for line in lines if line.partition("#")[0].strip() != number]
+    numbers = [line for line in lines if line.partition("#")[0].strip() != number]
     if not undo:
-        kept.append(number)
+        numbers.append(number)
     beside = path.with_name(path.name + ".new")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-            out.writelines(line + "\n" for line in kept)
+            out.writelines(line + "\n" for line in numbers)
         beside.replace(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {describe_os_error(error)}") from None

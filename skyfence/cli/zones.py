@@ -198,10 +198,10 @@ def _summary(result: _Checked) -> str:
     kinds: dict[str, list[float]] = defaultdict(list)
     for placed in result.placed:
         kinds[placed.zone.properties.kind].append(area_m2(placed.zone.area) / 1e6)
-    held = ", ".join(
+    areas_by_kind = ", ".join(
         f"{len(areas)} {kind} of {sum(areas):.3f} km2" for kind, areas in sorted(kinds.items())
     )
     count = _count(result.findings)
-    said = ", ".join(counted(count[name], name) for name in ("error", "warning", "remark"))
+    counts = ", ".join(counted(count[name], name) for name in ("error", "warning", "remark"))
     version = f", version {result.version}" if result.version else ""
-    return f"{counted(len(result.placed), 'zone')} ({held or 'none'}){version}: {said}"
+    return f"{counted(len(result.placed), 'zone')} ({areas_by_kind or 'none'}){version}: {counts}"

@@ -75,7 +75,7 @@ def scan(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return run
 
 
-def told(documents: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+def places_and_types(documents: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(document["place"], document["message_type"]) for document in documents]
 
 
@@ -84,7 +84,7 @@ def test_alerts_are_json_lines(scan: Any, recording: str, zones: str) -> None:
     ended = scan(recording, "--zones", zones)
     places = ("AA-1", "BB-1", "AA", "NATO")  # in AA-1, on the way to BB-1
     expected = [(place, message) for message in ("Alert", "Update", "Cancel") for place in places]
-    assert told(ended.documents) == expected
+    assert places_and_types(ended.documents) == expected
     assert {document["run"] for document in ended.documents} == {"scan"}
     assert ended.code == 0
     assert ended.errors == (
@@ -203,7 +203,7 @@ def test_a_run_must_be_a_name(scan: Any, recording: str, zones: str, run: str) -
 def test_a_run_is_part_of_what_is_written(scan: Any, recording: str, zones: str) -> None:
     """Another run gives the same alerts under other identifiers."""
     first, second = (scan(recording, "--zones", zones, "--run", run).documents for run in "ab")
-    assert told(first) == told(second)
+    assert places_and_types(first) == places_and_types(second)
     assert {alert["run"] for alert in second} == {"b"}
     assert not {alert["alert_id"] for alert in first} & {alert["alert_id"] for alert in second}
 

@@ -116,9 +116,9 @@ def test_every_error_is_named(zones: Run) -> None:
 def test_several_files(zones: Run) -> None:
     """Each file is looked through, one that cannot be read too; a zone in two is a warning."""
     Path("bad.geojson").write_text("{")
-    one = save("one.geojson", feature("A", (0, 0, 1, 1)))
-    two = save("two.geojson", feature("A", (5, 5, 6, 6)), feature("B", (0, 0, 1, 1)))
-    ended = zones("check", one, "bad.geojson", two)
+    first = save("one.geojson", feature("A", (0, 0, 1, 1)))
+    second = save("two.geojson", feature("A", (5, 5, 6, 6)), feature("B", (0, 0, 1, 1)))
+    ended = zones("check", first, "bad.geojson", second)
     assert ended.code == 1
     assert ended.out[0].startswith("bad.geojson: not GeoJSON: ")
     assert ended.out[1:] == ["two.geojson: feature 0 (A): warning: stands in one.geojson too"]
@@ -154,7 +154,7 @@ def test_overlaps(zones: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("lower", "upper"),
     [
         (
             {"ceiling_m": 100, "vertical_ref": "amsl"},
@@ -163,10 +163,10 @@ def test_overlaps(zones: Run) -> None:
         ({"valid_until": "2024-09-08T00:00:00Z"}, {"valid_from": "2024-09-08T00:00:00Z"}),
     ],
 )
-def test_one_above_the_other(zones: Run, one: dict[str, Any], other: dict[str, Any]) -> None:
+def test_one_above_the_other(zones: Run, lower: dict[str, Any], upper: dict[str, Any]) -> None:
     """Zones that no object can be in at once, by height or by time, overlap on the map only."""
     area = (0, 0, 1, 1)
-    name = save("z.geojson", feature("A", area, **one), feature("B", area, **other))
+    name = save("z.geojson", feature("A", area, **lower), feature("B", area, **upper))
     assert zones("check", name).out == []
 
 
@@ -246,14 +246,14 @@ def test_a_missing_file(zones: Run) -> None:
     assert ended.errors == ["skyfence: z.gpkg: no such file or directory"]
 
 
-SAID = ["--version", "lv-1", "--no-nato", "--accuracy-m", "50", "--country", "LV"]
+OPTIONS = ["--version", "lv-1", "--no-nato", "--accuracy-m", "50", "--country", "LV"]
 
 
 def test_import(zones: Run) -> None:
     """An OpenAir file becomes a file of ours, which a process loads; what was widened is said."""
     Path("lv.txt").write_text(OPEN_AIR, encoding="utf-8")
-    told = ["--source", "AIP Latvia", "--license", "ours"]
-    ended = zones("import", "lv.txt", "--out", "lv.geojson", *SAID, *told)
+    terms = ["--source", "AIP Latvia", "--license", "ours"]
+    ended = zones("import", "lv.txt", "--out", "lv.geojson", *OPTIONS, *terms)
     assert ended.code == 0
     assert ended.out == []
     assert ended.errors == [
@@ -274,14 +274,14 @@ def test_nothing_is_written_after_an_error(zones: Run) -> None:
     """With one error in it a file is not imported, and the one that was there stays."""
     Path("out.geojson").write_text("before")
     save("z.geojson", feature("A", BOW), feature("B", (0, 0, 1, 1)))
-    ended = zones("import", "z.geojson", "--out", "out.geojson", *SAID)
+    ended = zones("import", "z.geojson", "--out", "out.geojson", *OPTIONS)
     assert ended.code == 1
     assert ended.errors == [
         "z.geojson: feature 0 (A): not a valid area: Self-intersection at 0.5 0.5",
         "skyfence: z.geojson: 1 error; nothing was written",
     ]
     assert Path("out.geojson").read_text() == "before"
-    assert zones("import", "z.geojson", "--out", "out.geojson", *SAID, "--repair").code == 0
+    assert zones("import", "z.geojson", "--out", "out.geojson", *OPTIONS, "--repair").code == 0
     assert len(load_zones(Path("out.geojson")).zones) == 2
 
 
