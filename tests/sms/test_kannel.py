@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from duty import LANGUAGES, duty, tally
+from duty import LANGUAGES, Duty, duty, tally
 from kannel import Kannel
 from receiving import until
 from smsc import THROTTLED, Order, Smsc
@@ -114,7 +114,7 @@ async def test_killed_while_messages_flow(
     assert counts[ItemState.FAILED] == counts[ItemState.EXPIRED] == counts[ItemState.UNCERTAIN] == 0
 
 
-async def settled(desk: object) -> None:
+async def settled(desk: Duty) -> None:
     """Wait until no further receipt has come for a while."""
     before = -1
     while before != (now := (await desk.outbox.state_counts())[ItemState.DELIVERED]):
@@ -149,8 +149,8 @@ async def test_the_operator_throttles(
 ) -> None:
     """Told to wait, Kannel waits, and sends each once."""
     people = 30
-    told = itertools.count()
-    smsc.order = lambda _: Order(status=THROTTLED if next(told) % 10 < 3 else 0)
+    orders = itertools.count()
+    smsc.order = lambda _: Order(status=THROTTLED if next(orders) % 10 < 3 else 0)
     running = await kannel()
     async with duty(tmp_path / "out.db", "kannel", running.options(), people) as desk:
         await desk.alert()

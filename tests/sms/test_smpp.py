@@ -15,8 +15,8 @@ Figure = Callable[[str], None]
 async def test_cut_while_messages_flow(smsc: Smsc, tmp_path: Path, figure: Figure) -> None:
     """Five connections cut after a message was taken and before it was answered: none lost."""
     people, cuts = 300, 5
-    told = itertools.count(1)
-    smsc.order = lambda _: Order(cut=next(told) in {50 * n for n in range(1, cuts + 1)})
+    orders = itertools.count(1)
+    smsc.order = lambda _: Order(cut=next(orders) in {50 * n for n in range(1, cuts + 1)})
     async with duty(tmp_path / "out.db", "smpp", smpp_options(smsc, tmp_path), people) as desk:
         await desk.alert()
         await smsc.until(lambda: tally(smsc.messages, people).lost == 0)
@@ -34,9 +34,9 @@ async def test_cut_while_messages_flow(smsc: Smsc, tmp_path: Path, figure: Figur
 async def test_throttled(smsc: Smsc, tmp_path: Path, figure: Figure) -> None:
     """Throttled and told that the queue is full, the sender waits, and sends each once."""
     people = 60
-    told = itertools.count()
+    orders = itertools.count()
     answers = {3: THROTTLED, 20: QUEUE_FULL, 40: THROTTLED}
-    smsc.order = lambda _: Order(status=answers.get(next(told), 0))
+    smsc.order = lambda _: Order(status=answers.get(next(orders), 0))
     async with duty(tmp_path / "out.db", "smpp", smpp_options(smsc, tmp_path), people) as desk:
         await desk.alert()
         await desk.until(ItemState.DELIVERED, people)

@@ -18,6 +18,7 @@ from smsc import Smsc
 from consumers.outbox.items import ItemState
 from consumers.sms.gateways.protocol import Receipt, Sms
 from consumers.sms.gateways.registry import gateway
+from consumers.sms.rules.gateway_file import Adapter
 
 Start = Callable[..., Awaitable[Kannel]]
 Figure = Callable[[str], None]
@@ -27,7 +28,7 @@ MESSAGES, AT_ONCE, ALERTS = 2_000, 10, 100
 @pytest.fixture(params=["kannel", "smpp"])
 async def way(
     request: pytest.FixtureRequest, kannel: Start, smsc: Smsc, tmp_path: Path
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[Adapter, dict[str, Any]]:
     """Return an adapter and its options."""
     if request.param == "kannel":
         return "kannel", (await kannel()).options()
@@ -35,7 +36,7 @@ async def way(
 
 
 async def test_messages_a_second(
-    way: tuple[str, dict[str, Any]], smsc: Smsc, figure: Figure
+    way: tuple[Adapter, dict[str, Any]], smsc: Smsc, figure: Figure
 ) -> None:
     """The adapter alone, without an outbox: submitted, at the SMSC, receipts back."""
     came = asyncio.Event()

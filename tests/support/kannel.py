@@ -153,20 +153,20 @@ class Kannel:
     def listens(self) -> set[str]:
         """Return the addresses on which its processes listen."""
         mine = {inode for process in self.running for inode in _sockets(process.pid)}
-        found = set()
+        addresses = set[str]()
         for name in ("tcp", "tcp6"):
             for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
                 columns = line.split()
                 if columns[3] == "0A" and columns[9] in mine:  # 0A: listening
-                    found.add(columns[1].partition(":")[0])
-        return found
+                    addresses.add(columns[1].partition(":")[0])
+        return addresses
 
 
 def _sockets(pid: int) -> set[str]:
-    found = set()
+    inodes = set[str]()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(OSError):
             target = str(link.readlink())
             if target.startswith("socket:["):
-                found.add(target[8:-1])
-    return found
+                inodes.add(target[8:-1])
+    return inodes

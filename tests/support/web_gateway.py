@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
+from consumers.sms.gateways.http_client import HttpTransport
+
 
 @dataclass
 class Request:
@@ -90,11 +92,11 @@ class Receipts:
     def __init__(self) -> None:
         self.taken: list[Any] = []
         self.full: Exception | None = None
-        self.asked = 0
+        self.calls = 0
         self._changed = asyncio.Event()
 
     async def __call__(self, receipt: Any) -> None:
-        self.asked += 1
+        self.calls += 1
         self._changed.set()
         if self.full is not None:
             raise self.full
@@ -106,3 +108,9 @@ class Receipts:
             while not condition(self):
                 self._changed.clear()
                 await self._changed.wait()
+
+
+def receipt_url(gateway: HttpTransport) -> str:
+    """Return the URL to which a gateway that is open brings its receipts."""
+    assert gateway._endpoint is not None
+    return gateway._endpoint.url

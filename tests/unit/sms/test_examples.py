@@ -8,12 +8,16 @@ from repository import DOCS
 
 from consumers.sms.gateways.http_options import HttpOptions
 from consumers.sms.gateways.kannel import KannelOptions
-from consumers.sms.gateways.options import parse
+from consumers.sms.gateways.options import Options, parse
 from consumers.sms.gateways.smpp_messages import SmppOptions
 
 PAGE = (DOCS / "sms-gateways.md").read_text()
 EXAMPLES = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-MODELS = {"kannel": KannelOptions, "smpp": SmppOptions, "http": HttpOptions}
+MODELS: dict[str, type[Options]] = {
+    "kannel": KannelOptions,
+    "smpp": SmppOptions,
+    "http": HttpOptions,
+}
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

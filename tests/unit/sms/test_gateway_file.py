@@ -64,16 +64,16 @@ def test_a_wrong_file_is_an_exact_error(change: tuple[str, str], reason: str) ->
 @pytest.mark.parametrize("name", ["password", "api_key", "auth_token", "smsc.secret"])
 def test_a_secret_in_the_file_is_refused_and_not_shown(name: str) -> None:
     """Secrets stand in files of their own; the error names the option and not the secret."""
-    found = list(findings(WHOLE + f'{name} = "hunter2"\n', "duty.toml"))
+    faults = list(findings(WHOLE + f'{name} = "hunter2"\n', "duty.toml"))
     last = f"kannel.{name}"
-    assert found == [f"duty.toml: {last}: a secret stands in a file of its own: give {last}_file"]
+    assert faults == [f"duty.toml: {last}: a secret stands in a file of its own: give {last}_file"]
 
 
 def test_a_misplaced_secret_is_not_shown() -> None:
     """Not even where the option is unknown, which otherwise is shown with its value."""
-    found = list(findings('password = "hunter2"\n' + WHOLE, "duty.toml"))
-    assert len(found) == 2
-    assert "hunter2" not in "".join(found)
+    faults = list(findings('password = "hunter2"\n' + WHOLE, "duty.toml"))
+    assert len(faults) == 2
+    assert "hunter2" not in "".join(faults)
 
 
 def test_what_a_message_is_made_of_is_no_secret_of_ours() -> None:

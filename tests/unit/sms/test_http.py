@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import aiohttp
 import pytest
 from aiohttp import web
-from web_gateway import Receipts, WebGateway, cut, never, nobody
+from web_gateway import Receipts, WebGateway, cut, never, nobody, receipt_url
 
 from consumers.outbox.items import ItemState
 from consumers.sms.gateways.http import HttpGateway, from_options
@@ -112,11 +112,11 @@ async def test_what_each_status_means(status: int, error: type[Exception]) -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "pause_s"), [("7", 7.0), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-1", None)]
+    ("retry_after", "pause_s"), [("7", 7.0), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-1", None)]
 )
-async def test_a_throttled_gateway_says_how_long(said: str, pause_s: float | None) -> None:
+async def test_a_throttled_gateway_says_how_long(retry_after: str, pause_s: float | None) -> None:
     """Retry-After in seconds is the pause; anything else leaves it to the sender."""
-    async with WebGateway(429, headers={"Retry-After": said}) as gateway:
+    async with WebGateway(429, headers={"Retry-After": retry_after}) as gateway:
         with pytest.raises(ThrottledError) as raised:
             await submitted(gateway, FORM)
     assert raised.value.pause_s == pause_s
@@ -195,7 +195,7 @@ async def test_receipts_are_read_from_forms_and_json(secret: dict[str, str]) -> 
     options = FORM | {"receipts": secret | fields, "answer": {"id": "sid"}}
     adapter, receipts = made(nobody(), options)
     async with adapter:
-        url = adapter._endpoint.url
+        url = receipt_url(adapter)
         assert await post(url, data={"sid": "a", "status": "delivered"}) == 200
         assert await post(url, json={"sid": 7, "status": 2}) == 200
         assert await post(url, data={"sid": "b", "status": "sent"}) == 200
@@ -220,6 +220,7 @@ async def test_our_own_reference_travels_in_the_callback(secret: dict[str, str])
             reference = await adapter.submit(SMS)
             (callback,) = parse_qs(gateway.requests[0].body)["Callback"]
             assert await post(callback, data={"status": "ok"}) == 200
+    assert reference is not None
     assert receipts.taken == [Receipt(reference, ItemState.DELIVERED)]
 
 

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 import structlog
 import trustme
-from web_gateway import Receipts, WebGateway, cut, never, nobody
+from web_gateway import Receipts, WebGateway, cut, never, nobody, receipt_url
 
 from consumers.outbox.items import ItemState
 from consumers.sms.gateways.kannel import KannelGateway, from_options
@@ -192,12 +192,12 @@ async def test_errors_and_logs_hold_no_secret(
     options: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """No number, password, user or text in what is raised or logged, even if Kannel repeats it."""
-    said = f"{SMS.number} {SMS.number[1:]} Authorization failed for sendsms"
+    words = f"{SMS.number} {SMS.number[1:]} Authorization failed for sendsms"
     caplog.set_level(logging.DEBUG)
     shown = []
     with structlog.testing.capture_logs() as logs:
         for status in (202, 400, 403, 503, 500):
-            async with WebGateway(status, said) as kannel:
+            async with WebGateway(status, words) as kannel:
                 gateway, _ = made(kannel.url, options)
                 async with gateway:
                     try:
@@ -214,14 +214,14 @@ async def test_receipts_come_back_by_our_reference(options: dict[str, Any]) -> N
     """Delivered, failed and refused are receipts; a step on the way is none."""
     gateway, receipts = made(nobody(), options)
     async with gateway:
-        url = gateway._endpoint.url
-        for kind, said in [
+        url = receipt_url(gateway)
+        for kind, words in [
             ("8", "ACK/"),
             ("1", "id:1 stat:DELIVRD err:000 text:Drone"),
             ("2", "id:1 stat:UNDELIV err:007 text:+40700000001"),
             ("16", "NACK/0x0000000b/Invalid"),
         ]:
-            assert await get(url, reference=f"r{kind}", kind=kind, said=said) == 200
+            assert await get(url, reference=f"r{kind}", kind=kind, said=words) == 200
     assert receipts.taken == [
         Receipt("r1", ItemState.DELIVERED),
         Receipt("r2", ItemState.FAILED, "stat:UNDELIV err:007"),
@@ -234,11 +234,11 @@ async def test_a_wrong_secret_is_not_found_and_counted(options: dict[str, Any]) 
     before = SMS_RECEIPTS.labels("wrong_secret")._value.get()
     gateway, receipts = made(nobody(), options)
     async with gateway:
-        url = gateway._endpoint.url
+        url = receipt_url(gateway)
         for wrong in (url[:-1], url[:-1] + "x", url.replace(SECRET, "ș" * 32)):
             assert await get(wrong, reference="r", kind="1") == 404
         assert await get(url.replace(f"/{SECRET}", ""), reference="r", kind="1") == 404
-    assert receipts.asked == 0
+    assert receipts.calls == 0
     assert SMS_RECEIPTS.labels("wrong_secret")._value.get() == before + 3
 
 
@@ -246,7 +246,7 @@ async def test_what_is_no_receipt_is_a_bad_request(options: dict[str, Any]) -> N
     """A callback without reference or kind stops nothing."""
     gateway, receipts = made(nobody(), options)
     async with gateway:
-        url = gateway._endpoint.url
+        url = receipt_url(gateway)
         assert await get(url, kind="1") == 400
         assert await get(url, reference="r", kind="%d") == 400
         assert await get(url, reference="r", kind="1") == 200
@@ -258,9 +258,9 @@ async def test_a_receipt_that_cannot_be_noted_is_asked_for_again(options: dict[s
     gateway, receipts = made(nobody(), options)
     async with gateway:
         receipts.full = UnavailableError("the outbox took nothing")
-        assert await get(gateway._endpoint.url, reference="r", kind="1") == 503
+        assert await get(receipt_url(gateway), reference="r", kind="1") == 503
         receipts.full = None
-        assert await get(gateway._endpoint.url, reference="r", kind="1") == 200
+        assert await get(receipt_url(gateway), reference="r", kind="1") == 200
     assert receipts.taken == [Receipt("r", ItemState.DELIVERED)]
 
 

@@ -13,8 +13,12 @@ def test_a_list_is_read_with_its_places() -> None:
     text = "\ufeffplaces;number;language\n\n# the duty officers\nRO-TL RO;+40712000001;ro\n"
     people = read_csv(text, "p.csv", KNOWN)
     assert people.wrong == ()
-    [one] = people.of("RO")
-    assert (one.number, one.language, one.places) == ("+40712000001", "ro", ("RO-TL", "RO"))
+    [recipient] = people.of("RO")
+    assert (recipient.number, recipient.language, recipient.places) == (
+        "+40712000001",
+        "ro",
+        ("RO-TL", "RO"),
+    )
     assert people.of("RO-CT") == []
 
 
@@ -43,7 +47,7 @@ def test_all_bad_lines_are_named() -> None:
     """Whoever mends a list sees all of it at once, a number that stands there twice included."""
     text = HEADER + "+40712000001,ro,RO\n+40712000001,ro,NATO\n1,xx,RO\n"
     wrong = read_csv(text, "p.csv", KNOWN).wrong
-    assert [one.split(": ")[1] for one in wrong] == ["line 3", "line 4", "line 4"]
+    assert [fault.split(": ")[1] for fault in wrong] == ["line 3", "line 4", "line 4"]
     assert "+40*******01 stands there twice" in wrong[0]
 
 
@@ -57,17 +61,17 @@ def test_what_is_no_list_is_an_error(text: str) -> None:
 def test_a_hash_is_the_same_list() -> None:
     """In Redis the number is the field, and named masked where the value is wrong."""
     people = read_hash({"+40712000001": "ro RO-TL RO"}, "redis k", KNOWN)
-    assert [one.places for one in people.recipients] == [("RO-TL", "RO")]
+    assert [recipient.places for recipient in people.recipients] == [("RO-TL", "RO")]
     wrong = read_hash({"+40712000001": "", "+40712000002": "ro RO"}, "redis k", KNOWN)
     assert wrong.recipients == ()
-    assert all(one.startswith("redis k: +40*******01: ") for one in wrong.wrong)
+    assert all(fault.startswith("redis k: +40*******01: ") for fault in wrong.wrong)
 
 
 def test_opt_outs_are_numbers_line_by_line() -> None:
     """Comments and blank lines are left out, what is no number is named."""
     lines = ["# asked on Monday", "+40712000001  # by letter", "", "0712"]
-    found, wrong = read_opt_outs(lines, "o.txt")
-    assert found == {"+40712000001"}
+    numbers, wrong = read_opt_outs(lines, "o.txt")
+    assert numbers == {"+40712000001"}
     assert wrong == ["o.txt: line 4: number **12 is not in E.164 form, as +37120000000"]
 
 

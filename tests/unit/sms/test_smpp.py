@@ -51,21 +51,21 @@ class Longest(Random):
 
 
 class Pauses:
-    """Keeps the pauses that were asked for, and makes none."""
+    """Keeps the pauses that were pauses_s for, and makes none."""
 
     def __init__(self) -> None:
-        self.asked: list[float] = []
+        self.pauses_s: list[float] = []
         self._more = asyncio.Event()
 
     async def __call__(self, seconds: float) -> None:
-        self.asked.append(seconds)
+        self.pauses_s.append(seconds)
         self._more.set()
         await asyncio.sleep(0)
 
     async def until(self, count: int) -> None:
-        """Wait until so many were asked for."""
+        """Wait until so many were pauses_s for."""
         async with asyncio.timeout(20):
-            while len(self.asked) < count:
+            while len(self.pauses_s) < count:
                 self._more.clear()
                 await self._more.wait()
 
@@ -102,6 +102,7 @@ async def test_a_message_is_taken_and_its_receipt_comes_back(smsc: Smsc, tmp_pat
         reference = await gateway.submit(SMS)
         await receipts.until(lambda heard: bool(heard.taken))
         await smsc.until(lambda: bool(smsc.acknowledged))
+    assert reference is not None
     assert receipts.taken == [Receipt(reference, ItemState.DELIVERED)]
     assert smsc.acknowledged == [0]
     (message,) = smsc.messages
@@ -132,8 +133,8 @@ async def test_every_text_arrives_whole(text: str, coding: int, smsc: Smsc, tmp_
     (message,) = smsc.messages
     assert message.text == text
     assert message.pdu.data_coding == coding
-    one = smsutil.split(text).parts
-    assert bool(message.pdu.short_message) is (len(one) == 1)
+    parts = smsutil.split(text).parts
+    assert bool(message.pdu.short_message) is (len(parts) == 1)
 
 
 @pytest.mark.parametrize(
@@ -244,11 +245,12 @@ async def test_an_smsc_that_is_away_is_unavailable_and_tried_again(
     async with bound(smsc, tmp_path) as (gateway, _):
         with pytest.raises(UnavailableError, match="cannot be reached: connection refused"):
             await gateway.submit(SMS)
-        pauses: Pauses = gateway._pause
+        pauses = gateway._pause
+        assert isinstance(pauses, Pauses)
         await pauses.until(4)
         await smsc.start()
         await taken(gateway)
-    assert pauses.asked[:4] == [0.5, 1.0, 2.0, 4.0]
+    assert pauses.pauses_s[:4] == [0.5, 1.0, 2.0, 4.0]
 
 
 @pytest.mark.parametrize("status", [0x0E, 0x0F])
@@ -305,6 +307,7 @@ async def test_a_receipt_that_cannot_be_noted_is_refused_for_now(
         receipts.full = None
         smsc.say(receipt(smsc.messages[0].pdu, smsc.messages[0].id))
         await smsc.until(lambda: smsc.acknowledged == [0x64, 0])
+    assert reference is not None
     assert receipts.taken == [Receipt(reference, ItemState.DELIVERED)]
 
 
@@ -325,6 +328,7 @@ async def test_an_id_in_two_forms_is_one(
     async with bound(smsc, tmp_path, **forms) as (gateway, receipts):
         reference = await gateway.submit(SMS)
         await receipts.until(lambda heard: bool(heard.taken))
+    assert reference is not None
     assert receipts.taken == [Receipt(reference, ItemState.DELIVERED)]
 
 
@@ -356,8 +360,8 @@ def test_fields_go_before_words() -> None:
         smpp34.Tlv(smpp34.TLV_RECEIPTED_MESSAGE_ID, b"real\0"),
         smpp34.Tlv(smpp34.TLV_MESSAGE_STATE, b"\x05"),
     ]
-    found = reading(receipt(To, "7F", tlvs=tlvs))
-    assert found == Receipt("real", ItemState.FAILED, "UNDELIV err:000")
+    read = reading(receipt(To, "7F", tlvs=tlvs))
+    assert read == Receipt("real", ItemState.FAILED, "UNDELIV err:000")
 
 
 def test_a_text_that_looks_like_a_receipt_is_none() -> None:
@@ -365,8 +369,8 @@ def test_a_text_that_looks_like_a_receipt_is_none() -> None:
     words = b"id:7F stat:DELIVRD err:000 text:"
     assert reading(smpp34.DeliverSm("407", "1188", words)) is None
     repeated = b"id:7F stat:UNDELIV err:001 text:id:8 stat:DELIVRD"
-    found = reading(smpp34.DeliverSm("407", "1188", repeated, esm_class=4))
-    assert found == Receipt("7f", ItemState.FAILED, "UNDELIV err:001")
+    read = reading(smpp34.DeliverSm("407", "1188", repeated, esm_class=4))
+    assert read == Receipt("7f", ItemState.FAILED, "UNDELIV err:001")
 
 
 async def test_what_is_no_pdu_ends_the_session_and_no_more(smsc: Smsc, tmp_path: Path) -> None:

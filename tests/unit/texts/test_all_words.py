@@ -95,7 +95,7 @@ def events() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def told(steps: list[dict[str, Any]]) -> Iterator[Alert]:
+def alerts_of(steps: list[dict[str, Any]]) -> Iterator[Alert]:
     """Yield the alerts of two tracks that do the same, and of an operator who ends the first's."""
     manager = IncidentManager(ACTUAL, NAMES, WORDLESS.english.operators)
     own = {"source": "1", "zones_version": "3"}
@@ -142,7 +142,7 @@ def all_said(alert: Alert | FeedAlarm) -> Iterator[str]:
 @given(st.lists(events(), min_size=1, max_size=4))
 def test_no_word_of_an_incident_s_alerts_is_in_code(steps: list[dict[str, Any]]) -> None:
     """Whatever happens, operators, the public and phones read the catalogue's words only."""
-    for alert in told(steps):
+    for alert in alerts_of(steps):
         for text in all_said(alert):
             assert letters(text) == "", text
 

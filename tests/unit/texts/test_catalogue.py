@@ -36,10 +36,10 @@ KEYS = [key for key in leaves(tomllib.loads(ENGLISH)) if key.count(".")]
 def test_english_must_have_every_text(key: str) -> None:
     """Without one of its texts it is refused, save those that only say another in other words."""
     table, _, name = key.rpartition(".")
-    head, found, rest = ENGLISH.partition(f"[{table}]\n")
-    lacking = head + found + rest.replace(f"\n{name} = ", f"\n#{name} = ", 1)
+    head, table_head, rest = ENGLISH.partition(f"[{table}]\n")
+    lacking = head + table_head + rest.replace(f"\n{name} = ", f"\n#{name} = ", 1)
     if rest.startswith(f"{name} = "):
-        lacking = head + found + "#" + rest
+        lacking = head + table_head + "#" + rest
     files = [TextFile("en", lacking, "en.toml")]
     if table in ("sms.above", "operators.headline_outside", "operators.headline_possible"):
         assert parse_catalogue(files).english != load_catalogue().english
