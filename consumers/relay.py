@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from consumers.sink import OpenSink
 from skyfence.adapters import health_file, metrics
+from skyfence.adapters.backoff import Backoff
 from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.kafka import producer
 from skyfence.adapters.settings import Settings
@@ -28,7 +29,10 @@ log = structlog.get_logger()
 
 _POLL_MS: Final = 1_000
 _SESSION_TIMEOUT_MS: Final = 6_000
-_PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 10.0)
+# A sink that is away is waited for about half a minute, then whoever runs us starts us anew.
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 10.0
+_MOST_FAILURES: Final = 10
 # Subscribers take three of these without a beat for a dead feed (``skyfence.client``).
 _BEAT_EVERY_S: Final = 5.0
 _ASK_KAFKA_MS: Final = 3_000
@@ -120,12 +124,14 @@ class Relay:
             log.info("alert.published", receivers=receivers, **known)
 
     async def _deliver(self, message: AlertMessage) -> int | None:
-        for pause_s in _PAUSES_S:
+        backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
+        while backoff.failures < _MOST_FAILURES:
             try:
                 return await self._sink.deliver(message)
             except UnavailableError as error:
                 metrics.SINK_FAILURES.inc()
-                log.warning("sink.unavailable", reason=str(error), pause_s=pause_s)
+                pause_s = backoff.next_s()
+                log.warning("sink.unavailable", reason=str(error), pause_s=round(pause_s, 3))
                 await asyncio.sleep(pause_s)
         return await self._sink.deliver(message)
 

@@ -20,6 +20,7 @@ from typing import Any, Final, Self
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
+from skyfence.adapters.backoff import Backoff
 from skyfence.adapters.redis import connect, redis_errors
 from skyfence.adapters.settings import Settings
 from skyfence.client.catch_up import ChannelCursor, Missed, Received, catch_up
@@ -119,7 +120,7 @@ class AlertFeed:
 
     async def __aiter__(self) -> AsyncIterator[FeedEvent]:
         """Yield messages, and what becomes of the connection; ends only by an exception."""
-        pause_s = 0.0
+        backoff = Backoff(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         while True:
             try:
                 if self._pubsub is None:
@@ -127,14 +128,13 @@ class AlertFeed:
                 for caught_up in self._backlog:
                     yield caught_up
                 yield Connected()
-                pause_s = _FIRST_PAUSE_S
+                backoff.reset()
                 async for event in self._live():
                     yield event
             except UnavailableError as error:
                 await self._drop()
                 yield Disconnected(str(error))
-            await asyncio.sleep(pause_s)
-            pause_s = min(max(2 * pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+            await asyncio.sleep(backoff.next_s())
 
     async def settle(self) -> None:
         """Return when everything published before this call has been read by the iteration.
