@@ -1,5 +1,6 @@
 """How to reach Redis: a connection, or an error that says whose fault it is."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -48,6 +49,8 @@ def redis_errors(failure: str, *, forbidden: str | None = None) -> Iterator[None
     ``failure`` says what failed ("redis gave no lease"); the library's reason follows it. With
     ``forbidden`` ("this redis user may not command") a right that the user lacks is a
     ``UsageError`` instead, because trying again does not mend it.
+
+    Raises ``CancelledError`` behind the block where redis-py has lost a cancellation of this task.
     """
     try:
         yield
@@ -57,6 +60,19 @@ def redis_errors(failure: str, *, forbidden: str | None = None) -> Iterator[None
         raise UsageError(f"{forbidden}: {error}") from None
     except (RedisError, OSError) as error:  # TimeoutError is an OSError
         raise UnavailableError(f"{failure}: {str(error) or type(error).__name__}") from None
+    _raise_lost_cancellation()
+
+
+def _raise_lost_cancellation() -> None:
+    """Raise ``CancelledError`` in a task that was cancelled and goes on all the same.
+
+    redis-py sends with ``asyncio.wait_for``, which in Python 3.11 returns a result that has come in
+    the moment of the cancellation (python/cpython#86296). Whoever serves in a loop would go on for
+    ever, and ignore SIGTERM.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _in_short(error: Exception) -> str:

@@ -1,5 +1,8 @@
 """Redis' errors: translated in one place, and a missing right told from an outage."""
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, RedisError
@@ -38,3 +41,19 @@ def test_other_errors_pass() -> None:
     """A defect keeps its type and traceback."""
     with pytest.raises(KeyError), redis_errors("redis gave nothing"):
         raise KeyError("name")
+
+
+async def test_a_cancellation_that_the_library_lost_ends_the_task() -> None:
+    """A task that is told to stop ends behind the command, though the command returned."""
+    sending = asyncio.Event()
+
+    async def serve() -> None:
+        with redis_errors("redis took nothing"), suppress(asyncio.CancelledError):
+            sending.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(serve())
+    await sending.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
