@@ -2,7 +2,7 @@
 
     commands:anna ──▶ may anna? ──▶ acknowledge ──▶ the channel, for all to see
                           │     ──▶ close ────────▶ Kafka track.events ──▶ the incident agent
-                          │     ──▶ release, withdraw ──▶ (public_desk)
+                          │     ──▶ release, withdraw ──▶ (``release``)
                           └──────────────────────▶ outcomes:anna
 
 Guarantee: every command is answered, and carried out once or, after a crash between the deed and
@@ -85,7 +85,7 @@ class CommandService:
         now: Callable[[], datetime],
     ) -> None:
         self._redis = redis
-        self._library = ChannelFunctions(redis)
+        self._functions = ChannelFunctions(redis)
         self._environment = environment
         self._public = public
         self._close = close
@@ -97,14 +97,17 @@ class CommandService:
         """Serve until cancelled; Redis that is away is waited for."""
         while True:
             try:
-                await self._public.tick()
-                await self.serve_once()
+                await self._public.process_pending()
+                await self.process_commands()
             except UnavailableError as error:
                 log.warning("desk.waits", reason=str(error))
                 await asyncio.sleep(_AFTER_FAILURE_S)
 
-    async def serve_once(self) -> int:
-        """Carry out the commands that wait, or that come within a moment; return how many."""
+    async def process_commands(self) -> int:
+        """Answer the commands that wait or come within half a second; return how many those are.
+
+        Raises ``UnavailableError`` where Redis fails; commands without an answer come again.
+        """
         try:
             with redis_errors("redis gave no commands"):
                 operators = await self._operators()
@@ -119,24 +122,27 @@ class CommandService:
         return len(entries)
 
     async def _operators(self) -> dict[str, Operator]:
-        asked: Any = self._redis.hgetall(operators_key(self._environment))
-        return parse_operators(await asked)
+        records: Any = self._redis.hgetall(operators_key(self._environment))
+        return parse_operators(await records)
 
     async def _entries(self, names: Sequence[str]) -> list[tuple[str, str, Mapping[bytes, bytes]]]:
-        """Return commands nobody has answered: a dead desk's first, then new ones."""
+        """Return commands without an answer, as (operator, identifier, fields).
+
+        Those that a dead desk has read come first, then new ones.
+        """
         keys = {commands_key(self._environment, name): name for name in names}
-        found: list[tuple[str, str, Mapping[bytes, bytes]]] = []
+        commands: list[tuple[str, str, Mapping[bytes, bytes]]] = []
         for key, name in keys.items():
             await self._join(key)
             abandoned = await self._redis.xautoclaim(key, _GROUP, self._name, _ABANDONED_MS)
-            found += [(name, at.decode(), fields) for at, fields in abandoned[1] if fields]
+            commands += [(name, at.decode(), fields) for at, fields in abandoned[1] if fields]
         answer: Any = await self._redis.xreadgroup(
             _GROUP, self._name, dict.fromkeys(keys, ">"), block=_BLOCK_MS
         )
         for key_raw, entries in answer or []:
             name = keys[key_raw.decode()]
-            found += [(name, at.decode(), fields) for at, fields in entries]
-        return found
+            commands += [(name, at.decode(), fields) for at, fields in entries]
+        return commands
 
     async def _join(self, key: str) -> None:
         if key in self._known:
@@ -151,32 +157,32 @@ class CommandService:
     async def _answer(
         self, operator: Operator, command_id: str, fields: Mapping[bytes, bytes]
     ) -> None:
-        told = {"operator": operator.name, "id": command_id}
+        context = {"operator": operator.name, "id": command_id}
         try:
             command = parse_command(fields.get(b"command", b""))
-            what = await self._carry_out(operator, command, command_id)
+            answer = await self._carry_out(operator, command, command_id)
             done = True
         except ValidationError as error:
-            what, done = f"not a command: {describe_validation_error(error)}", False
+            answer, done = f"not a command: {describe_validation_error(error)}", False
         except _RefusedError as error:
-            what, done = str(error), False
+            answer, done = str(error), False
         outcome = CommandOutcome(
             command_id=command_id,
             outcome="done" if done else "refused",
-            what=what,
+            what=answer,
             time=self._now(),
         )
         key = commands_key(self._environment, operator.name)
-        answers = outcomes_key(self._environment, operator.name)
-        await self._redis.xadd(answers, {"outcome": outcome.to_json()}, maxlen=_OUTCOMES_KEPT)
+        outcomes = outcomes_key(self._environment, operator.name)
+        await self._redis.xadd(outcomes, {"outcome": outcome.to_json()}, maxlen=_OUTCOMES_KEPT)
         await self._redis.xack(key, _GROUP, command_id)
         await self._redis.xtrim(key, maxlen=_COMMANDS_KEPT)
-        log.info("command.answered", outcome=outcome.outcome, what=what, **told)
+        log.info("command.answered", outcome=outcome.outcome, what=answer, **context)
 
     async def _carry_out(
         self, operator: Operator, command: OperatorCommand, command_id: str
     ) -> str:
-        """Do it; return what was done, or raise ``_RefusedError``."""
+        """Carry out a command; return what was done, in words, or raise ``_RefusedError``."""
         if isinstance(command, Acknowledge):
             return await self._acknowledge(operator, command, command_id)
         if isinstance(command, Close):
@@ -184,11 +190,11 @@ class CommandService:
         if "release" not in operator.may:
             raise _RefusedError(f"{operator.name} has no right to release or withdraw")
         regions = frozenset(operator.channels)
-        by, alert_id = operator.name, str(command.alert_id)
+        alert_id = str(command.alert_id)
         if isinstance(command, Release):
-            refused = await self._public.release(alert_id, by, regions)
+            refused = await self._public.release(alert_id, operator.name, regions)
         else:
-            refused = await self._public.withdraw(alert_id, by, command.reason, regions)
+            refused = await self._public.withdraw(alert_id, operator.name, command.reason, regions)
         if refused is not None:
             raise _RefusedError(refused)
         return "released" if isinstance(command, Release) else "withdrawn"
@@ -214,18 +220,18 @@ class CommandService:
         self, operator: Operator, command: Acknowledge, command_id: str, place: str
     ) -> bool:
         channel = Channel(self._environment, Audience.OPERATORS, place)
-        by = Acknowledged(by=operator.name, time=self._now())
+        acknowledged = Acknowledged(by=operator.name, time=self._now())
         note = Acknowledgement(
             note_id=derive("acknowledged", operator.name, command_id, place),
             incident_id=command.incident_id,
-            by=by.by,
-            time=by.time,
+            by=acknowledged.by,
+            time=acknowledged.time,
         )
         for _ in range(_TRIES):  # again where there was news in between
             judged, alert = await self._standing(channel, command.incident_id)
             if judged is None or alert is None:
                 return False
-            if await self._library.acknowledge(channel, alert, judged, by, note):
+            if await self._functions.acknowledge(channel, alert, judged, acknowledged, note):
                 return True
         raise UnavailableError(f"incident {command.incident_id} changes too fast on {place}")
 
@@ -241,14 +247,14 @@ class CommandService:
                 raise _RefusedError(
                     f"incident {command.incident_id} is not lost: {alert.incident_state}"
                 )
-            word = OperatorClosed(
+            closing = OperatorClosed(
                 run=alert.run,
                 incident_id=command.incident_id,
                 by=operator.name,
                 reason=command.reason,
                 time=self._now(),
             )
-            await self._close(word)
+            await self._close(closing)
             return "handed to the incident agent: its Cancel says that it is closed"
         raise _RefusedError(f"incident {command.incident_id} does not stand on your channels")
 
@@ -256,9 +262,9 @@ class CommandService:
         self, channel: Channel, incident_id: UUID
     ) -> tuple[bytes | None, Alert | FeedAlarm | None]:
         """Return an incident's last message on a channel, and its alert."""
-        asked: Any = self._redis.hget(channel.active, str(incident_id))
-        found: bytes | None = await asked
-        return found, None if found is None else _alert_of(found)
+        command: Any = self._redis.hget(channel.active, str(incident_id))
+        stored: bytes | None = await command
+        return stored, None if stored is None else _alert_of(stored)
 
 
 class _RefusedError(Exception):

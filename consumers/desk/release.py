@@ -43,7 +43,7 @@ log = structlog.get_logger()
 _OVER: Final = "it was over before anybody decided"
 _LATE: Final = "nobody decided in time"
 _STALE: Final = "it had expired"
-_Said = Literal["held", "released", "withdrawn"]
+_DecisionKind = Literal["held", "released", "withdrawn"]
 
 
 class ReleaseService:
@@ -60,7 +60,7 @@ class ReleaseService:
         now: Callable[[], datetime],
     ) -> None:
         self._redis = redis
-        self._library = ChannelFunctions(redis)
+        self._functions = ChannelFunctions(redis)
         self._environment = environment
         self._policy = policy
         self._names = names
@@ -69,7 +69,11 @@ class ReleaseService:
         self._held = held_key(environment)
 
     async def deliver(self, message: AlertMessage) -> int | None:
-        """Take an alert: publish its public text, or hold it; return who received it."""
+        """Take an alert: publish its public text, or hold it for a decision.
+
+        Returns how many subscribers received the text, None where nothing was published now.
+        Raises ``UnavailableError`` where Redis fails; the same alert may then be given again.
+        """
         alert = message.alert
         public = public_alert(alert, self._names, self._texts) if isinstance(alert, Alert) else None
         if public is None:
@@ -83,32 +87,35 @@ class ReleaseService:
             if before is not None and raw is not None and before.is_decided:
                 await self._finish(_field(public), raw, before)
                 continue
-            told = await self._told_step(public)
-            if public.step <= told:
+            published_step = await self._published_step(public)
+            if public.step <= published_step:
                 if is_over(public):
                     await self._forget(public, raw)
                 return None
             rules = self._policy.public_rules(public.region)
-            if told or (rules.mode == "automatic" and not is_over(public)):
-                return await self._tell(ready, raw, is_first=not told)
-            if await self._put(ready, before, raw):
+            if published_step or (rules.mode == "automatic" and not is_over(public)):
+                return await self._publish_at_once(ready, raw, is_first=not published_step)
+            if await self._hold(ready, before, raw):
                 return None
 
     async def close(self) -> None:
-        """Nothing to let go of: whoever connected disconnects."""
+        """Do nothing: the connection belongs to the caller."""
 
     async def release(self, alert_id: str, by: str, regions: frozenset[str]) -> str | None:
-        """Publish a held message; return why not, if that is so."""
-        return await self._decide(alert_id, "releasing", by, None, regions)
+        """Publish a held message; return why it was refused, None if it was published."""
+        return await self._decide(alert_id, "releasing", regions, by=by)
 
     async def withdraw(
         self, alert_id: str, by: str, reason: str, regions: frozenset[str]
     ) -> str | None:
-        """Keep a held message from the public; return why not, if that is so."""
-        return await self._decide(alert_id, "withdrawing", by, reason, regions)
+        """Withdraw a held message; return why it was refused, None if it was withdrawn."""
+        return await self._decide(alert_id, "withdrawing", regions, by=by, reason=reason)
 
-    async def tick(self) -> None:
-        """Carry out what was decided, and decide what nobody has in time."""
+    async def process_pending(self) -> None:
+        """Carry out stored decisions, and decide on messages whose deadline has passed.
+
+        Raises ``UnavailableError`` where Redis fails; the next call goes on from there.
+        """
         for field, raw in (await self._all()).items():
             held = _parsed(field, raw)
             if held is None:
@@ -126,7 +133,13 @@ class ReleaseService:
         return held.model_copy(update={"state": state, "reason": reason})
 
     async def _decide(
-        self, alert_id: str, state: HeldState, by: str, reason: str | None, regions: frozenset[str]
+        self,
+        alert_id: str,
+        state: HeldState,
+        regions: frozenset[str],
+        *,
+        by: str,
+        reason: str | None = None,
     ) -> str | None:
         for field, raw in (await self._all()).items():
             held = _parsed(field, raw)
@@ -137,36 +150,36 @@ class ReleaseService:
             decided = held.model_copy(update={"state": state, "by": by, "reason": reason})
             if held.state != "held":
                 # One's own command once more: a desk died before it could answer.
-                was_asked = held.by == by and held.once_done == decided.once_done
-                return None if was_asked else f"it is {held.once_done} already"
+                is_repeated = held.by == by and held.once_done == decided.once_done
+                return None if is_repeated else f"it is {held.once_done} already"
             done = await self._carry_out(field, raw, decided)
             return None if done else "there was news meanwhile: look again"
         return "no such message waits"
 
     async def _carry_out(self, field: str, raw: bytes, decided: PendingRelease) -> bool:
-        """Store a decision, then do it; return False if another was faster."""
-        if not await self._library.swap(self._held, field, raw, decided.to_json()):
+        """Store a decision and carry it out; return False if the message had changed meanwhile."""
+        if not await self._functions.swap(self._held, field, raw, decided.to_json()):
             return False
         await self._finish(field, decided.to_json(), decided)
         return True
 
     async def _finish(self, field: str, raw: bytes, held: PendingRelease) -> None:
-        """Do what was decided; again, where a crash left it undone."""
+        """Carry out a stored decision, perhaps for a second time after a crash."""
         if held.state == "releasing":
             await self._publish(held.message, held.by, held.reason)
         else:
-            await self._say(held, "withdrawn", held.by, held.reason)
+            await self._record_pending(held, "withdrawn", by=held.by, reason=held.reason)
         done = held.model_copy(update={"state": held.once_done})
-        await self._library.swap(self._held, field, raw, done.to_json())
+        await self._functions.swap(self._held, field, raw, done.to_json())
 
     async def _publish(
         self, ready: PublicAlertMessage, by: str | None, reason: str | None = None
     ) -> int | None:
         alert = await self._continued(ready.alert)
         timeline = ready.timeline.model_copy(update={"delivered": self._now()})
-        await self._record(alert, "released", by, reason, None)
+        await self._record(alert, "released", by=by, reason=reason)
         message = PublicAlertMessage(alert=alert, timeline=timeline)
-        return await self._library.deliver(self._channel(alert.region), alert, message)
+        return await self._functions.deliver(self._channel(alert.region), alert, message)
 
     async def _continued(self, alert: PublicAlert) -> PublicAlert:
         """Return a message that goes on from what the public was told, not from what was held."""
@@ -178,10 +191,13 @@ class ReleaseService:
         known = (*before.alert.references, before.alert.alert_id)
         return alert.model_copy(update={"references": known})
 
-    async def _tell(
+    async def _publish_at_once(
         self, ready: PublicAlertMessage, raw: bytes | None, *, is_first: bool
     ) -> int | None:
-        """Publish without asking; what is past is no news to a public that was told nothing."""
+        """Publish without a decision; return how many received it.
+
+        A message past its expiry is not published as the first of its chain: None.
+        """
         alert = ready.alert
         if is_first and is_stale(alert, self._now()):
             log.info("public.past", region=alert.region, alert=str(alert.alert_id))
@@ -191,55 +207,62 @@ class ReleaseService:
             await self._forget(alert, raw)
         return receivers
 
-    async def _put(
+    async def _hold(
         self, ready: PublicAlertMessage, before: PendingRelease | None, raw: bytes | None
     ) -> bool:
         """Hold a step, or end what is held; return False if somebody decided in between."""
         public = ready.alert
         if is_over(public):
             if before is not None and before.state == "held":
-                await self._say(before, "withdrawn", None, _OVER)
+                await self._record_pending(before, "withdrawn", reason=_OVER)
             return await self._forget(public, raw)
         if is_stale(public, self._now()):
             log.info("public.past", region=public.region, alert=str(public.alert_id))
             return True
         held = hold(ready, before, self._policy.public_rules(public.region), self._now())
         if held is not None:
-            if not await self._library.swap(self._held, _field(public), raw, held.to_json()):
+            if not await self._functions.swap(self._held, _field(public), raw, held.to_json()):
                 return False
-            await self._say(held, "held", None, None)
+            await self._record_pending(held, "held")
         elif before is not None and (before.state, before.alert_id) == ("held", public.alert_id):
-            await self._say(before, "held", None, None)  # a crash may have kept it unsaid
+            await self._record_pending(before, "held")  # a crash may have left it unrecorded
         return True
 
     async def _forget(self, public: PublicAlert, raw: bytes | None) -> bool:
         """Forget what is held of an incident; return False if somebody decided in between."""
-        return raw is None or await self._library.swap(self._held, _field(public), raw, None)
+        return raw is None or await self._functions.swap(self._held, _field(public), raw, None)
 
     def _channel(self, region: str) -> Channel:
         return Channel(self._environment, Audience.PUBLIC, region)
 
-    async def _say(
-        self, held: PendingRelease, said: _Said, by: str | None, reason: str | None
+    async def _record_pending(
+        self,
+        held: PendingRelease,
+        kind: _DecisionKind,
+        *,
+        by: str | None = None,
+        reason: str | None = None,
     ) -> None:
-        deadline = held.deadline if said == "held" else None
-        await self._record(held.message.alert, said, by, reason, deadline)
+        """Record what was decided on a held message."""
+        deadline = held.deadline if kind == "held" else None
+        await self._record(held.message.alert, kind, by=by, reason=reason, deadline=deadline)
 
     async def _record(
         self,
         alert: PublicAlert,
-        said: _Said,
+        kind: _DecisionKind,
+        *,
         by: str | None,
         reason: str | None,
-        deadline: datetime | None,
+        deadline: datetime | None = None,
     ) -> None:
         """Keep a decision for good, and tell the region's operators."""
         decision = Decision(
-            note_id=derive("decision", str(alert.alert_id), said),
+            note_id=derive("decision", str(alert.alert_id), kind),
             incident_id=alert.incident_id,
             alert_id=alert.alert_id,
             region=alert.region,
-            decision=said,
+            decision=kind,
             by=by,
             reason=reason,
             time=self._now(),
@@ -249,11 +272,11 @@ class ReleaseService:
         key = decisions_key(self._environment)
         await self._ask(self._redis.xadd(key, {"decision": decision.to_json()}))
         channel = Channel(self._environment, Audience.OPERATORS, alert.region)
-        await self._library.note(channel, decision)
+        await self._functions.note(channel, decision)
         known = {"region": alert.region, "alert": str(alert.alert_id), "step": alert.step}
-        log.info("public.decided", decision=said, by=by, reason=reason, **known)
+        log.info("public.decided", decision=kind, by=by, reason=reason, **known)
 
-    async def _told_step(self, public: PublicAlert) -> int:
+    async def _published_step(self, public: PublicAlert) -> int:
         channel = self._channel(public.region)
         return int(await self._ask(self._redis.get(channel.steps(str(public.incident_id)))) or 0)
 
@@ -262,8 +285,8 @@ class ReleaseService:
         return (None, None) if raw is None else (_parsed(field, raw), raw)
 
     async def _all(self) -> dict[str, bytes]:
-        found: Mapping[bytes, bytes] = await self._ask(self._redis.hgetall(self._held))
-        return {field.decode(): raw for field, raw in found.items()}
+        fields: Mapping[bytes, bytes] = await self._ask(self._redis.hgetall(self._held))
+        return {field.decode(): raw for field, raw in fields.items()}
 
     async def _ask(self, command: Any) -> Any:
         with redis_errors("redis did not answer the release service"):

@@ -143,7 +143,7 @@ def socket_path(processes: Processes, tmp_path: Path) -> Iterator[Path]:
     users.write_text(
         re.sub(
             r"#\{(.+?)\}",
-            lambda found: "#" + hashlib.sha256(password_of(found[1]).encode()).hexdigest(),
+            lambda rotated: "#" + hashlib.sha256(password_of(rotated[1]).encode()).hexdigest(),
             USERS,
         )
     )
@@ -225,12 +225,15 @@ def message(
 ) -> AlertMessage:
     """Return an alert for AA, or for the region of it that the object is in."""
     engine, packer = Engine(load_zones(zones_file), ENGLISH.operators), Packer("run-1")
-    reports = [Report.model_validate(one) for one in entry("T1")]
+    reports = [Report.model_validate(row) for row in entry("T1")]
     frames = [frame for item in play(reports) for frame in packer.add(item)]
     alerts = [alert for frame in frames for alert in engine.process(frame).alerts]
-    found = next(one for one in alerts if one.place_kind == place_kind)
-    own = {"channel": operators_channel(environment, found.place), "status": status_of(environment)}
-    alert = found.model_copy(update=own)
+    pattern = next(alert for alert in alerts if alert.place_kind == place_kind)
+    own = {
+        "channel": operators_channel(environment, pattern.place),
+        "status": status_of(environment),
+    }
+    alert = pattern.model_copy(update=own)
     return AlertMessage(alert=alert, timeline=Timeline())
 
 
@@ -307,7 +310,7 @@ async def test_desk_and_administrator_do_their_work(
         )
         waits = public_alert(region, {}, ENGLISH.public)
         assert waits is not None
-        told = [
+        outcomes = [
             await commanded(as_anna, desk, command)
             for command in (
                 Acknowledge(incident_id=nation.incident_id, place=nation.place),
@@ -320,7 +323,7 @@ async def test_desk_and_administrator_do_their_work(
         await OperatorStore(admin, environment).revoke("anna")
         assert "refused user" in await refusal(as_anna, UsageError)
     await sink.close()
-    assert [one.outcome for one in told] == ["done", "done"], told
+    assert [outcome.outcome for outcome in outcomes] == ["done", "done"], outcomes
 
 
 async def closed_by_nobody(_: object) -> None:
@@ -335,7 +338,7 @@ async def commanded(
     async with connected(settings) as redis:
         await redis.xadd(commands_key(settings.environment, "anna"), {"command": command.to_json()})
         async with asyncio.timeout(20):
-            while not await desk.serve_once():
+            while not await desk.process_commands():
                 pass
         [[_, entries]] = await redis.xread({outcomes_key(settings.environment, "anna"): "0"})
     return CommandOutcome.model_validate_json(entries[-1][1][b"outcome"])
@@ -409,7 +412,7 @@ async def test_a_relay_of_the_other_world_does_not_start(
     secured: Secured, environment: Environment
 ) -> None:
     """A relay with the other environment's user is refused at its start, not by its first alert."""
-    other = next(one for one in Environment if one is not environment)
+    [other] = set(Environment) - {environment}
     user = secured.settings("relay", other)
     mixed = secured.settings(
         "relay", user=user.redis.user, password_file=user.redis.password_file

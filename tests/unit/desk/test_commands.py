@@ -47,9 +47,9 @@ EXERCISE = Environment.EXERCISE
 CHANNEL = Channel(EXERCISE, Audience.OPERATORS, "RO-TL")
 PUBLIC = Channel(EXERCISE, Audience.PUBLIC, "RO-TL")
 PATTERN = next(
-    one
-    for one in golden("romania-2024-09-08.jsonl")
-    if one.place == "RO-TL" and one.response_type == "Shelter"
+    alert
+    for alert in golden("romania-2024-09-08.jsonl")
+    if alert.place == "RO-TL" and alert.response_type == "Shelter"
 )
 HELD = parse_policy('version = "t"\n[public]\ndeadline_s = 60.0\n', "t")
 AUTOMATIC = parse_policy('version = "t"\n[public]\nmode = "automatic"\n', "t")
@@ -95,15 +95,15 @@ class Office:
 
     async def tell(self, *messages: AlertMessage) -> None:
         """Carry alerts as the relay and the desk's own relay do."""
-        for one in messages:
-            await self.sink.deliver(one)
-            await self.public.deliver(one)
+        for alert in messages:
+            await self.sink.deliver(alert)
+            await self.public.deliver(alert)
 
     async def command(self, command: OperatorCommand | bytes, by: str = "anna") -> CommandOutcome:
         """Command something, and return the desk's answer."""
         value = command if isinstance(command, bytes) else command.to_json()
         await self.redis.xadd(f"exercise:commands:{by}", {"command": value})
-        assert await self.desk.serve_once() == 1
+        assert await self.desk.process_commands() == 1
         [(_, fields)] = await self.redis.xrevrange(f"exercise:outcomes:{by}", count=1)
         return CommandOutcome.model_validate_json(fields[b"outcome"])
 
@@ -116,19 +116,23 @@ class Office:
 
     async def told(self) -> list[tuple[int, str]]:
         """Return the steps that the public was told, and in which words they begin."""
-        found = [one for one in await self.on(PUBLIC) if isinstance(one, PublicMessage)]
-        return [(one.alert.step, one.alert.message_type) for one in found]
+        public = [
+            message for message in await self.on(PUBLIC) if isinstance(message, PublicMessage)
+        ]
+        return [(message.alert.step, message.alert.message_type) for message in public]
 
     async def decisions(self) -> list[tuple[str, str | None]]:
         """Return what was recorded: decision, and by whom."""
         entries = await self.redis.xrange("exercise:decisions")
-        found = [Decision.model_validate_json(fields[b"decision"]) for _, fields in entries]
-        return [(one.decision, one.by) for one in found]
+        decisions = [Decision.model_validate_json(fields[b"decision"]) for _, fields in entries]
+        return [(decision.decision, decision.by) for decision in decisions]
 
     async def waiting(self) -> list[UUID]:
         """Return the messages that operators of the region see waiting."""
-        notes = [one.note for one in await self.on(CHANNEL) if isinstance(one, NoteMessage)]
-        return [one.alert_id for one in notes if isinstance(one, Decision)]
+        notes = [
+            message.note for message in await self.on(CHANNEL) if isinstance(message, NoteMessage)
+        ]
+        return [note.alert_id for note in notes if isinstance(note, Decision)]
 
 
 @pytest.fixture
@@ -228,8 +232,8 @@ async def test_a_command_is_taken_over_from_a_desk_that_died(office: Office) -> 
         ],
         idle=60_000,
     )
-    assert await office.desk.serve_once() == 1
-    assert await office.desk.serve_once() == 0
+    assert await office.desk.process_commands() == 1
+    assert await office.desk.process_commands() == 0
     assert await office.redis.xlen("exercise:outcomes:bob") == 1
 
 
@@ -243,8 +247,8 @@ async def test_a_name_that_comes_back_commands_nothing_of_before(office: Office)
     await store.revoke("bob")
     await store.add(Operator(name="bob", channels=("RO-TL",), created=T0))
     with pytest.raises(UnavailableError):  # the stream that it knew is gone
-        await office.desk.serve_once()
-    assert await office.desk.serve_once() == 0
+        await office.desk.process_commands()
+    assert await office.desk.process_commands() == 0
     assert (await office.command(command, by="bob")).outcome == "done"
     assert await office.redis.xlen("exercise:outcomes:bob") == 1
 
@@ -266,13 +270,17 @@ async def test_killed_anywhere_a_command_is_carried_out_and_answered(office: Off
                 given, EXERCISE, office.public, office._close, name="1", now=office._now
             )
             with contextlib.suppress(KilledError):
-                await desk.serve_once()
+                await desk.process_commands()
             await abandoned(redis)
         answers = await redis.xrange("exercise:outcomes:bob")
-        found = [CommandOutcome.model_validate_json(fields[b"outcome"]) for _, fields in answers]
-        assert {one.what for one in found} == {"acknowledged on RO-TL"}, f"killed after {lives}"
-        notes = [one.note for one in await office.on(CHANNEL) if isinstance(one, NoteMessage)]
-        kinds = {(one.note_id, one.kind) for one in notes}
+        outcomes = [CommandOutcome.model_validate_json(fields[b"outcome"]) for _, fields in answers]
+        assert {outcome.what for outcome in outcomes} == {"acknowledged on RO-TL"}, (
+            f"killed after {lives}"
+        )
+        notes = [
+            message.note for message in await office.on(CHANNEL) if isinstance(message, NoteMessage)
+        ]
+        kinds = {(note.note_id, note.kind) for note in notes}
         assert [kind for _, kind in kinds if kind == "acknowledged"] == ["acknowledged"]
         used = mortal.used
     assert lives > 5
@@ -298,7 +306,7 @@ async def test_nobody_acknowledges_what_came_after(
     value = Acknowledge(incident_id=derive("incident", 1)).to_json()
     at = f"{to_ms(T0) - 1_000 * age_s}-0"
     await office.redis.xadd("exercise:commands:bob", {"command": value}, id=at)
-    assert await office.desk.serve_once() == 1
+    assert await office.desk.process_commands() == 1
     [(_, fields)] = await office.redis.xrange("exercise:outcomes:bob")
     assert CommandOutcome.model_validate_json(fields[b"outcome"]).outcome == outcome
 
@@ -326,10 +334,10 @@ async def test_a_public_chain_begins_with_an_alert(office: Office) -> None:
     await office.tell(message(1), message(2))
     await office.command(Release(alert_id=(await office.waiting())[-1]))
     await office.tell(message(3), ended(4))
-    found = [one.alert for one in await office.on(PUBLIC)]
-    assert [one.message_type for one in found] == ["Alert", "Update", "Cancel"]
-    told = [one.alert_id for one in found]
-    assert [list(one.references) for one in found] == [[], told[:1], told[:2]]
+    alerts = [alert.alert for alert in await office.on(PUBLIC)]
+    assert [alert.message_type for alert in alerts] == ["Alert", "Update", "Cancel"]
+    ids = [alert.alert_id for alert in alerts]
+    assert [list(alert.references) for alert in alerts] == [[], ids[:1], ids[:2]]
 
 
 async def test_held_until_released(office: Office) -> None:
@@ -352,7 +360,7 @@ async def test_withdrawn_is_not_told(office: Office) -> None:
     assert (await office.command(Withdraw(alert_id=first, reason="a balloon"))).outcome == "done"
     await office.tell(message(1))
     office.now += timedelta(hours=1)
-    await office.public.tick()
+    await office.public.process_pending()
     assert await office.told() == []
     await office.tell(message(2))
     assert len(await office.waiting()) == 3
@@ -374,11 +382,11 @@ async def test_at_the_deadline_people_are_told_to_take_shelter(
     """Nobody's silence keeps people from shelter; what may only come is withdrawn."""
     await office.tell(message(1, response_type=response))
     office.now += timedelta(seconds=59)
-    await office.public.tick()
+    await office.public.process_pending()
     assert await office.told() == []
     office.now += timedelta(seconds=1)
-    await office.public.tick()
-    await office.public.tick()
+    await office.public.process_pending()
+    await office.public.process_pending()
     assert await office.told() == told
 
 
@@ -388,7 +396,7 @@ async def test_a_newer_step_does_not_put_the_deadline_off(office: Office) -> Non
     office.now += timedelta(seconds=50)
     await office.tell(message(2))
     office.now += timedelta(seconds=10)
-    await office.public.tick()
+    await office.public.process_pending()
     assert await office.told() == [(2, "Alert")]
 
 
@@ -407,15 +415,17 @@ async def test_a_decision_is_carried_out_after_a_crash(
         with pytest.raises(UnavailableError):
             await office.public.release(str(waiting), "anna", frozenset({"RO-TL"}))
     assert await office.told() == []
-    await office.public.tick()
-    await office.public.tick()
+    await office.public.process_pending()
+    await office.public.process_pending()
     assert await office.told() == [(1, "Alert")]
     assert await office.decisions() == [("held", None), ("released", "anna")]
 
 
 async def test_only_regions_have_a_public(office: Office) -> None:
     """A nation's alert, or the alliance's, is no public message."""
-    nation = next(one for one in golden("romania-2024-09-08.jsonl") if one.place_kind == "nation")
+    nation = next(
+        alert for alert in golden("romania-2024-09-08.jsonl") if alert.place_kind == "nation"
+    )
     assert isinstance(nation, Alert)
     await office.tell(AlertMessage(alert=nation, timeline=Timeline()))
     assert await office.redis.keys("exercise:*public*") == []

@@ -34,9 +34,9 @@ CHANNEL = Channel(EXERCISE, Audience.OPERATORS, "RO-TL")
 PUBLIC = Channel(EXERCISE, Audience.PUBLIC, "RO-TL")
 REGIONS = frozenset({"RO-TL"})
 PATTERN = next(
-    one
-    for one in golden("romania-2024-09-08.jsonl")
-    if one.place == "RO-TL" and one.response_type == "Shelter"
+    alert
+    for alert in golden("romania-2024-09-08.jsonl")
+    if alert.place == "RO-TL" and alert.response_type == "Shelter"
 )
 HELD = parse_policy('version = "t"\n[public]\ndeadline_s = 60.0\n', "t")
 AUTOMATIC = parse_policy('version = "t"\n[public]\nmode = "automatic"\n', "t")
@@ -71,14 +71,14 @@ class Office:
         """Return the steps that the public was told."""
         entries = await self.redis.xrange(PUBLIC.stream)
         read = [parse_channel_message(Audience.PUBLIC, fields[b"message"]) for _, fields in entries]
-        found = [one for one in read if isinstance(one, PublicMessage)]
-        return [(one.alert.step, one.alert.message_type) for one in found]
+        public = [message for message in read if isinstance(message, PublicMessage)]
+        return [(message.alert.step, message.alert.message_type) for message in public]
 
     async def recorded(self) -> list[tuple[int, str, str | None]]:
         """Return what is on record, each decision once: step, decision, by whom."""
         entries = await self.redis.xrange("exercise:decisions")
-        found = [Decision.model_validate_json(fields[b"decision"]) for _, fields in entries]
-        return _distinct(found)
+        decisions = [Decision.model_validate_json(fields[b"decision"]) for _, fields in entries]
+        return _distinct(decisions)
 
     async def noted(self) -> list[tuple[int, str, str | None]]:
         """Return the same of what the region's operators were told."""
@@ -86,8 +86,8 @@ class Office:
         read = [
             parse_channel_message(Audience.OPERATORS, fields[b"message"]) for _, fields in entries
         ]
-        notes = [one.note for one in read if isinstance(one, NoteMessage)]
-        return _distinct([one for one in notes if isinstance(one, Decision)])
+        notes = [message.note for message in read if isinstance(message, NoteMessage)]
+        return _distinct([note for note in notes if isinstance(note, Decision)])
 
 
 Act = Callable[[ReleaseService], Awaitable[Any]]
@@ -95,8 +95,11 @@ Act = Callable[[ReleaseService], Awaitable[Any]]
 
 def _distinct(decisions: list[Decision]) -> list[tuple[int, str, str | None]]:
     steps = {public_id(step): step for step in range(1, 10)}
-    found = {one.note_id: (steps[one.alert_id], one.decision, one.by) for one in decisions}
-    return list(found.values())
+    distinct = {
+        decision.note_id: (steps[decision.alert_id], decision.decision, decision.by)
+        for decision in decisions
+    }
+    return list(distinct.values())
 
 
 def public_id(step: int) -> Any:
@@ -140,8 +143,8 @@ def withdraws(step: int) -> Act:
 
 
 def ticks(desk: ReleaseService) -> Awaitable[None]:
-    """Return the act: the desk looks at the clock."""
-    return desk.tick()
+    """Return the act: the desk decides on what has passed its deadline."""
+    return desk.process_pending()
 
 
 STORIES: dict[
@@ -225,7 +228,7 @@ async def test_a_release_that_crosses_an_alert_is_not_lost(
     office = Office(redis)
     await comes(1)(office.desk())
     await act(office.desk(Mortal(redis, cross=lambda: releases(1)(office.desk()))))
-    await office.desk().tick()
+    await office.desk().process_pending()
     assert await office.told() == told
 
 
@@ -257,10 +260,10 @@ async def test_what_expires_while_it_waits_is_withdrawn(redis: Redis) -> None:
     soon = {"status": "Actual", "expires": T0 + timedelta(minutes=10), "channel": "alerts:RO-TL"}
     await comes(1, **soon)(office.desk())
     office.after_s = 3_600.0
-    await office.desk().tick()
+    await office.desk().process_pending()
     entries = await redis.xrange("decisions")
-    found = [Decision.model_validate_json(fields[b"decision"]) for _, fields in entries]
-    assert [(one.decision, one.reason) for one in found] == [
+    decisions = [Decision.model_validate_json(fields[b"decision"]) for _, fields in entries]
+    assert [(decision.decision, decision.reason) for decision in decisions] == [
         ("held", None),
         ("withdrawn", "it had expired"),
     ]
