@@ -185,13 +185,13 @@ class Monitor:
         self._tally.take_alert(alert, record.timestamp if decided_ms is None else decided_ms)
 
     async def _lags(self, progress: GroupProgress, now_ms: int) -> tuple[PartitionLag, ...]:
-        found: list[PartitionLag] = []
+        partition_lags: list[PartitionLag] = []
         for (group, topic), backlog in self._backlogs.items():
             ends, lags = await progress.lags(group, topic)
             backlog.sample(now_ms, ends, lags)
             for partition, messages in sorted(lags.items()):
                 done_ms = backlog.done_to_ms.get(partition)
-                found.append(
+                partition_lags.append(
                     PartitionLag(
                         group=group,
                         topic=topic,
@@ -200,7 +200,7 @@ class Monitor:
                         done_to=None if done_ms is None else from_ms(done_ms),
                     )
                 )
-        return tuple(found)
+        return tuple(partition_lags)
 
     async def _save(self, status: SystemStatus) -> None:
         offsets: dict[str, dict[int, int]] = {}

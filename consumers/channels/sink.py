@@ -89,5 +89,5 @@ async def _check_rights(redis: Redis, settings: Settings) -> None:
         needed.append(("PUBLISH", name, ""))
     for command in needed:
         if not await library.may(*command):
-            what = f"{command[0]} of {command[1]} is not permitted"
-            raise UsageError(f"redis user {user} may not publish alerts: {what}")
+            right = f"{command[0]} of {command[1]} is not permitted"
+            raise UsageError(f"redis user {user} may not publish alerts: {right}")

@@ -65,4 +65,4 @@ class OutboxSink:
         )
 
     async def close(self) -> None:
-        """Nothing to let go of: the outbox is key it was."""
+        """Do nothing: the outbox belongs to the caller, who closes it."""

@@ -2,7 +2,7 @@
 
 ``data`` is the alert message, as on Redis; what stands around it lets a receiver route the event
 without reading it. Everything but the message's timeline follows from the alert, so the same alert
-is the same event. Does not sign it (``standard_webhook``) and does not send it.
+is the same event. Does not sign it (``signature``) and does not send it.
 """
 
 from collections.abc import Mapping

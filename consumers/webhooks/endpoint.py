@@ -5,7 +5,7 @@ reason after a day. An attempt that was broken off, by us or on the way, is made
 ``webhook-id``, by which a receiver knows a double. What was accepted is what a 2xx answered.
 
     file ──▶ Endpoint: url, secrets, authority
-    alert ──▶ CloudEvent 1.0 ──▶ outbox ──▶ Standard Webhooks headers ──▶ POST (``webhook_post``)
+    alert ──▶ CloudEvent 1.0 ──▶ outbox ──▶ Standard Webhooks headers ──▶ POST (``http_post``)
 
 Two secrets sign at once, so that a receiver can change from one to the other. The file is read
 anew when it or a file that it names changes.

@@ -8,7 +8,7 @@ Fingerprint = tuple[int, ...]
 def fingerprint(path: Path) -> Fingerprint | None:
     """Return what changes when a file is written anew or replaced; None if it is not there."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
+    return (status.st_mtime_ns, status.st_size, status.st_ino)

@@ -105,15 +105,15 @@ class OperatorStore:
 
 def parse_operators(records: Mapping[bytes, bytes]) -> dict[str, Operator]:
     """Return the operators of the hash, by name; a record that is none is logged and left out."""
-    found: dict[str, Operator] = {}
+    operators: dict[str, Operator] = {}
     for name, raw in records.items():
         try:
-            found[name.decode()] = Operator.model_validate_json(raw)
+            operators[name.decode()] = Operator.model_validate_json(raw)
         except ValidationError as error:
             log.warning(
                 "operator.unreadable", name=name.decode(), reason=describe_validation_error(error)
             )
-    return found
+    return operators
 
 
 def _sha(secret: str) -> str:

@@ -6,11 +6,12 @@ from typing import Any
 
 
 async def run_until_first_exit(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run until one ends or fails, then end the others; raise that one's own error.
+    """Run until the first coroutine ends or fails, then cancel the others and wait for them.
 
-    A task group would wrap the error, and who prints it for people would not know it again.
+    Raises the error of the coroutine that failed, as it is: a task group would wrap it in a group,
+    which the command line could not print in one line.
     """
-    tasks = [asyncio.ensure_future(one) for one in coroutines]
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -24,9 +24,9 @@ from skyfence.operators.public_text import public_alert
 pytestmark = pytest.mark.integration
 
 PATTERN = next(
-    one
-    for one in golden("romania-2024-09-08.jsonl")
-    if one.place == "RO-TL" and one.response_type == "Shelter"
+    alert
+    for alert in golden("romania-2024-09-08.jsonl")
+    if alert.place == "RO-TL" and alert.response_type == "Shelter"
 )
 INCIDENT = str(derive("incident", 1))
 
@@ -42,9 +42,9 @@ async def decide(settings: Settings, *alerts: Alert) -> None:
     sender = producer(settings)
     await sender.start()
     try:
-        for one in alerts:
-            key = str(one.incident_id).encode()
-            await sender.send_and_wait(settings.topics.alerts, one.to_json(), key=key)
+        for alert in alerts:
+            key = str(alert.incident_id).encode()
+            await sender.send_and_wait(settings.topics.alerts, alert.to_json(), key=key)
     finally:
         await sender.stop()
 
@@ -118,9 +118,11 @@ async def test_commands_are_answered_and_survive_a_killed_desk(
 
     processes.skyfence(settings, "desk")
     await decide(settings, alert(2, incident_state="lost", message_type="Update"))
-    await until(redis, lambda found: any(b'"released"' in one for one in found), "exercise:held")
-    await until(redis, lambda found: any(b'"step":2' in one for one in found), public.active)
-    await until(redis, lambda found: any(b'"lost"' in one for one in found), channel.active)
+    await until(
+        redis, lambda values: any(b'"released"' in value for value in values), "exercise:held"
+    )
+    await until(redis, lambda values: any(b'"step":2' in value for value in values), public.active)
+    await until(redis, lambda values: any(b'"lost"' in value for value in values), channel.active)
     code, said = await skyfence(anna, "close", INCIDENT, "--reason", "found in a field")
     assert code == 0, said
     [word] = await stored(settings, settings.topics.track_events, 1)

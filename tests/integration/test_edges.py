@@ -34,7 +34,7 @@ pytestmark = pytest.mark.integration
 def messages(zones_file: Path) -> list[AlertMessage]:
     """Return the messages of one incident: an entry, and its loss at the end."""
     engine, packer = Engine(load_zones(zones_file), ENGLISH.operators), Packer("run-1")
-    reports = [Report.model_validate(one) for one in entry("T1")]
+    reports = [Report.model_validate(row) for row in entry("T1")]
     frames = [frame for item in play(reports) for frame in packer.add(item)]
     alerts = [alert for frame in frames for alert in engine.process(frame).alerts]
     return [AlertMessage(alert=alert, timeline=Timeline()) for alert in alerts]
@@ -60,8 +60,8 @@ async def test_topics_have_the_partitions_the_project_wants(settings: Settings) 
     await ensure_topics(settings)
     wanted = settings.topics.partitions(settings.track_partitions)
     async with admin_client(settings) as admin:
-        found = await admin.describe_topics(list(wanted))
-    assert {one["topic"]: len(one["partitions"]) for one in found} == wanted
+        described = await admin.describe_topics(list(wanted))
+    assert {topic["topic"]: len(topic["partitions"]) for topic in described} == wanted
     assert wanted["exercise.track.events"] == 1
 
 
@@ -90,10 +90,10 @@ async def test_topics_that_keep_less_are_refused(
 async def test_the_embedded_valkey_forgets_nothing(settings: Settings) -> None:
     """What the project's own Valkey acknowledged is on the disk, and stays there."""
     redis = await connect(settings)
-    found = await redis.config_get("append*", "maxmemory-policy")
+    config = await redis.config_get("append*", "maxmemory-policy")
     await redis.aclose()
-    assert (found["appendonly"], found["appendfsync"]) == ("yes", "always")
-    assert found["maxmemory-policy"] == "noeviction"
+    assert (config["appendonly"], config["appendfsync"]) == ("yes", "always")
+    assert config["maxmemory-policy"] == "noeviction"
 
 
 async def test_kafka_away_is_one_line(settings: Settings) -> None:
@@ -142,7 +142,7 @@ async def test_a_report_does_not_wait_for_a_full_frame(settings: Settings) -> No
 async def test_a_replay_skips_gaps_and_ends_each_source(settings: Settings) -> None:
     """Hours without reports take no time; heartbeats and a last frame say what they mean."""
     reports = [report("T1", 0, 22.01), report("T1", 30_000, 22.01)]
-    items = list(play([Report.model_validate(one) for one in reports]))
+    items = list(play([Report.model_validate(row) for row in reports]))
     assert [type(item) for item in items].count(SourceHeartbeat) == 1
     async with Publisher(settings, "run-1") as publisher:
         async with asyncio.timeout(LONGEST_S):
@@ -158,7 +158,7 @@ async def test_a_step_is_published_once(settings: Settings, zones_file: Path) ->
     first, *_, last = [m for m in messages(zones_file) if m.alert.place == "AA"]
     sink = await RedisChannels.open(settings)
     async with Subscriber(settings) as operator:
-        news = [await sink.deliver(one) for one in (first, first, last, first, last)]
+        news = [await sink.deliver(message) for message in (first, first, last, first, last)]
         await operator.settle()
     await sink.close()
     assert news == [1, None, 1, None, None]

@@ -98,9 +98,9 @@ async def status_with(settings: Settings, wanted: Callable[[SystemStatus], bool]
     try:
         async with asyncio.timeout(LONGEST_S):
             while True:
-                found = await read_status(redis, settings.environment)
-                if found is not None and wanted(found):
-                    return found
+                status = await read_status(redis, settings.environment)
+                if status is not None and wanted(status):
+                    return status
     finally:
         await redis.aclose()
 
@@ -147,9 +147,9 @@ async def test_a_source_that_ended_raises_nothing(settings: Settings) -> None:
     async with watching(settings, clock):
         await status_with(settings, lambda s: bool(s.sources))
         clock.now_ms += 100_000
-        found = await status_with(settings, lambda s: to_ms(s.as_of) == clock.now_ms)
-    assert [source.state for source in found.sources] == ["ended"]
-    assert found.last_alert is None
+        status = await status_with(settings, lambda s: to_ms(s.as_of) == clock.now_ms)
+    assert [source.state for source in status.sources] == ["ended"]
+    assert status.last_alert is None
 
 
 async def test_reports_that_nobody_judges_are_no_silence(settings: Settings) -> None:
@@ -164,9 +164,9 @@ async def test_reports_that_nobody_judges_are_no_silence(settings: Settings) -> 
             await status_with(settings, lambda s: bool(s.sources))
             clock.now_ms += 100_000
             await heard(operator, 3)
-            found = await status_with(settings, lambda s: s.sources[0].state != "heard")
-    assert found.sources[0].state == "unjudged"
-    waiting = {lag.partition for lag in found.lags if lag.messages and "tracks" in lag.topic}
+            status = await status_with(settings, lambda s: s.sources[0].state != "heard")
+    assert status.sources[0].state == "unjudged"
+    waiting = {lag.partition for lag in status.lags if lag.messages and "tracks" in lag.topic}
     assert waiting == set(range(settings.track_partitions))
 
 
@@ -223,7 +223,7 @@ async def test_every_process_shows_its_metrics(settings: Settings, processes: An
     await stored(settings, settings.topics.rejected, 1)
     async with asyncio.timeout(LONGEST_S), GroupProgress(settings) as progress:
         await progress.drained()
-    found = await status_with(settings, lambda s: bool(s.incidents_open and s.rejected))
+    status = await status_with(settings, lambda s: bool(s.incidents_open and s.rejected))
     counted = metrics_of(port_of(processes, worker))
     assert (
         counted.items()
@@ -240,7 +240,7 @@ async def test_every_process_shows_its_metrics(settings: Settings, processes: An
     assert delivered['skyfence_alerts_delivered_total{message_type="Alert",place_kind="nation"}']
     assert delivered["skyfence_decision_to_delivery_seconds_count"] == 3
     watched = metrics_of(port_of(processes, monitor))
-    assert watched["skyfence_incidents_open"] == found.incidents_open == 1
+    assert watched["skyfence_incidents_open"] == status.incidents_open == 1
     assert watched['skyfence_source_silent{source="radar"}'] == 0
     said = await asyncio.to_thread(status_command, settings, "--json")
     status = SystemStatus.model_validate_json(said.stdout)

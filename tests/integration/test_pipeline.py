@@ -23,7 +23,7 @@ Edges = Callable[[], list[subprocess.Popen[bytes]]]
 
 def as_arrow(reports: list[dict]) -> bytes:
     """Return reports as the Arrow stream of a frame."""
-    return arrow_stream.encode(batch_of([Report.model_validate(one) for one in reports]))
+    return arrow_stream.encode(batch_of([Report.model_validate(row) for row in reports]))
 
 
 async def test_every_encoding_reaches_the_channels(settings: Settings, edges: Edges) -> None:
@@ -32,7 +32,7 @@ async def test_every_encoding_reaches_the_channels(settings: Settings, edges: Ed
     async with Subscriber(settings) as operator:
         await send(settings, as_arrow(entry("arrow")), content_type=arrow_stream.CONTENT_TYPE)
         await send(settings, json.dumps(entry("list", 10)).encode())
-        await send(settings, *(json.dumps(one).encode() for one in entry("single", 20)))
+        await send(settings, *(json.dumps(row).encode() for row in entry("single", 20)))
         await drained(settings)
         await operator.settle()
     for track_id in ("arrow", "list", "single"):
@@ -74,7 +74,7 @@ async def test_bad_input_is_kept_with_its_reason_and_stops_nothing(
     await send(settings, b"no json", json.dumps(ahead).encode(), json.dumps(bad_row).encode())
     await send(settings, good, content_type=arrow_stream.CONTENT_TYPE)
     rejected = await stored(settings, settings.topics.rejected, 6)
-    reasons = sorted(one["reason"] for one in rejected)
+    reasons = sorted(message["reason"] for message in rejected)
     expected = (
         "all reports are more than 2000 ms ahead",
         "lat: input should be less than or equal to 90, got 91.0",
@@ -85,7 +85,7 @@ async def test_bad_input_is_kept_with_its_reason_and_stops_nothing(
     )
     assert [any(r.startswith(start) for r in reasons) for start in expected] == [True] * 6
     crossings = await stored(settings, settings.topics.crossings, 2 * 2 + 2)
-    assert {one["track_id"] for one in crossings} == {"good", "list"}
+    assert {crossing["track_id"] for crossing in crossings} == {"good", "list"}
 
 
 async def test_a_killed_worker_loses_no_incident(
@@ -174,10 +174,10 @@ def listening(pid: int) -> list[str]:
         target = link.readlink().name if link.is_symlink() else ""
         if target.startswith("socket:["):
             inodes.add(target[8:-1])
-    found = []
+    digests = []
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
             cells = line.split()
             if cells[3] == "0A" and cells[9] in inodes:
-                found.append(cells[1])
-    return found
+                digests.append(cells[1])
+    return digests

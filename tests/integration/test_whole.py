@@ -59,7 +59,7 @@ def test_the_demo_tells_both_incidents_and_leaves_nothing(processes: Any) -> Non
     alerts = [alert for name in RECORDINGS for alert in golden(name)]
     expected = Counter(alert.channel for alert in alerts)
     assert counts["alerts_per_channel"] == expected + Counter({"exercise:alerts:NATO": 1})
-    lines = [sum(1 for _ in default_file("recordings", one).open()) for one in RECORDINGS]
+    lines = [sum(1 for _ in default_file("recordings", name).open()) for name in RECORDINGS]
     assert counts["reports"] == sum(lines)
     assert counts["alerts"] == len(alerts) + 1
     assert counts["rejected"] == 0
@@ -189,7 +189,7 @@ def test_a_port_in_use_is_named(processes: Any, settings: Settings) -> None:
 
 def test_an_incident_survives_being_framed_one_by_one(tmp_path: Path) -> None:
     """A recording from a pipe, judged line by line, alerts like the file."""
-    lines = "".join(json.dumps(one) + "\n" for one in entry("T1"))
+    lines = "".join(json.dumps(row) + "\n" for row in entry("T1"))
     path = tmp_path / "one.jsonl"
     path.write_text(lines)
     zones = str(ZONES)

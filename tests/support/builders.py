@@ -75,9 +75,9 @@ def world() -> ZoneSet:
 @cache
 def recorded_world() -> ZoneSet:
     """Return the default zones about the two recordings: a quarter of all."""
-    found = load_zones()
-    near = [one for one in found.zones if one.id in COUNTRIES or one.id[:3] in ("LV-", "RO-")]
-    return ZoneSet(tuple(near), found.version)
+    zones = load_zones()
+    near = [zone for zone in zones.zones if zone.id in COUNTRIES or zone.id[:3] in ("LV-", "RO-")]
+    return ZoneSet(tuple(near), zones.version)
 
 
 def seen(at_s: float, lon: float, lat: float = 56.25, **changes: Any) -> Report:
@@ -100,12 +100,12 @@ def flight(
     """Return the reports of a straight flight; with ``told`` they name speed and course."""
     motion = {"ground_speed_mps": speed_mps, "course_deg": course_deg % 360.0} if told else {}
     start = (lon, changes.pop("lat", 56.25))
-    found = []
+    reports_of_flight = []
     for number in range(reports):
         to_lon, to_lat, _ = WGS84.fwd(*start, course_deg, speed_mps * every_s * number)
         place = {"lon": round(to_lon, 6), "lat": round(to_lat, 6)}
-        found.append(seen(at_s + every_s * number, **(motion | changes | place)))
-    return found
+        reports_of_flight.append(seen(at_s + every_s * number, **(motion | changes | place)))
+    return reports_of_flight
 
 
 def on_from(
@@ -124,7 +124,7 @@ def tell(by: Tracker, *items: Report | Frame) -> list[TrackEvent]:
     """
     frames = [packed(item) if isinstance(item, Report) else item for item in items]
     events = [event for frame in frames for event in by.process(frame).events]
-    return [one for one in events if isinstance(one, TrackEvent) and one.kind != "sighted"]
+    return [event for event in events if isinstance(event, TrackEvent) and event.kind != "sighted"]
 
 
 def tracker(over: Airspace, **given: Any) -> Tracker:

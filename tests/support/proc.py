@@ -49,12 +49,12 @@ class Processes:
 
     def left(self) -> list[int]:
         """Return the processes that carry this test's mark and live."""
-        found = []
+        left = []
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if f"TEST_MARK={self.mark}".encode() in (folder / "environ").read_bytes():
-                    found.append(int(folder.name))
-        return found
+                    left.append(int(folder.name))
+        return left
 
     def end(self) -> None:
         """Kill whatever is left."""

@@ -45,13 +45,16 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
 def files(tmp_path: Path) -> Path:
     """Return a folder with an authority, a certificate with its key, and what is none of these."""
     authority = trustme.CA()
-    one, other = authority.issue_cert("kafka.example"), authority.issue_cert("other.example")
+    certificate, other = (
+        authority.issue_cert("kafka.example"),
+        authority.issue_cert("other.example"),
+    )
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    one.cert_chain_pems[0].write_to_path(tmp_path / "one.pem")
-    one.private_key_pem.write_to_path(tmp_path / "one.key")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "one.pem")
+    certificate.private_key_pem.write_to_path(tmp_path / "one.key")
     other.private_key_pem.write_to_path(tmp_path / "other.key")
     (tmp_path / "locked.key").write_bytes(
-        load_pem_private_key(one.private_key_pem.bytes(), None).private_bytes(
+        load_pem_private_key(certificate.private_key_pem.bytes(), None).private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"hunter2")
         )
     )

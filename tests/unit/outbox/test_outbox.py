@@ -20,8 +20,8 @@ async def outbox(tmp_path: Path) -> AsyncIterator[Outbox]:
         yield opened
 
 
-def keys(found: list[Entry]) -> list[str]:
-    return [entry.key for entry in found]
+def keys(entries: list[Entry]) -> list[str]:
+    return [entry.key for entry in entries]
 
 
 async def test_what_is_put_twice_stands_there_once(outbox: Outbox) -> None:
@@ -44,8 +44,10 @@ async def test_many_takers_get_each_item_once(outbox: Outbox) -> None:
     """Taking at once hands nothing out twice."""
     items = [Item(key=f"k{n}", recipient="r", chain="c", body="") for n in range(50)]
     await outbox.add(items, 0)
-    found = await asyncio.gather(*[outbox.claim(0, 7) for _ in range(10)])
-    assert sorted(key for taken in found for key in keys(taken)) == sorted(i.key for i in items)
+    claimed = await asyncio.gather(*[outbox.claim(0, 7) for _ in range(10)])
+    assert sorted(key for entries in claimed for key in keys(entries)) == sorted(
+        i.key for i in items
+    )
 
 
 async def test_what_waits_is_due_later(outbox: Outbox) -> None:
@@ -157,8 +159,8 @@ async def test_what_is_merged_is_replaced_in_one_step(outbox: Outbox) -> None:
     three = Item(key="three", recipient=ONE.recipient, chain="c", body="")
     four = Item(key="four", recipient=ONE.recipient, chain="c", body="")
     await outbox.add([three, four], 1, merged=["one", "two", "four"])
-    found = await outbox.chain_entries_for("c", [ONE.recipient, TWO.recipient])
-    assert {one.key: one.state for one in found} == {
+    entries = await outbox.chain_entries_for("c", [ONE.recipient, TWO.recipient])
+    assert {entry.key: entry.state for entry in entries} == {
         "one": ItemState.MERGED,
         "two": ItemState.SUBMITTING,
         "three": ItemState.PENDING,

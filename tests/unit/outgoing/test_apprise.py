@@ -78,13 +78,13 @@ async def test_people_read_headline_description_and_instruction(tmp_path: Path) 
     async with listening() as there:
         path = write(tmp_path, mail=json_url(there.url, "mail"))
         async with at_work(path, HandClock()) as (sink, outbox):
-            assert [await sink.deliver(one) for one in chain] == [1, 1, 1, 1]
+            assert [await sink.deliver(message) for message in chain] == [1, 1, 1, 1]
             await stands(outbox, ItemState.DELIVERED, 4)
-    told = [json.loads(body) for _, body in there.got["mail"]]
-    assert [one["title"] for one in told] == [one.alert.headline for one in chain]
-    assert all(one["title"].startswith(EXERCISE_MARK) for one in told)
-    assert [one["type"] for one in told] == ["warning", "warning", "info", "success"]
-    assert told[0]["message"] == f"{chain[0].alert.description}\n\n{chain[0].alert.instruction}"
+    bodies = [json.loads(body) for _, body in there.got["mail"]]
+    assert [body["title"] for body in bodies] == [message.alert.headline for message in chain]
+    assert all(body["title"].startswith(EXERCISE_MARK) for body in bodies)
+    assert [body["type"] for body in bodies] == ["warning", "warning", "info", "success"]
+    assert bodies[0]["message"] == f"{chain[0].alert.description}\n\n{chain[0].alert.instruction}"
 
 
 async def test_an_exercise_is_marked_whatever_its_headline(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ async def test_a_hanging_service_takes_nobody_s_thread(tmp_path: Path) -> None:
         ),
     )
     outcomes = [await slow.send(entry(), 0) for _ in range(40)]
-    assert {one.kind for one in outcomes} == {"away"}
+    assert {outcome.kind for outcome in outcomes} == {"away"}
     assert (await good.send(entry(), 0)).kind == "taken"
     hanging.release.set()
 
@@ -195,8 +195,8 @@ async def test_an_actual_alert_past_its_expiry_reaches_nobody(tmp_path: Path) ->
             clock.advance(MINUTE)
             await stands(outbox, ItemState.EXPIRED, 1)
             clock.advance(timedelta(days=1))
-            for one in chain[1:]:
-                await sink.deliver(one)
+            for message in chain[1:]:
+                await sink.deliver(message)
             await stands(outbox, ItemState.EXPIRED, 4)
         assert len(there.got["mail"]) == 1
     target = AppriseReceiver(
@@ -255,8 +255,10 @@ async def test_logs_hold_no_url(tmp_path: Path, caplog: pytest.LogCaptureFixture
         with capture_logs() as logs:
             async with at_work(path, HandClock()) as (sink, _):
                 await sink.deliver(story()[0])
-                await until(lambda: "delivery.put_off" in [one["event"] for one in logs])
-    said = json.dumps(logs, default=str) + caplog.text
+                await until(lambda: "delivery.put_off" in [line["event"] for line in logs])
+    logged = json.dumps(logs, default=str) + caplog.text
     for secret in ("token-7", "hunter2"):
-        assert secret not in said
-    assert not [one for one in caplog.records if one.name.startswith(("apprise", "urllib3"))]
+        assert secret not in logged
+    assert not [
+        record for record in caplog.records if record.name.startswith(("apprise", "urllib3"))
+    ]

@@ -84,8 +84,8 @@ class Names(AbstractResolver):
     ) -> list[ResolveResult]:
         """Return what it was told."""
         return [
-            ResolveResult(hostname=host, host=one, port=port, family=family, proto=0, flags=0)
-            for one in self.addresses
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
+            for address in self.addresses
         ]
 
     async def close(self) -> None:
@@ -106,17 +106,17 @@ async def test_a_refused_name_is_an_outcome() -> None:
     async with open_session() as session:
         connector = session.connector
         connector._resolver = CarefulResolver(Names("169.254.169.254"))  # type: ignore[union-attr]
-        found = await post(session, "https://rebound.example/x", b"", {}, tls=True, timeout_s=5)
-    assert found.kind == "away"
-    assert found.reason == "its name leads to 169.254.169.254, which is link-local"
+        outcome = await post(session, "https://rebound.example/x", b"", {}, tls=True, timeout_s=5)
+    assert outcome.kind == "away"
+    assert outcome.reason == "its name leads to 169.254.169.254, which is link-local"
 
 
 async def test_a_redirect_is_not_followed() -> None:
     """The alert stays with whom the file names."""
     async with listening() as there, listening() as elsewhere, open_session() as session:
         there.says("hook", 307, Location=elsewhere.url + "/stolen")
-        found = await post(session, there.url + "/hook", b"{}", {}, tls=True, timeout_s=5)
-    assert found.kind == "later"
+        outcome = await post(session, there.url + "/hook", b"{}", {}, tls=True, timeout_s=5)
+    assert outcome.kind == "later"
     assert not elsewhere.got
 
 

@@ -108,10 +108,10 @@ async def at_work(
         async def read() -> LoadedReceivers:
             return await load(path, environment, session)
 
-        found = receivers or await read()
-        async with Outbox.open(found.outbox) as outbox:
+        loaded = receivers or await read()
+        async with Outbox.open(loaded.outbox) as outbox:
             dispatcher = Dispatcher(outbox, SINK, environment, clock, Random(5))
-            serving = ReloadingSink(dispatcher, read, found, clock)
+            serving = ReloadingSink(dispatcher, read, loaded, clock)
             running = asyncio.create_task(serving.run())
             sink = OutboxSink(outbox, dispatcher, environment, clock)
             try:
@@ -139,7 +139,9 @@ async def test_a_receiver_written_from_the_docs_accepts_it(tmp_path: Path) -> No
     for secret in (NEW, OLD):
         seen: set[str] = set()
         events = [accept()(*got, secret, sent_s, seen) for got in there.got["hook"]]
-        assert [one["id"] for one in events] == [str(one.alert.alert_id) for one in chain]
+        assert [event["id"] for event in events] == [
+            str(message.alert.alert_id) for message in chain
+        ]
         assert accept()(*there.got["hook"][0], secret, sent_s, seen) is None
     headers, body = there.got["hook"][0]
     assert headers["content-type"].startswith("application/cloudevents+json")
@@ -192,13 +194,13 @@ async def test_a_later_step_waits_for_the_earlier(tmp_path: Path) -> None:
             work.clock.advance(MINUTE)
             await work.stands(ItemState.DELIVERED, 8)
     assert there_now == 1
-    incidents = {str(one.alert.incident_id) for one in story()}
+    incidents = {str(message.alert.incident_id) for message in story()}
     first = [
         json.loads(body)["data"]["alert"]
         for _, body in there.got["hook"]
         if json.loads(body)["data"]["alert"]["incident_id"] in incidents
     ]
-    assert [one["step"] for one in first] == [1, 1, 1, 2, 3, 4]
+    assert [alert["step"] for alert in first] == [1, 1, 1, 2, 3, 4]
 
 
 async def test_one_slow_or_dead_endpoint_holds_up_nobody(tmp_path: Path) -> None:
@@ -363,8 +365,8 @@ async def test_worlds_do_not_meet_in_one_outbox(tmp_path: Path) -> None:
             work.clock.advance(MINUTE)
             await settled(work)
             assert await work.outbox.waiting_counts() == {"hook": 4}
-    found = there.got["hook"][before:]
-    assert {json.loads(body)["data"]["alert"]["status"] for _, body in found} == {"Exercise"}
+    posted = there.got["hook"][before:]
+    assert {json.loads(body)["data"]["alert"]["status"] for _, body in posted} == {"Exercise"}
 
 
 async def test_the_other_world_s_alert_is_refused(tmp_path: Path) -> None:
@@ -375,7 +377,7 @@ async def test_the_other_world_s_alert_is_refused(tmp_path: Path) -> None:
     ):
         with capture_logs() as logs:
             assert await work.take(*story(environment=Environment.ACTUAL)) == [0] * 4
-        assert [one["event"] for one in logs] == ["delivery.wrong_environment"] * 4
+        assert [line["event"] for line in logs] == ["delivery.wrong_environment"] * 4
         assert sum((await work.outbox.state_counts()).values()) == 0
 
 
@@ -405,15 +407,15 @@ async def test_a_changed_file_takes_effect_and_a_wrong_one_does_not(tmp_path: Pa
             path.write_text("environment = 7")
             with capture_logs() as logs:
                 work.clock.advance(MINUTE)
-                await until(lambda: "receivers.unusable" in [one["event"] for one in logs])
-            (told,) = [one for one in logs if one["event"] == "receivers.unusable"]
-            assert told["reason"].startswith(f"{path}: environment: ")
+                await until(lambda: "receivers.unusable" in [line["event"] for line in logs])
+            (unusable,) = [line for line in logs if line["event"] == "receivers.unusable"]
+            assert unusable["reason"].startswith(f"{path}: environment: ")
             await work.take(story()[1])
             await work.stands(ItemState.DELIVERED, 2)
             write(tmp_path, {"one": there.url + "/one", "two": there.url + "/two"})
             with capture_logs() as logs:
                 work.clock.advance(MINUTE)
-                await until(lambda: "receivers.changed" in [one["event"] for one in logs])
+                await until(lambda: "receivers.changed" in [line["event"] for line in logs])
             await work.take(story()[2])
             await work.stands(ItemState.DELIVERED, 4)
     assert steps(there, "one") == [1, 2, 3]
@@ -429,11 +431,11 @@ async def test_logs_hold_no_secret(tmp_path: Path) -> None:
                 await work.take(*story())
                 await work.put_off()
                 work.clock.advance(MINUTE)
-                await until(lambda: "receiver.gone" in [one["event"] for one in logs])
-    said = json.dumps(logs, default=str)
-    assert {"delivery.put_off", "receiver.gone"} <= {one["event"] for one in logs}
+                await until(lambda: "receiver.gone" in [line["event"] for line in logs])
+    logged = json.dumps(logs, default=str)
+    assert {"delivery.put_off", "receiver.gone"} <= {line["event"] for line in logs}
     for secret in ("token-7", NEW, OLD, NEW[6:], there.got["token-7"][0][0]["webhook-signature"]):
-        assert secret not in said
+        assert secret not in logged
 
 
 async def test_a_defect_of_one_target_stops_no_other(
@@ -454,7 +456,7 @@ async def test_a_defect_of_one_target_stops_no_other(
             async with at_work(write(tmp_path, urls)) as work:
                 await work.take(*story())
                 await work.stands(ItemState.DELIVERED, 4)
-                await until(lambda: "delivery.defect" in [one["event"] for one in logs])
+                await until(lambda: "delivery.defect" in [line["event"] for line in logs])
     assert steps(there, "good") == [1, 2, 3, 4]
 
 
