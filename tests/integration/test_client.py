@@ -260,7 +260,7 @@ async def test_an_acknowledgement_stands_until_it_gets_worse(server: Server, red
     acknowledged = Acknowledged(by="anna", time=PATTERN.time)
 
     async def acknowledge() -> bool:
-        judged = await redis.hget(CHANNEL.active, str(mild.alert.incident_id))
+        judged: Any = await redis.hget(CHANNEL.active, str(mild.alert.incident_id))
         assert isinstance(mild.alert, Alert)
         return await library.acknowledge(CHANNEL, mild.alert, judged, acknowledged, note)
 
@@ -285,8 +285,8 @@ async def test_the_embedded_valkey_cuts_off_slow_subscribers_as_the_other_does(
     conf = (ROOT / "ops" / "valkey" / "valkey.conf").read_text()
     [line] = [line for line in conf.splitlines() if line.startswith("client-output-buffer-limit")]
     assert line == embedded.SLOW_SUBSCRIBERS
-    limits = (await redis.config_get("client-output-buffer-limit"))["client-output-buffer-limit"]
-    assert f"pubsub {8 << 20} {2 << 20} 30" in limits
+    config: Any = await redis.config_get("client-output-buffer-limit")
+    assert f"pubsub {8 << 20} {2 << 20} 30" in config["client-output-buffer-limit"]
 
 
 async def test_a_heartbeat_names_the_time(server: Server, redis: Redis) -> None:

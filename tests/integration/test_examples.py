@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import npm
 import pytest
@@ -59,7 +60,8 @@ class Relay:
     async def start(self) -> None:
         self._redis = await connect(self._server.settings)
         digest = hashlib.sha256(SECRET.encode()).hexdigest()
-        await self._redis.execute_command(
+        redis: Any = self._redis
+        await redis.execute_command(
             "ACL", "SETUSER", USER, *rules(CHANNEL.environment, OPERATOR, digest)
         )
         self._sink = await RedisChannels.open(self._server.settings)
@@ -141,6 +143,10 @@ class Client:
         except TimeoutError:
             pytest.fail(f"{len(self.printed)} printed, said {self.said}")
 
+    async def until_printed(self, count: int, relay: Relay) -> None:
+        """Wait until it has printed so many alerts."""
+        await self.until(lambda: len(self.printed) >= count, relay)
+
     async def until_live(self, times: int, relay: Relay) -> None:
         await self.until(lambda: self.said.count(b"LIVE\n") == times, relay)
         self._lives = times
@@ -189,12 +195,12 @@ async def test_an_example_tells_every_alert_once_and_in_order(
             await relay.cut()
             await relay.publish(range(start, start + 25))  # while nobody hears
             await client.live_again(relay)
-            await client.until(lambda told=start + 25: len(client.printed) >= told, relay)
+            await client.until_printed(start + 25, relay)
             await relay.publish(range(start + 25, start + 50))
             if start == 150:
                 await relay.restart()
                 await client.live_again(relay)
-        await client.until(lambda: len(client.printed) >= 300, relay)
+        await client.until_printed(300, relay)
     await relay.close()
     assert client.ids == [str(derive("alert", number)) for number in range(300)]
 

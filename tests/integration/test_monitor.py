@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -24,6 +24,7 @@ from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, environment_of
 from skyfence.adapters.status_store import StatusStore, read_status
+from skyfence.contracts.alert import PlaceKind
 from skyfence.contracts.track_event import SourceWatermark
 from skyfence.errors import UnavailableError
 from skyfence.monitoring.status import MonitorState, SystemStatus
@@ -32,7 +33,7 @@ from skyfence.policy.policy import Policy
 from skyfence.times import from_ms, to_ms
 
 pytestmark = pytest.mark.integration
-KINDS = {"NATO": "alliance", "AA": "nation", "BB": "nation"}
+KINDS: Mapping[str, PlaceKind] = {"NATO": "alliance", "AA": "nation", "BB": "nation"}
 NOON_MS = to_ms(NOON)
 
 

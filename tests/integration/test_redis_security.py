@@ -38,7 +38,8 @@ from skyfence.adapters.settings import RedisSettings, Settings, check
 from skyfence.adapters.status_store import read_status
 from skyfence.cli.local import embedded
 from skyfence.client.feed import AlertFeed, Connected, Received
-from skyfence.contracts.alert import AlertMessage, PlaceKind, Timeline, status_of
+from skyfence.contracts.alert import Alert, AlertMessage, PlaceKind, Timeline, status_of
+from skyfence.contracts.channel_message import OperatorsMessage
 from skyfence.contracts.operator_command import (
     Acknowledge,
     CommandOutcome,
@@ -266,11 +267,12 @@ async def test_relay_and_operator_do_their_work(
         received = await anext(heard)
     await sink.close()
     assert isinstance(received, Received)
+    assert isinstance(received.message, OperatorsMessage)
     assert received.message.alert == sent.alert
     redis = await connect(secured.settings("operator", environment))
     assert await read_status(redis, environment) is None
-    [[_, kept]] = await redis.xread({channel.stream: "0"})
-    assert [fields[b"message"] for _, fields in kept] == [received.message.to_json()]
+    entries: Any = await redis.xrange(channel.stream)
+    assert [fields[b"message"] for _, fields in entries] == [received.message.to_json()]
     await redis.aclose()
 
 
@@ -308,6 +310,7 @@ async def test_desk_and_administrator_do_their_work(
             password=SecretStr(secret),
             password_file=None,
         )
+        assert isinstance(region, Alert)
         waits = public_alert(region, {}, ENGLISH.public)
         assert waits is not None
         outcomes = [
@@ -319,7 +322,7 @@ async def test_desk_and_administrator_do_their_work(
         ]
         channel = Channel(environment, Audience.PUBLIC, region.place)
         async with connected(as_anna) as redis:
-            assert len(await redis.xrange(channel.stream)) == 1
+            assert await redis.xlen(channel.stream) == 1
         await OperatorStore(admin, environment).revoke("anna")
         assert "refused user" in await refusal(as_anna, UsageError)
     await sink.close()
@@ -340,7 +343,7 @@ async def commanded(
         async with asyncio.timeout(20):
             while not await desk.process_commands():
                 pass
-        [[_, entries]] = await redis.xread({outcomes_key(settings.environment, "anna"): "0"})
+        entries: Any = await redis.xrange(outcomes_key(settings.environment, "anna"))
     return CommandOutcome.model_validate_json(entries[-1][1][b"outcome"])
 
 
@@ -396,15 +399,15 @@ async def test_certificates_are_checked_on_both_sides(
     secured: Secured, change: dict[str, str | None], reason: str
 ) -> None:
     """A server of another authority or name is not believed, and it believes no stranger."""
-    more: dict[str, object] = {
+    more: dict[str, Any] = {
         name: secured.folder / value if value and name.endswith("file") else value
         for name, value in change.items()
     }
     if "url" in more:
         more["url"] = str(more["url"]).format(port=secured.port)
-    said = await refusal(secured.settings("relay", **more), UnavailableError)
-    assert said.startswith("redis at ")
-    assert reason in said
+    refused = await refusal(secured.settings("relay", **more), UnavailableError)
+    assert refused.startswith("redis at ")
+    assert reason in refused
 
 
 @each_environment

@@ -56,13 +56,13 @@ class HandClock:
             return
         rung: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[rung] = until_ms
-        told: asyncio.Future[bool] = asyncio.ensure_future(event.wait())
+        waiting: asyncio.Future[bool] = asyncio.ensure_future(event.wait())
         try:
-            futures: list[asyncio.Future[Any]] = [rung, told]
+            futures: list[asyncio.Future[Any]] = [rung, waiting]
             await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
         finally:
             del self._waiting[rung]
-            told.cancel()
+            waiting.cancel()
 
     def advance(self, span: timedelta) -> None:
         """Move on, and wake those whose time has come."""
@@ -78,8 +78,8 @@ async def until(
     """Return when a condition holds, letting everybody else work; fail after a long time."""
     async with asyncio.timeout(longest_s):
         while True:
-            found = condition()
-            if (await found) if not isinstance(found, bool) else found:
+            holds = condition()
+            if (await holds) if not isinstance(holds, bool) else holds:
                 return
             await asyncio.sleep(0.005)
 

@@ -113,6 +113,10 @@ class Subscriber:
         """Wait until all that was published before is here."""
         await self._feed.settle()
 
+    def alerts(self) -> list[Alert]:
+        """Return the alerts in order of arrival, feed alarms left out."""
+        return [m.alert for m in self.messages if isinstance(m.alert, Alert)]
+
     def told(self) -> Sequence[tuple[str, int, str]]:
         """Return (place, step, message type) in order of arrival."""
         return [(m.alert.place, m.alert.step, m.alert.message_type) for m in self.messages]

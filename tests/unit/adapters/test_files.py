@@ -36,7 +36,7 @@ def recording(folder: Path, data: bytes, ending: str = "") -> str:
 
 
 def tracks(name: str) -> list[str | None]:
-    return [line.report and line.report.track_id for line in read_recording(name)]
+    return [None if line.report is None else line.report.track_id for line in read_recording(name)]
 
 
 def zone_file(folder: Path, id: str = "AA", ring: Any = SQUARE) -> Path:  # noqa: A002

@@ -23,7 +23,9 @@ redis.register_function('skyfence_version', function() return 'old' end)"""
 
 async def user(server: Server, redis: Redis, *rules: str) -> Settings:
     """Make the user ``relay`` with some rights; return settings that log in as it."""
-    await redis.execute_command("ACL", "SETUSER", "relay", "reset", "on", ">hunter2", *rules)
+    commands: Any = redis
+    login = ("relay", "reset", "on", ">hunter2")
+    await commands.execute_command("ACL", "SETUSER", *login, *rules)
     return server.settings.changed(redis={"user": "relay", "password": "hunter2"})
 
 

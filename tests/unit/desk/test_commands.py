@@ -104,12 +104,13 @@ class Office:
         value = command if isinstance(command, bytes) else command.to_json()
         await self.redis.xadd(f"exercise:commands:{by}", {"command": value})
         assert await self.desk.process_commands() == 1
-        [(_, fields)] = await self.redis.xrevrange(f"exercise:outcomes:{by}", count=1)
+        entries: Any = await self.redis.xrevrange(f"exercise:outcomes:{by}", count=1)
+        [(_, fields)] = entries
         return CommandOutcome.model_validate_json(fields[b"outcome"])
 
     async def on(self, channel: Channel) -> list[Any]:
         """Return what a channel's stream holds."""
-        entries = await self.redis.xrange(channel.stream)
+        entries: Any = await self.redis.xrange(channel.stream)
         return [
             parse_channel_message(channel.audience, fields[b"message"]) for _, fields in entries
         ]
@@ -123,7 +124,7 @@ class Office:
 
     async def decisions(self) -> list[tuple[str, str | None]]:
         """Return what was recorded: decision, and by whom."""
-        entries = await self.redis.xrange("exercise:decisions")
+        entries: Any = await self.redis.xrange("exercise:decisions")
         decisions = [Decision.model_validate_json(fields[b"decision"]) for _, fields in entries]
         return [(decision.decision, decision.by) for decision in decisions]
 
@@ -159,7 +160,7 @@ async def test_all_others_see_who_acknowledged(office: Office) -> None:
     note = (await office.on(CHANNEL))[-1]
     assert isinstance(note, NoteMessage)
     assert (note.note.kind, note.note.by) == ("acknowledged", "bob")
-    raw = await office.redis.hget(CHANNEL.active, str(derive("incident", 1)))
+    raw: Any = await office.redis.hget(CHANNEL.active, str(derive("incident", 1)))
     standing = parse_channel_message(Audience.OPERATORS, raw)
     assert isinstance(standing, OperatorsMessage)
     assert standing.acknowledged is not None
@@ -222,14 +223,13 @@ async def test_a_command_is_taken_over_from_a_desk_that_died(office: Office) -> 
     await office.redis.xgroup_create("exercise:commands:bob", "desk", id="0", mkstream=True)
     await office.redis.xadd("exercise:commands:bob", {"command": command.to_json()})
     await office.redis.xreadgroup("desk", "dead", {"exercise:commands:bob": ">"})
+    [(command_id, _)] = await stream(office.redis, "exercise:commands:bob")
     await office.redis.xclaim(
         "exercise:commands:bob",
         "desk",
         "dead",
         min_idle_time=0,
-        message_ids=[
-            (await office.redis.xrange("exercise:commands:bob"))[0][0],
-        ],
+        message_ids=[command_id],
         idle=60_000,
     )
     assert await office.desk.process_commands() == 1
@@ -272,7 +272,7 @@ async def test_killed_anywhere_a_command_is_carried_out_and_answered(office: Off
             with contextlib.suppress(KilledError):
                 await desk.process_commands()
             await abandoned(redis)
-        answers = await redis.xrange("exercise:outcomes:bob")
+        answers: Any = await redis.xrange("exercise:outcomes:bob")
         outcomes = [CommandOutcome.model_validate_json(fields[b"outcome"]) for _, fields in answers]
         assert {outcome.what for outcome in outcomes} == {"acknowledged on RO-TL"}, (
             f"killed after {lives}"
@@ -286,11 +286,16 @@ async def test_killed_anywhere_a_command_is_carried_out_and_answered(office: Off
     assert lives > 5
 
 
+async def stream(redis: Redis, key: str) -> Any:
+    """Return a stream's entries; redis-py's types hold for answers of RESP3, too."""
+    return await redis.xrange(key)
+
+
 async def abandoned(redis: Redis) -> None:
     """Let time pass for what a dead desk has taken and not answered."""
     key = "exercise:commands:bob"
     with contextlib.suppress(ResponseError):  # no desk has come so far as to take anything
-        taken = [
+        taken: list[Any] = [
             entry["message_id"] for entry in await redis.xpending_range(key, "desk", "-", "+", 9)
         ]
         if taken:
@@ -307,7 +312,7 @@ async def test_nobody_acknowledges_what_came_after(
     at = f"{to_ms(T0) - 1_000 * age_s}-0"
     await office.redis.xadd("exercise:commands:bob", {"command": value}, id=at)
     assert await office.desk.process_commands() == 1
-    [(_, fields)] = await office.redis.xrange("exercise:outcomes:bob")
+    [(_, fields)] = await stream(office.redis, "exercise:outcomes:bob")
     assert CommandOutcome.model_validate_json(fields[b"outcome"]).outcome == outcome
 
 

@@ -69,20 +69,20 @@ class Office:
 
     async def told(self) -> list[tuple[int, str]]:
         """Return the steps that the public was told."""
-        entries = await self.redis.xrange(PUBLIC.stream)
+        entries: Any = await self.redis.xrange(PUBLIC.stream)
         read = [parse_channel_message(Audience.PUBLIC, fields[b"message"]) for _, fields in entries]
         public = [message for message in read if isinstance(message, PublicMessage)]
         return [(message.alert.step, message.alert.message_type) for message in public]
 
     async def recorded(self) -> list[tuple[int, str, str | None]]:
         """Return what is on record, each decision once: step, decision, by whom."""
-        entries = await self.redis.xrange("exercise:decisions")
+        entries: Any = await self.redis.xrange("exercise:decisions")
         decisions = [Decision.model_validate_json(fields[b"decision"]) for _, fields in entries]
         return _distinct(decisions)
 
     async def noted(self) -> list[tuple[int, str, str | None]]:
         """Return the same of what the region's operators were told."""
-        entries = await self.redis.xrange(CHANNEL.stream)
+        entries: Any = await self.redis.xrange(CHANNEL.stream)
         read = [
             parse_channel_message(Audience.OPERATORS, fields[b"message"]) for _, fields in entries
         ]
@@ -261,7 +261,7 @@ async def test_what_expires_while_it_waits_is_withdrawn(redis: Redis) -> None:
     await comes(1, **soon)(office.desk())
     office.after_s = 3_600.0
     await office.desk().process_pending()
-    entries = await redis.xrange("decisions")
+    entries: Any = await redis.xrange("decisions")
     decisions = [Decision.model_validate_json(fields[b"decision"]) for _, fields in entries]
     assert [(decision.decision, decision.reason) for decision in decisions] == [
         ("held", None),

@@ -35,12 +35,12 @@ EXERCISE = Environment.EXERCISE
 NEW, OLD = "whsec_" + "bmV3bmV3" * 4, "whsec_" + "b2xkb2xk" * 4
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
-DOCS = DOCS / "webhooks.md"
+PAGE = DOCS / "webhooks.md"
 
 
 def accept() -> Callable[..., Any]:
     """Return the receiver that the docs tell others to write."""
-    (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     namespace: dict[str, Any] = {}
     exec(code, namespace)
     return namespace["accept"]  # type: ignore[no-any-return]
