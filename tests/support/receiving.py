@@ -29,13 +29,13 @@ def story(
 ) -> list[AlertMessage]:
     """Return the chain of one object for one place: Alert, Updates, Cancel."""
     manager = IncidentManager(environment, {"AA": "Aland", "AA-1": "Southshire"}, ENGLISH.operators)
-    found: list[Alert] = []
+    alerts: list[Alert] = []
     for number, kind in enumerate(STEPS, 1):
         event = track_event(kind, number, track_id=track, source=f"radar-{track}".lower())
-        found += [alert for alert in manager.process(event) if alert.place == place]
+        alerts += [alert for alert in manager.process(event) if alert.place == place]
     decided = None if decided_ms is None else from_ms(decided_ms)
     line = Timeline(observed=T0, decided=decided)
-    return [AlertMessage(alert=alert, timeline=line) for alert in found]
+    return [AlertMessage(alert=alert, timeline=line) for alert in alerts]
 
 
 class HandClock:
