@@ -77,15 +77,15 @@ class Receiver(Protocol):
 
     @property
     def options(self) -> ReceiverOptions:
-        """Return its name, the alerts that it wants, and its limits."""
+        """Return the receiver's name, which alerts it wants, and its limits."""
         ...
 
     def payload(self, message: AlertMessage, now_ms: int) -> Payload:
-        """Put an alert in this receiver's form."""
+        """Return an alert in this receiver's form; ``now_ms`` is milliseconds since 1970."""
         ...
 
     async def send(self, entry: Entry, now_ms: int) -> DeliveryOutcome:
-        """Try once; what goes wrong is an outcome, not an error."""
+        """Make one attempt; return its outcome, also where it fails: nothing is raised."""
         ...
 
 
@@ -123,25 +123,28 @@ class Dispatcher:
         return [queue.receiver for queue in self._queues.values()]
 
     def set_receivers(self, receivers: Sequence[Receiver]) -> None:
-        """Serve these receivers from now on; pauses and farewells of the old ones are forgotten."""
+        """Replace the receivers; pauses of the old ones are dropped."""
         self._queues = {}
         for receiver in receivers:
             key = recipient(self._environment, receiver.options.name)
             self._queues[key] = _ReceiverQueue(receiver, key, self._rng)
 
     def wake(self) -> None:
-        """Say that items were added."""
+        """Wake every receiver's task: items were added to the outbox."""
         for queue in self._queues.values():
             queue.news.set()
 
     async def run(self) -> None:
-        """Carry until cancelled; what is on its way then has some seconds to arrive."""
+        """Send what is due until cancelled; attempts under way then have five seconds to end.
+
+        Raises ``UnavailableError`` where the outbox fails.
+        """
         await self._requeue_interrupted()
         await self._tidy()
         await run_until_first_exit(self._keep_tidy(), *map(self._serve, self._queues.values()))
 
     async def give_up_old(self, now_ms: int) -> None:
-        """Make dead letters of what was decided more than a day before ``now_ms``."""
+        """Make dead letters of pending items added over a day before ``now_ms`` (ms since 1970)."""
         for entry in await self._outbox.dead_letter(
             now_ms - GIVE_UP_AFTER_MS, now_ms, "not taken within a day"
         ):
@@ -195,7 +198,7 @@ class Dispatcher:
             await _finish(queue.sending)
 
     async def _start_due(self, queue: _ReceiverQueue) -> int:
-        """Start as many attempts as may be; return until when there is nothing else to do."""
+        """Start due attempts up to the window; return when to look again, ms since 1970."""
         now_ms = self._clock.now_ms()
         look_ms = now_ms + _LOOK_EVERY_MS
         if now_ms < queue.rests_until_ms:
@@ -280,7 +283,7 @@ class Dispatcher:
             log.error("delivery.failed", **about, reason=reason)
 
     def _name_of(self, entry: Entry) -> str:
-        """Return whose an item is; one that the file no longer names has no label of its own."""
+        """Return the name of an item's receiver, ``former`` if the file no longer names it."""
         known = self._queues.get(entry.recipient)
         return "former" if known is None else known.name
 

@@ -54,7 +54,7 @@ class ReloadingSink:
         dispatcher.set_receivers(loaded.receivers)
 
     async def run(self) -> None:
-        """Carry until cancelled."""
+        """Send until cancelled, each time anew with the receivers of the changed file."""
         while True:
             await run_until_first_exit(self._dispatcher.run(), self._changed())
             self._dispatcher.set_receivers(self._loaded.receivers)
@@ -62,13 +62,13 @@ class ReloadingSink:
             log.info("receivers.changed", receivers=names)
 
     async def _changed(self) -> None:
-        """Return when there are other receivers to serve."""
+        """Return when the file has changed and was read without an error."""
         while True:
             await self._clock.wait(self._never, self._clock.now_ms() + _LOOK_EVERY_MS)
-            now = await asyncio.to_thread(_fingerprints, self._loaded.files)
-            if now == self._seen:
+            current = await asyncio.to_thread(_fingerprints, self._loaded.files)
+            if current == self._seen:
                 continue
-            self._seen = now
+            self._seen = current
             try:
                 changed = await self._load()
             except SkyfenceError as error:

@@ -53,7 +53,7 @@ async def post(
     tls: ssl.SSLContext | bool,
     timeout_s: float,
 ) -> DeliveryOutcome:
-    """Post once; what goes wrong is an outcome."""
+    """Post once within ``timeout_s`` seconds; return the outcome, also where it fails."""
     limit = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(_CONNECT_S, timeout_s))
     try:
         async with session.post(
@@ -65,11 +65,11 @@ async def post(
     except TimeoutError:
         return DeliveryOutcome("away", f"no answer in time ({timeout_s:g} s)")
     except (aiohttp.ClientError, OSError) as error:
-        return DeliveryOutcome("away", _why(error))
+        return DeliveryOutcome("away", _describe_failure(error))
 
 
 def judge(status: int, retry_after: str | None = None, date: str | None = None) -> DeliveryOutcome:
-    """Return what an answer means."""
+    """Return the outcome that an HTTP status and its headers mean."""
     if 200 <= status < 300:
         return TAKEN
     if status == _GONE:
@@ -98,8 +98,8 @@ def _aware(time: datetime) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _why(error: Exception) -> str:
-    """Say what failed, in words that hold no URL."""
+def _describe_failure(error: Exception) -> str:
+    """Return what failed, in words that hold no URL: its path or query may be a token."""
     if isinstance(error, ForbiddenAddressError):
         return str(error)
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
