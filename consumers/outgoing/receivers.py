@@ -10,13 +10,13 @@ import tomllib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar, get_args
+from typing import Annotated, Final, TypeVar, get_args
 
 from pydantic import Field, StringConstraints, ValidationError
 
 from skyfence.adapters.os_errors import describe_os_error
 from skyfence.contracts.alert import AnyAlert, EventName, FeedEventName
-from skyfence.contracts.base import Contract
+from skyfence.contracts.base import Contract, describe_validation_error
 from skyfence.errors import InputError, UnavailableError, UsageError
 from skyfence.naming import Environment
 
@@ -25,7 +25,6 @@ ReceiverName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,3
 # A place's identifier in which * and ? stand for anything.
 Places = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*?._-]{1,64}$")]
 _EVENTS: Final = (*get_args(EventName), *get_args(FeedEventName))
-_GOT_LENGTH: Final = 80  # a longer value fills the line
 
 FileName = Annotated[str, StringConstraints(min_length=1)]
 
@@ -73,7 +72,8 @@ def read(path: Path, model: type[AnyFile], environment: Environment) -> AnyFile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not TOML: {error}") from None
     except ValidationError as error:
-        raise InputError(f"{path}: {_first(error)}") from None
+        described = describe_validation_error(error, root="file", beside_secrets=True)
+        raise InputError(f"{path}: {described}") from None
     if file.environment is not environment:
         raise UsageError(
             f"{path}: is for {file.environment}, and SKYFENCE_ENVIRONMENT is {environment}"
@@ -88,23 +88,3 @@ def once(names: Iterable[str]) -> None:
         if name in seen:
             raise ValueError(f"the name {name!r} stands there twice")
         seen.add(name)
-
-
-def _first(error: ValidationError) -> str:
-    """Say what is wrong first; no value of a table or a URL, which may hold a secret."""
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "file"
-    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-    reason = reason[:1].lower() + reason[1:]
-    more = error.error_count() - 1
-    also = f" (and {more} more)" if more else ""
-    if first["type"] in ("missing", "extra_forbidden"):
-        words = {"missing": "is missing", "extra_forbidden": "is not known"}
-        return f"{field}: {words[first['type']]}{also}"
-    return f"{field}: {reason}{_got(field, first.get('input'))}{also}"
-
-
-def _got(field: str, value: Any) -> str:
-    if field.endswith("url") or not isinstance(value, str | int | float):
-        return ""
-    return f", got {value!r}"[:_GOT_LENGTH]

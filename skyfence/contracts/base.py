@@ -47,20 +47,35 @@ def round_degrees(value: float) -> float:
     return round(value, 6) + 0.0
 
 
-def describe_validation_error(error: ValidationError) -> str:
+def describe_validation_error(
+    error: ValidationError, *, root: str = "report", beside_secrets: bool = False
+) -> str:
     """Return one line that names the first wrong field, why it is wrong, and its value.
 
-    The field is named by its path, as ``evidence.after.lat``; the value is cut at 80 characters.
+    The field is named by its path, as ``evidence.after.lat``, the whole by ``root``; the value is
+    cut at 80 characters. With ``beside_secrets`` a value that may hold a secret is left out: that
+    of an unknown field (a password in the wrong file), a table, and whatever looks like a URL.
     """
     first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "report"
+    field = ".".join(str(part) for part in first["loc"]) or root
     reason = first["msg"].removeprefix("Value error, ").rstrip(".")
     reason = reason[:1].lower() + reason[1:]
     if first["type"] == "extra_forbidden":
         reason = "unknown field"
     if first["type"] == "missing":
         return f"{field}: field required"
-    held = repr(first.get("input"))
+    value = first.get("input")
+    is_shown = not beside_secrets or (
+        first["type"] != "extra_forbidden" and _holds_no_secret(field, value)
+    )
+    got = f", got {repr(value)[:80]}" if is_shown else ""
     more = error.error_count() - 1
     also = f" (and {more} more)" if more else ""
-    return f"{field}: {reason}, got {held[:80]}{also}"
+    return f"{field}: {reason}{got}{also}"
+
+
+def _holds_no_secret(field: str, value: object) -> bool:
+    """Tell whether a value is a number or a text without anything of a URL."""
+    if field.endswith("url") or not isinstance(value, str | int | float):
+        return False
+    return not any(mark in str(value) for mark in ("@", "://"))

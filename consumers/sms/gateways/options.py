@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from skyfence.contracts.base import describe_validation_error
 from skyfence.errors import UsageError
 from skyfence.identity import derive
 
@@ -34,7 +35,8 @@ def parse(model: type[Model], options: Mapping[str, Any], adapter: str) -> Model
     try:
         return model.model_validate(dict(options))
     except ValidationError as error:
-        raise UsageError(f"sms gateway {adapter}: {_why(error)}") from None
+        described = describe_validation_error(error, root="options", beside_secrets=True)
+        raise UsageError(f"sms gateway {adapter}: option {described}") from None
 
 
 def own_reference(key: str) -> str:
@@ -49,18 +51,3 @@ def without_numbers(text: str) -> str:
     """Return a gateway's words on one line of at most 120 characters, each phone number as "…"."""
     line = " ".join(text.split())
     return _NUMBERS.sub(lambda number: number[1] or "…", line)[:_REASON_CHARACTERS]
-
-
-def _why(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    option = ".".join(str(part) for part in first["loc"]) or "options"
-    if first["type"] == "extra_forbidden":  # its value may be the password that belongs in a file
-        return f"option {option} is not known"
-    if first["type"] == "missing":
-        return f"option {option} is missing"
-    reason = first["msg"].removeprefix("Value error, ").rstrip(".")
-    reason = reason[:1].lower() + reason[1:]
-    value = first.get("input")
-    if not isinstance(value, str | int | float) or "@" in str(value):  # a URL with a password
-        return f"option {option}: {reason}"
-    return f"option {option}: {reason}, got {str(value)[:80]!r}"

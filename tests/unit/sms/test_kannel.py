@@ -270,10 +270,10 @@ async def test_a_receipt_that_cannot_be_noted_is_asked_for_again(options: dict[s
         ({"url": "http://kannel.example:13013/cgi-bin/sendsms"}, "option url: must be https"),
         ({"url": "https://sky:hush@kannel.example/"}, "option url: must not hold a user"),
         ({"url": "ftp://127.0.0.1/"}, "option url: must be http"),
-        ({"password": "hush-hush"}, "option password is not known"),
+        ({"password": "hush-hush"}, "option password: unknown field"),
         ({"username_file": "/nowhere"}, "option username_file: /nowhere: no such file"),
         ({"sender": "much too long a name"}, "option sender"),
-        ({"receipts": {}}, r"option receipts\.secret_file is missing"),
+        ({"receipts": {}}, r"option receipts\.secret_file: field required"),
         ({"timeout_s": 0}, "option timeout_s"),
     ],
 )

@@ -433,7 +433,7 @@ async def test_logs_hold_no_secret(smsc: Smsc, tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"port": 0}, "option port"),
-        ({"password": "hush"}, "option password is not known"),
+        ({"password": "hush"}, "option password: unknown field"),
         ({"password_file": "/nowhere"}, "option password_file: /nowhere: no such file"),
         ({"system_id": "sixteen-letters-"}, "option system_id"),
         ({"sender": "twelve-chars"}, "option sender"),

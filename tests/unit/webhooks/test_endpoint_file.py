@@ -38,8 +38,8 @@ def written(folder: Path, text: str) -> Path:
     ("old", "new", "reason"),
     [
         ('"exercise"', '"test"', "environment: input should be 'actual' or 'exercise', got 'test'"),
-        ('outbox = "box.db"\n', "", "outbox: is missing"),
-        ("places", "place", "endpoint.0.place: is not known"),
+        ('outbox = "box.db"\n', "", "outbox: field required"),
+        ("places", "place", "endpoint.0.place: unknown field"),
         ('"RO-T*"', '"RO:TL"', "endpoint.0.places.1: string should match pattern"),
         ('"duty-office"', '"Duty"', "endpoint.0.name: string should match pattern"),
         ("https://alerts", "http://alerts", "endpoint.0.url: http is for loopback only"),
