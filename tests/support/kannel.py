@@ -98,6 +98,7 @@ class Kannel:
         self.admin, self.boxes, self.sendsms = free_port(), free_port(), free_port()
         for name, value in {"user": USER, "password": PASSWORD, "secret": SECRET}.items():
             (self.folder / name).write_text(value)
+            (self.folder / name).chmod(0o600)
         self.config = self.folder / "kannel.conf"
         self.config.write_text(
             _CORE.format(
