@@ -96,7 +96,7 @@ async def test_killed_while_messages_flow(
     async with duty(tmp_path / "out.db", "kannel", running.options(), people) as desk:
         await desk.alert()
         for number in range(1, kills + 1):
-            await smsc.until(lambda number=number: len(smsc.messages) >= 60 * number)
+            await smsc.until_messages(60 * number)
             running.kill()
             await running.start()
         await desk.until(ItemState.PENDING, 0)

@@ -81,7 +81,7 @@ async def test_from_alert_to_submission(
         for number in range(1, ALERTS):
             began = asyncio.get_running_loop().time()
             await desk.alert()
-            await smsc.until(lambda number=number: len(smsc.messages) == number + 1)
+            await smsc.until_messages(number + 1)
             seconds.append(smsc.messages[-1].at - began)
         await desk.until(ItemState.DELIVERED, ALERTS)
     assert tally(smsc.messages, 1, ALERTS).doubled == 0

@@ -193,7 +193,14 @@ async def open_rig(
             wake=sender.wake,
             clock=clock,
         )
-        rig = SmsRig(outbox, sender, sink, gateway, clock, opted_out)
+        rig = SmsRig(
+            outbox=outbox,
+            sender=sender,
+            sink=sink,
+            gateway=gateway,
+            clock=clock,
+            opted_out=opted_out,
+        )
         try:
             yield rig
         finally:

@@ -114,6 +114,14 @@ class Smsc:
                 self._changed.clear()
                 await self._changed.wait()
 
+    async def until_messages(self, count: int) -> None:
+        """Wait until at least so many messages were taken."""
+        await self.until(lambda: len(self.messages) >= count)
+
+    async def until_bound(self, count: int) -> None:
+        """Wait until at least so many binds were asked for."""
+        await self.until(lambda: len(self.binds) >= count)
+
     def texts(self) -> list[str]:
         """Return what was taken, in order."""
         return [message.text for message in self.messages]

@@ -3,8 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 import pytest
@@ -16,11 +15,9 @@ from skyfence.components.component import ComponentOptions
 from skyfence.errors import UnavailableError, UsageError
 
 
-@asynccontextmanager
-async def never(_: ComponentOptions, __: SourceContext) -> AsyncIterator[Source]:
+def never(_: ComponentOptions, __: SourceContext) -> AbstractAsyncContextManager[Source]:
     """Open nothing."""
     raise AssertionError
-    yield
 
 
 COMPONENT = SourceComponent(

@@ -380,7 +380,7 @@ async def test_what_is_no_pdu_ends_the_session_and_no_more(smsc: Smsc, tmp_path:
             before = len(smsc.binds)
             for writer in smsc._writers:
                 writer.write(noise)
-            await smsc.until(lambda before=before: len(smsc.binds) > before)
+            await smsc.until_bound(before + 1)
         await taken(gateway)
 
 
