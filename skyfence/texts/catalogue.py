@@ -1,12 +1,12 @@
-"""The catalogue: the words of all languages, and what is said where a language has none.
+"""The catalogue: the texts of all languages, with English for those that a language lacks.
 
     en.toml ──▶ must have every text ──┐
-    ro.toml ──▶ what it lacks ─────────┴──▶ English ──▶ Language, whole
+    ro.toml ──▶ texts that it lacks ───┴──▶ English ──▶ Language, complete
     files of one's own ──▶ add a language, or replace one
 
-Languages are known by their codes, the files' names. What a language lacks is said in English, and
-``missing`` names it. Does not open files (``skyfence.adapters.files``) and puts nothing into words:
-that is done by who speaks.
+A language's code is its file's name. Texts that a language lacks are taken from English, and
+``missing`` names them. Does not open files (``skyfence.adapters.files``) and fills in no template:
+``consumers.sms.rules.texts``, ``skyfence.incidents.wording`` and their like do.
 """
 
 import tomllib
@@ -22,7 +22,7 @@ from skyfence.errors import InputError
 from skyfence.texts.tables import Language, NoticeKind, PublicKind, UpdateKind, placeholders
 
 ENGLISH: Final = "en"
-# What a file says of itself; all else falls back to English.
+# Keys that each language has for itself; all others fall back to English.
 _OWN: Final = ("name", "exercise", "places")
 # Tables whose keys are not fields of a model, and that have to hold all of them in English.
 _WHOLE: Final[Mapping[str, object]] = {
@@ -36,7 +36,7 @@ _WHOLE: Final[Mapping[str, object]] = {
 
 @dataclass(frozen=True)
 class TextFile:
-    """A language's file as it was read: the language's code, what it holds, and its path."""
+    """A language's file: the language's code, the file's text, and its path for errors."""
 
     code: str
     text: str
@@ -52,7 +52,7 @@ class Catalogue:
 
     @property
     def english(self) -> Language:
-        """Return the language of operators' channels and of what no other language says."""
+        """Return English, the language of operators' channels."""
         return self.languages[ENGLISH]
 
     def language(self, code: str) -> Language:
@@ -61,10 +61,10 @@ class Catalogue:
 
 
 def parse_catalogue(files: Iterable[TextFile], own: Iterable[TextFile] = ()) -> Catalogue:
-    """Read the languages that come along, then somebody's own, which add one or replace one.
+    """Read the shipped languages (``files``) and those in ``own``, which add or replace languages.
 
-    ``files`` must hold English, with every text; an English of one's own falls back to that one.
-    Raise ``InputError`` that names the file and what is wrong with it.
+    ``files`` must hold English, with every text; an English in ``own`` falls back to it. Raises
+    ``InputError`` that names the file and its first fault.
     """
     shipped = {file.code: file for file in files}
     added = {file.code: file for file in own}
@@ -84,7 +84,7 @@ def parse_catalogue(files: Iterable[TextFile], own: Iterable[TextFile] = ()) -> 
 
 
 def _document(file: TextFile) -> dict[str, Any]:
-    """Return what a file holds; the tables of one that has SMS alone may stand at its top."""
+    """Return a file's tables; a file with texts of SMS only may have them at its top level."""
     try:
         document = tomllib.loads(file.text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
@@ -97,14 +97,14 @@ def _document(file: TextFile) -> dict[str, Any]:
 
 
 def _language(document: Mapping[str, Any], where: str) -> Language:
-    """Check a language that has been filled up."""
+    """Return the language of a document with no gaps; raise ``InputError`` for its first fault."""
     try:
         language = Language.model_validate(document)
     except ValidationError as error:
         raise InputError(f"{where}: {describe_validation_error(error)}") from None
     for table, kinds in _WHOLE.items():
-        held = _table(document, table)
-        if lacking := [key for key in _keys(kinds) if key not in held]:
+        texts = _table(document, table)
+        if lacking := [key for key in _keys(kinds) if key not in texts]:
             raise InputError(f"{where}: no text for {', '.join(f'{table}.{k}' for k in lacking)}")
     for kind, template in (*language.sms.texts.items(), *language.sms.above.items()):
         if (reason := _why_no_sms(kind, template)) is not None:
@@ -117,10 +117,10 @@ def _filled_up(document: Mapping[str, Any], english: Mapping[str, Any]) -> dict[
 
 
 def _fall_back(document: Mapping[str, Any], english: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what English can say for a language.
+    """Return the English texts that may fill a language's gaps.
 
-    Where a language has an SMS of its own for regions and none for those above, the former is for
-    all, whatever English says to those above.
+    A language may have an SMS of its own for regions and none for nations and the alliance: then
+    its own is for all of them, and English's for nations and the alliance does not count.
     """
     texts = {name: table for name, table in english.items() if name not in _OWN}
     own = _table(document, "sms.texts")
@@ -129,7 +129,7 @@ def _fall_back(document: Mapping[str, Any], english: Mapping[str, Any]) -> dict[
 
 
 def _united(own: Mapping[str, Any], english: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one's own table with what it lacks taken from English, tables within it too."""
+    """Return a language's table with its gaps filled from English, at every depth."""
     united = dict(own)
     for key, value in english.items():
         if key not in own:
@@ -140,7 +140,7 @@ def _united(own: Mapping[str, Any], english: Mapping[str, Any]) -> dict[str, Any
 
 
 def _missing(own: Mapping[str, Any], english: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Yield the dotted keys of the texts that are said in English because ``own`` has none."""
+    """Yield the dotted keys of the English texts that ``own`` lacks."""
     for key, value in english.items():
         if isinstance(value, dict):
             table = own.get(key, {})
@@ -165,7 +165,7 @@ def _keys(kinds: Any) -> Iterator[str]:
 
 
 def _why_no_sms(kind: NoticeKind, template: str) -> str | None:
-    """Return what is wrong with an SMS, which says for whom it is and, if so, how soon."""
+    """Return the fault of an SMS's template, which must name the place and, if due, the minutes."""
     try:
         names = placeholders(template)
     except ValueError as error:

@@ -25,13 +25,13 @@ from skyfence.contracts.track_event import TrackEventKind
 
 # What there is to tell of an incident: a track's own event, or what was learnt by joining tracks.
 UpdateKind = TrackEventKind | Literal["joined", "continued", "merged", "stood_down"]
-# What the public hears; Merged ends a warning that another one goes on with, Untracked one of which
+# Kinds of public text; Merged ends a warning that another one goes on with, Untracked one of which
 # the system lost track.
 PublicKind = ResponseType | Literal["Merged", "Untracked"]
 NoticeKind = Literal[
     "threat",  # with the minutes left
     "threat_now",  # in less than a minute
-    "threat_open",  # nobody knows when
+    "threat_open",  # the time is unknown
     "possible",
     "violation",
     "lost",  # where people are in shelter
