@@ -159,13 +159,15 @@ def test_every_line_is_a_sentence(news: str, where: dict[str, Any], outside: boo
         PLACES, get_args(Nearness), get_args(Confidence), (None, 0, 1, 7)
     ):
         own = saying(news, PLACES[kind], kind, nearness, minutes, confidence=confidence, **where)
-        one = replace(own, outside=outside)
-        line = headline(one)
+        context = replace(own, outside=outside)
+        line = headline(context)
         assert line[0].isupper(), line
         assert not re.search(r"None|  | ,|\(\)|[{}\n]|: [A-Z]", line), line
         assert not line.endswith((" ", ",", " over", " from", " in", " for", " towards")), line
         assert len(line) <= 120, line
-        assert "\n" not in line + description(one, 100, 50.0) + instruction(one, "violation")
+        assert "\n" not in line + description(context, 100, 50.0) + instruction(
+            context, "violation"
+        )
 
 
 @pytest.mark.parametrize(
@@ -188,8 +190,8 @@ def test_every_line_is_a_sentence(news: str, where: dict[str, Any], outside: boo
 )
 def test_headlines_of_what_has_not_come_in(news: str, line: str) -> None:
     """What is only on its way is not said to be inside."""
-    one = replace(saying(news, minutes=4, confidence="possible"), outside=True)
-    assert headline(one) == line
+    context = replace(saying(news, minutes=4, confidence="possible"), outside=True)
+    assert headline(context) == line
 
 
 @pytest.mark.parametrize(
@@ -253,5 +255,5 @@ def test_description_of_a_loss() -> None:
 )
 def test_instructions(state: Any, kind: str, nearness: str, confidence: str, words: str) -> None:
     """Regions shelter their people when it is sure; others follow; the end stands down."""
-    one = saying("updated", PLACES[kind], kind, nearness, confidence=confidence)
-    assert instruction(one, state).startswith(words)
+    context = saying("updated", PLACES[kind], kind, nearness, confidence=confidence)
+    assert instruction(context, state).startswith(words)

@@ -50,7 +50,7 @@ def test_all_but_channel_and_words_are_the_operators_own() -> None:
 def test_only_regions_have_a_public() -> None:
     """What the nation and the alliance hear is not for the public."""
     told = [public_alert(alert, NAMES, ENGLISH.public) for alert in alerts()]
-    assert [one is not None for one in told] == [True, False, False]
+    assert [text is not None for text in told] == [True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_only_regions_have_a_public() -> None:
 def test_those_ahead_hear_how_soon(minutes: int, words: str) -> None:
     """A region that the object heads for is told the minutes left."""
     ahead = ({"place": "AA-2", "minutes_left": minutes},)
-    (alert,) = [one for one in alerts(ahead=ahead) if one.place == "AA-2"]
+    (alert,) = [alert for alert in alerts(ahead=ahead) if alert.place == "AA-2"]
     told = public_alert(alert, NAMES, ENGLISH.public)
     assert told is not None
     assert words in told.headline
@@ -109,13 +109,13 @@ def test_the_public_s_chain_is_its_own() -> None:
     manager = IncidentManager(Environment.ACTUAL, NAMES, ENGLISH.operators)
     kinds = ["entered", "exited", "cleared"]
     heard = [
-        one for n, kind in enumerate(kinds, 1) for one in manager.process(track_event(kind, n))
+        alert for n, kind in enumerate(kinds, 1) for alert in manager.process(track_event(kind, n))
     ]
     told = [public_alert(alert, NAMES, ENGLISH.public) for alert in heard if alert.place == "AA-1"]
-    chain = [one for one in told if one is not None]
-    ids = [one.alert_id for one in chain]
-    assert [one.references for one in chain] == [(), tuple(ids[:1]), tuple(ids[:2])]
-    assert [one.message_type for one in chain] == ["Alert", "Update", "Cancel"]
+    chain = [text for text in told if text is not None]
+    ids = [text.alert_id for text in chain]
+    assert [text.references for text in chain] == [(), tuple(ids[:1]), tuple(ids[:2])]
+    assert [text.message_type for text in chain] == ["Alert", "Update", "Cancel"]
     assert not set(ids) & {alert.alert_id for alert in heard}
 
 
@@ -137,8 +137,8 @@ def known() -> st.SearchStrategy[dict[str, Any]]:
 def secrets() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {
-            "lat": st.floats(50.0, 60.0).map(lambda one: round(one, 6)),
-            "lon": st.floats(20.0, 30.0).map(lambda one: round(one, 6)),
+            "lat": st.floats(50.0, 60.0).map(lambda degrees: round(degrees, 6)),
+            "lon": st.floats(20.0, 30.0).map(lambda degrees: round(degrees, 6)),
             "depth_m": st.integers(0, 500_000),
             "source": st.from_regex(r"radar-[0-9]{3}", fullmatch=True),
             "track_id": st.from_regex(r"T[0-9]{5}", fullmatch=True),
@@ -157,12 +157,12 @@ KINDS = sorted(set(get_args(TrackEventKind)) - {"sighted"})
     st.sampled_from(["possible", "confirmed"]),
 )
 def test_no_position_and_no_identity_reach_the_public(
-    one: dict[str, Any], other: dict[str, Any], kind: str, confidence: str
+    first: dict[str, Any], second: dict[str, Any], kind: str, confidence: str
 ) -> None:
     """What the public reads does not change with where the object is, how it flies or who it is."""
     ahead = ({"place": "AA-2", "minutes_left": 7},)
     read = []
-    for hidden in (one, other):
+    for hidden in (first, second):
         manager = IncidentManager(Environment.ACTUAL, NAMES, ENGLISH.operators)
         told = [*manager.process(track_event("entered", 1, ahead=ahead, **hidden))]
         told += manager.process(track_event(kind, 2, confidence=confidence, ahead=ahead, **hidden))

@@ -15,7 +15,9 @@ from skyfence.naming import Audience, Channel, Environment, heartbeat_channel
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((DOCS / "asyncapi.yaml").read_text())
 MESSAGES: dict[str, dict[str, Any]] = DOCUMENT["components"]["messages"]
-EXAMPLES = [(name, one["payload"]) for name, of in MESSAGES.items() for one in of["examples"]]
+EXAMPLES = [
+    (name, example["payload"]) for name, of in MESSAGES.items() for example in of["examples"]
+]
 NAMES = {
     "alerts": (Environment.ACTUAL, Audience.OPERATORS),
     "exerciseAlerts": (Environment.EXERCISE, Audience.OPERATORS),
@@ -55,9 +57,9 @@ def test_the_document_is_valid_asyncapi() -> None:
 
 def test_every_reference_leads_somewhere() -> None:
     """Every $ref is a file beside the document, or a part of it."""
-    found = set(references(DOCUMENT))
-    assert found
-    for reference in found:
+    named = set(references(DOCUMENT))
+    assert named
+    for reference in named:
         if not reference.startswith("#/"):
             assert (DOCS / reference).is_file(), reference
             continue
@@ -106,5 +108,7 @@ def test_nothing_is_left_out() -> None:
     assert channels.keys() == NAMES.keys() | beats.keys()
     for name, environment in beats.items():
         assert channels[name]["address"] == heartbeat_channel(environment)
-    heard = {one["channel"]["$ref"].split("/")[-1] for one in DOCUMENT["operations"].values()}
+    heard = {
+        operation["channel"]["$ref"].split("/")[-1] for operation in DOCUMENT["operations"].values()
+    }
     assert heard == channels.keys()

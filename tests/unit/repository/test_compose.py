@@ -73,7 +73,10 @@ def test_every_service_comes_back_and_says_how_it_is(name: str) -> None:
 def test_no_secret_is_written_down(name: str) -> None:
     """A secret is a file that the service is given, and stands in no variable or command line."""
     service = SERVICES[name]
-    given = {one if isinstance(one, str) else one["target"] for one in service.get("secrets", [])}
+    given = {
+        secret if isinstance(secret, str) else secret["target"]
+        for secret in service.get("secrets", [])
+    }
     for key, value in service.get("environment", {}).items():
         assert not SECRET_NAME.search(key) or key.endswith("_FILE"), key
         if str(value).startswith("/run/secrets/"):
@@ -85,10 +88,10 @@ def test_no_secret_is_written_down(name: str) -> None:
 def test_no_two_of_ours_share_a_name() -> None:
     """Each of our services has a certificate and a password of its own, and no other's."""
     sources = Counter(
-        one["source"]
+        secret["source"]
         for name, service in SERVICES.items()
-        for one in service.get("secrets", [])
-        if isinstance(one, dict) and name.startswith(("worker", "relay", "monitor"))
+        for secret in service.get("secrets", [])
+        if isinstance(secret, dict) and name.startswith(("worker", "relay", "monitor"))
     )
     assert len(sources) == 3 * 2 + 2 * 3 + 2 * 2
     assert set(sources.values()) == {1}
@@ -98,7 +101,7 @@ def test_kafka_serves_nobody_without_a_certificate() -> None:
     """All of Kafka's listeners ask for a certificate, and rights are given, not presumed."""
     kafka = SERVICES["kafka"]["environment"]
     listeners = kafka["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
-    assert {one.split(":")[1] for one in listeners} == {"SSL"}
+    assert {listener.split(":")[1] for listener in listeners} == {"SSL"}
     assert kafka["KAFKA_SSL_CLIENT_AUTH"] == "required"
     assert kafka["KAFKA_AUTHORIZER_CLASS_NAME"].endswith(".StandardAuthorizer")
     assert "KAFKA_ALLOW_EVERYONE_IF_NO_ACL_FOUND" not in kafka

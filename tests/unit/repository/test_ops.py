@@ -71,8 +71,8 @@ def test_the_docs_name_every_metric_and_no_other() -> None:
 def test_the_docs_name_every_rule() -> None:
     """docs/operations.md says of each alert rule what to do, and of no other."""
     text = (ROOT / "docs" / "operations.md").read_text()
-    found = re.findall(r"^\| `(Skyfence\w+)`", text, re.MULTILINE)
-    assert found == [rule["alert"] for rule in RULES]
+    named = re.findall(r"^\| `(Skyfence\w+)`", text, re.MULTILINE)
+    assert named == [rule["alert"] for rule in RULES]
 
 
 def test_names_follow_the_conventions() -> None:
@@ -117,8 +117,8 @@ def test_prometheus_asks_every_service_of_ours() -> None:
     assert {job["job_name"] for job in SCRAPED} == ours
     example = (ROOT / ".env.example").read_text()
     for job in SCRAPED:
-        [found] = job["dns_sd_configs"]
-        assert found["names"] == [job["job_name"]]
-        assert f"#SKYFENCE_METRICS_PORT={found['port']}\n" in example
+        [discovery] = job["dns_sd_configs"]
+        assert discovery["names"] == [job["job_name"]]
+        assert f"#SKYFENCE_METRICS_PORT={discovery['port']}\n" in example
         world = compose["services"][job["job_name"]]["environment"]["SKYFENCE_ENVIRONMENT"]
         assert job["relabel_configs"][0]["replacement"] == world

@@ -73,9 +73,9 @@ def test_a_restart_anywhere_changes_nothing(name: str, seed: int, recorded: Airs
         said: list[bytes] = []
         for frame in frames_of(name):
             facts = tracker.process(frame)
-            said += [one.to_json() for one in facts.crossings]
+            said += [crossing.to_json() for crossing in facts.crossings]
             for event in facts.events:
-                said += [one.to_json() for one in manager.process(event)]
+                said += [alert.to_json() for alert in manager.process(event)]
             if draw.random() < restarts:
                 state, pages = take_snapshot(tracker), snapshot.take_snapshot(manager.state)
                 tracker, manager = (
@@ -96,7 +96,7 @@ def test_a_restart_anywhere_changes_nothing(name: str, seed: int, recorded: Airs
 def test_reports_that_wait_for_late_ones_are_kept() -> None:
     """A source that may be late has reports in hand: they are judged after a restart as before."""
     policy = Policy(PolicyFile(version="v", sources={"radar": SourceRules(lateness_ms=40_000)}))
-    frames = [packed(one) for one in reversed(flight(0, 26.99, 90.0, reports=9))]
+    frames = [packed(sighting) for sighting in reversed(flight(0, 26.99, 90.0, reports=9))]
 
     def judge(stop_after: int) -> list[TrackEvent | SourceWatermark]:
         tracker = Tracker(WORLD, EXERCISE, policy)
@@ -141,7 +141,7 @@ def test_other_zones_do_not_end_a_story() -> None:
     facts = again.process(packed(*on_from(out, 270.0, 60)))
     kinds = [event.kind for event in [*facts.events, *again.process(beat(1_000)).events]]
     assert [kind for kind in kinds if kind in ("exited", "cleared")] == ["exited", "cleared"]
-    assert {found.zone for found in facts.crossings} == {"AA", "AA-1", "XX"}
+    assert {crossing.zone for crossing in facts.crossings} == {"AA", "AA-1", "XX"}
 
 
 @pytest.mark.parametrize(
