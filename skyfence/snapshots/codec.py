@@ -77,7 +77,7 @@ def decode(form: SnapshotForm, data: bytes, state_type: type[StateT]) -> StateT:
     """
     try:
         envelope = msgspec.msgpack.decode(data, type=_Envelope)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:  # the latter of damaged text
         return _upgraded(form, 1, _first(form, data, error), state_type)
     if envelope.kind != form.kind:
         raise InputError(f"a snapshot of {envelope.kind!r}, not of {form.kind!r}")

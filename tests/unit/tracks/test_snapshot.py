@@ -146,7 +146,13 @@ def test_other_zones_do_not_end_a_story() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\x00", msgspec.msgpack.encode({}), msgspec.msgpack.encode([1, "v", [], [["run"]]])],
+    [
+        b"",
+        b"\x00",
+        msgspec.msgpack.encode({}),
+        msgspec.msgpack.encode([1, "v", [], [["run"]]]),
+        msgspec.msgpack.encode({"kind": "agent"}).replace(b"agent", b"\x80gent"),  # not UTF-8
+    ],
 )
 def test_what_is_no_snapshot_is_refused(data: bytes) -> None:
     """Bytes of another form are named as such, and the tracker still remembers nothing."""
