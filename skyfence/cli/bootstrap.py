@@ -19,9 +19,9 @@ import structlog
 
 from skyfence.adapters import logs, metrics
 from skyfence.adapters.backoff import Backoff
-from skyfence.adapters.embedded_kafka import pace_fetches
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.topics import ensure_topics
+from skyfence.cli.local.fetch_pause import pace_fetches
 from skyfence.cli.local.signals import until_told_to_stop
 from skyfence.components.registry import AnyComponent
 from skyfence.errors import UnavailableError

@@ -26,7 +26,7 @@ from skyfence.cli.local.processes import ProcessCommand
 from skyfence.errors import SkyfenceError, UnavailableError, UsageError
 
 HOST: Final = "127.0.0.1"
-# The pause of consumers after an empty fetch (``skyfence.adapters.embedded_kafka``). It delays a
+# The pause of consumers after an empty fetch (``skyfence.cli.local.fetch_pause``). It delays a
 # message by 5 ms on average, and an idle consumer takes 3 % of a processor.
 FETCH_PAUSE_MS: Final = 10
 _START_S: Final = 20.0

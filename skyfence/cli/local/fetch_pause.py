@@ -1,9 +1,8 @@
 """The one thing that a client of the embedded Kafka broker (noida-db) needs, and no other client.
 
 ``skyfence.cli.local.embedded`` starts the broker; this is for the processes that read from it, each
-of which is told by ``SKYFENCE_FETCH_PAUSE_MS``. With Apache Kafka that is 0, and nothing is done.
-It is an adapter and not beside the broker because ``streams``, too, calls it in its process, and
-may not import the command line.
+of which is told by ``SKYFENCE_FETCH_PAUSE_MS``; ``skyfence.cli.bootstrap`` asks for it. With Apache
+Kafka that is 0, and nothing is done.
 """
 
 import asyncio

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from aiokafka.consumer.fetcher import Fetcher
 
-from skyfence.adapters import embedded_kafka
-from skyfence.adapters.embedded_kafka import pace_fetches
 from skyfence.adapters.settings import Settings
+from skyfence.cli.local import fetch_pause
+from skyfence.cli.local.fetch_pause import pace_fetches
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def pauses_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr(embedded_kafka, "_FETCH", fetch)
+    monkeypatch.setattr(fetch_pause, "_FETCH", fetch)
     monkeypatch.setattr(asyncio, "sleep", sleep)
     monkeypatch.setattr(Fetcher, "_proc_fetch_request", fetch)
     return slept
