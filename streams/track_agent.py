@@ -18,7 +18,7 @@ import structlog
 from skyfence.adapters import metrics
 from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.rejected import BadInputError
-from skyfence.contracts.track_event import SourceWatermark
+from skyfence.contracts.track_event import SourceWatermark, TrackEvent
 from skyfence.frames.codec import Decoded, RawMessage, decode_message
 from skyfence.frames.frame import Frame
 from skyfence.naming import Environment, Topics
@@ -124,6 +124,7 @@ class TrackAgent:
                 )
                 continue
             key = f"{event.source}/{event.track_id}"
-            headers = observed_headers(message, event.last_seen)
+            seen = event.last_seen if isinstance(event, TrackEvent) else event.time
+            headers = observed_headers(message, seen)
             await self._sends.send(self._topics.track_events, key, event.to_json(), headers)
             log.info("track.event", kind=event.kind, track=key, run=event.run)

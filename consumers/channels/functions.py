@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from skyfence.adapters.redis import redis_errors
-from skyfence.contracts.alert import Alert, FeedAlarm, PublicAlert
+from skyfence.contracts.alert import AnyAlert, PublicAlert
 from skyfence.contracts.base import Contract
 from skyfence.contracts.channel_message import Acknowledged, OperatorNote, gravity, is_over
 from skyfence.errors import UsageError
@@ -80,7 +80,7 @@ class ChannelFunctions:
         self._redis = redis
 
     async def deliver(
-        self, channel: Channel, alert: Alert | FeedAlarm | PublicAlert, message: Contract
+        self, channel: Channel, alert: AnyAlert | PublicAlert, message: Contract
     ) -> int | None:
         """Publish a step of a chain; return how many received it, None if it was no news."""
         incident = str(alert.incident_id)
@@ -101,7 +101,7 @@ class ChannelFunctions:
     async def acknowledge(
         self,
         channel: Channel,
-        alert: Alert | FeedAlarm,
+        alert: AnyAlert,
         judged: bytes,
         acknowledged: Acknowledged,
         note: OperatorNote,

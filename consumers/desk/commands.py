@@ -26,7 +26,7 @@ from consumers.channels.functions import ChannelFunctions
 from consumers.desk.release import ReleaseService
 from skyfence.adapters.operator_store import parse_operators
 from skyfence.adapters.redis import redis_errors
-from skyfence.contracts.alert import Alert, FeedAlarm
+from skyfence.contracts.alert import Alert, AnyAlert
 from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.channel_message import (
     Acknowledged,
@@ -260,7 +260,7 @@ class CommandService:
 
     async def _standing(
         self, channel: Channel, incident_id: UUID
-    ) -> tuple[bytes | None, Alert | FeedAlarm | None]:
+    ) -> tuple[bytes | None, AnyAlert | None]:
         """Return an incident's last message on a channel, and its alert."""
         command: Any = self._redis.hget(channel.active, str(incident_id))
         stored: bytes | None = await command
@@ -271,7 +271,7 @@ class _RefusedError(Exception):
     """The operator may not, or it cannot be; ``str`` says why."""
 
 
-def _alert_of(value: bytes) -> Alert | FeedAlarm | None:
+def _alert_of(value: bytes) -> AnyAlert | None:
     try:
         message = parse_channel_message(Audience.OPERATORS, value)
     except ValidationError as error:

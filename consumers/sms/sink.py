@@ -24,7 +24,7 @@ from consumers.sms.rules.notice import Notice, as_of_ms, expires_ms, notice_of, 
 from consumers.sms.rules.recipients import Recipient, RecipientList
 from skyfence.adapters import metrics
 from skyfence.adapters.clock import Clock
-from skyfence.contracts.alert import Alert, AlertMessage, FeedAlarm
+from skyfence.contracts.alert import AlertMessage, AnyAlert
 from skyfence.identity import derive
 from skyfence.naming import Environment
 from skyfence.times import to_ms
@@ -47,7 +47,7 @@ REACHING: Final = (
 class _Order:
     """An alert to put: its notice without a language, and when it expires by the wall clock."""
 
-    alert: Alert | FeedAlarm
+    alert: AnyAlert
     notice: Notice
     expires_ms: int
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skyfence.contracts.alert import EXERCISE_MARK, Alert, AnyAlert, PublicAlert
+from skyfence.contracts.alert import EXERCISE_MARK, Alert, AnyAlert, PlaceAlert, PublicAlert
 from skyfence.contracts.channel_message import (
     Acknowledgement,
     ChannelMessage,
@@ -85,6 +85,8 @@ def _state(alert: AnyAlert) -> Text:
     """Return where the incident stands, or the feed: silent, back, or given up."""
     if isinstance(alert, Alert):
         return Text(alert.incident_state, style=_STYLES[alert.incident_state])
+    if isinstance(alert, PlaceAlert):
+        return Text(alert.level)
     if alert.message_type == "Alert":
         return Text(alert.cause, style="bold white on red")
     return Text("given up", style="red") if alert.heard_again is None else Text("back", "green")

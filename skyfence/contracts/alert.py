@@ -5,7 +5,9 @@ step 1, also for a region that joins late, and its last a Cancel. Everything in 
 from event time, so that deciding it again gives the same bytes; the wall clock's part, the
 ``Timeline``, travels beside it.
 
-A feed alarm is no incident's: it says that a source has fallen silent, and follows the wall clock.
+A place has a chain for each of its episodes (``PlaceAlert``), and that chain is what people follow;
+incidents' chains are the evidence behind it, for operators. A feed alarm is no incident's: it says
+that a source has fallen silent, and follows the wall clock.
 """
 
 from typing import Annotated, Final, Literal, get_args
@@ -34,11 +36,20 @@ MessageType = Literal["Alert", "Update", "Cancel"]
 ResponseType = Literal["Shelter", "Prepare", "Monitor", "AllClear"]
 EventName = Literal["airspace violation", "repeated airspace violations"]
 FeedEventName = Literal["sensor feed silent"]
+PlaceEventName = Literal["airspace warning"]
 # The words of these three stand from the gravest down; ``gravest_first`` relies on it.
 Urgency = Literal["Immediate", "Expected", "Future", "Past", "Unknown"]
 Severity = Literal["Extreme", "Severe", "Moderate", "Minor", "Unknown"]
 Certainty = Literal["Observed", "Likely", "Possible", "Unlikely", "Unknown"]
-PlaceKind = Literal["region", "nation", "alliance"]
+PlaceKind = Literal["region", "nation", "alliance", "zone"]
+# From the calmest up; see ``PlaceAlert``.
+PlaceLevel = Literal["clear", "watch", "prepare", "shelter"]
+# sound: a person has to act, and devices ring; quiet: the state has changed, and is shown.
+Notify = Literal["sound", "quiet"]
+# Why a place's message is sent. level: it rose or fell; objects: another number of them; direction:
+# a danger from where none came before; minutes: those left passed a mark; lost: an object is not
+# seen any more; unseen: no healthy source covers the place, or one does again.
+PlaceNews = Literal["level", "objects", "direction", "minutes", "lost", "unseen"]
 IncidentState = Literal["threat", "violation", "exited", "lost", "closed"]
 # silent: all that came to its partition was judged, and nothing was of this source; unjudged: what
 # came may not have been judged.
@@ -51,7 +62,8 @@ class _Message(Contract):
     """What any message of a chain says, whoever it is for.
 
     ``references`` are the chain's earlier messages; ``time`` is when the fact stood and ``expires``
-    how long this message holds, both event time.
+    how long this message holds, both event time. ``incident_id`` is what the chain is about: an
+    incident, a place's episode, a silence. A message from before ``notify`` was known sounds.
     """
 
     alert_id: UUID
@@ -70,6 +82,7 @@ class _Message(Contract):
     time: UtcTime
     expires: UtcTime
     language: Literal["en"] = "en"
+    notify: Notify = "sound"
     headline: str
     instruction: str
 
@@ -112,11 +125,55 @@ class Alert(_Message):
     object: ObjectInfo = ObjectInfo()
 
 
+class PlaceAlert(_Message):
+    """The whole state of a place in one run, and what people are told: a step of its episode.
+
+    An episode lasts from leaving ``clear`` to returning there; ``incident_id`` identifies it, and
+    ``episode`` counts those of the place in the run. ``level``:
+
+        shelter  an object is here for sure
+        prepare  one heads here, may be here, or was lost within reach
+        watch    one has moved away, or was lost elsewhere within reach
+        clear    nothing that concerns the place is open, nor can be back within the look-ahead
+
+    ``unseen`` says that no healthy source covers the place, whatever the level. ``objects`` counts
+    those that concern the place now, ``lost`` those of them that are not seen; ``incidents`` are
+    theirs. ``minutes_left`` are the fewest of any object on its way here. ``nations`` and
+    ``regions`` are the places beneath this one that are at ``prepare`` or ``shelter``. ``time`` is
+    since when the state holds, ``known`` the event time that made it known. ``news`` says why it
+    was sent. It has no field for a position.
+    """
+
+    event: PlaceEventName = "airspace warning"
+    place: ZoneName
+    place_kind: PlaceKind
+    run: RunName
+    episode: Annotated[int, Field(ge=1)]
+    level: PlaceLevel
+    unseen: bool = False
+    known: UtcTime
+    objects: Annotated[int, Field(ge=0)]
+    lost: Annotated[int, Field(ge=0)] = 0
+    minutes_left: Annotated[int | None, Field(ge=0)] = None
+    nations: tuple[ZoneName, ...] = ()
+    regions: tuple[ZoneName, ...] = ()
+    incidents: tuple[UUID, ...] = ()
+    news: tuple[PlaceNews, ...] = ()
+    description: str
+
+    @property
+    def episode_id(self) -> UUID:
+        """Return the episode's identifier, which is the chain's."""
+        return self.incident_id
+
+
 class PublicAlert(_Message):
     """What the public of a region may be told: a model that has no field for a position."""
 
-    event: EventName = "airspace violation"
+    event: EventName | PlaceEventName = "airspace warning"
     region: str
+    level: PlaceLevel | None = None
+    objects: Annotated[int | None, Field(ge=0)] = None
     minutes_left: Annotated[int | None, Field(ge=0)] = None
 
 
@@ -153,8 +210,8 @@ class Timeline(Contract):
     delivered: UtcTime | None = None
 
 
-AnyAlert = Annotated[Alert | FeedAlarm, Field(discriminator="event")]
-_ANY_ALERT: TypeAdapter[Alert | FeedAlarm] = TypeAdapter(AnyAlert)
+AnyAlert = Annotated[Alert | PlaceAlert | FeedAlarm, Field(discriminator="event")]
+_ANY_ALERT: TypeAdapter[Alert | PlaceAlert | FeedAlarm] = TypeAdapter(AnyAlert)
 
 
 class AlertMessage(Contract):
@@ -164,7 +221,7 @@ class AlertMessage(Contract):
     timeline: Timeline
 
 
-def parse_alert(value: bytes) -> Alert | FeedAlarm:
+def parse_alert(value: bytes) -> Alert | PlaceAlert | FeedAlarm:
     """Read one message of ``alerts``; raise pydantic's ``ValidationError``."""
     return _ANY_ALERT.validate_json(value)
 
@@ -178,7 +235,7 @@ def gravest_first(word: str, words: object) -> int:
     return get_args(words).index(word)
 
 
-def is_abandoned(alert: "Alert | FeedAlarm | PublicAlert") -> bool:
+def is_abandoned(alert: "Alert | PlaceAlert | FeedAlarm | PublicAlert") -> bool:
     """Tell whether a message ends its chain because the system lost track, which is no all-clear.
 
     CAP's certainty is Unknown in no other Cancel.

@@ -18,6 +18,7 @@ from skyfence.contracts.alert import (
     AlertStatus,
     Certainty,
     MessageType,
+    Notify,
     ResponseType,
     Severity,
     Urgency,
@@ -55,6 +56,7 @@ class ChainFields(TypedDict):
     certainty: Certainty
     time: datetime
     expires: datetime
+    notify: Notify
     headline: str
     instruction: str
 
@@ -70,13 +72,15 @@ def chain_fields(
     expires: datetime,
     headline: str,
     instruction: str,
+    notify: Notify = "quiet",
 ) -> ChainFields:
     """Return the common fields of one step of a chain.
 
     ``chain_id`` identifies what the chain is about: an incident, repeated violations, a silence.
     ``step`` counts from 1; the message refers to all earlier steps. ``channel`` is one of the same
     environment. ``time`` is when the fact stood, ``expires`` until when the message holds.
-    ``headline`` comes without the mark of exercises, which is put before it here.
+    ``headline`` comes without the mark of exercises, which is put before it here. ``notify`` says
+    whether the message asks somebody to act.
     """
     return ChainFields(
         alert_id=alert_id(chain_id, channel, step),
@@ -92,6 +96,7 @@ def chain_fields(
         certainty=cap.certainty,
         time=time,
         expires=expires,
+        notify=notify,
         headline=marked(headline, environment),
         instruction=instruction,
     )

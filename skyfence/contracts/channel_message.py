@@ -16,10 +16,8 @@ from uuid import UUID
 from pydantic import Field, TypeAdapter
 
 from skyfence.contracts.alert import (
-    Alert,
     AnyAlert,
     Certainty,
-    FeedAlarm,
     PublicAlert,
     Severity,
     Timeline,
@@ -140,12 +138,12 @@ class PublicAlertMessage(Contract):
     timeline: Timeline
 
 
-def is_over(alert: Alert | FeedAlarm | PublicAlert) -> bool:
+def is_over(alert: AnyAlert | PublicAlert) -> bool:
     """Tell whether this message ends its chain."""
     return alert.message_type == "Cancel"
 
 
-def gravity(alert: Alert | FeedAlarm | PublicAlert) -> int:
+def gravity(alert: AnyAlert | PublicAlert) -> int:
     """Return how grave an alert is, to compare it with others of its chain: more is graver.
 
     Severity decides, then certainty, then urgency.

@@ -40,6 +40,7 @@ TrackEventKind = Literal[
     "exited",  # crossed out of it
     "cleared",  # has stayed out long enough
     "lost",  # is not seen any more
+    "searched",  # is still lost: the places that it can be in by now, or can reach
     "reacquired",  # was lost and is seen again, inside
     "expired",  # lost for so long, its source watching, that nobody waits for it
 ]
@@ -67,6 +68,13 @@ class TrackEvent(Contract):
     ``regions`` are those the track is in (for a threat: whose border it will reach), ``ahead`` the
     regions it will reach; ``minutes_left`` those to the border. ``other_side`` are the neighbours
     across the border. ``first`` is where the track was first seen. ``changes`` says what is new.
+
+    ``crossed`` is False where the track was first seen inside, so that nobody knows where it came
+    from. ``private_flight``: it may well be a private flight without a transponder. ``circling``:
+    it flies about without getting anywhere. ``within_reach`` are the regions and nations that it
+    can be in within the look-ahead whatever its course, with the minutes a straight flight takes.
+    ``coasted`` says that the last position was predicted by the sensor, not measured. ``shown_as``
+    is the number that the source shows the track under now, where that has changed.
     """
 
     event_id: UUID
@@ -89,6 +97,12 @@ class TrackEvent(Contract):
     depth_m: Annotated[int, Field(ge=0)] = 0
     changes: tuple[Literal["place", "ahead", "deeper", "faster"], ...] = ()
     identified_as: str | None = None
+    crossed: bool = True
+    private_flight: bool = False
+    circling: bool = False
+    coasted: bool = False
+    within_reach: tuple[Ahead, ...] = ()
+    shown_as: TrackName | None = None
     evidence: Evidence | None = None
     first: PositionFix | None = None
     zones_version: str
@@ -110,15 +124,60 @@ class SourceWatermark(Contract):
     last: bool = False
 
 
-class OperatorClosed(Contract):
-    """An operator ends the incident of an object that was lost: it was found, or is not waited for.
+class FlightSighted(Contract):
+    """Where an identified flight is that flies near the protected border: told to nobody.
 
-    ``time`` is the wall clock's, and so is what follows from it: the one event that no sensor made.
+    Another source may show the same aircraft without its identity (primary radar). ``fix`` is its
+    last report, of that ``time``; ``identified_as`` is the rule of the policy that knows it.
+    """
+
+    kind: Literal["flight"] = "flight"
+    run: RunName
+    source: SourceName
+    track_id: TrackName
+    time: UtcTime
+    fix: PositionFix
+    object: ObjectInfo
+    identified_as: str
+
+
+class OperatorClosed(Contract):
+    """An operator ends an incident in whatever state: the object is found, or not waited for.
+
+    ``dismissed``: there never was an object to alert to (a false track, an own aircraft), so that
+    it does not count as a violation. ``time`` is the wall clock's, and so is what follows from it:
+    no sensor made this event.
     """
 
     kind: Literal["closed"] = "closed"
     run: RunName
     incident_id: UUID
+    by: SourceName
+    reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    dismissed: bool = False
+    time: UtcTime
+
+
+class OperatorJoined(Contract):
+    """An operator says that two incidents are one object: the one opened first goes on."""
+
+    kind: Literal["joined"] = "joined"
+    run: RunName
+    incident_id: UUID
+    other_id: UUID
+    by: SourceName
+    reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    time: UtcTime
+
+
+class OperatorSeparated(Contract):
+    """An operator says that a track of an incident is another object: it gets an incident."""
+
+    kind: Literal["separated"] = "separated"
+    run: RunName
+    incident_id: UUID
+    source: SourceName
+    track_id: TrackName
     by: SourceName
     reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
     time: UtcTime
@@ -136,8 +195,9 @@ class PartitionWatermark(Contract):
     time: UtcTime
 
 
-TrackFact = TrackEvent | SourceWatermark
-TrackTopicEvent = TrackFact | OperatorClosed | PartitionWatermark
+TrackFact = TrackEvent | FlightSighted | SourceWatermark
+OperatorEvent = OperatorClosed | OperatorJoined | OperatorSeparated
+TrackTopicEvent = TrackFact | OperatorEvent | PartitionWatermark
 _EVENT: TypeAdapter[TrackTopicEvent] = TypeAdapter(
     Annotated[TrackTopicEvent, Field(discriminator="kind")]
 )

@@ -33,6 +33,7 @@ STATE_AFTER: dict[str, MemberState | None] = {
     "exited": "exited",
     "cleared": "closed",
     "lost": "lost",
+    "searched": "lost",
     "reacquired": "violation",
     "expired": "closed",
 }

@@ -85,6 +85,8 @@ class IncidentManager:
         if origin is not None:
             self._note_progress(origin.partition, origin.published_ms)
         run = self.state.runs.setdefault(event.run, Run())
+        if not isinstance(event, TrackEvent | SourceWatermark):
+            return []
         if isinstance(event, SourceWatermark):
             run.decisions.advance(event, origin)
             if event.last:

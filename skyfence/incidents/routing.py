@@ -12,7 +12,7 @@ minutes left pass a mark, and that it is over. The nation and the alliance also 
     updated                 regions it reaches or heads for, and those it no     Alert, then Update
                             longer does; their nation; the alliance of a move,
                             or where it goes deeper, faster or nears the border
-    sighted                 nobody
+    sighted, searched       nobody
     exited, lost            all who were warned                                  Update
     receded, identified,    all who were warned                                  Cancel
       cleared, expired,
@@ -48,7 +48,7 @@ def recipients(incident: Incident, update: IncidentUpdate) -> list[str]:
     event, warned = update.event, list(incident.steps)
     if update.news == "updated":
         return _of_update(incident, event)
-    if update.news == "sighted":
+    if update.news in ("sighted", "searched"):
         return []
     if update.state in ("exited", "lost", "closed"):
         return warned

@@ -11,7 +11,7 @@ Each of the three holds by itself: an outbox that another gateway filled is stop
 from collections.abc import Iterable
 
 from consumers.sms.rules.notice import Notice
-from skyfence.contracts.alert import Alert, FeedAlarm, status_of
+from skyfence.contracts.alert import AnyAlert, status_of
 from skyfence.errors import UsageError
 from skyfence.naming import Environment, operators_channel
 
@@ -26,7 +26,7 @@ def check_agreement(environment: Environment, *, exercises: bool, where: str) ->
         )
 
 
-def is_foreign(alert: Alert | FeedAlarm, environment: Environment) -> bool:
+def is_foreign(alert: AnyAlert, environment: Environment) -> bool:
     """Tell whether an alert's status or channel is another environment's."""
     return alert.status != status_of(environment) or alert.channel != operators_channel(
         environment, alert.place

@@ -21,8 +21,11 @@ from typing import Final
 from skyfence.contracts.alert import (
     Alert,
     AlertStatus,
+    AnyAlert,
     FeedAlarm,
+    PlaceAlert,
     PlaceKind,
+    PlaceLevel,
     Severity,
     Urgency,
     gravest_first,
@@ -46,6 +49,12 @@ LEVELS: Final[Mapping[NoticeKind, int]] = {
     "lost": 3,
     "situation": 3,
     "feed_silent": 3,
+}
+# Of a place's level; ``prepare`` also names the minutes left.
+_OF_LEVEL: Final[Mapping[PlaceLevel, NoticeKind]] = {
+    "clear": "all_clear",
+    "watch": "averted",
+    "shelter": "violation",
 }
 # A message that the gateway may or may not have taken is sent again at most this many times.
 MOST_DOUBTS: Final = 2
@@ -95,7 +104,7 @@ class Notice(Contract):
         return max(0, self.minutes - gone)
 
 
-def notice_of(alert: Alert | FeedAlarm, as_of_ms: int, decided_ms: int | None) -> Notice:
+def notice_of(alert: AnyAlert, as_of_ms: int, decided_ms: int | None) -> Notice:
     """Return the notice of an alert, in no language yet: ``language`` is empty.
 
     ``as_of_ms`` is the alert's ``time`` by the wall clock; ``decided_ms`` is when it was decided.
@@ -118,7 +127,7 @@ def notice_of(alert: Alert | FeedAlarm, as_of_ms: int, decided_ms: int | None) -
     )
 
 
-def kind_of(alert: Alert | FeedAlarm) -> NoticeKind:
+def kind_of(alert: AnyAlert) -> NoticeKind:
     """Return the kind of notice, which selects the text, of an alert."""
     over = alert.message_type == "Cancel"
     if isinstance(alert, FeedAlarm):
@@ -126,6 +135,10 @@ def kind_of(alert: Alert | FeedAlarm) -> NoticeKind:
         return back if over else "feed_silent"
     if is_abandoned(alert):
         return "untracked"
+    return _of_place(alert) if isinstance(alert, PlaceAlert) else _of_incident(alert, over=over)
+
+
+def _of_incident(alert: Alert, *, over: bool) -> NoticeKind:
     if alert.event == "repeated airspace violations":
         return "situation_over" if over else "situation"
     if alert.incident_state == "closed":
@@ -133,6 +146,15 @@ def kind_of(alert: Alert | FeedAlarm) -> NoticeKind:
     if alert.incident_state == "exited":
         return "exited"
     return _of_danger(alert)
+
+
+def _of_place(alert: PlaceAlert) -> NoticeKind:
+    fixed = _OF_LEVEL.get(alert.level)
+    if fixed is not None:
+        return fixed
+    if alert.minutes_left is None:
+        return "threat_open"
+    return "threat" if alert.minutes_left else "threat_now"
 
 
 def _of_danger(alert: Alert) -> NoticeKind:
@@ -149,7 +171,7 @@ def _of_danger(alert: Alert) -> NoticeKind:
     return "violation" if sure and alert.certainty == "Observed" else "possible"
 
 
-def as_of_ms(alert: Alert | FeedAlarm, decided_ms: int | None, environment: Environment) -> int:
+def as_of_ms(alert: AnyAlert, decided_ms: int | None, environment: Environment) -> int:
     """Return the wall clock's time, in ms, at an alert's own ``time``: see the table above."""
     own_times = environment is Environment.ACTUAL or alert.run == LIVE_RUN
     if own_times or isinstance(alert, FeedAlarm) or decided_ms is None:
@@ -157,12 +179,12 @@ def as_of_ms(alert: Alert | FeedAlarm, decided_ms: int | None, environment: Envi
     return decided_ms
 
 
-def expires_ms(alert: Alert | FeedAlarm, as_of: int) -> int:
+def expires_ms(alert: AnyAlert, as_of: int) -> int:
     """Return when an alert expires by the wall clock, in ms; ``as_of`` is its ``as_of_ms``."""
     return as_of + to_ms(alert.expires) - to_ms(alert.time)
 
 
-def priority(alert: Alert | FeedAlarm) -> int:
+def priority(alert: AnyAlert) -> int:
     """Return an alert's priority, by severity, then urgency: the lowest number is sent first."""
     severity = gravest_first(alert.severity, Severity)
     return 10 * severity + gravest_first(alert.urgency, Urgency)

@@ -24,7 +24,7 @@ from words import ENGLISH
 from skyfence import __version__
 from skyfence.adapters.files import default_file, read_recording
 from skyfence.airspace.airspace import Airspace
-from skyfence.contracts.track_event import SourceWatermark, TrackEvent
+from skyfence.contracts.track_event import TrackFact
 from skyfence.errors import InputError
 from skyfence.frames import arrow_stream
 from skyfence.frames.frame import Frame
@@ -98,9 +98,9 @@ def test_reports_that_wait_for_late_ones_are_kept() -> None:
     policy = Policy(PolicyFile(version="v", sources={"radar": SourceRules(lateness_ms=40_000)}))
     frames = [packed(sighting) for sighting in reversed(flight(0, 26.99, 90.0, reports=9))]
 
-    def judge(stop_after: int) -> list[TrackEvent | SourceWatermark]:
+    def judge(stop_after: int) -> list[TrackFact]:
         tracker = Tracker(WORLD, EXERCISE, policy)
-        events: list[TrackEvent | SourceWatermark] = []
+        events: list[TrackFact] = []
         for number, frame in enumerate([*frames, beat(600)]):
             events += tracker.process(frame).events
             if number == stop_after:

@@ -537,6 +537,7 @@ def test_the_clock_strikes_between_the_same_events_in_any_frames() -> None:
             if isinstance(event, SourceWatermark):
                 struck = event.time
             else:
+                assert isinstance(event, TrackEvent)
                 known = max(event.time, event.last_seen)
                 assert 0 < (known - struck).total_seconds() <= 10
                 lost += event.kind in ("lost", "expired")
