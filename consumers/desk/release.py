@@ -1,4 +1,4 @@
-"""The public desk: what a region's public is told, at once or when somebody has decided.
+"""The public desk: what a region's public is told of its place, at once or when it is decided.
 
     alerts ──▶ public text ──▶ automatic, or told before? ──yes──▶ public:RO-TL
                                         │ no
@@ -7,6 +7,7 @@
 
 Guarantee: a step is published once, or withdrawn; no crash makes it neither. What was decided is
 stored before it is carried out, and carried out again after a crash: the channel knows the step.
+Incidents' alerts and feed alarms are for operators, and not looked at here.
 What is actual and has expired is never the first word to a public, however late a desk reads it.
 Every decision is recorded (``decisions``) and told on the region's operators' channel, at least
 once, with the same identifier.
@@ -22,7 +23,7 @@ from redis.asyncio import Redis
 
 from consumers.channels.functions import ChannelFunctions
 from skyfence.adapters.redis import redis_errors
-from skyfence.contracts.alert import Alert, AlertMessage, PublicAlert
+from skyfence.contracts.alert import AlertMessage, PlaceAlert, PublicAlert
 from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.channel_message import (
     Decision,
@@ -69,13 +70,15 @@ class ReleaseService:
         self._held = held_key(environment)
 
     async def deliver(self, message: AlertMessage) -> int | None:
-        """Take an alert: publish its public text, or hold it for a decision.
+        """Take an alert: publish a place's public text, or hold it for a decision.
 
         Returns how many subscribers received the text, None where nothing was published now.
         Raises ``UnavailableError`` where Redis fails; the same alert may then be given again.
         """
         alert = message.alert
-        public = public_alert(alert, self._names, self._texts) if isinstance(alert, Alert) else None
+        if not isinstance(alert, PlaceAlert):
+            return None
+        public = public_alert(alert, self._names, self._texts)
         if public is None:
             return None
         if public.channel != self._channel(public.region).name:
@@ -229,7 +232,7 @@ class ReleaseService:
         return True
 
     async def _forget(self, public: PublicAlert, raw: bytes | None) -> bool:
-        """Forget what is held of an incident; return False if somebody decided in between."""
+        """Forget what is held of an episode; return False if somebody decided in between."""
         return raw is None or await self._functions.swap(self._held, _field(public), raw, None)
 
     def _channel(self, region: str) -> Channel:

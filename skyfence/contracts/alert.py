@@ -168,11 +168,16 @@ class PlaceAlert(_Message):
 
 
 class PublicAlert(_Message):
-    """What the public of a region may be told: a model that has no field for a position."""
+    """What the public of a region may be told: a model that has no field for a position.
+
+    ``incident_id`` is the place's episode; ``level``, ``unseen``, ``objects`` and ``minutes_left``
+    are as in ``PlaceAlert``. A message from before episodes has no level.
+    """
 
     event: EventName | PlaceEventName = "airspace warning"
     region: str
     level: PlaceLevel | None = None
+    unseen: bool = False
     objects: Annotated[int | None, Field(ge=0)] = None
     minutes_left: Annotated[int | None, Field(ge=0)] = None
 

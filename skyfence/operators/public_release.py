@@ -2,11 +2,13 @@
 
     automatic ─────────────────────────────────────────────▶ published
     held ──(release, or the deadline)──▶ releasing ──▶ released; later steps at once
-      ├────(withdraw, or the deadline)─▶ withdrawing ──▶ withdrawn ──(next step)──▶ held
+      ├────(withdraw, or the deadline)─▶ withdrawing ──▶ withdrawn ──(next that sounds)──▶ held
       └────(next step)──▶ held, until the first one's deadline
 
-Once the public has been told of an incident, its later messages are published at once, so that
-nobody is left with an alert that has changed. Does not publish, and reads no clock.
+The messages are those of a place's episode. Once the public has been told of an episode, its later
+messages are published at once, so that nobody is left with an alert that has changed. What follows
+a withdrawn message asks again only if it sounds: a quiet one is a detail of what was withdrawn.
+Does not publish, and reads no clock.
 """
 
 from datetime import timedelta
@@ -27,7 +29,7 @@ _CARRIED_OUT: Final[dict[HeldState, HeldState]] = {
 
 
 class PendingRelease(Contract):
-    """A region's public message of one incident, and the state of the decision on it.
+    """A region's public message of one episode, and the state of the decision on it.
 
     ``by`` and ``reason`` are the operator's who decided, if an operator did.
     """
@@ -57,12 +59,15 @@ class PendingRelease(Contract):
 def hold(
     message: PublicAlertMessage, before: PendingRelease | None, rules: PublicRules, now: UtcTime
 ) -> PendingRelease | None:
-    """Return a message as it is held from ``now`` on; None if its step is not newer than before's.
+    """Return a message as it is held from ``now`` on; None if it is not to be held.
 
-    A message that replaces one still held keeps that one's deadline; otherwise the deadline is
+    A step that is not newer than before's is not, nor a quiet one after a withdrawal. A message
+    that replaces one still held keeps that one's deadline; otherwise the deadline is
     ``rules.deadline_s`` seconds from ``now``.
     """
     if before is not None and message.alert.step <= before.message.alert.step:
+        return None
+    if before is not None and before.state == "withdrawn" and message.alert.notify == "quiet":
         return None
     waits = before is not None and before.state == "held"
     deadline = before.deadline if before and waits else now + timedelta(seconds=rules.deadline_s)

@@ -25,9 +25,9 @@ from skyfence.contracts.track_event import TrackEventKind
 
 # What there is to tell of an incident: a track's own event, or what was learnt by joining tracks.
 UpdateKind = TrackEventKind | Literal["joined", "continued", "merged", "stood_down"]
-# Kinds of public text; Merged ends a warning that another one goes on with, Untracked one of which
-# the system lost track.
-PublicKind = ResponseType | Literal["Merged", "Untracked"]
+# Kinds of public text, one for each level of a place; Untracked ends a warning of which the system
+# lost track.
+PublicKind = ResponseType | Literal["Untracked"]
 NoticeKind = Literal[
     "threat",  # with the minutes left
     "threat_now",  # in less than a minute
@@ -259,12 +259,25 @@ class FeedTexts(Contract):
     description: Annotated[str, _with("key", "run", "since", "limit_s")]
 
 
-class PublicTexts(Contract):
-    """What the public of a region hears. ``minutes`` begin with their own blank."""
+class SeveralObjects(Contract):
+    """The number of objects in words: ``words`` for two, three and so on, ``other`` for more."""
 
-    headline: dict[PublicKind, Annotated[str, _with("region", "soon")]]
+    words: tuple[Word, ...]
+    other: Annotated[str, _with("count")]
+
+
+class PublicTexts(Contract):
+    """What the public of a region hears.
+
+    ``minutes`` begin with their own blank, ``several`` with their own colon; ``unseen`` follows the
+    instruction where no sensor covers the region.
+    """
+
+    headline: dict[PublicKind, Annotated[str, _with("region", "soon", "several")]]
     instruction: dict[PublicKind, Word]
+    unseen: Annotated[str, _with("region")]
     minutes: MinutesLeft
+    several: SeveralObjects
 
 
 class SmsTexts(Contract):

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from words import ENGLISH
 
 from skyfence.adapters.status_store import StatusStore, read_status
-from skyfence.contracts.alert import Alert, AlertMessage, Timeline
+from skyfence.contracts.alert import AlertMessage, PlaceAlert, Timeline
 from skyfence.contracts.rejected import BadInputError, Reason, Rejected
 from skyfence.contracts.track_event import parse_event
 from skyfence.errors import InputError, UnavailableError
@@ -157,7 +157,7 @@ def _read_tracks(mail: Mail) -> None:
 def _read_alert(mail: Mail) -> None:
     """Read what a subscriber is sent; what the public may hear of it is made of that."""
     message = AlertMessage.model_validate_json(mail.value or b"")
-    if isinstance(message.alert, Alert):
+    if isinstance(message.alert, PlaceAlert):
         public_alert(message.alert, {}, ENGLISH.public)
 
 

@@ -13,11 +13,11 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
-from builders import T0, T0_MS, flight, on_from, world, zone
+from builders import T0, T0_MS, flight, on_from, place_alert, world, zone
 from words import ENGLISH
 
 from skyfence.airspace.airspace import Airspace
-from skyfence.contracts.alert import Alert, FeedAlarm
+from skyfence.contracts.alert import Alert, AnyAlert, FeedAlarm, PlaceAlert, PlaceLevel
 from skyfence.contracts.report import Report
 from skyfence.contracts.track_event import TrackTopicEvent
 from skyfence.frames.codec import JSON_CONTENT_TYPE, encode_frame
@@ -135,7 +135,7 @@ class Told:
     """What follows from the raid: events, alerts, and the states half way through it."""
 
     events: tuple[TrackTopicEvent, ...]
-    alerts: tuple[Alert | FeedAlarm, ...]
+    alerts: tuple[AnyAlert, ...]
     snapshot: bytes
     pages: bytes  # the ledger's
 
@@ -148,7 +148,7 @@ def told() -> Told:
         IncidentManager(EXERCISE, names(), ENGLISH.operators),
     )
     events: list[TrackTopicEvent] = []
-    alerts: list[Alert | FeedAlarm] = []
+    alerts: list[Alert] = []
     snapshot = pages = b""
     for number, frame in enumerate(frames()):
         moved = tracker.process(frame).events
@@ -156,7 +156,13 @@ def told() -> Told:
         alerts += [alert for event in moved for alert in manager.process(event)]
         if number == SCANS:
             snapshot, pages = take_snapshot(tracker), incident_snapshot.take_snapshot(manager.state)
-    return Told(tuple(events), (*alerts, *_alarms()), snapshot, pages)
+    return Told(tuple(events), (*alerts, *_episode(), *_alarms()), snapshot, pages)
+
+
+def _episode() -> Iterator[PlaceAlert]:
+    levels: tuple[PlaceLevel, ...] = ("prepare", "shelter", "clear")
+    for step, level in enumerate(levels, 1):
+        yield place_alert(level, step, environment=EXERCISE, minutes_left=3, unseen=step == 2)
 
 
 def _alarms() -> Iterator[FeedAlarm]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from builders import place_alert
 from proc import Processes
 from pydantic import SecretStr
 from redis.asyncio import Redis
@@ -16,9 +17,9 @@ from words import ENGLISH
 from skyfence.adapters.kafka import producer
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, environment_of
-from skyfence.contracts.alert import Alert
+from skyfence.contracts.alert import Alert, AnyAlert, PlaceAlert
 from skyfence.identity import derive
-from skyfence.naming import Audience, Channel
+from skyfence.naming import Audience, Channel, Environment
 from skyfence.operators.public_text import public_alert
 
 pytestmark = pytest.mark.integration
@@ -37,7 +38,12 @@ def alert(step: int, **changes: Any) -> Alert:
     return Alert.model_validate(PATTERN.model_dump() | own | {"references": ()} | changes)
 
 
-async def decide(settings: Settings, *alerts: Alert) -> None:
+def state(step: int) -> PlaceAlert:
+    """Return a step of Tulcea's episode."""
+    return place_alert("shelter", step, place="RO-TL", environment=Environment.EXERCISE)
+
+
+async def decide(settings: Settings, *alerts: AnyAlert) -> None:
     """Put alerts on their topic, as the incident agent does."""
     sender = producer(settings)
     await sender.start()
@@ -101,7 +107,7 @@ async def test_commands_are_answered_and_survive_a_killed_desk(
     assert (await skyfence(settings, "operators", "add", "eve", "--channels", "XX-9"))[0] == 2
     processes.skyfence(settings, "relay")
     desk = processes.skyfence(settings, "desk")
-    await decide(settings, alert(1))
+    await decide(settings, alert(1), state(1))
     await until(redis, bool, channel.active)
     await until(redis, bool, "exercise:held")
 
@@ -110,14 +116,15 @@ async def test_commands_are_answered_and_survive_a_killed_desk(
     assert (code, "bob has no right to close" in said) == (1, True)
     desk.kill()
     desk.wait()
-    waits = public_alert(alert(1), {}, ENGLISH.public)
+    waits = public_alert(state(1), {}, ENGLISH.public)
     assert waits is not None
     code, said = await skyfence(anna, "release", str(waits.alert_id))
     assert (code, "no desk has answered" in said) == (3, True), said
     assert await redis.xlen(public.stream) == 0
 
     processes.skyfence(settings, "desk")
-    await decide(settings, alert(2, incident_state="lost", message_type="Update"))
+    lost = alert(2, incident_state="lost", message_type="Update")
+    await decide(settings, lost, state(2))
     await until(
         redis, lambda values: any(b'"released"' in value for value in values), "exercise:held"
     )

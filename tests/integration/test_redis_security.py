@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import trustme
+from builders import place_alert
 from proc import Processes
 from pydantic import SecretStr
 from redis.asyncio import Redis
@@ -38,7 +39,7 @@ from skyfence.adapters.settings import RedisSettings, Settings, check
 from skyfence.adapters.status_store import read_status
 from skyfence.cli.local import embedded
 from skyfence.client.feed import AlertFeed, Connected, Received
-from skyfence.contracts.alert import Alert, AlertMessage, PlaceKind, Timeline, status_of
+from skyfence.contracts.alert import AlertMessage, Timeline, status_of
 from skyfence.contracts.channel_message import OperatorsMessage
 from skyfence.contracts.operator_command import (
     Acknowledge,
@@ -221,15 +222,13 @@ async def copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-def message(
-    zones_file: Path, environment: Environment, place_kind: PlaceKind = "nation"
-) -> AlertMessage:
-    """Return an alert for AA, or for the region of it that the object is in."""
+def message(zones_file: Path, environment: Environment) -> AlertMessage:
+    """Return an alert for the nation AA."""
     engine, packer = Engine(load_zones(zones_file), ENGLISH.operators), Packer("run-1")
     reports = [Report.model_validate(row) for row in entry("T1")]
     frames = [frame for item in play(reports) for frame in packer.add(item)]
     alerts = [alert for frame in frames for alert in engine.process(frame).alerts]
-    pattern = next(alert for alert in alerts if alert.place_kind == place_kind)
+    pattern = next(alert for alert in alerts if alert.place_kind == "nation")
     own = {
         "channel": operators_channel(environment, pattern.place),
         "status": status_of(environment),
@@ -286,7 +285,7 @@ async def test_desk_and_administrator_do_their_work(
     """
     sink = await RedisChannels.open(secured.settings("relay", environment))
     nation = message(zones_file, environment).alert
-    region = message(zones_file, environment, place_kind="region").alert
+    region = place_alert(place="AA-S", environment=environment, at=nation.time)
     async with (
         connected(secured.settings("admin", environment)) as admin,
         connected(secured.settings("desk", environment)) as own,
@@ -310,7 +309,6 @@ async def test_desk_and_administrator_do_their_work(
             password=SecretStr(secret),
             password_file=None,
         )
-        assert isinstance(region, Alert)
         waits = public_alert(region, {}, ENGLISH.public)
         assert waits is not None
         outcomes = [

@@ -1,6 +1,7 @@
-"""Small valid things for tests to change: a report, a zone, an airspace."""
+"""Small valid things for tests to change: a report, a zone, an airspace, a place's alert."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -10,12 +11,14 @@ from shapely.geometry.base import BaseGeometry
 
 from skyfence.adapters.files import load_zones
 from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.alert import PlaceAlert, PlaceLevel
+from skyfence.contracts.alert_chain import CapWords, chain_fields
 from skyfence.contracts.report import Report
 from skyfence.contracts.track_event import SourceWatermark, TrackEvent
 from skyfence.frames.frame import Frame, frame_of, row_fields
 from skyfence.geometry.geodesy import WGS84
 from skyfence.identity import derive
-from skyfence.naming import Environment
+from skyfence.naming import ALLIANCE, Environment, operators_channel
 from skyfence.times import to_ms
 from skyfence.tracks.tracker import Tracker
 from skyfence.zones.zone_file import Zone, ZoneProperties, ZoneSet, zone_set
@@ -190,3 +193,81 @@ def clock(at: datetime, key: str = "radar", *, last: bool = False) -> SourceWate
 def row_of(frame: Frame, row: int) -> Report:
     """Return one row of a frame as a report."""
     return Report.model_validate(row_fields(frame.batch, row) | {"source": frame.source})
+
+
+# CAP's words of each level: message type of the first step, response, urgency, severity, certainty.
+_CAP_OF_LEVEL: dict[PlaceLevel, CapWords] = {
+    "shelter": CapWords(
+        message_type="Alert",
+        response_type="Shelter",
+        urgency="Immediate",
+        severity="Extreme",
+        certainty="Observed",
+    ),
+    "prepare": CapWords(
+        message_type="Alert",
+        response_type="Prepare",
+        urgency="Expected",
+        severity="Severe",
+        certainty="Likely",
+    ),
+    "watch": CapWords(
+        message_type="Alert",
+        response_type="Monitor",
+        urgency="Future",
+        severity="Moderate",
+        certainty="Possible",
+    ),
+    "clear": CapWords(
+        message_type="Cancel",
+        response_type="AllClear",
+        urgency="Past",
+        severity="Minor",
+        certainty="Observed",
+    ),
+}
+
+
+def place_alert(
+    level: PlaceLevel = "shelter",
+    step: int = 1,
+    *,
+    place: str = "AA-1",
+    environment: Environment = Environment.ACTUAL,
+    episode: int = 1,
+    at: datetime = T0,
+    **changes: Any,
+) -> PlaceAlert:
+    """Return a step of a place's episode, with changes; it sounds and holds for ten minutes.
+
+    A place with a hyphen is a region, NATO the alliance, all others nations.
+    """
+    kind = "region" if "-" in place else "alliance" if place == ALLIANCE else "nation"
+    run = changes.pop("run", "live")
+    cap = _CAP_OF_LEVEL[level]
+    if step > 1 and level != "clear":
+        cap = replace(cap, message_type="Update")
+    fields = chain_fields(
+        environment=environment,
+        chain_id=derive("episode", environment, run, place, episode),
+        channel=operators_channel(environment, place),
+        step=step,
+        cap=cap,
+        time=at,
+        expires=at + timedelta(minutes=10),
+        headline=f"{place}: {level}",
+        instruction="Do what your authorities say.",
+        notify="sound",
+    )
+    given = {
+        "place": place,
+        "place_kind": kind,
+        "run": run,
+        "episode": episode,
+        "level": level,
+        "known": at,
+        "objects": 0 if level == "clear" else 1,
+        "news": ("level",),
+        "description": f"{place} is at {level}.",
+    }
+    return PlaceAlert.model_validate({**fields, **given, **changes})

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from builders import T0
+from builders import T0, place_alert
 from mortal import KilledError, Mortal
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -19,7 +19,7 @@ from consumers.channels.sink import RedisChannels
 from consumers.desk.commands import CommandService
 from consumers.desk.release import ReleaseService
 from skyfence.adapters.operator_store import OperatorStore
-from skyfence.contracts.alert import Alert, AlertMessage, Timeline
+from skyfence.contracts.alert import AlertMessage, PlaceLevel, Timeline
 from skyfence.contracts.channel_message import (
     Decision,
     NoteMessage,
@@ -68,8 +68,15 @@ def message(step: int = 1, incident: int = 1, **changes: Any) -> AlertMessage:
     return AlertMessage(alert=PATTERN.model_copy(update=own | changes), timeline=Timeline())
 
 
-def ended(step: int) -> AlertMessage:
-    return message(step, message_type="Cancel", incident_state="closed", response_type="AllClear")
+def state(step: int = 1, level: PlaceLevel = "shelter") -> AlertMessage:
+    """Return a step of Tulcea's episode."""
+    alert = place_alert(level, step, place="RO-TL", environment=EXERCISE)
+    return AlertMessage(alert=alert, timeline=Timeline())
+
+
+def cleared(step: int) -> AlertMessage:
+    """Return the all-clear of Tulcea's episode."""
+    return state(step, "clear")
 
 
 class Office:
@@ -150,6 +157,23 @@ async def office(server: Server, redis: Redis) -> AsyncIterator[Office]:
 
 
 # Commands
+
+
+async def test_an_episode_is_acknowledged_as_an_incident_is(office: Office) -> None:
+    """Who has taken note of a place's episode stands there until it becomes graver."""
+    episode = state().alert.incident_id
+    await office.tell(state(1, "prepare"))
+    outcome = await office.command(Acknowledge(incident_id=episode), by="bob")
+    assert (outcome.outcome, outcome.what) == ("done", "acknowledged on RO-TL")
+    seen: list[str | None] = []
+    levels: tuple[PlaceLevel, ...] = ("prepare", "shelter")
+    for level in levels:
+        await office.tell(state(2 + len(seen), level))
+        raw: Any = await office.redis.hget(CHANNEL.active, str(episode))
+        standing = parse_channel_message(Audience.OPERATORS, raw)
+        assert isinstance(standing, OperatorsMessage)
+        seen.append(standing.acknowledged.by if standing.acknowledged else None)
+    assert seen == ["bob", None]
 
 
 async def test_all_others_see_who_acknowledged(office: Office) -> None:
@@ -329,16 +353,16 @@ async def test_automatic_is_told_at_once(office: Office) -> None:
         texts=ENGLISH.public,
         now=lambda: office.now,
     )
-    await office.tell(message(1), message(2), message(2), message(1), ended(3))
+    await office.tell(state(1), state(2), state(2), state(1), cleared(3))
     assert await office.told() == [(1, "Alert"), (2, "Update"), (3, "Cancel")]
     assert await office.decisions() == [("released", None)] * 3
 
 
 async def test_a_public_chain_begins_with_an_alert(office: Office) -> None:
     """What was held and never told is no part of the public's chain, nor named in it."""
-    await office.tell(message(1), message(2))
+    await office.tell(state(1), state(2))
     await office.command(Release(alert_id=(await office.waiting())[-1]))
-    await office.tell(message(3), ended(4))
+    await office.tell(state(3), cleared(4))
     alerts = [alert.alert for alert in await office.on(PUBLIC)]
     assert [alert.message_type for alert in alerts] == ["Alert", "Update", "Cancel"]
     ids = [alert.alert_id for alert in alerts]
@@ -347,45 +371,45 @@ async def test_a_public_chain_begins_with_an_alert(office: Office) -> None:
 
 async def test_held_until_released(office: Office) -> None:
     """Nothing goes out before an operator says so; what follows of it goes out at once."""
-    await office.tell(message(1))
+    await office.tell(state(1))
     assert await office.told() == []
     [waiting] = await office.waiting()
     assert (await office.command(Release(alert_id=waiting))).outcome == "done"
     # Once more, as after a crash before the answer: the same effect, and the same answer.
     assert (await office.command(Release(alert_id=waiting))).outcome == "done"
-    await office.tell(message(1), message(2), ended(3))
+    await office.tell(state(1), state(2), cleared(3))
     assert [step for step, _ in await office.told()] == [1, 2, 3]
     assert (await office.decisions())[:2] == [("held", None), ("released", "anna")]
 
 
 async def test_withdrawn_is_not_told(office: Office) -> None:
     """What was withdrawn stays so, also when it is handed over again; the next step is asked."""
-    await office.tell(message(1))
+    await office.tell(state(1))
     [first] = await office.waiting()
     assert (await office.command(Withdraw(alert_id=first, reason="a balloon"))).outcome == "done"
-    await office.tell(message(1))
+    await office.tell(state(1))
     office.now += timedelta(hours=1)
     await office.public.process_pending()
     assert await office.told() == []
-    await office.tell(message(2))
+    await office.tell(state(2))
     assert len(await office.waiting()) == 3
     assert await office.decisions() == [("held", None), ("withdrawn", "anna"), ("held", None)]
 
 
 async def test_an_end_of_which_nobody_heard_is_not_told(office: Office) -> None:
     """The public gets no all-clear for what it was never told, and nothing is left to decide."""
-    await office.tell(message(1), ended(2))
+    await office.tell(state(1), cleared(2))
     assert await office.told() == []
     assert await office.redis.hgetall("exercise:held") == {}
     assert await office.decisions() == [("held", None), ("withdrawn", None)]
 
 
-@pytest.mark.parametrize(("response", "told"), [("Shelter", [(1, "Alert")]), ("Prepare", [])])
+@pytest.mark.parametrize(("level", "told"), [("shelter", [(1, "Alert")]), ("prepare", [])])
 async def test_at_the_deadline_people_are_told_to_take_shelter(
-    office: Office, response: str, told: list[tuple[int, str]]
+    office: Office, level: PlaceLevel, told: list[tuple[int, str]]
 ) -> None:
     """Nobody's silence keeps people from shelter; what may only come is withdrawn."""
-    await office.tell(message(1, response_type=response))
+    await office.tell(state(1, level))
     office.now += timedelta(seconds=59)
     await office.public.process_pending()
     assert await office.told() == []
@@ -397,9 +421,9 @@ async def test_at_the_deadline_people_are_told_to_take_shelter(
 
 async def test_a_newer_step_does_not_put_the_deadline_off(office: Office) -> None:
     """It takes the place of the one that waits, and its time."""
-    await office.tell(message(1))
+    await office.tell(state(1))
     office.now += timedelta(seconds=50)
-    await office.tell(message(2))
+    await office.tell(state(2))
     office.now += timedelta(seconds=10)
     await office.public.process_pending()
     assert await office.told() == [(2, "Alert")]
@@ -409,7 +433,7 @@ async def test_a_decision_is_carried_out_after_a_crash(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Released and not yet published when the desk died: the next one publishes it, once."""
-    await office.tell(message(1))
+    await office.tell(state(1))
     [waiting] = await office.waiting()
 
     async def dies(*_: object) -> None:
@@ -427,10 +451,8 @@ async def test_a_decision_is_carried_out_after_a_crash(
 
 
 async def test_only_regions_have_a_public(office: Office) -> None:
-    """A nation's alert, or the alliance's, is no public message."""
-    nation = next(
-        alert for alert in golden("romania-2024-09-08.jsonl") if alert.place_kind == "nation"
-    )
-    assert isinstance(nation, Alert)
-    await office.tell(AlertMessage(alert=nation, timeline=Timeline()))
+    """A nation's state, or the alliance's, is no public message."""
+    for place in ("RO", "NATO"):
+        nation = place_alert(place=place, environment=EXERCISE)
+        await office.tell(AlertMessage(alert=nation, timeline=Timeline()))
     assert await office.redis.keys("exercise:*public*") == []

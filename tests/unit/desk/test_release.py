@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
-from builders import T0
+from builders import T0, place_alert
 from mortal import KilledError, Mortal
 from redis.asyncio import Redis
 from talk import golden
@@ -18,7 +18,7 @@ from words import ENGLISH
 
 from consumers.channels.functions import install
 from consumers.desk.release import ReleaseService
-from skyfence.contracts.alert import Alert, AlertMessage, Timeline
+from skyfence.contracts.alert import AlertMessage, PlaceLevel, Timeline
 from skyfence.contracts.channel_message import (
     Decision,
     NoteMessage,
@@ -33,14 +33,9 @@ EXERCISE = Environment.EXERCISE
 CHANNEL = Channel(EXERCISE, Audience.OPERATORS, "RO-TL")
 PUBLIC = Channel(EXERCISE, Audience.PUBLIC, "RO-TL")
 REGIONS = frozenset({"RO-TL"})
-PATTERN = next(
-    alert
-    for alert in golden("romania-2024-09-08.jsonl")
-    if alert.place == "RO-TL" and alert.response_type == "Shelter"
-)
 HELD = parse_policy('version = "t"\n[public]\ndeadline_s = 60.0\n', "t")
 AUTOMATIC = parse_policy('version = "t"\n[public]\nmode = "automatic"\n', "t")
-INCIDENT = derive("incident", 1)
+EPISODE = place_alert(place="RO-TL", environment=EXERCISE).episode_id
 
 
 @dataclass
@@ -104,24 +99,19 @@ def _distinct(decisions: list[Decision]) -> list[tuple[int, str, str | None]]:
 
 def public_id(step: int) -> Any:
     """Return the identifier of a step's public message."""
-    return derive("alert", str(INCIDENT), PUBLIC.name, step)
+    return derive("alert", str(EPISODE), PUBLIC.name, step)
 
 
-def alert(step: int, **changes: Any) -> Alert:
-    """Return a step of the incident's chain for Tulcea."""
-    own = {"alert_id": derive("alert", 1, step), "incident_id": INCIDENT, "step": step}
-    return PATTERN.model_copy(update=own | {"references": ()} | changes)
-
-
-def comes(step: int, **changes: Any) -> Act:
-    """Return the act: an alert comes."""
-    message = AlertMessage(alert=alert(step, **changes), timeline=Timeline())
+def comes(step: int, level: PlaceLevel = "shelter", **changes: Any) -> Act:
+    """Return the act: a step of Tulcea's episode comes."""
+    alert = place_alert(level, step, **{"place": "RO-TL", "environment": EXERCISE, **changes})
+    message = AlertMessage(alert=alert, timeline=Timeline())
     return lambda desk: desk.deliver(message)
 
 
 def ends(step: int) -> Act:
     """Return the act: the all-clear comes."""
-    return comes(step, message_type="Cancel", incident_state="closed", response_type="AllClear")
+    return comes(step, "clear")
 
 
 def releases(step: int, by: str = "anna") -> Act:
@@ -171,6 +161,36 @@ STORIES = {
             (2, "released", None),
             (3, "released", None),
         ],
+    ),
+    "a rise while it waits, then the deadline": (
+        [comes(1, "prepare"), 50.0, comes(2, "shelter"), 10.0, ticks, comes(3, "watch"), ends(4)],
+        [(2, "Alert"), (3, "Update"), (4, "Cancel")],
+        [
+            (1, "held", None),
+            (2, "held", None),
+            (2, "released", None),
+            (3, "released", None),
+            (4, "released", None),
+        ],
+    ),
+    "withdrawn, details, then a rise": (
+        [
+            *(comes(1, "prepare"), withdraws(1), comes(2, "prepare", notify="quiet", objects=2)),
+            *(comes(3, "shelter"), releases(3), ends(4)),
+        ],
+        [(3, "Alert"), (4, "Cancel")],
+        [
+            (1, "held", None),
+            (1, "withdrawn", "anna"),
+            (3, "held", None),
+            (3, "released", "anna"),
+            (4, "released", None),
+        ],
+    ),
+    "withdrawn, and over": (
+        [comes(1, "prepare"), withdraws(1), ends(2)],
+        [],
+        [(1, "held", None), (1, "withdrawn", "anna")],
     ),
     "over before anybody decided": (
         [comes(1), ends(2)],
@@ -232,6 +252,35 @@ async def test_a_release_that_crosses_an_alert_is_not_lost(
     assert await office.told() == told
 
 
+async def test_the_all_clear_is_told_once(redis: Redis) -> None:
+    """An all-clear that is handed over again, as after a restart, reaches the public once."""
+    await install(redis)
+    office = Office(redis, AUTOMATIC)
+    for act in (comes(1), ends(2), ends(2)):
+        await act(office.desk())
+    assert await office.told() == [(1, "Alert"), (2, "Cancel")]
+
+
+async def test_a_second_episode_waits_for_a_word_of_its_own(redis: Redis) -> None:
+    """Releasing an episode says nothing about the next one of the same place."""
+    await install(redis)
+    office = Office(redis)
+    for act in (comes(1), releases(1), ends(2), comes(1, episode=2)):
+        await act(office.desk())
+    assert await office.told() == [(1, "Alert"), (2, "Cancel")]
+    assert len(await redis.hgetall("exercise:held")) == 1
+
+
+async def test_incidents_are_not_the_public_s(redis: Redis) -> None:
+    """An incident's alert leads to no public text, held or told."""
+    await install(redis)
+    incident = golden("romania-2024-09-08.jsonl")[0]
+    for policy in (HELD, AUTOMATIC):
+        desk = Office(redis, policy).desk()
+        await desk.deliver(AlertMessage(alert=incident, timeline=Timeline()))
+    assert await redis.keys("*") == []
+
+
 async def test_two_who_decide_are_told_what_holds(redis: Redis) -> None:
     """The second to decide is refused, with what was decided."""
     await install(redis)
@@ -248,8 +297,7 @@ async def test_what_has_expired_is_no_first_news(redis: Redis, policy: Policy) -
     """An actual alert past its expiry, as a desk reads that comes new, is never the first word."""
     await install(redis)
     office = Office(redis, policy, Environment.ACTUAL)
-    past = {"status": "Actual", "expires": T0, "channel": "alerts:RO-TL"}
-    await comes(1, **past)(office.desk())
+    await comes(1, environment=Environment.ACTUAL, expires=T0)(office.desk())
     assert await redis.keys("*") == []
 
 
@@ -257,8 +305,7 @@ async def test_what_expires_while_it_waits_is_withdrawn(redis: Redis) -> None:
     """A desk that was away for long does not release at the deadline what is past by then."""
     await install(redis)
     office = Office(redis, HELD, Environment.ACTUAL)
-    soon = {"status": "Actual", "expires": T0 + timedelta(minutes=10), "channel": "alerts:RO-TL"}
-    await comes(1, **soon)(office.desk())
+    await comes(1, environment=Environment.ACTUAL)(office.desk())
     office.after_s = 3_600.0
     await office.desk().process_pending()
     entries: Any = await redis.xrange("decisions")

@@ -4,26 +4,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from builders import T0, track_event
+from builders import T0, place_alert
 from words import ENGLISH
 
 from skyfence.contracts.alert import Timeline
 from skyfence.contracts.channel_message import PublicAlertMessage
-from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 from skyfence.operators.public_release import PendingRelease, at_deadline, hold, is_stale
 from skyfence.operators.public_text import public_alert
 from skyfence.policy.policy import PublicRules
 
-NAMES = {"AA": "Aland", "AA-1": "Southshire", "XX": "Xenia"}
 RULES = PublicRules(deadline_s=60.0)
 
 
 def message(environment: Environment = Environment.ACTUAL, **changes: Any) -> PublicAlertMessage:
     """Return a region's public message, with changes."""
-    manager = IncidentManager(environment, NAMES, ENGLISH.operators)
-    region = next(a for a in manager.process(track_event("entered", 1)) if a.place_kind == "region")
-    public = public_alert(region, NAMES, ENGLISH.public)
+    public = public_alert(place_alert(environment=environment), {}, ENGLISH.public)
     assert public is not None
     return PublicAlertMessage(alert=public.model_copy(update=changes), timeline=Timeline())
 
@@ -53,6 +49,13 @@ def test_after_a_withdrawal_a_new_step_is_a_new_question() -> None:
     pending = hold(message(step=2), held("withdrawn", step=1), RULES, T0 + timedelta(hours=1))
     assert pending is not None
     assert (pending.state, pending.deadline) == ("held", T0 + timedelta(hours=1, seconds=60))
+
+
+@pytest.mark.parametrize(("state", "waits"), [("held", True), ("withdrawn", False)])
+def test_after_a_withdrawal_a_quiet_step_asks_nobody(state: str, waits: bool) -> None:
+    """A detail of what was withdrawn is no new question; one of what still waits replaces it."""
+    pending = hold(message(step=2, notify="quiet"), held(state, step=1), RULES, T0)
+    assert (pending is not None) is waits
 
 
 @pytest.mark.parametrize("state", ["held", "withdrawn", "released"])

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from builders import T0, T0_MS, clock, track_event
+from builders import T0, T0_MS, clock, place_alert, track_event
 from hypothesis import given
 from hypothesis import strategies as st
 from repository import ROOT
@@ -19,7 +19,14 @@ from repository import ROOT
 from consumers.outgoing.apprise import note_of
 from consumers.sms.rules.notice import notice_of
 from consumers.sms.rules.texts import Texts
-from skyfence.contracts.alert import Alert, FeedAlarm, SilenceCause
+from skyfence.contracts.alert import (
+    Alert,
+    AnyAlert,
+    FeedAlarm,
+    PlaceAlert,
+    PlaceLevel,
+    SilenceCause,
+)
 from skyfence.contracts.track_event import OperatorClosed, TrackEvent
 from skyfence.incidents.manager import IncidentManager
 from skyfence.monitoring.feed_alarm import Silence, untold
@@ -38,6 +45,8 @@ def wordless(value: Any) -> Any:
     """Return a table of texts, or a text, without its words: what is filled in, in brackets."""
     if isinstance(value, dict):
         return {key: wordless(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [wordless(inner) for inner in value]
     return "<" + "".join(f"{{{name}}}" for name in placeholders(value)) + ">"
 
 
@@ -126,14 +135,14 @@ def silences() -> Iterator[FeedAlarm]:
             )
 
 
-def all_said(alert: Alert | FeedAlarm) -> Iterator[str]:
+def all_said(alert: AnyAlert) -> Iterator[str]:
     """Yield all that anybody reads of an alert, on any channel."""
     yield from (alert.headline, alert.description, alert.instruction)
     note = note_of(alert, ACTUAL, WORDLESS.english.apprise)
     yield from (note.title, note.body)
     notice = notice_of(alert, T0_MS, None)
     yield Texts(WORDLESS, NAMES).render(notice, T0_MS)
-    if isinstance(alert, Alert):
+    if isinstance(alert, PlaceAlert):
         public = public_alert(alert, NAMES, WORDLESS.english.public)
         if public is not None:
             yield from (public.headline, public.instruction)
@@ -144,6 +153,20 @@ def test_no_word_of_an_incident_s_alerts_is_in_code(steps: list[dict[str, Any]])
     """Whatever happens, operators, the public and phones read the catalogue's words only."""
     for alert in alerts_of(steps):
         for text in all_said(alert):
+            assert letters(text) == "", text
+
+
+@pytest.mark.parametrize("level", ["clear", "watch", "prepare", "shelter"])
+@pytest.mark.parametrize("objects", [1, 2, 50])
+@pytest.mark.parametrize("minutes", [None, 0, 1, 7])
+def test_no_word_of_a_place_s_state_is_in_code(
+    level: PlaceLevel, objects: int, minutes: int | None
+) -> None:
+    """Whatever the state of a place, the public and phones read the catalogue's words only."""
+    state: dict[str, Any] = {"objects": objects, "minutes_left": minutes, "unseen": True, "lost": 1}
+    state |= {"headline": "", "description": "", "instruction": ""}  # the operators' own words
+    for place in ("NATO", "AA", "AA-1"):
+        for text in all_said(place_alert(level, place=place, **state)):
             assert letters(text) == "", text
 
 

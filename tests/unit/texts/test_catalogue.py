@@ -116,8 +116,8 @@ def test_a_file_that_has_sms_alone_may_have_their_tables_at_its_top() -> None:
         ("[sms.texts]\nlost = '{place!r}'", r"text for lost: \{place\} must stand"),
         (
             "[public.headline]\nShelter = '{where}'",
-            r"public\.headline\.Shelter: \{where\} in braces, where \{region\}, \{soon\} may be, "
-            r"got '\{where\}'$",
+            r"public\.headline\.Shelter: \{where\} in braces, "
+            r"where \{region\}, \{several\}, \{soon\} may be, got '\{where\}'$",
         ),
         (
             "[operators.instruction]\nfollow = '{thing}'",
