@@ -223,6 +223,11 @@ def decisions_key(environment: Environment) -> str:
     return f"{environment.redis_prefix}decisions"
 
 
+def audit_key(environment: Environment) -> str:
+    """Return the key of the stream that keeps every operator's command, and what became of it."""
+    return f"{environment.redis_prefix}audit"
+
+
 def sms_recipients_key(environment: Environment, gateway: str) -> str:
     """Return the key of the hash of an SMS gateway's recipients, where they stand in Redis."""
     return f"{environment.redis_prefix}sms:recipients:{gateway}"

@@ -11,6 +11,7 @@ from skyfence.contracts.alert import EXERCISE_MARK, Alert, AnyAlert, PlaceAlert,
 from skyfence.contracts.channel_message import (
     Acknowledgement,
     ChannelMessage,
+    IncidentDecision,
     NoteMessage,
     OperatorNote,
     OperatorsMessage,
@@ -66,6 +67,11 @@ def _note(note: OperatorNote, place: str) -> Table:
     if isinstance(note, Acknowledgement):
         what = f"by {note.by}: incident {note.incident_id}"
         return _row(_time(note.time), place, "note", Text("acknowledged", style="cyan"), what)
+    if isinstance(note, IncidentDecision):
+        subject = f"track {note.track} of " if note.track else ""
+        other = f" and {note.other_id}" if note.other_id else ""
+        what = f"by {note.by}: {subject}incident {note.incident_id}{other} ({note.reason})"
+        return _row(_time(note.time), place, "note", Text(note.decision, style="cyan"), what)
     until = f" until {_time(note.deadline)[11:]}" if note.deadline else ""
     words = {
         "held": f"{note.alert_id} waits for a decision{until}",

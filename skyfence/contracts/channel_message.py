@@ -68,7 +68,25 @@ class Decision(Contract):
     headline: str
 
 
-OperatorNote = Annotated[Acknowledgement | Decision, Field(discriminator="kind")]
+class IncidentDecision(Contract):
+    """An operator has decided about an incident; what follows comes from the incident agent.
+
+    closed: it is over; dismissed: there never was an object; joined: it is one object with
+    ``other_id``; separated: its ``track`` (source/track) is another object.
+    """
+
+    kind: Literal["incident"] = "incident"
+    note_id: UUID
+    incident_id: UUID
+    decision: Literal["closed", "dismissed", "joined", "separated"]
+    other_id: UUID | None = None
+    track: str | None = None
+    by: OperatorName
+    reason: str
+    time: UtcTime
+
+
+OperatorNote = Annotated[Acknowledgement | Decision | IncidentDecision, Field(discriminator="kind")]
 
 
 class _Stamped(Contract):

@@ -23,7 +23,12 @@ from skyfence.naming import (
 )
 
 # Rights that only some operators have; each of them may acknowledge on the own channels.
-Right = Literal["close", "release"]
+#
+#   close      close and dismiss incidents, which ends their alerts
+#   associate  join incidents and separate tracks: whoever judges the air picture, which is seldom
+#              whoever may end an alert
+#   release    release and withdraw public messages
+Right = Literal["close", "associate", "release"]
 _COMMANDS: Final = (
     "+ping +hello +auth +client|setinfo +client|setname +subscribe +unsubscribe"
     " +xread +xrange +xrevrange +hgetall +xadd"

@@ -8,7 +8,12 @@ from talk import golden
 from skyfence.cli.watch import _OnScreen
 from skyfence.client.feed import Alive, Connected, Disconnected, FeedEvent, Missed, Received, Silent
 from skyfence.contracts.alert import Timeline
-from skyfence.contracts.channel_message import Acknowledgement, NoteMessage, OperatorsMessage
+from skyfence.contracts.channel_message import (
+    Acknowledgement,
+    IncidentDecision,
+    NoteMessage,
+    OperatorsMessage,
+)
 from skyfence.identity import derive
 from skyfence.naming import Audience, Channel, Environment
 
@@ -81,3 +86,23 @@ def test_a_note_names_its_place(screen: _OnScreen, capsys: pytest.CaptureFixture
     message = NoteMessage(epoch="0a", sequence=2, note=note)
     screen.show(Received(CHANNEL, message, live=True))
     assert capsys.readouterr().out.split()[2:6] == ["RO-TL", "note", "acknowledged", "by"]
+
+
+def test_a_decision_about_an_incident_says_who_and_why(
+    screen: _OnScreen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an operator decided about an incident is one line, with the track it is about."""
+    note = IncidentDecision(
+        note_id=derive("n", 1),
+        incident_id=derive("i", 1),
+        decision="separated",
+        track="coast/7",
+        by="anna",
+        reason="two lights",
+        time=NOON,
+    )
+    message = NoteMessage(epoch="0a", sequence=2, note=note)
+    screen.show(Received(CHANNEL, message, live=True))
+    words = " ".join(capsys.readouterr().out.split())
+    assert "RO-TL note separated by anna: track coast/7 of incident" in words
+    assert words.endswith("(two lights)")
