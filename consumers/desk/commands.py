@@ -1,18 +1,23 @@
 """The desk: carries out what operators command, and decides what the public is told.
 
     commands:anna ──▶ may anna? ──▶ acknowledge ──▶ the channel, for all to see
-                          │     ──▶ close ────────▶ Kafka track.events ──▶ the incident agent
                           │     ──▶ release, withdraw ──▶ (``release``)
-                          └──────────────────────▶ outcomes:anna
+                          │     ──▶ close, dismiss, join, separate (``incident_commands``)
+                          ▼                             │
+                    audit, whatever came of it          ├──▶ Kafka track.events: the incident agent
+                          │                             └──▶ a note on the channels concerned
+                          └──▶ outcomes:anna
 
-Guarantee: every command is answered, and carried out once or, after a crash between the deed and
-its answer, again with the same effect: an acknowledgement, a closing and a release that were made
-already change nothing. Who commands is known from the stream's key, to which nobody else can write.
-Several desks share the work: Redis hands a command to one of them, and to another if that one dies.
+Guarantee: every command is on record and answered, and carried out once or, after a crash between
+the deed and its answer, again with the same effect: an acknowledgement and a release that were made
+already change nothing, and what the record holds for the incident agent is handed over as it is.
+Who commands is known from the stream's key, to which nobody else can write. Several desks share the
+work: Redis hands a command to one of them, and to another if that one dies.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -23,26 +28,30 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from consumers.channels.functions import ChannelFunctions
+from consumers.desk.audit import AuditLog
+from consumers.desk.incident_commands import (
+    IncidentCommands,
+    RefusedError,
+    Verdict,
+    alert_of,
+    note_of,
+)
 from consumers.desk.release import ReleaseService
 from skyfence.adapters.operator_store import parse_operators
 from skyfence.adapters.redis import redis_errors
-from skyfence.contracts.alert import Alert, AnyAlert
+from skyfence.contracts.alert import AnyAlert
 from skyfence.contracts.base import describe_validation_error
-from skyfence.contracts.channel_message import (
-    Acknowledged,
-    Acknowledgement,
-    OperatorsMessage,
-    parse_channel_message,
-)
+from skyfence.contracts.channel_message import Acknowledged, Acknowledgement
 from skyfence.contracts.operator_command import (
     Acknowledge,
-    Close,
+    AuditRecord,
     CommandOutcome,
     OperatorCommand,
     Release,
+    Withdraw,
     parse_command,
 )
-from skyfence.contracts.track_event import OperatorClosed
+from skyfence.contracts.track_event import OperatorEvent
 from skyfence.errors import UnavailableError
 from skyfence.identity import derive
 from skyfence.naming import (
@@ -54,7 +63,7 @@ from skyfence.naming import (
     outcomes_key,
 )
 from skyfence.operators.accounts import Operator
-from skyfence.times import to_ms
+from skyfence.times import from_ms, to_ms
 
 log = structlog.get_logger()
 
@@ -68,19 +77,34 @@ _COMMANDS_KEPT: Final = 10_000
 _ACKNOWLEDGED_WITHIN_MS: Final = 60_000
 _TRIES: Final = 5
 _AFTER_FAILURE_S: Final = 1.0
-Closes = Callable[[OperatorClosed], Awaitable[None]]
+HandOver = Callable[[OperatorEvent], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """An entry of an operator's stream; ``was_taken`` by a desk that has not answered it."""
+
+    operator: str
+    command_id: str
+    fields: Mapping[bytes, bytes]
+    was_taken: bool
 
 
 class CommandService:
-    """Serves the operators of one environment; ``name`` is this process's own among desks."""
+    """Serves the operators of one environment; ``name`` is this process's own among desks.
+
+    ``hand_over`` stores an event for the incident agent, and raises ``UnavailableError`` where it
+    cannot. ``places`` are all that have channels.
+    """
 
     def __init__(
         self,
         redis: Redis,
         environment: Environment,
         public: ReleaseService,
-        close: Closes,
+        hand_over: HandOver,
         *,
+        places: Collection[str],
         name: str,
         now: Callable[[], datetime],
     ) -> None:
@@ -88,7 +112,9 @@ class CommandService:
         self._functions = ChannelFunctions(redis)
         self._environment = environment
         self._public = public
-        self._close = close
+        self._hand_over = hand_over
+        self._incidents = IncidentCommands(redis, environment, places, now)
+        self._audit = AuditLog(redis, environment)
         self._name = name
         self._now = now
         self._known: set[str] = set()
@@ -114,8 +140,8 @@ class CommandService:
                 entries = await self._entries(sorted(operators)) if operators else []
                 if not operators:
                     await asyncio.sleep(_BLOCK_MS / 1000)
-                for name, command_id, fields in entries:
-                    await self._answer(operators[name], command_id, fields)
+                for entry in entries:
+                    await self._answer(operators[entry.operator], entry)
         except UnavailableError:
             self._known.clear()  # a stream may have gone with its operator, and come back
             raise
@@ -125,23 +151,26 @@ class CommandService:
         records: Any = self._redis.hgetall(operators_key(self._environment))
         return parse_operators(await records)
 
-    async def _entries(self, names: Sequence[str]) -> list[tuple[str, str, Mapping[bytes, bytes]]]:
-        """Return commands without an answer, as (operator, identifier, fields).
-
-        Those that a dead desk has read come first, then new ones.
-        """
+    async def _entries(self, names: Sequence[str]) -> list[_Entry]:
+        """Return commands without an answer: those that a dead desk has read, then new ones."""
         keys = {commands_key(self._environment, name): name for name in names}
-        commands: list[tuple[str, str, Mapping[bytes, bytes]]] = []
+        commands: list[_Entry] = []
         for key, name in keys.items():
             await self._join(key)
             abandoned = await self._redis.xautoclaim(key, _GROUP, self._name, _ABANDONED_MS)
-            commands += [(name, at.decode(), fields) for at, fields in abandoned[1] if fields]
+            commands += [
+                _Entry(name, at.decode(), fields, was_taken=True)
+                for at, fields in abandoned[1]
+                if fields
+            ]
         answer: Any = await self._redis.xreadgroup(
             _GROUP, self._name, dict.fromkeys(keys, ">"), block=_BLOCK_MS
         )
         for key_raw, entries in answer or []:
             name = keys[key_raw.decode()]
-            commands += [(name, at.decode(), fields) for at, fields in entries]
+            commands += [
+                _Entry(name, at.decode(), fields, was_taken=False) for at, fields in entries
+            ]
         return commands
 
     async def _join(self, key: str) -> None:
@@ -154,41 +183,73 @@ class CommandService:
                 raise
         self._known.add(key)
 
-    async def _answer(
-        self, operator: Operator, command_id: str, fields: Mapping[bytes, bytes]
-    ) -> None:
-        context = {"operator": operator.name, "id": command_id}
+    async def _answer(self, operator: Operator, entry: _Entry) -> None:
+        """Decide on a command, keep it on record, let its effect follow, and answer it."""
+        name, command_id = operator.name, entry.command_id
+        record = await self._audit.written(name, command_id) if entry.was_taken else None
+        if record is None:
+            record = await self._decide(operator, entry)
+            await self._audit.write(record)
+        if record.event is not None:
+            await self._hand_over(record.event)
+            for place in record.places:
+                channel = Channel(self._environment, Audience.OPERATORS, place)
+                await self._functions.note(channel, note_of(record.event, command_id, place))
+        await self._tell_outcome(record)
+
+    async def _decide(self, operator: Operator, entry: _Entry) -> AuditRecord:
+        """Return the record of a command; all that does not concern incidents is carried out."""
+        command, verdict, is_done = None, None, True
         try:
-            command = parse_command(fields.get(b"command", b""))
-            answer = await self._carry_out(operator, command, command_id)
-            done = True
+            command = parse_command(entry.fields.get(b"command", b""))
+            answer = await self._carry_out(operator, command, entry.command_id)
+            verdict = answer if isinstance(answer, Verdict) else None
+            what = answer.what if isinstance(answer, Verdict) else answer
         except ValidationError as error:
-            answer, done = f"not a command: {describe_validation_error(error)}", False
-        except _RefusedError as error:
-            answer, done = str(error), False
-        outcome = CommandOutcome(
-            command_id=command_id,
-            outcome="done" if done else "refused",
-            what=answer,
+            what, is_done = f"not a command: {describe_validation_error(error)}", False
+        except RefusedError as error:
+            what, is_done = str(error), False
+        return AuditRecord(
+            command_id=entry.command_id,
+            by=operator.name,
+            given=from_ms(int(entry.command_id.partition("-")[0])),
+            command=command,
+            outcome="done" if is_done else "refused",
+            what=what,
             time=self._now(),
+            event=None if verdict is None else verdict.event,
+            places=() if verdict is None else verdict.places,
         )
-        key = commands_key(self._environment, operator.name)
-        outcomes = outcomes_key(self._environment, operator.name)
+
+    async def _tell_outcome(self, record: AuditRecord) -> None:
+        """Answer a command, and strike it from those without an answer."""
+        outcome = CommandOutcome(
+            command_id=record.command_id,
+            outcome=record.outcome,
+            what=record.what,
+            time=record.time,
+        )
+        key = commands_key(self._environment, record.by)
+        outcomes = outcomes_key(self._environment, record.by)
         await self._redis.xadd(outcomes, {"outcome": outcome.to_json()}, maxlen=_OUTCOMES_KEPT)
-        await self._redis.xack(key, _GROUP, command_id)
+        await self._redis.xack(key, _GROUP, record.command_id)
         await self._redis.xtrim(key, maxlen=_COMMANDS_KEPT)
-        log.info("command.answered", outcome=outcome.outcome, what=answer, **context)
+        known = {"operator": record.by, "id": record.command_id}
+        log.info("command.answered", outcome=record.outcome, what=record.what, **known)
 
     async def _carry_out(
         self, operator: Operator, command: OperatorCommand, command_id: str
-    ) -> str:
-        """Carry out a command; return what was done, in words, or raise ``_RefusedError``."""
+    ) -> str | Verdict:
+        """Carry out a command, or say what follows for the incident agent.
+
+        Returns what was done, in words, or the verdict. Raises ``RefusedError``.
+        """
         if isinstance(command, Acknowledge):
             return await self._acknowledge(operator, command, command_id)
-        if isinstance(command, Close):
-            return await self._close_incident(operator, command)
+        if not isinstance(command, Release | Withdraw):
+            return await self._incidents.judge(operator, command)
         if "release" not in operator.may:
-            raise _RefusedError(f"{operator.name} has no right to release or withdraw")
+            raise RefusedError(f"{operator.name} has no right to release or withdraw")
         regions = frozenset(operator.channels)
         alert_id = str(command.alert_id)
         if isinstance(command, Release):
@@ -196,16 +257,14 @@ class CommandService:
         else:
             refused = await self._public.withdraw(alert_id, operator.name, command.reason, regions)
         if refused is not None:
-            raise _RefusedError(refused)
+            raise RefusedError(refused)
         return "released" if isinstance(command, Release) else "withdrawn"
 
     async def _acknowledge(self, operator: Operator, command: Acknowledge, command_id: str) -> str:
         if command.place is not None and command.place not in operator.channels:
-            raise _RefusedError(f"{command.place} is not among your channels")
+            raise RefusedError(f"{command.place} is not among your channels")
         if to_ms(self._now()) - int(command_id.partition("-")[0]) > _ACKNOWLEDGED_WITHIN_MS:
-            raise _RefusedError(
-                "no desk read this in time: look what stands now, and command again"
-            )
+            raise RefusedError("no desk read this in time: look what stands now, and command again")
         places = operator.channels if command.place is None else (command.place,)
         done = [
             place
@@ -213,7 +272,7 @@ class CommandService:
             if await self._acknowledge_at(operator, command, command_id, place)
         ]
         if not done:
-            raise _RefusedError(f"incident {command.incident_id} does not stand on your channels")
+            raise RefusedError(f"incident {command.incident_id} does not stand on your channels")
         return f"acknowledged on {', '.join(done)}"
 
     async def _acknowledge_at(
@@ -235,46 +294,10 @@ class CommandService:
                 return True
         raise UnavailableError(f"incident {command.incident_id} changes too fast on {place}")
 
-    async def _close_incident(self, operator: Operator, command: Close) -> str:
-        if "close" not in operator.may:
-            raise _RefusedError(f"{operator.name} has no right to close incidents")
-        for place in operator.channels:
-            channel = Channel(self._environment, Audience.OPERATORS, place)
-            _, alert = await self._standing(channel, command.incident_id)
-            if not isinstance(alert, Alert):
-                continue
-            if alert.incident_state != "lost":
-                raise _RefusedError(
-                    f"incident {command.incident_id} is not lost: {alert.incident_state}"
-                )
-            closing = OperatorClosed(
-                run=alert.run,
-                incident_id=command.incident_id,
-                by=operator.name,
-                reason=command.reason,
-                time=self._now(),
-            )
-            await self._close(closing)
-            return "handed to the incident agent: its Cancel says that it is closed"
-        raise _RefusedError(f"incident {command.incident_id} does not stand on your channels")
-
     async def _standing(
         self, channel: Channel, incident_id: UUID
     ) -> tuple[bytes | None, AnyAlert | None]:
         """Return an incident's last message on a channel, and its alert."""
         command: Any = self._redis.hget(channel.active, str(incident_id))
         stored: bytes | None = await command
-        return stored, None if stored is None else _alert_of(stored)
-
-
-class _RefusedError(Exception):
-    """The operator may not, or it cannot be; ``str`` says why."""
-
-
-def _alert_of(value: bytes) -> AnyAlert | None:
-    try:
-        message = parse_channel_message(Audience.OPERATORS, value)
-    except ValidationError as error:
-        log.warning("message.unreadable", reason=describe_validation_error(error))
-        return None
-    return message.alert if isinstance(message, OperatorsMessage) else None
+        return stored, None if stored is None else alert_of(stored)

@@ -1,7 +1,7 @@
 """``skyfence desk``: carries out operators' commands, and decides what the public is told."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import uuid4
 
@@ -9,17 +9,18 @@ import click
 from aiokafka.errors import KafkaError
 
 from consumers.channels.functions import install
+from consumers.desk.audit import check_audit
 from consumers.desk.commands import CommandService
 from consumers.desk.release import ReleaseService
 from consumers.relay import Relay
 from consumers.sink import OpenSink
-from skyfence.adapters.files import load_catalogue, load_policy, load_zones
+from skyfence.adapters.files import load_catalogue, load_policy, load_zones, member_places
 from skyfence.adapters.kafka import producer
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, load
 from skyfence.adapters.tasks import run_until_first_exit
 from skyfence.cli import bootstrap
-from skyfence.contracts.track_event import OperatorClosed
+from skyfence.contracts.track_event import OperatorEvent
 from skyfence.errors import UnavailableError
 from skyfence.policy.policy import Policy
 from skyfence.texts.tables import PublicTexts
@@ -28,32 +29,44 @@ from skyfence.times import from_ms
 
 @click.command()
 def desk() -> None:
-    """Serve operators: acknowledge, close, release (settings: SKYFENCE_… variables)."""
+    """Serve operators: acknowledge, close, join, release … (settings: SKYFENCE_… variables)."""
     settings = load()
     policy = load_policy(settings.policy)
     names = load_zones(settings.zones, settings.regions).names
     texts = load_catalogue().english.public
-    bootstrap.serve(settings, "desk", lambda: _run(settings, policy, names, texts))
+    places = member_places(settings)
+    bootstrap.serve(settings, "desk", lambda: _run(settings, policy, names, texts, places))
 
 
 async def _run(
-    settings: Settings, policy: Policy, names: Mapping[str, str], texts: PublicTexts
+    settings: Settings,
+    policy: Policy,
+    names: Mapping[str, str],
+    texts: PublicTexts,
+    places: Collection[str],
 ) -> None:
     redis, sender = await connect(settings), producer(settings)
     topics = settings.topics
 
-    async def close(word: OperatorClosed) -> None:
+    async def hand_over(event: OperatorEvent) -> None:
         try:
-            await sender.send_and_wait(topics.track_events, word.to_json(), key=word.run.encode())
+            await sender.send_and_wait(topics.track_events, event.to_json(), key=event.run.encode())
         except KafkaError as error:
-            raise UnavailableError(f"kafka took no closing: {error}") from None
+            raise UnavailableError(f"kafka took no operator's event: {error}") from None
 
     try:
         await install(redis)
+        await check_audit(redis, settings)
         await sender.start()
         public = ReleaseService(redis, settings.environment, policy, names, texts=texts, now=_now)
         commands = CommandService(
-            redis, settings.environment, public, close, name=f"desk-{uuid4()}", now=_now
+            redis,
+            settings.environment,
+            public,
+            hand_over,
+            places=places,
+            name=f"desk-{uuid4()}",
+            now=_now,
         )
         opened = OpenSink(sink=public, group=topics.sink_group("desk"), tells_itself=True)
         await run_until_first_exit(commands.run(), Relay(settings, opened).run())

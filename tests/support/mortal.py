@@ -20,6 +20,10 @@ class Mortal:
     cross: Callable[[], Awaitable[Any]] | None = None
     used: int = field(default=0, init=False)
 
+    def pipeline(self, **named: Any) -> Any:
+        """Return a real pipeline: what is read in one changes nothing that a death could leave."""
+        return self.redis.pipeline(**named)
+
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         command = getattr(self.redis, name)
 

@@ -29,13 +29,12 @@ from skyfence.contracts.channel_message import (
 )
 from skyfence.contracts.operator_command import (
     Acknowledge,
-    Close,
     CommandOutcome,
     OperatorCommand,
     Release,
     Withdraw,
 )
-from skyfence.contracts.track_event import OperatorClosed
+from skyfence.contracts.track_event import OperatorEvent
 from skyfence.errors import UnavailableError
 from skyfence.identity import derive
 from skyfence.naming import Audience, Channel, Environment
@@ -53,8 +52,6 @@ PATTERN = next(
 )
 HELD = parse_policy('version = "t"\n[public]\ndeadline_s = 60.0\n', "t")
 AUTOMATIC = parse_policy('version = "t"\n[public]\nmode = "automatic"\n', "t")
-
-CLOSE = Close(incident_id=derive("incident", 1), reason="found")
 
 
 def message(step: int = 1, incident: int = 1, **changes: Any) -> AlertMessage:
@@ -85,20 +82,26 @@ class Office:
     def __init__(self, redis: Redis, policy: Policy = HELD) -> None:
         self.redis = redis
         self.now = T0
-        self.closed: list[OperatorClosed] = []
+        self.handed: list[OperatorEvent] = []
         self.public = ReleaseService(
             redis, EXERCISE, policy, {"RO-TL": "Tulcea"}, texts=ENGLISH.public, now=self._now
         )
         self.desk = CommandService(
-            redis, EXERCISE, self.public, self._close, name="desk-1", now=self._now
+            redis,
+            EXERCISE,
+            self.public,
+            self._hand_over,
+            places=("RO-TL", "RO-CT"),
+            name="desk-1",
+            now=self._now,
         )
         self.sink: RedisChannels
 
     def _now(self) -> datetime:
         return self.now
 
-    async def _close(self, word: OperatorClosed) -> None:
-        self.closed.append(word)
+    async def _hand_over(self, event: OperatorEvent) -> None:
+        self.handed.append(event)
 
     async def tell(self, *messages: AlertMessage) -> None:
         """Carry alerts as the relay and the desk's own relay do."""
@@ -200,17 +203,6 @@ async def test_all_others_see_who_acknowledged(office: Office) -> None:
             Acknowledge(incident_id=derive("incident", 1), place="RO-TL"),
             "RO-TL is not among your channels",
         ),
-        (
-            "bob",
-            Close(incident_id=derive("incident", 1), reason="found"),
-            "bob has no right to close",
-        ),
-        ("carl", Close(incident_id=derive("incident", 1), reason="found"), "does not stand on"),
-        (
-            "anna",
-            Close(incident_id=derive("incident", 1), reason="found"),
-            "is not lost: violation",
-        ),
         ("bob", Release(alert_id=derive("alert", 1, 1)), "bob has no right to release"),
         ("anna", Release(alert_id=derive("alert", 7, 7)), "no such message waits"),
         ("anna", b"{}", "not a command"),
@@ -227,17 +219,7 @@ async def test_what_is_refused(
     assert outcome.outcome == "refused"
     assert why in outcome.what
     assert len(await office.on(CHANNEL)) == before
-    assert (office.closed, await office.told()) == ([], [])
-
-
-async def test_what_was_lost_is_closed_by_an_officer(office: Office) -> None:
-    """The incident agent gets the word, with the run of the incident and who gave it."""
-    await office.tell(message(1), message(2, incident_state="lost"))
-    outcome = await office.command(Close(incident_id=derive("incident", 1), reason="found"))
-    assert outcome.outcome == "done"
-    [word] = office.closed
-    assert (word.run, word.by, word.reason) == (PATTERN.run, "anna", "found")
-    assert word.incident_id == derive("incident", 1)
+    assert (office.handed, await office.told()) == ([], [])
 
 
 async def test_a_command_is_taken_over_from_a_desk_that_died(office: Office) -> None:
@@ -291,7 +273,13 @@ async def test_killed_anywhere_a_command_is_carried_out_and_answered(office: Off
         mortal: Any = Mortal(redis, lives)
         for given in (mortal, redis):
             desk = CommandService(
-                given, EXERCISE, office.public, office._close, name="1", now=office._now
+                given,
+                EXERCISE,
+                office.public,
+                office._hand_over,
+                places=("RO-TL",),
+                name="1",
+                now=office._now,
             )
             with contextlib.suppress(KilledError):
                 await desk.process_commands()
