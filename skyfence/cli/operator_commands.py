@@ -1,4 +1,4 @@
-"""``skyfence ack``, ``close``, ``release``, ``withdraw``: what an operator commands.
+"""``skyfence ack``, ``close``, ``dismiss``, ``join``, … : what an operator commands.
 
 A command goes to the operator's own stream in Redis; the desk answers. Exits 0 if it was done, 1 if
 it was refused, 3 if no desk answered.
@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import click
+from click.shell_completion import CompletionItem
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
@@ -19,11 +20,15 @@ from skyfence.cli.local import runtime_file
 from skyfence.cli.operators import exercise_option
 from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.operator_command import (
+    STANDARD_REASONS,
     Acknowledge,
     Close,
     CommandOutcome,
+    Dismiss,
+    Join,
     OperatorCommand,
     Release,
+    Separate,
     Withdraw,
 )
 from skyfence.errors import InputError, UnavailableError, UsageError
@@ -39,6 +44,21 @@ operator_option = click.option(
 reason_option = click.option("--reason", required=True, help="For the record, and for the others.")
 
 
+def _complete_reason(
+    _context: click.Context, _parameter: click.Parameter, typed: str
+) -> list[CompletionItem]:
+    """Return the standard reasons that begin with what was typed, for a shell's completion."""
+    return [CompletionItem(reason) for reason in STANDARD_REASONS if reason.startswith(typed)]
+
+
+standard_reason_option = click.option(
+    "--reason",
+    required=True,
+    shell_complete=_complete_reason,
+    help=f"For the record, and for the others: {', '.join(STANDARD_REASONS)}, or any text.",
+)
+
+
 @click.command()
 @click.argument("incident", type=click.UUID)
 @click.option("--place", help="On this place's channel alone.  [default: all of yours]")
@@ -51,12 +71,55 @@ def ack(incident: UUID, place: str | None, operator: str | None, exercise: bool)
 
 @click.command()
 @click.argument("incident", type=click.UUID)
-@reason_option
+@standard_reason_option
 @operator_option
 @exercise_option
 def close(incident: UUID, reason: str, operator: str | None, exercise: bool) -> None:
-    """End INCIDENT, whose object was lost and is found or waited for no more."""
+    """End INCIDENT, whatever state it is in: found, landed, or waited for no more."""
     _command(exercise, operator, Close, incident_id=incident, reason=reason)
+
+
+@click.command()
+@click.argument("incident", type=click.UUID)
+@standard_reason_option
+@operator_option
+@exercise_option
+def dismiss(incident: UUID, reason: str, operator: str | None, exercise: bool) -> None:
+    """End INCIDENT, which never was one: a false track, an own aircraft. It does not count."""
+    _command(exercise, operator, Dismiss, incident_id=incident, reason=reason)
+
+
+@click.command()
+@click.argument("incident", type=click.UUID)
+@click.argument("other", type=click.UUID)
+@reason_option
+@operator_option
+@exercise_option
+def join(incident: UUID, other: UUID, reason: str, operator: str | None, exercise: bool) -> None:
+    """Say that INCIDENT and OTHER are one object."""
+    _command(exercise, operator, Join, incident_id=incident, other_id=other, reason=reason)
+
+
+@click.command()
+@click.argument("incident", type=click.UUID)
+@click.option("--track", required=True, help="SOURCE/TRACK, as the incident's alerts name it.")
+@reason_option
+@operator_option
+@exercise_option
+def separate(incident: UUID, track: str, reason: str, operator: str | None, exercise: bool) -> None:
+    """Say that a track of INCIDENT is another object."""
+    source, slash, track_id = track.partition("/")
+    if not slash:
+        raise UsageError(f"--track {track!r}: not SOURCE/TRACK")
+    _command(
+        exercise,
+        operator,
+        Separate,
+        incident_id=incident,
+        source=source,
+        track_id=track_id,
+        reason=reason,
+    )
 
 
 @click.command()

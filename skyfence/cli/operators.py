@@ -40,7 +40,7 @@ def operators() -> None:
     "--may",
     multiple=True,
     type=click.Choice(get_args(Right)),
-    help="Close what was lost; release or withdraw public messages.",
+    help="Close or dismiss incidents; join or separate them; release or withdraw public messages.",
 )
 @exercise_option
 def add(name: str, channels: str, may: tuple[Right, ...], exercise: bool) -> None:

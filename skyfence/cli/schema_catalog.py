@@ -19,15 +19,21 @@ from skyfence.contracts.channel_message import (
 from skyfence.contracts.crossing import Crossing
 from skyfence.contracts.operator_command import (
     Acknowledge,
+    AuditRecord,
     Close,
     CommandOutcome,
+    Dismiss,
+    Join,
     Release,
+    Separate,
     Withdraw,
 )
 from skyfence.contracts.rejected import Rejected
 from skyfence.contracts.report import Report
 from skyfence.contracts.track_event import (
     OperatorClosed,
+    OperatorJoined,
+    OperatorSeparated,
     PartitionWatermark,
     SourceWatermark,
     TrackEvent,
@@ -42,6 +48,8 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
     "source-clock": SourceWatermark,
     "partition-clock": PartitionWatermark,
     "operator-closed": OperatorClosed,
+    "operator-joined": OperatorJoined,
+    "operator-separated": OperatorSeparated,
     "incident": Incident,
     "alert-message": AlertMessage,
     "public-alert": PublicAlert,
@@ -51,15 +59,20 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
     "heartbeat": Heartbeat,
     "command-acknowledge": Acknowledge,
     "command-close": Close,
+    "command-dismiss": Dismiss,
+    "command-join": Join,
+    "command-separate": Separate,
     "command-release": Release,
     "command-withdraw": Withdraw,
     "outcome": CommandOutcome,
+    "audit": AuditRecord,
     "webhook": CloudEvent,
     "rejected": Rejected,
     "status": SystemStatus,
 }
 # Counts up where a change of a contract is more than a new field that may be left out; 1 elsewhere.
 _VERSIONS: Final[dict[str, int]] = {
+    "note-message": 2,  # operators' decisions about incidents
     "webhook": 2,  # ``dataschema`` names a version
 }
 
