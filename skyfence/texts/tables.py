@@ -100,6 +100,8 @@ _Minutes = Annotated[str, _with("minutes")]
 _Value = Annotated[str, _with("value")]
 _Seen = Annotated[str, _with("time", "position")]
 _ForPlace = Annotated[str, _with("thing", "place", "soon", "whereabouts")]
+_OfPlace = Annotated[str, _with("objects", "place", "soon", "lost")]
+_Count = Annotated[str, _with("count")]
 
 
 class OperatorWords(Contract):
@@ -213,6 +215,27 @@ class RepeatedTexts(Contract):
     instruction_over: Word
 
 
+class PlaceTexts(Contract):
+    """The state of a place; how many are lost, and ``unseen``, begin with their own comma."""
+
+    objects_one: Word
+    objects_other: _Count
+    numbers: Word
+    shelter: _OfPlace
+    prepare: _OfPlace
+    prepare_lost: _OfPlace
+    watch: _OfPlace
+    watch_lost: _OfPlace
+    clear: _OfPlace
+    lost_some: _Count
+    lost_all: Word
+    unseen: Annotated[str, _with("place")]
+    description: Annotated[str, _with("place", "level", "time", "details", "step")]
+    objects: Annotated[str, _with("count", "lost")]
+    regions: Annotated[str, _with("places")]
+    nations: Annotated[str, _with("places")]
+
+
 class AbandonedTexts(Contract):
     """The Cancel of a chain whose incident the system lost track of."""
 
@@ -241,6 +264,7 @@ class OperatorTexts(Contract):
     object: ObjectFacts
     description: Descriptions
     instruction: Instructions
+    place: PlaceTexts
     repeated: RepeatedTexts
     abandoned: AbandonedTexts
 

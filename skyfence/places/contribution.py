@@ -1,0 +1,57 @@
+"""What an incident contributes to the states of places: plain data, handed over by the incidents.
+
+Does not know incidents (``skyfence.incidents.contributions`` makes these) nor what follows from
+them (``places``).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from skyfence.contracts.alert import PlaceKind, PlaceLevel
+
+LEVELS: Final[tuple[PlaceLevel, ...]] = ("clear", "watch", "prepare", "shelter")
+
+
+def rank(level: PlaceLevel) -> int:
+    """Return a level as a number: 0 is ``clear``, 3 ``shelter``."""
+    return LEVELS.index(level)
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one object asks of one place.
+
+    ``minutes_left`` are whole minutes until it is there; ``direction`` is the octant of its course,
+    0 (north) to 7.
+    """
+
+    kind: PlaceKind
+    level: PlaceLevel
+    minutes_left: int | None = None
+    lost: bool = False
+    direction: int | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an incident stands for all places, as of an event.
+
+    A place that ``contributions`` lacks, and that the incident concerned before, is one that its
+    object has moved away from: it stays held while it is ``in_reach`` of the object, and is let go
+    at once, without being watched, with ``lets_go``. ``over``: the
+    incident is closed; with ``merged_into`` another one goes on with its object. ``at_once``: it
+    is over by an operator's word, which follows no sensor's clock. Times are event time, ms since
+    1970: since when it stands so, and of the report that made it known.
+    """
+
+    incident_id: UUID
+    time_ms: int
+    known_ms: int
+    contributions: Mapping[str, Contribution]
+    in_reach: frozenset[str] = frozenset()
+    lets_go: bool = False
+    over: bool = False
+    merged_into: UUID | None = None
+    at_once: bool = False

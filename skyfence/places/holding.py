@@ -1,0 +1,69 @@
+"""A holding: the level at which one incident holds one place.
+
+It rises at once and falls late: while the object can be back within the look-ahead, ``prepare``
+stays, and ``shelter`` for some minutes; afterwards what it asks for counts, after a short hold.
+
+    contribution ──▶ Holding.take ──▶ level up at once
+                          └─────────▶ fall: when, and to which level  (``places`` waits for it)
+"""
+
+from dataclasses import dataclass
+
+from skyfence.contracts.alert import PlaceLevel
+from skyfence.places.contribution import Contribution, rank
+from skyfence.places.parameters import PlaceParameters
+
+
+@dataclass
+class Holding:
+    """What one incident holds one place at. Times are event time, milliseconds since 1970.
+
+    ``asked`` is the level that its last event asked for, since ``asked_ms``; ``reach_ms`` says
+    since when ``in_reach`` has been as it is. ``over_ms`` is when the incident closed.
+    """
+
+    level: PlaceLevel
+    asked: PlaceLevel
+    asked_ms: int
+    in_reach: bool
+    reach_ms: int
+    minutes_left: int | None = None
+    lost: bool = False
+    over_ms: int | None = None
+
+    @classmethod
+    def begin(cls, contribution: Contribution, time_ms: int) -> "Holding":
+        """Return the holding that an incident's first contribution to a place makes."""
+        return cls(
+            level=contribution.level,
+            asked=contribution.level,
+            asked_ms=time_ms,
+            in_reach=True,
+            reach_ms=time_ms,
+            minutes_left=contribution.minutes_left,
+            lost=contribution.lost,
+        )
+
+    def take(self, contribution: Contribution, time_ms: int, *, in_reach: bool = True) -> None:
+        """Take in what the incident asks now, and whether its object can be back soon."""
+        self.over_ms = None
+        if contribution.level != self.asked:
+            self.asked, self.asked_ms = contribution.level, time_ms
+        if in_reach != self.in_reach:
+            self.in_reach, self.reach_ms = in_reach, time_ms
+        self.minutes_left, self.lost = contribution.minutes_left, contribution.lost
+        if rank(self.asked) > rank(self.level):
+            self.level = self.asked
+
+    def fall(self, parameters: PlaceParameters) -> tuple[int, PlaceLevel] | None:
+        """Return when the level falls next, and to which; None while it is held."""
+        if self.over_ms is not None:
+            return self.over_ms, "clear"
+        if rank(self.asked) >= rank(self.level):
+            leaves = self.level == "watch" and not self.in_reach
+            return (self.reach_ms + parameters.watch_ms, "clear") if leaves else None
+        if not self.in_reach:
+            return max(self.asked_ms, self.reach_ms) + parameters.hold_ms, self.asked
+        if self.level == "shelter":
+            return self.asked_ms + parameters.shelter_hold_ms, "prepare"
+        return None

@@ -1,0 +1,280 @@
+"""The places of a run: what incidents contribute comes in, messages of places come out.
+
+    Standing of an incident ──▶ note ──▶ holdings of each place: up at once
+    watermark of the run ─────▶ settle ─▶ falls that are due, in order of event time
+                                  └─────▶ flush ──▶ one message for each place that changed
+
+Raising never waits. Lowering waits until every healthy source of the run has come as far, so that
+no report that would have held the level can still come. Regions are told before nations, and these
+before the alliance, all of one event in the same instant. Does no I/O and reads no clock.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from skyfence.contracts.alert import Notify, PlaceAlert, PlaceKind, PlaceNews
+from skyfence.identity import derive
+from skyfence.naming import ALLIANCE, Environment
+from skyfence.places.contribution import Contribution, Standing, rank
+from skyfence.places.holding import Holding
+from skyfence.places.messages import PlaceMessage, PlaceWording
+from skyfence.places.parameters import PlaceParameters
+from skyfence.places.place_state import PlaceState
+from skyfence.times import LATEST_MS
+
+# People first, then those who answer for them.
+_TOLD_IN_ORDER: Final[Mapping[PlaceKind, int]] = {
+    "zone": 0,
+    "region": 0,
+    "nation": 1,
+    "alliance": 2,
+}
+# A growing number of objects sounds when it reaches one of these (and again at each double).
+_COUNT_MARKS: Final = (2, 5, 10, 20, 50, 100, 200)
+
+
+@dataclass
+class RunPlaces:
+    """The places of one run that an incident concerns, or has concerned, by identifier.
+
+    ``touched`` are those whose holdings have changed since the last flush. No fall is due before
+    ``next_fall_ms``. ``latest_ms`` is the last event time that was taken in.
+    """
+
+    states: dict[str, PlaceState] = field(default_factory=dict)
+    touched: list[str] = field(default_factory=list)
+    next_fall_ms: int | None = None
+    latest_ms: int = 0
+
+
+class Places:
+    """Keeps the states of places; it remembers none itself (``RunPlaces``).
+
+    ``nations`` names the nation of each region.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        wording: PlaceWording,
+        nations: Mapping[str, str],
+        parameters: PlaceParameters | None = None,
+    ) -> None:
+        self._environment = environment
+        self._wording = wording
+        self._nations = nations
+        self._parameters = parameters or PlaceParameters()
+
+    def note(self, places: RunPlaces, standing: Standing) -> None:
+        """Take in where an incident stands; ``flush`` must follow."""
+        if standing.merged_into is not None:
+            self._merge(places, standing)
+        for place, contribution in standing.contributions.items():
+            state = places.states.setdefault(place, PlaceState(contribution.kind))
+            self._expect_fall(places, self._hold(state, contribution, standing))
+            _touch(places, place)
+        for place, state in places.states.items():
+            holding = state.holdings.get(standing.incident_id)
+            if holding is None or place in standing.contributions:
+                continue
+            if standing.over:
+                holding.over_ms = 0 if standing.at_once else standing.time_ms
+            else:
+                gone = Contribution(
+                    kind=state.kind,
+                    level="clear" if standing.lets_go else "watch",
+                    lost=holding.lost,
+                )
+                reach = place in standing.in_reach
+                holding.take(gone, standing.time_ms, in_reach=reach)
+            self._expect_fall(places, holding)
+            _touch(places, place)
+        places.latest_ms = max(places.latest_ms, standing.time_ms)
+
+    def cover(self, places: RunPlaces, place: str, *, unseen: bool) -> None:
+        """Note whether no healthy source covers a place; it counts where the place has a state."""
+        state = places.states.get(place)
+        if state is not None and state.unseen != unseen:
+            state.unseen = unseen
+            _touch(places, place)
+
+    def settle(self, run: str, places: RunPlaces, watermark_ms: int) -> Iterator[PlaceAlert]:
+        """Let levels fall that are due before the watermark, each as of its own time."""
+        if places.next_fall_ms is None or places.next_fall_ms > watermark_ms:
+            return
+        while (due := self._next_fall(places, watermark_ms)) is not None:
+            time_ms, name = due
+            state = places.states[name]
+            self._apply_falls(state, time_ms)
+            _touch(places, name)
+            # What falls at the same instant is told together.
+            while (more := self._next_fall(places, time_ms)) is not None:
+                self._apply_falls(places.states[more[1]], time_ms)
+                _touch(places, more[1])
+            yield from self.flush(run, places, time_ms, watermark_ms)
+        later = self._next_fall(places, LATEST_MS)
+        places.next_fall_ms = None if later is None else later[0]
+
+    def flush(
+        self, run: str, places: RunPlaces, time_ms: int, known_ms: int
+    ) -> Iterator[PlaceAlert]:
+        """Yield a message for each place whose state is another than was told."""
+        waiting = [name for name, state in places.states.items() if state.waits]
+        touched = dict.fromkeys([*places.touched, *waiting])
+        places.touched = []
+        order = sorted(touched, key=lambda name: (_TOLD_IN_ORDER[places.states[name].kind], name))
+        for name in order:
+            yield from self._tell(run, places, name, (time_ms, known_ms))
+
+    def _hold(self, state: PlaceState, contribution: Contribution, standing: Standing) -> Holding:
+        holding = state.holdings.get(standing.incident_id)
+        if holding is not None:
+            holding.take(contribution, standing.time_ms)
+            return holding
+        holding = Holding.begin(contribution, standing.time_ms)
+        state.holdings[standing.incident_id] = holding
+        direction = contribution.direction
+        if direction is not None and rank(contribution.level) >= rank("prepare"):
+            state.new_directions.append(direction)
+        return holding
+
+    def _expect_fall(self, places: RunPlaces, holding: Holding) -> None:
+        """Note when a holding may fall, so that nobody looks for falls before."""
+        fall = holding.fall(self._parameters)
+        if fall is not None:
+            places.next_fall_ms = min(fall[0], places.next_fall_ms or fall[0])
+
+    def _merge(self, places: RunPlaces, standing: Standing) -> None:
+        """Let the incident that goes on hold what the other one held."""
+        assert standing.merged_into is not None  # noqa: S101 - the caller has asked
+        for name, state in places.states.items():
+            moved = state.holdings.pop(standing.incident_id, None)
+            if moved is None:
+                continue
+            own = state.holdings.get(standing.merged_into)
+            if own is None or rank(own.level) < rank(moved.level):
+                state.holdings[standing.merged_into] = moved
+            _touch(places, name)
+
+    def _next_fall(self, places: RunPlaces, until_ms: int) -> tuple[int, str] | None:
+        """Return the earliest fall that is due up to a time, and its place; None where none is."""
+        falls = [
+            (fall[0], name)
+            for name, state in places.states.items()
+            for holding in state.holdings.values()
+            if (fall := holding.fall(self._parameters)) is not None and fall[0] <= until_ms
+        ]
+        return min(falls, default=None)
+
+    def _apply_falls(self, state: PlaceState, until_ms: int) -> None:
+        for incident_id, holding in list(state.holdings.items()):
+            fall = holding.fall(self._parameters)
+            if fall is None or fall[0] > until_ms:
+                continue
+            holding.level = fall[1]
+            if holding.level == "clear":
+                del state.holdings[incident_id]
+
+    def _tell(
+        self, run: str, places: RunPlaces, name: str, times_ms: tuple[int, int]
+    ) -> Iterator[PlaceAlert]:
+        state = places.states[name]
+        time_ms = max(times_ms[0], state.since_ms)
+        news = _news(state)
+        state.waits = False
+        if not news:
+            return
+        notify = self._notify(state, news, time_ms)
+        held_back = notify == "quiet" and "level" not in news and "unseen" not in news
+        if held_back and state.step and time_ms - state.told_ms < self._parameters.quiet_every_ms:
+            state.waits = True
+            return
+        self._step(run, state, name, time_ms)
+        message = PlaceMessage(
+            environment=self._environment,
+            run=run,
+            place=name,
+            time_ms=time_ms,
+            known_ms=max(times_ms[1], time_ms),
+            nations=self._beneath(places, name, "nation"),
+            regions=self._beneath(places, name, "region"),
+            news=news,
+            notify=notify,
+        )
+        yield self._wording.compose(state, message)
+
+    def _step(self, run: str, state: PlaceState, name: str, time_ms: int) -> None:
+        """Bring what was told of a place up to its state now, and count the message."""
+        if state.level == "clear":
+            state.episode += 1
+            # Not the time: which source's report opens it may depend on the order of arrival.
+            episode_id = derive("episode", self._environment, run, name, state.episode)
+            state.begin_episode(episode_id)
+        level = state.held_level
+        if level != state.level:
+            state.since_ms = time_ms
+        state.level, state.told_ms = level, time_ms
+        state.step += 1
+        concerned = state.concerned.values()
+        state.objects, state.lost = len(concerned), sum(held.lost for held in concerned)
+        state.told_unseen = state.unseen
+        state.highest = max(state.highest, level, key=rank)
+        state.most_objects = max(state.most_objects, state.objects)
+        state.mark = min(state.mark, state.minute_mark)
+        state.directions = sorted({*state.directions, *state.new_directions})
+        state.new_directions = []
+
+    def _notify(self, state: PlaceState, news: tuple[PlaceNews, ...], time_ms: int) -> Notify:
+        level = state.held_level
+        rises = rank(level) > rank(state.level)
+        first = rises and rank(level) > rank(state.highest) and level != "watch"
+        always = level == "clear" or first or (rises and state.level == "clear")
+        wanted = always or rises or _wants_sound(state, news)
+        sounds = wanted and state.attention.sound(time_ms, always=always)
+        return "sound" if sounds else "quiet"
+
+    def _beneath(self, places: RunPlaces, name: str, kind: PlaceKind) -> tuple[str, ...]:
+        """Return the places of a kind beneath another one that are at ``prepare`` or above."""
+        return tuple(
+            sorted(
+                other
+                for other, state in places.states.items()
+                if state.kind == kind
+                and other != name
+                and rank(state.held_level) >= rank("prepare")
+                and name in (ALLIANCE, self._nations.get(other))
+            )
+        )
+
+
+def _touch(places: RunPlaces, name: str) -> None:
+    if name not in places.touched:
+        places.touched.append(name)
+
+
+def _news(state: PlaceState) -> tuple[PlaceNews, ...]:
+    """Return what is new of a place since it was told last; nothing of one that stays clear."""
+    level = state.held_level
+    if level == state.level == "clear":
+        return ()
+    concerned = state.concerned.values()
+    lost = sum(held.lost for held in concerned)
+    news: dict[PlaceNews, bool] = {
+        "level": level != state.level,
+        "objects": len(concerned) != state.objects,
+        "direction": level != "clear" and not {*state.new_directions} <= {*state.directions},
+        "minutes": state.minute_mark < state.mark,
+        "lost": lost != state.lost,
+        "unseen": state.unseen != state.told_unseen,
+    }
+    return tuple(item for item, is_new in news.items() if is_new)
+
+
+def _wants_sound(state: PlaceState, news: tuple[PlaceNews, ...]) -> bool:
+    """Tell whether news that raises no level asks a person to act."""
+    if not state.step or "direction" in news or "minutes" in news:
+        return True
+    concerned = state.concerned.values()
+    more = any(state.most_objects < mark <= len(concerned) for mark in _COUNT_MARKS)
+    return more or sum(held.lost for held in concerned) > state.lost
