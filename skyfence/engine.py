@@ -1,17 +1,17 @@
 """The engine: frames in, crossings and alerts out, with nothing between.
 
-The same tracker and incident manager that the two agents wrap, joined by a plain call instead of
+The same tracker and decisions on alerts that the two agents wrap, joined by a plain call instead of
 Kafka. ``skyfence scan`` and the tests judge recordings with it.
 """
 
 from dataclasses import dataclass
 
 from skyfence.airspace.airspace import Airspace
-from skyfence.contracts.alert import Alert
+from skyfence.contracts.alert import Alert, PlaceAlert
 from skyfence.contracts.crossing import Crossing
 from skyfence.frames.frame import Frame
+from skyfence.incidents.decisions import AlertDecisions
 from skyfence.incidents.incident import Incident
-from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
@@ -22,10 +22,16 @@ from skyfence.zones.zone_file import ZoneSet
 
 @dataclass(frozen=True)
 class EngineResult:
-    """What followed from one frame."""
+    """What followed from one frame.
+
+    ``messages`` are all alerts in the order in which they are published: ``alerts`` are those of
+    incidents among them, ``place_alerts`` those of places.
+    """
 
     crossings: list[Crossing]
     alerts: list[Alert]
+    place_alerts: list[PlaceAlert]
+    messages: list[Alert | PlaceAlert]
     late: int
 
 
@@ -43,15 +49,23 @@ class Engine:
         airspace = Airspace(zones)
         self.protects = bool(airspace.protected_areas)
         self._tracker = Tracker(airspace, environment, policy, parameters)
-        self._manager = IncidentManager(environment, zones.names, texts)
+        self._decisions = AlertDecisions(environment, zones.names, texts, nations=zones.nations)
 
     @property
     def open_incidents(self) -> list[Incident]:
         """Return the incidents that are not closed."""
-        return self._manager.open
+        return self._decisions.open
 
     def process(self, frame: Frame) -> EngineResult:
         """Judge one frame."""
         result = self._tracker.process(frame)
-        alerts = [alert for event in result.events for alert in self._manager.process(event)]
-        return EngineResult(result.crossings, alerts, result.late)
+        messages = [
+            message for event in result.events for message in self._decisions.process(event)
+        ]
+        return EngineResult(
+            crossings=result.crossings,
+            alerts=[message for message in messages if isinstance(message, Alert)],
+            place_alerts=[message for message in messages if isinstance(message, PlaceAlert)],
+            messages=messages,
+            late=result.late,
+        )

@@ -51,6 +51,7 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
         settings.environment,
         PendingSends(app, topics),
         CheckpointStore(app, settings, topics.track_events),
+        nations=zones.nations,
         stored_alerts=partial(stored_alerts, settings),
     )
 

@@ -1,23 +1,24 @@
 """The incident agent: track events in, alerts out, keyed by incident.
 
-Thin around ``IncidentManager``. ``track.events`` has one partition, so that one agent sees
+Thin around ``AlertDecisions``. ``track.events`` has one partition, so that one agent sees
 everything. An event is covered by a checkpoint only when its alerts are stored.
 """
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
+from typing import Final
 
 import structlog
 from pydantic import ValidationError
 
 from skyfence.adapters import metrics
-from skyfence.contracts.alert import Alert
+from skyfence.contracts.alert import Alert, PlaceAlert
 from skyfence.contracts.rejected import Reason
 from skyfence.contracts.track_event import TrackTopicEvent, parse_event
 from skyfence.incidents import snapshot
+from skyfence.incidents.decisions import AlertDecisions
 from skyfence.incidents.lost_state import LastMessages, end_open_chains, keep_last
-from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment, Topics
 from skyfence.texts.tables import OperatorTexts
 from skyfence.times import from_ms
@@ -28,11 +29,14 @@ from streams.sends import PendingSends, decided_headers, origin_of
 
 log = structlog.get_logger()
 
+_NO_NATIONS: Final[Mapping[str, str]] = {}
+
 
 class IncidentAgent:
     """Decides on alerts from the events of tracks, for the one partition of ``track.events``.
 
-    ``names`` are the places' names for people, by region, nation or alliance. ``stored_alerts``
+    ``names`` are the places' names for people, by region, nation or alliance; ``nations`` names the
+    nation of each region. ``stored_alerts``
     reads what stands in ``alerts``, for a state that was lost.
     """
 
@@ -44,6 +48,7 @@ class IncidentAgent:
         sends: PendingSends,
         store: CheckpointStore,
         *,
+        nations: Mapping[str, str] = _NO_NATIONS,
         stored_alerts: Callable[[], AsyncIterator[Alert]],
     ) -> None:
         self._environment = environment
@@ -51,7 +56,7 @@ class IncidentAgent:
         self._topics = Topics(environment)
         self._sends = sends
         self._stored_alerts = stored_alerts
-        self._empty = partial(IncidentManager, environment, names, texts)
+        self._empty = partial(AlertDecisions, environment, names, texts, nations=nations)
         codec = StateCodec(self._empty, _pack, _restore, self._recover)
         self.states = PartitionStates("incident", codec, store)
 
@@ -61,39 +66,39 @@ class IncidentAgent:
         A message that the state covers already is left out. Raise ``KafkaError`` where the broker
         refused an alert: then no checkpoint covers the message.
         """
-        manager = await self.states.state_for(message.partition, message.offset)
-        if manager is None:
+        decisions = await self.states.state_for(message.partition, message.offset)
+        if decisions is None:
             return
         try:
             event = parse_event(message.value or b"")
         except ValidationError as error:
             await self._sends.reject(message, Reason.of_invalid(error))
         else:
-            await self._decide(message, manager, event)
+            await self._decide(message, decisions, event)
         self.states.mark_judged(message.partition, message.offset)
         await self._sends.flush()
         self.states.mark_flushed()
 
     async def _decide(
-        self, message: KafkaMessage, manager: IncidentManager, event: TrackTopicEvent
+        self, message: KafkaMessage, decisions: AlertDecisions, event: TrackTopicEvent
     ) -> None:
         headers = decided_headers(message, round(time.time() * 1000))
-        for alert in await self._alerts(message, manager, event):
+        for alert in await self._alerts(message, decisions, event):
             key = str(alert.incident_id)
             await self._sends.send(self._topics.alerts, key, alert.to_json(), headers)
             metrics.decided(alert, headers)
             log.info("alert.decided", channel=alert.channel, step=alert.step, incident=key)
 
     async def _alerts(
-        self, message: KafkaMessage, manager: IncidentManager, event: TrackTopicEvent
-    ) -> list[Alert]:
+        self, message: KafkaMessage, decisions: AlertDecisions, event: TrackTopicEvent
+    ) -> list[Alert | PlaceAlert]:
         try:
-            return manager.process(event, origin_of(message))
+            return decisions.process(event, origin_of(message))
         except Exception:  # noqa: BLE001 - kept and logged
             await self._sends.reject_for_defect("tell.failed", message)
             return []
 
-    async def _recover(self) -> IncidentManager:
+    async def _recover(self) -> AlertDecisions:
         """End every chain that stands open in ``alerts``; return what to go on with.
 
         Broken off anywhere, it ends the rest when it is called again: which chains have ended is
@@ -111,14 +116,14 @@ class IncidentAgent:
             metrics.decided(alert, headers)
             log.error("incident.abandoned", channel=alert.channel, incident=incident)
         await self._sends.flush()
-        manager = self._empty()
-        manager.state = state
-        return manager
+        decisions = self._empty()
+        decisions.state = state
+        return decisions
 
 
-def _pack(manager: IncidentManager) -> bytes:
-    return snapshot.take_snapshot(manager.state)
+def _pack(decisions: AlertDecisions) -> bytes:
+    return snapshot.take_snapshot(decisions.state)
 
 
-def _restore(manager: IncidentManager, state: bytes) -> None:
-    manager.state = snapshot.restore_snapshot(state)
+def _restore(decisions: AlertDecisions, state: bytes) -> None:
+    decisions.state = snapshot.restore_snapshot(state)

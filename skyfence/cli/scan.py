@@ -1,6 +1,6 @@
 """``skyfence scan``: the engine alone, without Kafka and Redis.
 
-recording ──▶ lines ──▶ items ──▶ frames ──▶ engine ──▶ alerts or crossings, JSON lines
+recording ──▶ lines ──▶ items ──▶ frames ──▶ engine ──▶ alerts, states of places or crossings
 """
 
 from dataclasses import dataclass, field
@@ -11,8 +11,9 @@ import click
 
 from skyfence.adapters.files import load_catalogue, load_policy, load_zones
 from skyfence.cli.recording import Recording, checked_run, counted
-from skyfence.engine import Engine
-from skyfence.errors import InputError
+from skyfence.contracts.place_change import PlaceChange
+from skyfence.engine import Engine, EngineResult
+from skyfence.errors import InputError, UsageError
 from skyfence.frames.packing import FRAME_REPORTS, Packer, play
 
 
@@ -21,6 +22,7 @@ class _Tally:
     late: int = 0
     crossings: int = 0
     alerts: int = 0
+    place_alerts: int = 0
     sources: set[str] = field(default_factory=set)
 
 
@@ -32,6 +34,7 @@ class _Tally:
 )
 @click.option("--policy", type=click.Path(path_type=Path), help="Policy instead of the default.")
 @click.option("--crossings", is_flag=True, help="Write crossings instead of alerts.")
+@click.option("--places", is_flag=True, help="Write each change of a place's state instead.")
 @click.option("--strict", is_flag=True, help="Exit 1 if a line is no report.")
 @click.option("--run", default="scan", show_default=True, help="The run, part of identifiers.")
 def scan(
@@ -40,13 +43,17 @@ def scan(
     regions: Path | None,
     policy: Path | None,
     crossings: bool,
+    places: bool,
     strict: bool,
     run: str,
 ) -> int:
     """Judge RECORDING (JSON lines of reports; .gz, .zst or - too) and write what follows.
 
-    Alerts, or crossings, go to standard output as JSON lines; a summary to standard error.
+    Alerts, states of places or crossings go to standard output as JSON lines; a summary to standard
+    error.
     """
+    if crossings and places:
+        raise UsageError("--crossings and --places: choose one of them")
     run = checked_run(run)
     tally = _Tally()
     source = Recording(recording)
@@ -64,12 +71,20 @@ def scan(
         tally.late += outcome.late
         tally.crossings += len(outcome.crossings)
         tally.alerts += len(outcome.alerts)
-        for message in outcome.crossings if crossings else outcome.alerts:
-            click.echo(message.to_json())
+        tally.place_alerts += len(outcome.place_alerts)
+        for line in _lines(outcome, crossings=crossings, places=places):
+            click.echo(line)
     _summarize(source, tally, engine)
     if strict and source.bad_lines:
         raise InputError(f"{recording}: {source.bad_lines} of its lines are no reports")
     return 0
+
+
+def _lines(outcome: EngineResult, *, crossings: bool, places: bool) -> list[bytes]:
+    if places:
+        return [PlaceChange.of(alert).to_line() for alert in outcome.place_alerts]
+    messages = outcome.crossings if crossings else outcome.messages
+    return [message.to_json() for message in messages]
 
 
 def _summarize(recording: Recording, tally: _Tally, engine: Engine) -> None:
@@ -77,6 +92,7 @@ def _summarize(recording: Recording, tally: _Tally, engine: Engine) -> None:
         f"{counted(recording.read, 'report')} of {counted(len(tally.sources), 'source')}, "
         f"{counted(recording.bad_lines, 'bad line')}, {tally.late} late; "
         f"{counted(tally.crossings, 'crossing')}, {counted(tally.alerts, 'alert')}, "
+        f"{counted(tally.place_alerts, 'message')} of places, "
         f"{counted(len(engine.open_incidents), 'incident')} open",
         err=True,
     )

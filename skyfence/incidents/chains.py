@@ -32,7 +32,11 @@ V = TypeVar("V")
 
 
 class AlertChains:
-    """The open incidents and their chains. ``names`` gives zones their names in texts."""
+    """The open incidents and their chains. ``names`` gives zones their names in texts.
+
+    ``updates`` are those since it was emptied last, with their incidents: the states of places
+    follow from them (``decisions``).
+    """
 
     def __init__(
         self, environment: Environment, names: Mapping[str, str], texts: OperatorTexts
@@ -40,6 +44,7 @@ class AlertChains:
         self._environment = environment
         self.vocabulary = Vocabulary(texts, {ALLIANCE: texts.words.alliance, **names})
         self.state = IncidentState()
+        self.updates: list[tuple[UUID, IncidentUpdate]] = []
 
     def incident_of(self, track: MemberTrack) -> Incident | None:
         """Return the open incident that a track is a member of, if there is one."""
@@ -95,6 +100,7 @@ class AlertChains:
             }
         )
         self.state.open[incident.incident_id] = incident
+        self.updates.append((incident.incident_id, update))
         if update.state == "closed":
             del self.state.open[incident.incident_id]
         yield from alerts

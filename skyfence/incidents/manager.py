@@ -14,6 +14,7 @@ members' events only enter into decisions. Does no I/O and reads no clock.
 
 from collections.abc import Iterator, Mapping
 from typing import Final
+from uuid import UUID
 
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import (
@@ -40,6 +41,7 @@ from skyfence.incidents.repeated_violations import Violation
 from skyfence.incidents.routing import IncidentUpdate
 from skyfence.incidents.snapshot import IncidentState, Run
 from skyfence.incidents.watermark import VIOLATION_COUNT, Origin
+from skyfence.incidents.wording import Vocabulary
 from skyfence.naming import Environment
 from skyfence.texts.tables import OperatorTexts, UpdateKind
 from skyfence.times import LATEST_MS, to_ms
@@ -70,6 +72,16 @@ class IncidentManager:
     def open(self) -> list[Incident]:
         """Return the incidents that are not closed, in order of opening."""
         return list(self.state.open.values())
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Return the texts and names that alerts are worded in."""
+        return self._chains.vocabulary
+
+    def take_updates(self) -> list[tuple[UUID, IncidentUpdate]]:
+        """Return what has changed of incidents since this was called last, in order."""
+        updates, self._chains.updates = self._chains.updates, []
+        return updates
 
     def process(self, event: TrackTopicEvent, origin: Origin | None = None) -> list[Alert]:
         """Take in a track's event, a watermark or an operator's closing; return the alerts.

@@ -11,10 +11,11 @@ from uuid import UUID
 from skyfence.incidents.incident import EpisodeKey, Incident, MemberTrack
 from skyfence.incidents.repeated_violations import RepeatedViolations
 from skyfence.incidents.watermark import DecisionQueue
+from skyfence.places.places import RunPlaces
 from skyfence.snapshots import codec
-from skyfence.snapshots.incident_formats import from_1_to_2, read_format_1
+from skyfence.snapshots.incident_formats import from_1_to_2, from_2_to_3, read_format_1
 
-FORM: Final = codec.SnapshotForm("incident agent", {1: from_1_to_2}, read_format_1)
+FORM: Final = codec.SnapshotForm("incident agent", {1: from_1_to_2, 2: from_2_to_3}, read_format_1)
 # Runs that have ended are kept for what arrives late of them, which comes soon or never.
 _ENDED_KEPT = 100
 
@@ -26,6 +27,7 @@ class Run:
     tracks: dict[EpisodeKey, MemberTrack] = field(default_factory=dict)
     decisions: DecisionQueue = field(default_factory=DecisionQueue)
     situation: RepeatedViolations = field(default_factory=RepeatedViolations)
+    places: RunPlaces = field(default_factory=RunPlaces)
 
 
 @dataclass

@@ -97,6 +97,11 @@ class ZoneSet:
         """Return the name of each zone, by identifier."""
         return {zone.id: zone.properties.name for zone in self.zones}
 
+    @property
+    def nations(self) -> dict[str, str]:
+        """Return the nation of each region, by the region's identifier."""
+        return {zone.id: zone.nation for zone in self.zones if zone.is_region}
+
 
 @dataclass(frozen=True)
 class LocatedZone:

@@ -84,11 +84,13 @@ def test_alerts_are_json_lines(scan: Any, recording: str, zones: str) -> None:
     ended = scan(recording, "--zones", zones)
     places = ("AA-1", "BB-1", "AA", "NATO")  # in AA-1, on the way to BB-1
     expected = [(place, message) for message in ("Alert", "Update", "Cancel") for place in places]
-    assert places_and_types(ended.documents) == expected
+    incidents = [document for document in ended.documents if "track_id" in document]
+    assert places_and_types(incidents) == expected
     assert {document["run"] for document in ended.documents} == {"scan"}
     assert ended.code == 0
     assert ended.errors == (
-        "3 reports of 1 source, 0 bad lines, 0 late; 8 crossings, 12 alerts, 0 incidents open\n"
+        "3 reports of 1 source, 0 bad lines, 0 late; 8 crossings, 12 alerts, "
+        "10 messages of places, 0 incidents open\n"
     )
 
 
@@ -104,6 +106,24 @@ def test_crossings_instead_of_alerts(scan: Any, recording: str, zones: str) -> N
     ]
     assert {"time", "lat", "lon", "other_side", "zones_version"} <= documents[1].keys()
     assert documents[4]["depth_m"] == 620
+
+
+def test_places_instead_of_alerts(scan: Any, recording: str, zones: str) -> None:
+    """With --places each change of a place's state is a line with all its fields."""
+    documents = scan(recording, "--zones", zones, "--places").documents
+    assert {document["run"] for document in documents} == {"scan"}
+    assert set(documents[0]) >= {"time", "known", "place", "place_kind", "level", "objects"}
+    assert set(documents[0]) >= {"minutes_left", "incidents", "episode_id", "step", "notify"}
+    own = [document["level"] for document in documents if document["place"] == "AA-1"]
+    assert own[0] == "shelter"
+    assert own[-1] == "clear"
+
+
+def test_crossings_and_places_exclude_each_other(scan: Any, recording: str) -> None:
+    """Asking for both is refused: a line says nothing of which it would be."""
+    ended = scan(recording, "--places", "--crossings")
+    assert ended.code == 2
+    assert "--crossings and --places" in ended.errors
 
 
 def test_zones_alone_replace_all_defaults(scan: Any, recording: str, zones: str) -> None:
@@ -133,7 +153,7 @@ def test_a_bad_line_is_named_and_left_out(scan: Any, recording: str, zones: str)
     ended = scan(recording, "--zones", zones)
     assert ended.errors.startswith(f"{recording}: line 2: time: time must be RFC 3339 with a zone")
     assert "3 reports of 1 source, 1 bad line," in ended.errors
-    assert len(ended.documents) == 12
+    assert len(ended.documents) == 22
     assert ended.code == 0
 
 
@@ -145,7 +165,7 @@ def test_strict_fails_on_a_bad_line(scan: Any, recording: str, zones: str) -> No
     assert ended.errors.splitlines()[-1] == (
         f"skyfence: {recording}: 1 of its lines are no reports"
     )
-    assert len(ended.documents) == 12
+    assert len(ended.documents) == 22
 
 
 def test_strict_passes_without_one(scan: Any, recording: str, zones: str) -> None:
@@ -212,4 +232,4 @@ def test_the_module_is_the_command(recording: str, zones: str) -> None:
     """`python -m skyfence scan` does what the command does, from any directory."""
     command = [sys.executable, "-m", "skyfence", "scan", recording, "--zones", zones]
     done = subprocess.run(command, capture_output=True, check=True, env=dict(os.environ))
-    assert len(done.stdout.splitlines()) == 12
+    assert len(done.stdout.splitlines()) == 22

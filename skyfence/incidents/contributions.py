@@ -1,0 +1,112 @@
+"""What an incident contributes to places: from its state and its last event to a ``Standing``.
+
+    threat      the nations and regions ahead: prepare, with the minutes left
+    violation   where it is: shelter once that is sure, prepare before; ahead: prepare
+    lost        where it was seen last, and where it can be by now: prepare
+    exited      nowhere; where it has been it is watched for (``places`` knows)
+    closed      over, or another incident's
+
+What circles without getting anywhere also asks ``prepare`` of all places within its reach. The
+alliance and a nation ask for the highest level of any place beneath them. What may be a private
+flight asks nothing: it is told on the nation's channel as an incident, quietly.
+"""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from skyfence.contracts.alert import PlaceKind, PlaceLevel
+from skyfence.contracts.track_event import TrackEvent
+from skyfence.incidents.routing import IncidentUpdate
+from skyfence.naming import ALLIANCE
+from skyfence.places.contribution import Contribution, Standing, rank
+from skyfence.times import to_ms
+
+
+def standing(incident_id: UUID, update: IncidentUpdate, nations: Mapping[str, str]) -> Standing:
+    """Return where an incident stands after an update; ``nations`` names each region's nation."""
+    event = update.event
+    over = update.state == "closed"
+    merged = update.news == "merged" and bool(update.joined)
+    time = to_ms(event.time)
+    return Standing(
+        incident_id=incident_id,
+        time_ms=time,
+        known_ms=max(time, to_ms(event.last_seen)),
+        contributions={} if over or event.private_flight else _contributions(update, nations),
+        in_reach=_in_reach(event, nations),
+        lets_go=event.kind == "searched",
+        over=over,
+        merged_into=update.joined[0] if merged else None,
+        at_once=update.closed is not None,
+    )
+
+
+class _Asked:
+    """The levels that an incident asks of places, and of those above them."""
+
+    def __init__(self, update: IncidentUpdate, nations: Mapping[str, str]) -> None:
+        self.contributions: dict[str, Contribution] = {}
+        self._event, self._nations = update.event, nations
+        self._lost = update.state == "lost"
+
+    def ask(self, place: str, level: PlaceLevel, minutes_left: int | None = None) -> None:
+        """Ask a level of a place and of those above it; the highest and soonest counts."""
+        nation = self._nations.get(place)
+        for name in filter(None, (place, nation, ALLIANCE)):
+            contribution = Contribution(
+                kind=_kind(name, self._event, self._nations),
+                level=level,
+                minutes_left=minutes_left,
+                lost=self._lost,
+                direction=_direction(self._event),
+            )
+            self.contributions[name] = _graver(self.contributions.get(name), contribution)
+
+
+def _contributions(update: IncidentUpdate, nations: Mapping[str, str]) -> dict[str, Contribution]:
+    event, state, asked = update.event, update.state, _Asked(update, nations)
+    sure = state == "violation" and event.confidence == "confirmed" and not event.coasted
+    if state in ("violation", "lost"):
+        for place in (*event.regions, *event.nations):
+            asked.ask(place, "shelter" if sure else "prepare")
+    if state == "threat":
+        for place in event.nations:
+            asked.ask(place, "prepare", event.minutes_left)
+    ahead = () if state == "exited" else event.ahead
+    circled = event.within_reach if event.circling and state != "lost" else ()
+    for near in (*ahead, *circled):
+        asked.ask(near.place, "prepare", near.minutes_left)
+    return asked.contributions
+
+
+def _in_reach(event: TrackEvent, nations: Mapping[str, str]) -> frozenset[str]:
+    """Return the places that the object can be in within the look-ahead, and those above them."""
+    near = {ahead.place for ahead in event.within_reach}
+    above = {nations[place] for place in near if place in nations}
+    return frozenset({*near, *above, ALLIANCE} if near else ())
+
+
+def _graver(before: Contribution | None, now: Contribution) -> Contribution:
+    """Return the higher of two contributions; of equal ones that with fewer minutes left."""
+    if before is None or rank(now.level) > rank(before.level):
+        return now
+    if rank(now.level) < rank(before.level) or now.minutes_left is None:
+        return before
+    sooner = before.minutes_left is None or now.minutes_left < before.minutes_left
+    return now if sooner else before
+
+
+def _kind(place: str, event: TrackEvent, nations: Mapping[str, str]) -> PlaceKind:
+    if place == ALLIANCE:
+        return "alliance"
+    if place in nations:
+        return "region"
+    if place in event.nations or place in nations.values():
+        return "nation"
+    return "zone" if nations else "region"
+
+
+def _direction(event: TrackEvent) -> int | None:
+    """Return the octant of an object's course: 0 is north, 2 east; None where it has no course."""
+    course_deg = event.object.course_deg
+    return None if course_deg is None else int((round(course_deg) % 360 + 22.5) // 45) % 8

@@ -1,0 +1,99 @@
+"""Decisions on alerts: track events in, all alerts out, of places and of incidents.
+
+    track event ──▶ IncidentManager ──▶ incidents' chains: evidence, for operators
+                         └─updates──▶ Places ──▶ places' chains: what people follow
+
+An event's messages of places come before those of incidents. Does no I/O and reads no clock.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from skyfence.contracts.alert import Alert, PlaceAlert
+from skyfence.contracts.track_event import PartitionWatermark, TrackEvent, TrackTopicEvent
+from skyfence.incidents.contributions import standing
+from skyfence.incidents.incident import Incident
+from skyfence.incidents.manager import IncidentManager
+from skyfence.incidents.snapshot import IncidentState, Run
+from skyfence.incidents.watermark import Origin
+from skyfence.naming import Environment
+from skyfence.places.messages import PlaceWording
+from skyfence.places.places import Places
+from skyfence.texts.tables import OperatorTexts
+from skyfence.times import LATEST_MS, to_ms
+
+_NO_NATIONS: Final[Mapping[str, str]] = {}
+
+
+class AlertDecisions:
+    """Decides on all alerts of one environment.
+
+    ``names`` gives zones their names in texts, ``nations`` names the nation of each region.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        names: Mapping[str, str],
+        texts: OperatorTexts,
+        *,
+        nations: Mapping[str, str] = _NO_NATIONS,
+    ) -> None:
+        self._manager = IncidentManager(environment, names, texts)
+        self._nations = nations
+        wording = PlaceWording(texts, self._manager.vocabulary.names)
+        self._places = Places(environment, wording, nations)
+
+    @property
+    def state(self) -> IncidentState:
+        """Return all that is remembered, for a checkpoint."""
+        return self._manager.state
+
+    @state.setter
+    def state(self, state: IncidentState) -> None:
+        self._manager.state = state
+
+    @property
+    def open(self) -> list[Incident]:
+        """Return the incidents that are not closed, in order of opening."""
+        return self._manager.open
+
+    def process(
+        self, event: TrackTopicEvent, origin: Origin | None = None
+    ) -> list[Alert | PlaceAlert]:
+        """Take in a track's event, a watermark or an operator's word; return the alerts.
+
+        An event that was processed before gives none. ``origin`` is the partition of ``tracks``
+        that an event comes from and its frame's Kafka timestamp; None where they are not known.
+        """
+        alerts = self._manager.process(event, origin)
+        self._note_updates()
+        names = [*self.state.runs] if isinstance(event, PartitionWatermark) else [event.run]
+        place_alerts = [alert for name in names for alert in self._tell_places(name, event)]
+        return [*place_alerts, *alerts]
+
+    def _note_updates(self) -> None:
+        """Let the places take in what has changed of incidents."""
+        for incident_id, update in self._manager.take_updates():
+            run = self.state.runs.setdefault(update.event.run, Run())
+            self._places.note(run.places, standing(incident_id, update, self._nations))
+
+    def _tell_places(self, name: str, event: TrackTopicEvent) -> Iterator[PlaceAlert]:
+        """Yield what the places of a run hear after an event."""
+        run = self.state.runs.get(name)
+        if run is None:
+            return
+        if isinstance(event, TrackEvent):
+            time_ms = to_ms(event.time)
+            known_ms = max(time_ms, to_ms(event.last_seen))
+            yield from self._places.flush(name, run.places, time_ms, known_ms)
+            return
+        watermark_ms = run.decisions.watermark_ms(self.state.progress)
+        time_ms = run.places.latest_ms
+        if 0 < watermark_ms < LATEST_MS:
+            time_ms = max(time_ms, int(watermark_ms))
+            yield from self._places.settle(name, run.places, int(watermark_ms))
+        elif watermark_ms > 0:
+            # All sources have ended: nobody watches any more, and time alone lets no level fall.
+            yield from self._places.settle(name, run.places, time_ms)
+        yield from self._places.flush(name, run.places, time_ms, time_ms)

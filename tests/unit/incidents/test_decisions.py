@@ -1,0 +1,103 @@
+"""Decisions on alerts: places are told with the incidents that concern them, and before them."""
+
+from datetime import timedelta
+from typing import Any
+
+from builders import T0, clock, track_event
+from words import ENGLISH
+
+from skyfence.contracts.alert import Alert, PlaceAlert
+from skyfence.incidents.decisions import AlertDecisions
+from skyfence.naming import Environment
+
+NAMES = {"AA": "Aland", "AA-1": "Southshire", "BB": "Borland", "BB-1": "Westmark"}
+NATIONS = {"AA-1": "AA", "BB-1": "BB"}
+
+
+def decisions() -> AlertDecisions:
+    return AlertDecisions(Environment.EXERCISE, NAMES, ENGLISH.operators, nations=NATIONS)
+
+
+def states(messages: list[Alert | PlaceAlert]) -> list[tuple[str, str, str]]:
+    return [
+        (message.place, message.place_kind, message.level)
+        for message in messages
+        if isinstance(message, PlaceAlert)
+    ]
+
+
+def threat(**more: Any) -> Any:
+    ahead = ({"place": "AA-1", "minutes_left": 4}, {"place": "BB-1", "minutes_left": 9})
+    given = {"confidence": "possible", "regions": (), "minutes_left": 4, "ahead": ahead}
+    return track_event("threatened", 1, **(given | more))
+
+
+def test_a_nation_hears_with_its_first_region() -> None:
+    """A region ahead, its nation and the alliance are told in the same instant, people first."""
+    messages = decisions().process(threat())
+    assert states(messages) == [
+        ("AA-1", "region", "prepare"),
+        ("BB-1", "region", "prepare"),
+        ("AA", "nation", "prepare"),
+        ("BB", "nation", "prepare"),
+        ("NATO", "alliance", "prepare"),
+    ]
+    assert isinstance(messages[5], Alert)
+    nation = messages[2]
+    assert isinstance(nation, PlaceAlert)
+    assert nation.regions == ("AA-1",)
+
+
+def test_incidents_are_quiet_and_places_sound() -> None:
+    """The incidents' chains are evidence: only the places' messages ask somebody to act."""
+    messages = decisions().process(threat())
+    assert {message.notify for message in messages if isinstance(message, Alert)} == {"quiet"}
+    assert {message.notify for message in messages if isinstance(message, PlaceAlert)} == {"sound"}
+
+
+def test_only_what_is_sure_says_shelter() -> None:
+    """A possible or coasted violation asks people to be ready, a confirmed one to take shelter."""
+    for changes, level in (
+        ({"confidence": "possible"}, "prepare"),
+        ({"coasted": True}, "prepare"),
+        ({}, "shelter"),
+    ):
+        messages = decisions().process(track_event("entered", 1, **changes))
+        assert states(messages)[0] == ("AA-1", "region", level)
+
+
+def test_a_private_flight_concerns_no_place() -> None:
+    """What may well be a private flight is no danger to any place."""
+    event = track_event("appeared", 1, crossed=False, private_flight=True)
+    assert states(decisions().process(event)) == []
+
+
+def test_circling_holds_all_places_within_reach() -> None:
+    """What circles asks the places that it can be in within minutes to be ready."""
+    near = ({"place": "BB-1", "minutes_left": 3},)
+    messages = decisions().process(track_event("entered", 1, circling=True, within_reach=near))
+    assert ("BB-1", "region", "prepare") in states(messages)
+
+
+def test_the_all_clear_comes_with_the_watermark() -> None:
+    """After the close the places are cleared when the sources have come so far, once each."""
+    stage = decisions()
+    stage.process(clock(T0))
+    stage.process(track_event("entered", 1))
+    assert states(stage.process(track_event("cleared", 2))) == []
+    told = states(stage.process(clock(T0 + timedelta(minutes=3))))
+    assert told == [
+        ("AA-1", "region", "clear"),
+        ("AA", "nation", "clear"),
+        ("NATO", "alliance", "clear"),
+    ]
+
+
+def test_a_run_that_has_ended_clears_nothing_by_itself() -> None:
+    """What was lost when the recording ended stands: nobody has watched since."""
+    stage = decisions()
+    stage.process(clock(T0))
+    stage.process(track_event("entered", 1))
+    stage.process(track_event("lost", 2))
+    told = stage.process(clock(T0 + timedelta(minutes=2), last=True))
+    assert [state for state in states(told) if state[2] == "clear"] == []
