@@ -49,7 +49,7 @@ class IncidentAgent:
         store: CheckpointStore,
         *,
         nations: Mapping[str, str] = _NO_NATIONS,
-        stored_alerts: Callable[[], AsyncIterator[Alert]],
+        stored_alerts: Callable[[], AsyncIterator[Alert | PlaceAlert]],
     ) -> None:
         self._environment = environment
         self._texts = texts.abandoned

@@ -1,7 +1,7 @@
 """The alerts that stand in Kafka, for an incident agent that has lost its state.
 
 Reads the topic from its first message to where it ends when the reading begins. Needs no group and
-commits nothing. What no alert of an incident is, feed alarms among it, is passed over.
+commits nothing. Feed alarms are passed over.
 """
 
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.settings import Settings
-from skyfence.contracts.alert import Alert, parse_alert
+from skyfence.contracts.alert import Alert, PlaceAlert, parse_alert
 from skyfence.contracts.base import describe_validation_error
 
 log = structlog.get_logger()
@@ -21,8 +21,8 @@ log = structlog.get_logger()
 _FETCH_MS: Final = 1_000
 
 
-async def stored_alerts(settings: Settings) -> AsyncIterator[Alert]:
-    """Yield every alert of an incident that the environment's ``alerts`` holds.
+async def stored_alerts(settings: Settings) -> AsyncIterator[Alert | PlaceAlert]:
+    """Yield every alert of an incident or a place that the environment's ``alerts`` holds.
 
     In order within each partition. Raise aiokafka's errors where Kafka does not answer.
     """
@@ -48,11 +48,11 @@ async def stored_alerts(settings: Settings) -> AsyncIterator[Alert]:
         await consumer.stop()
 
 
-def _alert(value: bytes, partition: int, offset: int) -> Alert | None:
+def _alert(value: bytes, partition: int, offset: int) -> Alert | PlaceAlert | None:
     try:
         alert = parse_alert(value)
     except ValidationError as error:
         reason = describe_validation_error(error)
         log.warning("alert.unreadable", partition=partition, offset=offset, reason=reason)
         return None
-    return alert if isinstance(alert, Alert) else None
+    return alert if isinstance(alert, Alert | PlaceAlert) else None

@@ -1,8 +1,8 @@
 """What an incident agent does when its state cannot be read: it ends every chain that stands open.
 
 What was open stands in ``alerts``, where each chain's last message says whether it ended. Each open
-one ends with a Cancel that says that the system lost its state, which is no all-clear; and a track
-that goes on opens another incident, with chains of its own.
+one, an incident's or a place's, ends with a Cancel that says that the system lost its state, which
+is no all-clear; and a track that goes on opens another incident, with chains of its own.
 
     alerts that Kafka keeps ──▶ last message of each chain ──▶ Cancels + state to begin with
 
@@ -10,19 +10,20 @@ It comes to the same however often it is begun: a chain that has its Cancel gets
 """
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from skyfence.contracts.alert import Alert, alert_id, is_abandoned, marked
+from skyfence.contracts.alert import Alert, PlaceAlert, alert_id, is_abandoned, marked
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.identity import derive
 from skyfence.incidents.repeated_violations import RepeatedViolations
 from skyfence.incidents.snapshot import IncidentState, Run
 from skyfence.naming import ALLIANCE, Environment
+from skyfence.places.place_state import PlaceState
 from skyfence.texts.tables import AbandonedTexts
 
 # The last message of each chain, by its incident and channel.
-LastMessages = dict[tuple[UUID, str], Alert]
+LastMessages = dict[tuple[UUID, str], Alert | PlaceAlert]
 
 # How long the Cancel holds, as that of an incident that ended by itself.
 _VALID: Final = timedelta(hours=1)
@@ -30,7 +31,7 @@ _VALID: Final = timedelta(hours=1)
 _MOST_SITUATIONS: Final = 10_000
 
 
-def keep_last(last: LastMessages, alert: Alert) -> None:
+def keep_last(last: LastMessages, alert: Alert | PlaceAlert) -> None:
     """Note a message if it is the last of its chain so far; messages may come in any order."""
     chain = (alert.incident_id, alert.channel)
     if chain not in last or alert.step > last[chain].step:
@@ -39,15 +40,21 @@ def keep_last(last: LastMessages, alert: Alert) -> None:
 
 def end_open_chains(
     last: LastMessages, environment: Environment, texts: AbandonedTexts, now: datetime
-) -> tuple[IncidentState, list[Alert]]:
+) -> tuple[IncidentState, list[Alert | PlaceAlert]]:
     """Return the state to begin with, and the Cancel of each chain that has not ended.
 
     ``now`` is the wall clock: a live Cancel counts from
     then, that of a replay from its last message.
     """
-    state, cancels = IncidentState(), []
+    state = IncidentState()
+    cancels: list[Alert | PlaceAlert] = []
     for alert in last.values():
         ended = alert.message_type == "Cancel"
+        if isinstance(alert, PlaceAlert):
+            if not ended:
+                cancels.append(_cancel_place(alert, environment, texts, now))
+            _number_episodes(state, alert)
+            continue
         if not ended:
             cancels.append(_cancel(alert, environment, texts, now))
         if alert.event == "repeated airspace violations":
@@ -58,29 +65,53 @@ def end_open_chains(
 
 
 def _cancel(last: Alert, environment: Environment, texts: AbandonedTexts, now: datetime) -> Alert:
+    nothing_known = {
+        "incident_state": "closed",
+        "ahead": (),
+        "minutes_left": None,
+        "search_radius_m": None,
+        "search_growth_mps": None,
+    }
+    return last.model_copy(update=_ending(last, environment, texts, now) | nothing_known)
+
+
+def _cancel_place(
+    last: PlaceAlert, environment: Environment, texts: AbandonedTexts, now: datetime
+) -> PlaceAlert:
+    """Return the Cancel of a place's episode; the level that it had stays, for it is no clear."""
+    ending = _ending(last, environment, texts, now)
+    nothing_known = {"known": ending["time"], "minutes_left": None, "news": ()}
+    return last.model_copy(update=ending | nothing_known)
+
+
+def _ending(
+    last: Alert | PlaceAlert, environment: Environment, texts: AbandonedTexts, now: datetime
+) -> dict[str, Any]:
+    """Return the fields in which any chain's Cancel differs from its last message."""
     time = max(last.time, now) if last.run == LIVE_RUN else last.time
     step = last.step + 1
-    return last.model_copy(
-        update={
-            "alert_id": alert_id(last.incident_id, last.channel, step),
-            "step": step,
-            "references": (*last.references, last.alert_id),
-            "message_type": "Cancel",
-            "response_type": "Monitor",
-            "urgency": "Unknown",
-            "certainty": "Unknown",
-            "incident_state": "closed",
-            "time": time,
-            "expires": time + _VALID,
-            "headline": marked(texts.headline, environment),
-            "description": texts.description.format(before=last.description),
-            "instruction": texts.instruction,
-            "ahead": (),
-            "minutes_left": None,
-            "search_radius_m": None,
-            "search_growth_mps": None,
-        }
-    )
+    return {
+        "alert_id": alert_id(last.incident_id, last.channel, step),
+        "step": step,
+        "references": (*last.references, last.alert_id),
+        "message_type": "Cancel",
+        "response_type": "Monitor",
+        "urgency": "Unknown",
+        "certainty": "Unknown",
+        "notify": "sound" if isinstance(last, PlaceAlert) else "quiet",
+        "time": time,
+        "expires": time + _VALID,
+        "headline": marked(texts.headline, environment),
+        "description": texts.description.format(before=last.description),
+        "instruction": texts.instruction,
+    }
+
+
+def _number_episodes(state: IncidentState, alert: PlaceAlert) -> None:
+    """Have a place's next episode numbered after this one: its identifier follows from that."""
+    places = state.runs.setdefault(alert.run, Run()).places.states
+    place = places.setdefault(alert.place, PlaceState(alert.place_kind))
+    place.episode = max(place.episode, alert.episode)
 
 
 def _count(state: IncidentState, alert: Alert, environment: Environment) -> None:

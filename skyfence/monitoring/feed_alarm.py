@@ -95,6 +95,8 @@ def _compose(
             expires=over + _ALL_CLEAR_HOLDS if over else silence.since + given_up_after(run),
             headline=headline,
             instruction=instruction,
+            # That a feed is back asks nobody to act; that it is silent, or given up, does.
+            notify="quiet" if silence.heard_again and over else "sound",
         ),
         place=place,
         place_kind=kind,

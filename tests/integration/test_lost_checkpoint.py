@@ -74,4 +74,5 @@ async def test_a_worker_ends_what_it_cannot_remember(
 
 async def cancels(settings: Settings) -> list[Alert]:
     """Return the Cancels that stand in ``alerts``."""
-    return [alert async for alert in stored_alerts(settings) if alert.message_type == "Cancel"]
+    alerts = [alert async for alert in stored_alerts(settings) if isinstance(alert, Alert)]
+    return [alert for alert in alerts if alert.message_type == "Cancel"]

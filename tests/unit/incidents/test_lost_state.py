@@ -6,8 +6,9 @@ from builders import T0, track_event
 from words import ENGLISH
 
 from consumers.sms.rules.notice import kind_of
-from skyfence.contracts.alert import Alert, is_abandoned
+from skyfence.contracts.alert import Alert, PlaceAlert, is_abandoned
 from skyfence.identity import derive
+from skyfence.incidents.decisions import AlertDecisions
 from skyfence.incidents.incident import EpisodeKey, incident_id
 from skyfence.incidents.lost_state import LastMessages, end_open_chains, keep_last
 from skyfence.incidents.manager import IncidentManager
@@ -37,7 +38,8 @@ def ended(alerts: list[Alert]) -> tuple[IncidentState, list[Alert]]:
     last: LastMessages = {}
     for alert in alerts:
         keep_last(last, alert)
-    return end_open_chains(last, EXERCISE, ENGLISH.operators.abandoned, NOW)
+    state, cancels = end_open_chains(last, EXERCISE, ENGLISH.operators.abandoned, NOW)
+    return state, [cancel for cancel in cancels if isinstance(cancel, Alert)]
 
 
 def test_every_open_chain_ends_with_a_cancel_that_says_so() -> None:
@@ -54,6 +56,23 @@ def test_every_open_chain_ends_with_a_cancel_that_says_so() -> None:
         assert (cancel.message_type, cancel.response_type) == ("Cancel", "Monitor")
         assert is_abandoned(cancel)
         assert "no all-clear" in cancel.instruction
+
+
+def test_a_places_episode_ends_without_an_all_clear() -> None:
+    """Each open episode gets a Cancel that is no clear; the place's next episode is numbered on."""
+    before = AlertDecisions(EXERCISE, {}, ENGLISH.operators, nations={"AA-1": "AA"})
+    last: LastMessages = {}
+    for message in before.process(track_event("entered", 1)):
+        keep_last(last, message)
+    state, cancels = end_open_chains(last, EXERCISE, ENGLISH.operators.abandoned, NOW)
+    ends = {cancel.place: cancel for cancel in cancels if isinstance(cancel, PlaceAlert)}
+    assert set(ends) == {"AA-1", "AA", "NATO"}
+    assert all(is_abandoned(end) and end.level == "shelter" for end in ends.values())
+    after = AlertDecisions(EXERCISE, {}, ENGLISH.operators, nations={"AA-1": "AA"})
+    after.state = state
+    told = after.process(track_event("updated", 2, changes=("deeper",)))
+    episodes = {m.place: m.episode for m in told if isinstance(m, PlaceAlert)}
+    assert episodes == {"AA-1": 2, "AA": 2, "NATO": 2}
 
 
 def test_a_chain_ends_once_however_often_the_agent_is_killed() -> None:
