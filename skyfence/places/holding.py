@@ -18,13 +18,14 @@ from skyfence.places.parameters import PlaceParameters
 class Holding:
     """What one incident holds one place at. Times are event time, milliseconds since 1970.
 
-    ``asked`` is the level that its last event asked for, since ``asked_ms``; ``reach_ms`` says
-    since when ``in_reach`` has been as it is. ``over_ms`` is when the incident closed.
+    ``asked`` is the level that its last event asked for; ``below_ms`` says since when that has been
+    lower than ``level``, ``reach_ms`` since when ``in_reach`` is as it is. ``over_ms`` is when
+    the incident closed.
     """
 
     level: PlaceLevel
     asked: PlaceLevel
-    asked_ms: int
+    below_ms: int
     in_reach: bool
     reach_ms: int
     minutes_left: int | None = None
@@ -37,7 +38,7 @@ class Holding:
         return cls(
             level=contribution.level,
             asked=contribution.level,
-            asked_ms=time_ms,
+            below_ms=time_ms,
             in_reach=True,
             reach_ms=time_ms,
             minutes_left=contribution.minutes_left,
@@ -47,8 +48,9 @@ class Holding:
     def take(self, contribution: Contribution, time_ms: int, *, in_reach: bool = True) -> None:
         """Take in what the incident asks now, and whether its object can be back soon."""
         self.over_ms = None
-        if contribution.level != self.asked:
-            self.asked, self.asked_ms = contribution.level, time_ms
+        if rank(self.asked) >= rank(self.level):
+            self.below_ms = time_ms
+        self.asked = contribution.level
         if in_reach != self.in_reach:
             self.in_reach, self.reach_ms = in_reach, time_ms
         self.minutes_left, self.lost = contribution.minutes_left, contribution.lost
@@ -63,7 +65,7 @@ class Holding:
             leaves = self.level == "watch" and not self.in_reach
             return (self.reach_ms + parameters.watch_ms, "clear") if leaves else None
         if not self.in_reach:
-            return max(self.asked_ms, self.reach_ms) + parameters.hold_ms, self.asked
+            return max(self.below_ms, self.reach_ms) + parameters.hold_ms, self.asked
         if self.level == "shelter":
-            return self.asked_ms + parameters.shelter_hold_ms, "prepare"
+            return self.below_ms + parameters.shelter_hold_ms, "prepare"
         return None
