@@ -18,8 +18,9 @@ from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.crossing import ObjectInfo
 from skyfence.contracts.report import Report
 from skyfence.errors import InputError
+from skyfence.policy.civil import implausible, not_civil
 from skyfence.policy.permit import EMERGENCY_CODES, Corridor, Permit
-from skyfence.policy.policy import CIVIL, Policy, PublicRules, check_policy, not_civil, parse_policy
+from skyfence.policy.policy import CIVIL, Policy, PublicRules, check_policy, parse_policy
 from skyfence.times import format_time, parse_time, to_ms
 
 # An exception for longer is a rule, and nobody remembers why. Leap years included.
@@ -86,8 +87,17 @@ def _describe(policy: Policy, when: datetime | None) -> Iterator[str]:
             f"silent for {_span(source.silent_after_s)}: alarm to the alliance and {members}"
         )
     yield f"identified civil flights: {file.civil.identified.replace('-', ' ')}"
+    civil, inside = file.civil, file.inside
+    yield (
+        f"    from outside, if at least {civil.least_speed_mps:g} m/s fast or "
+        f"{civil.least_height_m:g} m high; for {_span(civil.holds_s)} without a callsign"
+    )
     yield f"emergency codes {', '.join(sorted(EMERGENCY_CODES))}: alert, whoever it is"
-    yield f"first seen inside within {policy.near_border_m:g} m of the outer border: possible"
+    told = "its nation, quietly" if inside.private_flights == "nation" else "everybody"
+    yield (
+        f"first seen inside, {inside.near_border_m:g} m or more from the outer border, "
+        f"perhaps a private flight: told to {told}"
+    )
     yield f"the public of a region: {_public(file.public)}"
     for region in file.public.regions:
         yield f"the public of {region}: {_public(policy.public_rules(region))}"
@@ -174,4 +184,5 @@ def _describe_for(policy: Policy, report: Report) -> Iterator[str]:
         yield "the report: alert, no rule holds it back"
         for permit in policy.file.permit:
             yield f'    permit "{permit.name}": {permit.unmet(*seen)}'
-        yield f"    civil: {not_civil(known) or 'the policy alerts of identified civil flights'}"
+        reason = not_civil(known) or implausible(known, policy.civil)
+        yield f"    civil: {reason or 'the policy alerts of identified civil flights'}"

@@ -54,6 +54,8 @@ class DetectionParameters:
     # Log odds: 2.2 is P = 0.9, 6.2 is P = 0.998 (2.9 sigma deep by one report alone).
     possible_odds: float = 2.2
     confirmed_odds: float = 6.2
+    # What is first seen inside is told from its second report on: ghosts are single plots.
+    appear_reports: int = 2
     # Enter fast, exit slow: an exit takes two sigma outside for some minutes, or five sigma twice
     # in a row, or eight sigma once. (About once an hour a report is off by three sigma more.)
     out_odds: float = -12.0

@@ -23,10 +23,10 @@ from pydantic_core import ErrorDetails
 from skyfence.contracts.base import Contract, SourceName
 from skyfence.contracts.crossing import ObjectInfo
 from skyfence.errors import InputError
+from skyfence.policy.civil import Civil, Inside, implausible, not_civil
 from skyfence.policy.permit import (
     AIRLINE_LETTERS,
     EMERGENCY_CODES,
-    NO_ADDRESSES,
     Permit,
     PermitName,
     plain_callsign,
@@ -34,8 +34,6 @@ from skyfence.policy.permit import (
 
 # What ``suppressed_by`` names for an identified civil flight; no permit may have the name.
 CIVIL: Final = "civil"
-# Operators of these who do not want an alert get a permit.
-NEVER_CIVIL: Final = frozenset({"uav", "missile"})
 # Permits without a sign (see ``Permit.signs``) are filed under this; no sign is empty.
 _ANY_SIGN: Final = ""
 # The key in ``look_ahead_s`` for kinds that are not named there.
@@ -79,20 +77,6 @@ class SourceRules(Contract):
 _NO_SOURCE: Final = SourceRules()
 
 
-class Civil(Contract):
-    """Whether people are told of an identified civil flight."""
-
-    identified: Literal["no-alert", "alert"] = "no-alert"
-
-
-class Appear(Contract):
-    """How near the protected border an object that is first seen inside may have crossed it."""
-
-    near_border_m: Annotated[float, Field(strict=True, ge=0, le=1_000_000, allow_inf_nan=False)] = (
-        5_000.0
-    )
-
-
 class PublicRules(Contract):
     """Whether a region's public is told at once, or an operator decides first, and until when.
 
@@ -123,7 +107,7 @@ class PolicyFile(Contract):
     )
     sources: dict[SourceName, SourceRules] = Field(default_factory=dict)
     civil: Civil = Civil()
-    appear: Appear = Appear()
+    inside: Inside = Inside()
     public: Public = Public()
     permit: Annotated[tuple[Permit, ...], BeforeValidator(_is_a_list)] = ()
 
@@ -139,21 +123,39 @@ class Policy:
     file: PolicyFile = DEFAULT
 
     def suppressed_by(self, known: ObjectInfo, time_ms: int, lon: float, lat: float) -> str | None:
+        """Return the rule that keeps an alert back of an object that sends this, or None.
+
+        For a report by itself: what is known of its track may say otherwise, see ``rule_for``.
+        """
+        is_civil = not_civil(known) is None and implausible(known, self.civil) is None
+        emergency = known.mode_3a in EMERGENCY_CODES
+        return None if emergency else self.rule_for(known, time_ms, lon, lat, identified=is_civil)
+
+    def rule_for(
+        self, known: ObjectInfo, time_ms: int, lon: float, lat: float, *, identified: bool
+    ) -> str | None:
         """Return the rule that keeps an object's alert back, or None where it is alertable.
 
-        The rule is a permit's name or ``CIVIL``. Of several permits that cover the object, one by
-        ICAO address goes before one by callsign, by mode 3/A code and by anything else; among
-        equals the first in the file. The time is milliseconds since 1970, the place degrees.
+        The rule is a permit's name, or ``CIVIL`` for a civil flight that is ``identified``. Of
+        several permits that cover the object, one by ICAO address goes before one by callsign, by
+        mode 3/A code and by anything else; among equals the first in the file. The time is
+        milliseconds since 1970, the place degrees. Precondition: it is in no emergency.
         """
-        if known.mode_3a in EMERGENCY_CODES:
-            return None
         if self._permits:
             for permit in self._candidates(known):
                 if permit.unmet(known, time_ms, lon, lat) is None:
                     return permit.name
-        if self._civil_is_quiet and not_civil(known) is None:
-            return CIVIL
-        return None
+        return CIVIL if identified and self._civil_is_quiet else None
+
+    @property
+    def civil(self) -> Civil:
+        """Return the rules for civil flights."""
+        return self.file.civil
+
+    @property
+    def inside(self) -> Inside:
+        """Return the rules for what is first seen inside."""
+        return self.file.inside
 
     @property
     def version(self) -> str:
@@ -175,14 +177,6 @@ class Policy:
     def watches(self, source: str) -> tuple[str, ...] | None:
         """Return the places whose operators hear of a source's silence, None for all members."""
         return self.file.sources.get(source, _NO_SOURCE).watches
-
-    @property
-    def near_border_m(self) -> float:
-        """Return the distance from the protected border below which an appearance may be an entry.
-
-        Metres; see ``Appear``.
-        """
-        return self.file.appear.near_border_m
 
     def public_rules(self, region: str) -> PublicRules:
         """Return a region's rules for its public: its own values, and the others' for the rest."""
@@ -215,19 +209,6 @@ class Policy:
     @cached_property
     def _default_look_ahead_s(self) -> float:
         return self.file.look_ahead_s.get(_OTHER_KINDS, 300.0)
-
-
-def not_civil(known: ObjectInfo) -> str | None:
-    """Return why an object does not count as an identified civil flight, or None if it does."""
-    if known.category in NEVER_CIVIL:
-        return "it is a uav or a missile"
-    if not known.callsign:
-        return "it has no callsign"
-    if known.icao_address and known.icao_address not in NO_ADDRESSES:
-        return None
-    if known.category == "unknown":
-        return "its category is unknown and it has no ICAO address"
-    return None if known.mode_3a else "it has neither a mode 3/A code nor an ICAO address"
 
 
 def parse_policy(text: str, where: str) -> Policy:

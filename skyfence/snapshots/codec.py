@@ -13,7 +13,7 @@ snapshot is data, never code.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, get_type_hints
 
@@ -105,15 +105,29 @@ def packed_form(
 ) -> Any:
     """Return a msgspec class with a dataclass's fields: some left out, of another type, or more.
 
-    ``array_like``: it is written without its fields' names, in their order.
+    ``array_like``: it is written without its fields' names, in their order, and those that a
+    snapshot of an older format lacks at the end have the class's defaults.
     """
     types = get_type_hints(of)
-    own = [field.name for field in fields(of) if field.name not in without]
+    own = [field for field in fields(of) if field.name not in without]
     return msgspec.defstruct(
         of.__name__,
-        [(name, instead.get(name, types[name])) for name in own] + list(more.items()),
+        [
+            (field.name, instead.get(field.name, types[field.name]), _default(field, array_like))
+            for field in own
+        ]
+        + list(more.items()),
         array_like=array_like,
     )
+
+
+def _default(field: Field[Any], wanted: bool) -> Any:
+    """Return a field's default as msgspec takes it; none where it is not ``wanted``."""
+    if wanted and field.default is not MISSING:
+        return msgspec.field(default=field.default)
+    if wanted and field.default_factory is not MISSING:
+        return msgspec.field(default_factory=field.default_factory)
+    return msgspec.field()
 
 
 def _first(form: SnapshotForm, data: bytes, error: Exception) -> Any:

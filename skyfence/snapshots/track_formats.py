@@ -23,6 +23,10 @@ _VIOLATION: Final = {
     "told_ms": "announced_ms",
 }
 
+# Where a track of format 2 has these.
+_BELIEF_AT: Final = 17
+_VIOLATION_AT: Final = 20
+
 
 def read_format_1(data: bytes) -> Any:
     """Return what format 1 holds; raise ``ValueError`` where the bytes are not of it."""
@@ -40,6 +44,21 @@ def from_1_to_2(plain: list[Any]) -> Plain:
         "areas": areas,
         "sources": [_source(source) for source in sources],
     }
+
+
+def from_2_to_3(plain: Plain) -> Plain:
+    """Tell private flights from what nobody was told of; all else that is new has its defaults.
+
+    What is judged already had reports enough for anything.
+    """
+    for source in plain["sources"]:
+        for track in source["tracks"]:
+            belief, violation = track[_BELIEF_AT], track[_VIOLATION_AT]
+            if belief is not None:
+                belief["measured_count"] = 2
+            if violation is not None and violation["confidence"] == "fact":
+                violation["confidence"], violation["private_flight"] = "possible", True
+    return plain
 
 
 def _source(source: list[Any]) -> Plain:

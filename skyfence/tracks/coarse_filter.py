@@ -24,9 +24,10 @@ from skyfence.airspace.grid import BOUNDARY, Grid
 from skyfence.frames.frame import Frame
 from skyfence.geometry.geodesy import SHORT_LAT_DEG, SHORT_LON_DEG
 from skyfence.geometry.proper_intersections import Cuts
+from skyfence.policy.civil import NEVER_CIVIL
 from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.policy.permit import EMERGENCY_CODES, NO_ADDRESSES
-from skyfence.policy.policy import CIVIL, NEVER_CIVIL
+from skyfence.policy.policy import CIVIL
 from skyfence.tracks.observation import Observation
 from skyfence.tracks.track_state import TrackState
 
@@ -145,6 +146,8 @@ class CoarseFilter:
         civil = track.suppressed_by == CIVIL
         if not track.live or track.violation is not None or track.pending_outlier is not None:
             return _JUDGE
+        if track.identification.emergency or track.identification.last_emergency:
+            return _JUDGE  # whether it goes on is told by two reports in a row
         if not civil and (track.suppressed_by or self._airspace.is_protected_at(track.inside)):
             return _JUDGE
         number = self._grid.set_id(track.inside)
@@ -172,6 +175,7 @@ class CoarseFilter:
         passed_ms = frame.times_ms - times_ms[slots]
         passing &= (passed_ms > 0) & (passed_ms <= self._parameters.lost_after_ms)
         passing &= ~_is_in(frame.batch.column("phase"), _ENDED)
+        passing &= ~_is_in(frame.batch.column("mode_3a"), _EMERGENCY_CODES)
         up, along = np.abs(frame.lats - columns["lat"][slots]), frame.lons - columns["lon"][slots]
         passing &= (up < SHORT_LAT_DEG) & (np.abs(along) < SHORT_LON_DEG)
         metres = _LAT_DEG_M * up + _LON_DEG_M * np.abs(along) * np.cos(np.radians(frame.lats))
@@ -255,7 +259,7 @@ _ROUNDING_M: Final = 10.0
 
 
 def civil_rows(batch: pa.RecordBatch) -> Mask:
-    """Mark the rows that ``policy.not_civil`` has nothing against, in no emergency."""
+    """Mark the rows that ``civil.not_civil`` has nothing against, in no emergency."""
     category, address = batch.column("category"), batch.column("icao_address")
     code = batch.column("mode_3a")
     addressed = _known(address) & ~_is_in(address, _NO_ADDRESSES)

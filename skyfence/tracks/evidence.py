@@ -58,6 +58,7 @@ class Belief:
     previous_odds: float = 0.0  # of the report before that alone
     time_ms: int | None = None  # of the last report; None before the first
     has_left: bool = False  # an exit was told: one wild report does not bring it back
+    measured_count: int = 0  # reports taken in so far
 
     def update(self, time_ms: int, report_odds: float, parameters: DetectionParameters) -> None:
         """Take in a report's log odds; the first counts whole.
@@ -73,6 +74,7 @@ class Belief:
             odds = round(self.odds * keep + share * report_odds, 3)
             self.odds = max(-_MOST_ODDS, min(_MOST_ODDS, odds))
         self.previous_odds, self.last_odds, self.time_ms = self.last_odds, report_odds, time_ms
+        self.measured_count += 1
 
     def discard_outside_evidence(self) -> None:
         """Drop older reports if they speak for outside: they are about where it came from."""

@@ -71,6 +71,11 @@ class Observation:
         """Tell whether this is the track's last report by its source's own word."""
         return self.frame.text("phase", self.row) == "ended"
 
+    @property
+    def coasted(self) -> bool:
+        """Tell whether the sensor predicted this position and did not measure it."""
+        return self.frame.text("phase", self.row) == "coasting"
+
     @cached_property
     def object_info(self) -> ObjectInfo:
         """Return what the report says of the object."""

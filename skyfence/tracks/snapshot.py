@@ -25,7 +25,7 @@ from skyfence.errors import InputError
 from skyfence.frames import arrow_stream
 from skyfence.frames.frame import ARROW_SCHEMA, Frame, batch_of
 from skyfence.snapshots import codec
-from skyfence.snapshots.track_formats import from_1_to_2, read_format_1
+from skyfence.snapshots.track_formats import from_1_to_2, from_2_to_3, read_format_1
 from skyfence.tracks.evidence import Belief
 from skyfence.tracks.motion import ReferenceFixes
 from skyfence.tracks.observation import Observation
@@ -33,7 +33,7 @@ from skyfence.tracks.source_tracks import SourceTracks
 from skyfence.tracks.track_state import ForecastState, TrackState
 from skyfence.tracks.tracker import Tracker
 
-FORM: Final = codec.SnapshotForm("track agent", {1: from_1_to_2}, read_format_1)
+FORM: Final = codec.SnapshotForm("track agent", {1: from_1_to_2, 2: from_2_to_3}, read_format_1)
 # What reports and areas raise that are not what the tracks mean.
 _UNREADABLE: Final = (pa.ArrowException, OSError, LookupError, OverflowError, ValueError)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from skyfence.policy.parameters import DetectionParameters
 from skyfence.tracks.evidence import Belief
 from skyfence.tracks.forecast import Forecast
+from skyfence.tracks.identification import Identification
 from skyfence.tracks.motion import Motion, ReferenceFixes
 from skyfence.tracks.observation import CrossingPoint, Fix, Observation
 from skyfence.tracks.violation_episode import ViolationEpisode
@@ -75,6 +76,8 @@ class TrackState:
     reference_fixes: ReferenceFixes = field(default_factory=ReferenceFixes)
     forecast: ForecastState = field(default_factory=ForecastState)
     violation: ViolationEpisode | None = None
+    identification: Identification = field(default_factory=Identification)
+    coasted: bool = False  # the last report was predicted by its sensor, not measured
 
     def forget(self) -> None:
         """Drop evidence, forecast and depths: they are about another place or another object."""

@@ -17,6 +17,7 @@ from skyfence.tracks import violation
 from skyfence.tracks.context import Context
 from skyfence.tracks.evidence import log_odds, sigma_m
 from skyfence.tracks.frame_result import FrameResult
+from skyfence.tracks.identification import Identification
 from skyfence.tracks.observation import Observation
 from skyfence.tracks.path_recorder import PathRecorder
 from skyfence.tracks.track_state import Depth, TrackState
@@ -45,7 +46,6 @@ class TrackUpdater:
 
     def start(self, result: FrameResult, track: TrackState) -> None:
         """Begin a track with its first report, which it holds already."""
-        self._identify(track)
         self._appear(result, track, cut=False)
         self._seen_now(result, track, None)
 
@@ -62,6 +62,8 @@ class TrackUpdater:
 
     def _seen_now(self, result: FrameResult, track: TrackState, before_ms: int | None) -> None:
         """Judge a track where it is now, and end it if its source says so."""
+        if not track.observation.ended:  # what ends a coasted track is coasted
+            track.coasted = track.observation.coasted
         self._judge(result, track, before_ms)
         track.live = True
         if track.observation.ended:
@@ -98,8 +100,7 @@ class TrackUpdater:
         self._lose(result, track, track.observation.time_ms, cut=True)
         if track.violation is not None:
             track.violation.seen_elsewhere = True
-        track.observation = outlier
-        self._identify(track)
+        track.observation, track.identification = outlier, Identification()
         self._appear(result, track, cut=True)
         track.live = True
         self._move(result, track, observation)
@@ -112,12 +113,23 @@ class TrackUpdater:
         for area in sorted(self._airspace.covering(outlier.lon, outlier.lat)):
             self._paths.record(result, track, "appear", area, outlier.point, cut=True)
 
-    def _identify(self, track: TrackState) -> None:
-        """Note which rule of the policy suppresses the track as it was last reported, if any."""
-        observation = track.observation
-        track.suppressed_by = self._context.policy.suppressed_by(
-            observation.object_info, observation.time_ms, observation.lon, observation.lat
-        )
+    def _identify(self, track: TrackState, last_ms: int) -> None:
+        """Note who the track is, and which rule of the policy suppresses it, if any.
+
+        ``last_ms`` is the time of the report before the last.
+        """
+        observation, policy = track.observation, self._context.policy
+        known, time_ms, who = observation.object_info, observation.time_ms, track.identification
+        who.note(known, time_ms, last_ms, policy.civil, from_outside=track.crossed)
+        track.suppressed_by = None
+        if not who.emergency:
+            track.suppressed_by = policy.rule_for(
+                known,
+                time_ms,
+                observation.lon,
+                observation.lat,
+                identified=who.holds(time_ms, policy.civil),
+            )
 
     def _move(self, result: FrameResult, track: TrackState, observation: Observation) -> None:
         """Follow a track to its next report, or let it begin anew where its path is not known."""
@@ -126,20 +138,23 @@ class TrackUpdater:
         jumped = not track.live and self._is_jump(before, observation)
         if silent and track.live:
             self._lose(result, track, before.time_ms)
-        was_ended, track.observation = before.ended, observation
-        self._identify(track)
-        if jumped or silent or was_ended:
+        track.observation = observation
+        if jumped or silent or before.ended:
+            another = jumped or before.ended
             if jumped and track.violation is not None:
                 track.violation.seen_elsewhere = True
-            was_outside = not (jumped or was_ended or self._airspace.is_protected_at(track.inside))
-            self._appear(result, track, cut=jumped)
-            track.crossed |= was_outside  # it crossed, though unseen
+            if another:
+                track.identification = Identification()
+            # What was outside and is inside has crossed, though unseen.
+            crossed = track.crossed and not another
+            self._appear(result, track, cut=jumped, crossed=crossed, last_ms=before.time_ms)
         else:
+            self._identify(track, before.time_ms)
             self._paths.fly(result, track, before)
         self._seen_now(result, track, before.time_ms)
 
     def _judge(self, result: FrameResult, track: TrackState, before_ms: int | None) -> None:
-        """Weigh the report as evidence, and tell what it means.
+        """Weigh the report as evidence, if it was measured, and tell what it means.
 
         What is suppressed, or farther away than it can come within the look-ahead, is not judged,
         and what was remembered of it from when it was near means nothing any more.
@@ -156,12 +171,13 @@ class TrackUpdater:
             return
         if track.judged_ms != before_ms:
             track.forget()  # it was far away meanwhile
-        self._measure(track)
         track.judged_ms = observation.time_ms
-        track.reference_fixes.note(observation.time_ms, observation.lat, observation.lon)
-        sigma = sigma_m(observation.accuracy_m, accuracy_m, self._parameters)
-        depth_m = distance_m if inside else -distance_m
-        track.belief.update(observation.time_ms, log_odds(depth_m, sigma), self._parameters)
+        self._measure(track)
+        if not track.coasted:
+            track.reference_fixes.note(observation.time_ms, observation.lat, observation.lon)
+            sigma = sigma_m(observation.accuracy_m, accuracy_m, self._parameters)
+            depth_m = distance_m if inside else -distance_m
+            track.belief.update(observation.time_ms, log_odds(depth_m, sigma), self._parameters)
         result.add_event(violation.update(self._context, track))
 
     def _reach_m(self, observation: Observation) -> float:
@@ -172,7 +188,7 @@ class TrackUpdater:
         )
 
     def _measure(self, track: TrackState) -> None:
-        """Bring the greatest depth in each area up to date, at the last report.
+        """Bring the greatest depth in each area up to date, at the last report if it was measured.
 
         Only for what is judged: for others a crossing asks when it needs to know
         (``crossing_details``).
@@ -182,7 +198,7 @@ class TrackUpdater:
             depth = track.depths.setdefault(area, Depth())
             depth.bound_m += track.flown_m
             slack_m = _DEPTH_SHARE * depth.deepest_m if depth.deepest_m > _DEPTH_EXACT_M else 0.0
-            if depth.bound_m > depth.deepest_m + slack_m:
+            if depth.bound_m > depth.deepest_m + slack_m and not track.coasted:
                 due.append(area)
         lon, lat = track.observation.lon, track.observation.lat
         distances_m = self.queries.border_distances_m(due, lon, lat)
@@ -190,8 +206,20 @@ class TrackUpdater:
             depth = track.depths[area]
             depth.bound_m, depth.deepest_m = depth_m, max(depth.deepest_m, depth_m)
 
-    def _appear(self, result: FrameResult, track: TrackState, *, cut: bool) -> None:
-        """Begin a path where the track is seen, knowing nothing of how it came there."""
+    def _appear(
+        self,
+        result: FrameResult,
+        track: TrackState,
+        *,
+        cut: bool,
+        crossed: bool = False,
+        last_ms: int = -1,
+    ) -> None:
+        """Begin a path where the track is seen, knowing nothing of how it came there.
+
+        ``crossed``: it is known to have come from outside, if it is inside. ``last_ms`` is the time
+        of the report before, if it was of the same object.
+        """
         observation = track.observation
         covering = self._airspace.covering(observation.lon, observation.lat)
         track.inside = set(covering)
@@ -202,7 +230,8 @@ class TrackUpdater:
         track.path_start = observation.fix
         track.entry = track.exit = None
         track.entered_at = dict.fromkeys(track.inside, observation.point)
-        track.crossed = not self._airspace.is_protected_at(track.inside)
+        track.crossed = crossed or not self._airspace.is_protected_at(track.inside)
+        self._identify(track, last_ms)
         track.flown_m = inf
         for area in sorted(track.inside):
             self._paths.record(result, track, "appear", area, observation.point, cut=cut)

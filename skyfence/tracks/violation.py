@@ -6,9 +6,9 @@
 ``sighted``) is told while an episode goes on without a signal. What an event changes in the episode
 is in ``violation_effects``.
 
-A violation is possible or confirmed. What appears inside without having crossed is possible near
-the outer border, and a fact that nobody is told deeper in. What the policy suppresses has no
-episode, unless a violation was confirmed before.
+A violation is possible or confirmed, by its evidence, whether the track came over the border or was
+first seen inside; what then may well be a private flight stays possible. What the policy suppresses
+has no episode, unless a violation was confirmed before.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ from skyfence.tracks.violation_effects import (
     ClippedCorner,
     apply_effects,
     changes_since,
+    is_private_still,
     open_episode,
     reach,
 )
@@ -111,7 +112,7 @@ def clip(context: Context, track: TrackState, corner: ClippedCorner) -> TrackEve
     """Take in a corner that was cut between two reports, if it was cut deep enough."""
     parameters = context.parameters
     needed = parameters.far_in_odds if track.belief.has_left else parameters.possible_odds
-    if corner.odds < needed or track.suppressed_by is not None:
+    if corner.odds < needed or track.suppressed_by is not None or track.observation.coasted:
         return None
     return _step(context, track, Signal.CLIPPED, corner=corner)
 
@@ -150,7 +151,7 @@ def _signal_outside(
     if likely and track.crossed:
         return Signal.CROSSED_IN
     if likely and episode is None:
-        return Signal.FOUND_INSIDE
+        return Signal.FOUND_INSIDE if _is_really_there(context, track) else None
     if episode is not None and episode.status is THREAT:
         # One that is inside, but not likely so, is at the border: in a moment it is in, or out.
         return Signal.RECEDING if not inside and threat.has_receded(context, track) else None
@@ -165,7 +166,7 @@ def _signal_inside(
     parameters, belief = context.parameters, track.belief
     if not inside and belief.is_out(parameters):
         return Signal.OUTSIDE
-    possible = episode.confidence == "possible" and track.crossed
+    possible = episode.confidence == "possible" and not is_private_still(track, episode)
     return Signal.CONFIRMED if possible and belief.is_in(parameters.confirmed_odds) else None
 
 
@@ -177,10 +178,18 @@ def _signal_lost(
     if episode.was_threat:
         if not likely:
             return Signal.APPROACHING
-        return Signal.CROSSED_IN if track.crossed else Signal.FOUND_INSIDE
+        if track.crossed:
+            return Signal.CROSSED_IN
+        return Signal.FOUND_INSIDE if _is_really_there(context, track) else None
     if inside:
         return Signal.SEEN_AGAIN
     return Signal.OUTSIDE if track.belief.is_out(context.parameters) else None
+
+
+def _is_really_there(context: Context, track: TrackState) -> bool:
+    """Tell whether what is first seen inside is no single plot; an emergency is said twice."""
+    enough = track.belief.measured_count >= context.parameters.appear_reports
+    return enough or track.identification.emergency
 
 
 def _step(
@@ -201,7 +210,7 @@ def _step(
         return None
     point = _point_of(kind, track, time_ms)
     if status is not None and episode is None:
-        episode = track.violation = open_episode(context, track, status, kind, point.time_ms)
+        episode = track.violation = open_episode(track, status, point.time_ms)
     elif status is not None and episode is not None:
         reach(episode, status, point.time_ms)
     apply_effects(context, track, kind, point, corner)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from skyfence.airspace.neighbours import nations_of, nearest_nation, nearest_region, regions_at
-from skyfence.contracts.track_event import Confidence, TrackEventKind
+from skyfence.contracts.track_event import TrackEventKind
 from skyfence.tracks import threat
 from skyfence.tracks.context import Context
 from skyfence.tracks.observation import CrossingPoint
@@ -30,29 +30,34 @@ class ClippedCorner:
     depth_m: int
 
 
-def open_episode(
-    context: Context,
-    track: TrackState,
-    status: ViolationStatus,
-    kind: TrackEventKind,
-    since_ms: int,
-) -> ViolationEpisode:
-    """Return a new episode, opened at the last report; ``since_ms`` is when its status began.
-
-    What is first seen deeper inside than ``near_border_m`` is a fact that nobody is told.
-    """
-    confidence: Confidence = "possible"
-    if kind == "appeared":
-        start = track.path_start
-        distance_m, _ = context.airspace.protected_border(start.lon, start.lat)
-        if round(distance_m) > context.policy.near_border_m:
-            confidence = "fact"
+def open_episode(track: TrackState, status: ViolationStatus, since_ms: int) -> ViolationEpisode:
+    """Return a new episode, opened at the last report; ``since_ms`` is when its status began."""
     return ViolationEpisode(
         opened_ms=track.observation.time_ms,
         status=status,
-        confidence=confidence,
+        confidence="possible",
         since_ms=since_ms,
     )
+
+
+def _may_be_private(context: Context, track: TrackState) -> bool:
+    """Tell whether what was first seen inside may well be a private flight without a transponder.
+
+    Not where it may have come over the border unseen, and not where the policy tells everybody.
+    """
+    rules = context.policy.inside
+    if rules.private_flights == "all" or track.crossed:
+        return False
+    start = track.path_start
+    distance_m, _ = context.airspace.protected_border(start.lon, start.lat)
+    far_in = round(distance_m) >= rules.near_border_m
+    return far_in and track.identification.may_be_private(track.observation.object_info)
+
+
+def is_private_still(track: TrackState, episode: ViolationEpisode) -> bool:
+    """Tell whether an episode is that of a private flight, by the last report too."""
+    info = track.observation.object_info
+    return episode.private_flight and track.identification.may_be_private(info)
 
 
 def reach(episode: ViolationEpisode, status: ViolationStatus, time_ms: int) -> None:
@@ -77,7 +82,7 @@ def apply_effects(
     episode = track.violation
     assert episode is not None  # noqa: S101 - events are steps of an episode
     if kind == "threatened":
-        episode.confidence, episode.regions = "possible", ()
+        episode.confidence, episode.regions, episode.private_flight = "possible", (), False
         threat.refresh_ahead(context, track, episode)
         _note_speed(context, track, episode)
     elif kind == "entered":
@@ -87,9 +92,12 @@ def apply_effects(
         threat.refresh_ahead(context, track, episode)
         _note_depth(context, track, episode)
         if kind == "appeared":
+            # What was a threat before has an origin.
+            is_first = episode.event_count == 0
+            episode.private_flight = is_first and _may_be_private(context, track)
             _note_speed(context, track, episode)
     elif kind == "confirmed":
-        episode.confidence = "confirmed"
+        episode.confidence, episode.private_flight = "confirmed", False
         _locate(context, track, episode)
     elif kind == "exited":
         episode.ahead, episode.ahead_ms = {}, {}
@@ -104,10 +112,11 @@ def changes_since(
     """Bring an episode up to date; return what people should hear of it since the last event."""
     if episode.status is ViolationStatus.THREAT:
         return ("ahead",) if threat.refresh_ahead(context, track, episode) else ()
-    before = (episode.nations, episode.regions)
+    before = (episode.nations, episode.regions, episode.private_flight)
+    episode.private_flight = is_private_still(track, episode)
     _locate(context, track, episode)
     news: dict[Change, bool] = {
-        "place": (episode.nations, episode.regions) != before,
+        "place": (episode.nations, episode.regions, episode.private_flight) != before,
         "ahead": threat.refresh_ahead(context, track, episode),
         "deeper": _note_depth(context, track, episode),
         "faster": _note_speed(context, track, episode),
@@ -125,6 +134,7 @@ def _enter(
     odds, confirmed_odds = track.belief.last_odds, context.parameters.confirmed_odds
     if corner is not None:
         odds, episode.deepest_m = corner.odds, max(episode.deepest_m, corner.depth_m)
+    episode.private_flight = False  # now it came over the border
     is_sure = odds >= confirmed_odds or track.belief.is_in(confirmed_odds)
     episode.confidence = "confirmed" if is_sure else "possible"
     track.belief.discard_outside_evidence()

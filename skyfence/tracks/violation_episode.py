@@ -47,6 +47,7 @@ class ViolationEpisode:
     announced_depth_m: int = 0
     announced_speed_mps: float = 0.0
     announced_ms: int = 0  # when an event said last where the track is
+    private_flight: bool = False  # first seen inside, it may well be one without a transponder
 
     def deadline_ms(self, parameters: DetectionParameters) -> int | None:
         """Return when the episode ends by itself, milliseconds, or None while it is followed."""
@@ -55,5 +56,7 @@ class ViolationEpisode:
         if self.status is ViolationStatus.LOST:
             if self.was_threat:
                 return self.since_ms + parameters.threat_expires_after_ms
+            if self.private_flight:
+                return self.since_ms + parameters.remembered_ms
             return self.since_ms + parameters.expire_after_ms
         return None

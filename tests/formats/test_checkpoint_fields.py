@@ -47,7 +47,36 @@ TRACK_FORMATS: Final[dict[int, Fields]] = {
         "Forecast": "border border_area regions",
         "ReferenceFix": "time_ms lat lon",
         "Arrival": "seconds share",
-    }
+    },
+    3: {
+        "_Snapshot": "zones_version areas sources",
+        "SourceTracks": (
+            "run key watermark_ms announced_watermark_ms tracks waiting arrivals reports"
+        ),
+        "TrackState": (
+            "track_id first_ms observation path_start inside entered_at depths flown_m "
+            "live timers_run_ms crossing_count pending_outlier suppressed_by judged_ms "
+            "crossed entry exit belief reference_fixes forecast violation identification coasted"
+        ),
+        "Fix": "time_ms lat lon accuracy_m",
+        "CrossingPoint": "time_ms lat lon",
+        "Depth": "deepest_m bound_m",
+        "Passage": "point before after",
+        "Belief": "odds last_odds previous_odds time_ms has_left measured_count",
+        "ReferenceFixes": "older newer",
+        "ForecastState": "latest time_ms heads_for_since_ms heads_away_since_ms",
+        "ViolationEpisode": (
+            "opened_ms status confidence since_ms event_count was_threat seen_elsewhere "
+            "nations regions ahead ahead_ms minutes_left minute_marks deepest_m "
+            "announced_depth_m announced_speed_mps announced_ms private_flight"
+        ),
+        "Forecast": "border border_area regions",
+        "ReferenceFix": "time_ms lat lon",
+        "Arrival": "seconds share",
+        "Identification": (
+            "named_ms last_named emergency last_emergency was_plausible was_low_and_slow"
+        ),
+    },
 }
 INCIDENT_FORMATS: Final[dict[int, Fields]] = {
     2: {

@@ -205,7 +205,11 @@ silent_after_s = 30
 watches = ["AA"]
 [civil]
 identified = "no-alert"
-[appear]
+least_speed_mps = 70
+least_height_m = 600
+holds_s = 300
+[inside]
+private_flights = "nation"
 near_border_m = 5000
 [[permit]]
 name = "survey"

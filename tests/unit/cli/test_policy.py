@@ -116,8 +116,10 @@ def test_a_policy_in_plain_words(check: Check, file: str) -> None:
         "source adsb: reports may be 0 ms late, "
         "silent for 12.5 s: alarm to the alliance and RO, RO-TL",
         "identified civil flights: no alert",
+        "    from outside, if at least 70 m/s fast or 600 m high; for 5 min without a callsign",
         "emergency codes 7500, 7600, 7700: alert, whoever it is",
-        "first seen inside within 5000 m of the outer border: possible",
+        "first seen inside, 5000 m or more from the outer border, perhaps a private flight: "
+        "told to its nation, quietly",
         "the public of a region: an operator decides; is told to take shelter, and nothing else "
         "where nobody has after 2 min",
         "the public of AA-1: told at once",

@@ -13,8 +13,9 @@ from repository import DOCS
 from skyfence.adapters.files import load_policy, policy_text
 from skyfence.contracts.crossing import ObjectInfo
 from skyfence.errors import InputError, UnavailableError
+from skyfence.policy.civil import Civil, implausible, not_civil
 from skyfence.policy.permit import EMERGENCY_CODES, Permit
-from skyfence.policy.policy import CIVIL, Policy, PolicyFile, check_policy, not_civil, parse_policy
+from skyfence.policy.policy import CIVIL, Policy, PolicyFile, check_policy, parse_policy
 
 WHERE = "policy.toml"
 LON, LAT = 28.5, 45.5
@@ -31,6 +32,7 @@ AIRLINER: dict[str, Any] = {
     "icao_address": "4A08F3",
     "mode_3a": "2211",
     "category": "aircraft",
+    "ground_speed_mps": 230.0,
 }
 
 
@@ -74,7 +76,7 @@ def test_the_default_file_is_the_default_policy() -> None:
     """The policy without a file is that of the default file."""
     assert load_policy() == Policy()
     assert Policy().version == "default-1"
-    assert Policy().near_border_m == 5_000
+    assert Policy().inside.near_border_m == 5_000
 
 
 def test_the_default_file_s_examples_are_good() -> None:
@@ -137,6 +139,27 @@ def test_identified_civil_flights(changes: dict[str, Any], held_back: bool) -> N
     assert rule(Policy(), **known) == (CIVIL if held_back else None)
     assert (not_civil(ObjectInfo.model_validate(known)) is None) is held_back
     assert rule(policy(civil={"identified": "alert"}), **known) is None
+
+
+@pytest.mark.parametrize(
+    ("flown", "held_back"),
+    [
+        ({"ground_speed_mps": 50.0, "altitude_m": 300.0}, False),
+        ({"ground_speed_mps": 50.0, "altitude_m": 300.0, "category": "helicopter"}, True),
+        ({"ground_speed_mps": 50.0, "altitude_m": 700.0}, True),
+        ({"ground_speed_mps": 75.0, "altitude_m": 300.0}, True),
+        ({"ground_speed_mps": 50.0, "altitude_m": None}, False),
+        ({"ground_speed_mps": None, "altitude_m": 300.0}, False),
+        ({"ground_speed_mps": None, "altitude_m": None}, True),
+        ({"ground_speed_mps": None, "altitude_m": None, "category": "unknown"}, False),
+    ],
+)
+def test_an_identity_must_be_plausible(flown: dict[str, Any], held_back: bool) -> None:
+    """What flies as drones do is not held back by what it calls itself."""
+    assert (rule(Policy(), **AIRLINER | flown) == CIVIL) is held_back
+    lenient = policy(civil={"least_speed_mps": 40.0})
+    if flown["ground_speed_mps"]:
+        assert rule(lenient, **AIRLINER | flown) == CIVIL
 
 
 @pytest.mark.parametrize("code", sorted(EMERGENCY_CODES))
@@ -289,7 +312,7 @@ def test_looking_permits_up_finds_what_asking_each_would(
     }
     if known.mode_3a == "7700":
         covering = set()
-    elif not covering and not_civil(known) is None:
+    elif not covering and not_civil(known) is None and implausible(known, Civil()) is None:
         covering = {CIVIL}
     held_back_by = policy(*made).suppressed_by(known, T0_MS, LON, LAT)
     assert held_back_by in (covering or {None})
@@ -325,8 +348,9 @@ def test_sources() -> None:
         ("[sources.'a b']\nlateness_ms = 1", "sources.a b: string should match pattern"),
         ("sources = []", "sources: must be a section, got []"),
         ("[civil]\nidentified = 'no'", "input should be 'no-alert' or 'alert', got 'no'"),
+        ("[appear]\nnear_border_m = 5000", "appear: unknown key"),
         (
-            "[appear]\nnear_border_m = inf",
+            "[inside]\nnear_border_m = inf",
             "near_border_m: input should be a finite number, got inf",
         ),
         ("[permit]\nname = 'a'", "permit: write [[permit]], in double brackets"),

@@ -116,17 +116,18 @@ def test_touching_is_nothing(places: list[tuple[float, float]]) -> None:
     assert {kind for kind, _ in events(result)} <= {"threatened"}
 
 
-@pytest.mark.parametrize(("lon", "confidence"), [(27.07, "possible"), (27.09, "fact")])
-def test_appearing_inside_is_no_certain_violation(lon: float, confidence: str) -> None:
-    """What is first seen inside may have crossed within 5 km of the border; deeper it is a fact."""
-    result = judge(seen(0, lon), seen(60, 26.99))
+@pytest.mark.parametrize(("lon", "private"), [(27.07, False), (27.09, True)])
+def test_what_is_first_seen_near_the_border_is_no_private_flight(lon: float, private: bool) -> None:
+    """An unknown first seen within 5 km of the border may have crossed it unseen."""
+    result = judge(seen(0, lon), seen(5, lon), seen(60, 26.99))
     assert rows(result) == [
         ("appear", "AA", 0.0),
         ("exit", "AA", exit_s := seconds(result.crossings[1])),
     ]
-    assert 0 < exit_s < 60
+    assert 5 < exit_s < 60
     assert [event.kind for event in told(result)] == ["appeared", "exited"]
-    assert {event.confidence for event in told(result)} == {confidence}
+    assert [event.crossed for event in told(result)] == [False, True]
+    assert {event.private_flight for event in told(result)} == {private}
 
 
 def test_silence_makes_a_track_vanish() -> None:
@@ -170,15 +171,16 @@ def test_no_path_over_a_long_silence(lon: float) -> None:
     "first", [seen(0, 26.99, phase="ended"), seen(0, 25.99, lat=86.0), seen(0, 27.4)]
 )
 def test_what_was_not_seen_outside_has_not_entered(first: Report) -> None:
-    """A number given again, an identity that jumped, one that was inside before: a fact only."""
-    result = judge(first, beat(700), seen(700, 27.5))
-    assert {event.confidence for event in told(result)} == {"fact"}
+    """A number given again, an identity that jumped, one inside before: nobody saw it cross."""
+    result = judge(first, beat(700), seen(700, 27.5), seen(704, 27.5))
+    assert {(event.kind, event.crossed) for event in told(result)} == {("appeared", False)}
 
 
 def test_half_an_hour_later_an_object_is_another_one() -> None:
     """A track that was not seen for more than 30 minutes is not held to have come from outside."""
     assert events(judge(OUT, beat(1800), seen(1800, 27.5))) == [("entered", 1800.0)]
-    assert events(judge(OUT, beat(1800.001), seen(1800.001, 27.5))) == [("appeared", 1800.001)]
+    later = judge(OUT, beat(1800.001), seen(1800.001, 27.5), seen(1804, 27.5))
+    assert events(later) == [("appeared", 1804.0)]
 
 
 def test_lost_inside_and_back_inside() -> None:
@@ -205,10 +207,10 @@ def test_lost_inside_and_found_outside_much_later() -> None:
 
 def test_a_jump_into_a_zone_is_no_entry() -> None:
     """What moves faster than anything flies did not cross a border: it appears, marked as cut."""
-    result = judge(OUT, seen(1, 27.5), seen(2, 27.501))
+    result = judge(OUT, seen(1, 27.5), seen(2, 27.501), seen(3, 27.501))
     assert rows(result) == [("appear", "AA", 1.0)]
     assert result.crossings[0].cut
-    assert [(event.kind, event.confidence) for event in told(result)] == [("appeared", "fact")]
+    assert [(event.kind, event.crossed) for event in told(result)] == [("appeared", False)]
 
 
 def test_a_stray_report_leaves_the_track_as_it_was() -> None:

@@ -24,8 +24,9 @@ from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.report import Report
 from skyfence.contracts.track_event import TrackEvent
 from skyfence.geometry.geodesy import metres_per_degree
+from skyfence.policy.civil import Inside
 from skyfence.policy.parameters import DetectionParameters
-from skyfence.policy.policy import Appear, Policy, PolicyFile
+from skyfence.policy.policy import Policy, PolicyFile
 
 WORLD = Airspace(world())
 HOUR_S = 3600
@@ -36,6 +37,7 @@ CIVIL: dict[str, Any] = {
     "mode_3a": "1234",
     "icao_address": "4A08F3",
     "category": "aircraft",
+    "altitude_m": 900.0,
 }
 PER_DEGREE_M, _ = metres_per_degree(56.25)
 
@@ -380,12 +382,14 @@ def test_a_lost_threat_that_has_entered_meanwhile() -> None:
 
 
 def test_a_threat_that_jumps_deep_inside_has_not_crossed() -> None:
-    """Where its identity turns up where it cannot have flown to, a violation is only possible."""
+    """Where its identity turns up where it cannot have flown to, nobody saw it cross."""
     out = flight(0, 26.85, EAST, reports=10)
     events = tell(tracker(WORLD), *out, *flight(40, 27.8, EAST, reports=5))
-    assert [event.kind for event in events][:3] == ["threatened", "lost", "appeared"]
-    assert {event.confidence for event in events} == {"possible"}
+    assert [event.kind for event in events][:4] == [
+        *("threatened", "lost", "appeared", "confirmed"),
+    ]
     appeared = events[2]
+    assert (appeared.confidence, appeared.crossed) == ("possible", False)
     assert appeared.regions == ("AA-1",)
     assert appeared.lon > 27.8
     assert {entry.place for entry in appeared.ahead} == {"BB-1"}
@@ -461,31 +465,113 @@ def test_faster_is_told(speed: float, told: list[str]) -> None:
     assert changes == told
 
 
-def test_an_appearance_stays_possible() -> None:
-    """What was first seen inside near the border is not confirmed by being deep in later."""
-    events = tell(tracker(WORLD), *flight(0, 27.01, EAST, reports=60))
+def test_what_is_first_seen_inside_is_confirmed_by_its_evidence() -> None:
+    """Seen twice it is possible, then confirmed; that nobody saw it cross is said all along."""
+    events = tell(tracker(WORLD), *flight(0, 27.5, EAST, reports=20, category="uav"))
+    assert kinds(events)[:2] == [("appeared", 4.0), ("confirmed", 8.0)]
+    assert [event.confidence for event in events[:2]] == ["possible", "confirmed"]
+    assert {(event.crossed, event.private_flight) for event in events} == {(False, False)}
+
+
+def test_a_single_plot_inside_is_told_to_nobody() -> None:
+    """What was seen once, deep inside, is no violation."""
+    assert tell(tracker(WORLD), seen(0, 27.5), beat(HOUR_S)) == []
+
+
+def private(*reports: Report, policy: Policy | None = None) -> set[bool]:
+    """Return whether what was first seen inside may be a private flight, of all its events."""
+    events = tell(tracker(WORLD, policy=policy or Policy()), *reports)
     assert events[0].kind == "appeared"
+    return {event.private_flight for event in events}
+
+
+@pytest.mark.parametrize(
+    ("changes", "may_be"),
+    [
+        ({}, True),
+        ({"category": "aircraft"}, True),
+        ({"altitude_m": 300.0, "category": "helicopter"}, True),
+        ({"category": "balloon"}, False),
+        ({"category": "uav"}, False),
+        ({"category": "missile"}, False),
+        ({"mode_3a": "7700"}, False),
+        ({"altitude_m": 300.0}, False),
+        ({"altitude_m": 300.0, "mode_3a": "7000"}, True),
+        ({"altitude_m": 900.0}, True),
+    ],
+)
+def test_who_may_be_a_private_flight(changes: dict[str, Any], may_be: bool) -> None:
+    """An unknown first seen inside may be, but not in an emergency, nor as low and slow as drones.
+
+    It stays possible then, however long it is seen.
+    """
+    reports = flight(0, 27.5, EAST, reports=12, **changes)
+    assert private(*reports) == {may_be}
+    told = Policy(PolicyFile(version="v", inside=Inside(private_flights="all")))
+    assert private(*reports, policy=told) == {False}
+    confirmed = of_kinds(tell(tracker(WORLD), *reports), "confirmed")
+    assert bool(confirmed) is not may_be
+
+
+def test_a_private_flight_that_turns_out_a_drone_is_confirmed() -> None:
+    """Once its category is known it is a violation as any other; no report takes that back."""
+    seen_so_far = flight(0, 27.5, EAST, reports=10)
+    named = on_from(seen_so_far, EAST, 5, category="uav")
+    events = tell(tracker(WORLD), *seen_so_far, *named, *on_from(named, EAST, 5))
+    assert kinds(of_kinds(events, "appeared", "confirmed")) == [
+        *(("appeared", 4.0), ("confirmed", 40.0)),
+    ]
+    assert [event.private_flight for event in events if event.last_seen >= named[0].time].count(
+        True
+    ) == 0
+
+
+def test_a_private_flight_that_lands_is_one_still() -> None:
+    """What was seen high is not taken for a drone because it comes down."""
+    high = flight(0, 27.5, EAST, reports=10, altitude_m=900.0)
+    assert private(*high, *on_from(high, EAST, 10, altitude_m=200.0)) == {True}
+
+
+def test_a_lost_private_flight_is_not_waited_for_long() -> None:
+    """Half an hour after it was lost it has landed somewhere."""
+    events = tell(tracker(WORLD), *flight(0, 27.5, EAST, reports=3), beat(HOUR_S))
+    assert kinds(events)[-2:] == [("lost", 68.0), ("expired", 1868.0)]
+
+
+def test_coasted_reports_confirm_nothing() -> None:
+    """What the tracker predicts over the border stays a threat, however deep, and is lost as one.
+
+    A report that ends a coasted track was not measured either.
+    """
+    out = flight(0, 26.95, EAST, reports=10)
+    coasting = on_from(out, EAST, 60, phase="coasting")
+    ended = on_from(coasting, EAST, 1, phase="ended")
+    events = tell(tracker(WORLD), *out, *coasting, *ended)
+    assert {event.kind for event in events} <= {"threatened", "updated", "lost"}
     assert {event.confidence for event in events} == {"possible"}
+    assert events[-1].coasted
 
 
-@pytest.mark.parametrize(("near_m", "confidence"), [(5_000.0, "fact"), (20_000.0, "possible")])
-def test_how_near_is_near_is_the_policy_s(near_m: float, confidence: str) -> None:
-    """The policy says how far from the outer border an appearance is only possible."""
-    policy = Policy(PolicyFile(version="v", appear=Appear(near_border_m=near_m)))
-    (appeared,) = tell(tracker(WORLD, policy=policy), seen(0, 27.2))
-    assert (appeared.kind, appeared.confidence) == ("appeared", confidence)
+def test_coasted_reports_end_nothing() -> None:
+    """A violation that its tracker predicts back over the border has not left."""
+    seen_inside = [*flight(0, 26.99, EAST, reports=20)]
+    coasting = on_from(seen_inside, WEST, 60, phase="coasting")
+    events = tell(tracker(WORLD), *seen_inside, *coasting)
+    assert [event.kind for event in steps(events)] == ["threatened", "entered"]
+    assert max(event.depth_m for event in events) < 4_000
 
 
 def test_what_appeared_and_left_has_crossed_when_it_comes_back() -> None:
     """After it has left, the same track is one that crosses the border like any other."""
-    events = tell(tracker(WORLD), seen(0, 27.2), *(seen(200 + 10 * n, 26.98) for n in range(3)), IN)
-    assert [(event.kind, event.confidence) for event in events] == [
-        ("appeared", "fact"),
-        ("lost", "fact"),
-        ("exited", "fact"),
+    inside = [seen(0, 27.2), seen(10, 27.2)]
+    left = [seen(50 + 10 * n, 26.98) for n in range(2)]
+    events = tell(tracker(WORLD), *inside, *left, seen(70, 27.01))
+    assert [(event.kind, event.crossed, event.private_flight) for event in events] == [
+        ("appeared", False, True),
+        ("exited", True, True),
+        ("entered", True, False),
     ]
-    again = tell(tracker(WORLD), seen(0, 27.2), seen(50, 26.98), seen(60, 26.98), seen(70, 27.01))
-    assert (again[-1].kind, again[-1].confidence) == ("entered", "confirmed")
+    assert events[-1].confidence == "confirmed"
 
 
 def test_identified_civil_flights_have_no_story() -> None:
@@ -493,23 +579,77 @@ def test_identified_civil_flights_have_no_story() -> None:
     assert tell(tracker(WORLD), *flight(0, 26.9, EAST, reports=60, **CIVIL)) == []
 
 
-@pytest.mark.parametrize("changes", [{"mode_3a": "7700"}, {"callsign": None}, {"category": "uav"}])
+def test_a_callsign_that_comes_in_some_reports_is_an_identity() -> None:
+    """A civil flight whose callsign is missing in every second report, or for minutes, is known."""
+    names = [CIVIL if n % 2 or n > 40 else CIVIL | {"callsign": None} for n in range(120)]
+    reports = flight(0, 26.7, EAST, reports=120, speed_mps=200.0)
+    assert tell(tracker(WORLD), *_named(reports, names)) == []
+    once = [CIVIL] + [{"category": "aircraft"}] * 75
+    assert tell(tracker(WORLD), *_named(reports, once)) == []
+
+
+def _named(reports: list[Report], names: list[dict[str, Any]]) -> list[Report]:
+    pairs = zip(reports, names, strict=False)
+    return [
+        Report.model_validate(report.model_dump(exclude_none=True) | name) for report, name in pairs
+    ]
+
+
+def test_an_identity_that_stays_away_is_over() -> None:
+    """Five minutes after its last callsign a flight is unknown again."""
+    reports = flight(0, 26.99, EAST, reports=100)
+    names = [CIVIL] + [{"category": "aircraft"}] * 99
+    events = tell(tracker(WORLD), *_named(reports, names))
+    assert events[0].kind == "entered"
+    assert events[0].last_seen == seen(304, 0).time
+
+
+def test_what_flies_like_a_drone_is_none_of_those_it_calls_itself() -> None:
+    """50 m/s at 300 m with callsign and address is a violation like any drone's."""
+    drone = CIVIL | {"altitude_m": 300.0}
+    events = tell(tracker(WORLD), *flight(0, 26.9, EAST, reports=60, **drone))
+    assert [event.kind for event in steps(events)][:2] == ["threatened", "entered"]
+
+
+@pytest.mark.parametrize("category", ["aircraft", "unknown"])
+def test_a_light_aircraft_takes_off_and_lands_unnoticed(category: str) -> None:
+    """What was first seen inside, or flew high on the way, is known however low it is then."""
+    low = CIVIL | {"altitude_m": 100.0, "category": category}
+    assert tell(tracker(WORLD), *flight(0, 27.5, EAST, reports=30, **low)) == []
+    high = flight(0, 26.95, EAST, reports=60, **CIVIL | {"category": category})
+    assert tell(tracker(WORLD), *high, *on_from(high, EAST, 30, **low)) == []
+
+
+def test_one_report_makes_no_emergency_and_ends_none() -> None:
+    """An airliner with a single 7700 is told to nobody; with two in a row it is an emergency."""
+    wrong = CIVIL | {"mode_3a": "7700"}
+    reports = flight(0, 27.3, EAST, reports=30)
+    single = [wrong if n % 5 == 0 else CIVIL for n in range(30)]
+    assert tell(tracker(WORLD), *_named(reports, single)) == []
+    twice = [wrong if n in (10, 11, 13, 14, 15) else CIVIL for n in range(16)]
+    events = tell(tracker(WORLD), *_named(reports, twice))
+    assert kinds(events) == [("appeared", 44.0), ("confirmed", 48.0)]
+
+
+@pytest.mark.parametrize("changes", [{"mode_3a": "7700"}, {"category": "uav"}])
 def test_losing_its_identity_inside_begins_a_story(changes: dict[str, Any]) -> None:
-    """A civil flight that is in distress, or known no more, has entered where it did."""
+    """A civil flight that is in distress, or none after all, has entered where it did."""
     out = flight(0, 26.9, EAST, reports=40, **CIVIL)
     events = tell(tracker(WORLD), *out, *on_from(out, EAST, 3, **(CIVIL | changes)))
     (entered,) = events
     assert (entered.kind, entered.confidence, entered.lon) == ("entered", "confirmed", 27.0)
-    assert entered.last_seen == seen(160, 0).time
+    assert entered.last_seen == seen(164 if "mode_3a" in changes else 160, 0).time
     assert entered.opened == entered.last_seen
     assert entered.time < entered.last_seen
 
 
-def test_what_took_off_inside_and_loses_its_identity_is_a_fact() -> None:
-    """A flight that never crossed the border and is known no more is a fact that nobody is told."""
-    out = flight(0, 27.5, EAST, reports=10, **CIVIL)
-    events = tell(tracker(WORLD), *out, *on_from(out, EAST, 3))
-    assert [(event.kind, event.confidence) for event in events] == [("appeared", "fact")]
+def test_what_took_off_inside_and_loses_its_identity_is_a_private_flight() -> None:
+    """A flight that never crossed the border and is known no more may be one."""
+    out = flight(0, 27.3, EAST, reports=10, **CIVIL | {"altitude_m": 200.0})
+    after = on_from(out, EAST, 90, altitude_m=200.0)
+    events = tell(tracker(WORLD), *out, *after)
+    assert events[0].kind == "appeared"
+    assert {event.private_flight for event in events} == {True}
 
 
 def test_a_threat_that_is_identified_is_over() -> None:
@@ -524,13 +664,13 @@ def test_what_was_foreseen_before_it_was_identified_is_forgotten() -> None:
     """An object that is known no more must hold its course anew before it is a threat."""
     first = flight(0, 26.85, EAST, reports=1)
     known = on_from(first, EAST, 9, **CIVIL)
-    events = tell(tracker(WORLD), *first, *known, *on_from(known, EAST, 10))
+    events = tell(tracker(WORLD), *first, *known, *on_from(known, EAST, 10, category="uav"))
     assert kinds(events)[0] == ("threatened", 48.0)
 
 
 def test_a_possible_violation_that_is_identified_is_over() -> None:
     """What may have entered, and is then known, needs no all-clear."""
-    appeared = flight(0, 27.01, EAST, reports=3)
+    appeared = flight(0, 27.3, EAST, reports=3)
     events = tell(tracker(WORLD), *appeared, *on_from(appeared, EAST, 5, **CIVIL), beat(HOUR_S))
     assert [(event.kind, event.confidence) for event in events] == [
         ("appeared", "possible"),
