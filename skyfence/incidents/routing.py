@@ -17,6 +17,8 @@ minutes left pass a mark, and that it is over. The nation and the alliance also 
     receded, identified,    all who were warned                                  Cancel
       cleared, expired,
       stood down, merged
+
+Of what may well be a private flight its nation alone hears, and all who were warned of its end.
 """
 
 from dataclasses import dataclass
@@ -46,12 +48,14 @@ class IncidentUpdate:
 def recipients(incident: Incident, update: IncidentUpdate) -> list[str]:
     """Return the places to tell, each once: people first, then those who answer for them."""
     event, warned = update.event, list(incident.steps)
-    if update.news == "updated":
-        return _of_update(incident, event)
     if update.news in ("sighted", "searched"):
         return []
     if update.state in ("exited", "lost", "closed"):
         return warned
+    if event.private_flight:
+        return list(event.nations)
+    if update.news == "updated":
+        return _of_update(incident, event)
     ahead = [region.place for region in event.ahead]
     if update.news == "confirmed":  # those ahead know already
         ahead = [place for place in ahead if place not in warned]

@@ -236,14 +236,14 @@ def test_a_lost_object_stays_open_until_it_expires() -> None:
     assert engine.open_incidents == []
 
 
-def test_what_appears_deep_inside_is_told_to_nobody() -> None:
-    """It is a fact: its crossings are kept, and no channel hears of it."""
+def test_what_may_be_a_private_flight_is_told_to_its_nation_alone() -> None:
+    """An unknown first seen deep inside concerns its nation, and neither regions nor allies."""
     engine = Engine(world(), ENGLISH.operators)
     outcome = engine.process(packed(*flight(0, 27.5, 90.0, reports=40)))
     assert {(crossing.kind, crossing.zone) for crossing in outcome.crossings} == {
         *(("appear", place) for place in ("AA", "AA-1")),
     }
-    assert outcome.alerts == []
+    assert {alert.place for alert in outcome.alerts} == {"AA"}
 
 
 def test_alerts_carry_the_environment() -> None:
