@@ -190,10 +190,15 @@ class Outbox:
         """Return all items of a chain for a recipient, in the order in which they were added."""
         return await self._select("recipient = ? AND chain = ?", (recipient, chain))
 
-    async def chain_entries_for(self, chain: str, recipients: Sequence[str]) -> list[Entry]:
-        """Return all items of a chain for some recipients, in the order of their addition."""
+    async def entries_for(
+        self, recipients: Sequence[str], *, chain: str, since_ms: int
+    ) -> list[Entry]:
+        """Return some recipients' items of a chain, and all added since, in order of addition."""
         marks = ", ".join("?" * len(recipients))
-        return await self._select(f"recipient IN ({marks}) AND chain = ?", (*recipients, chain))
+        return await self._select(
+            f"recipient IN ({marks}) AND (chain = ? OR put_ms >= ?)",
+            (*recipients, chain, since_ms),
+        )
 
     async def waiting_counts(self) -> dict[str, int]:
         """Return how many items are pending or being submitted, by recipient."""

@@ -32,9 +32,9 @@ from consumers.sms.gateways.protocol import (
 )
 from consumers.sms.outcome import Outcomes, read_notice
 from consumers.sms.rate_limit import TokenBucket
+from consumers.sms.rules.budget import is_overtaken
 from consumers.sms.rules.exercise_guard import check_agreement, refusal
 from consumers.sms.rules.gateway_file import GatewayFile
-from consumers.sms.rules.merging import is_overtaken
 from consumers.sms.rules.notice import Notice
 from consumers.sms.rules.texts import Texts
 from consumers.sms.sink import REACHING

@@ -32,6 +32,15 @@ _WHOLE: Final[Mapping[str, object]] = {
     "public.instruction": PublicKind,
     "sms.texts": NoticeKind,
 }
+# Kinds of the last release, which spoke of incidents; people hear of places now. A file that still
+# has them is read without them.
+_SMS_GONE: Final = ("possible", "exited", "merged", "situation", "situation_over")
+_GONE: Final[Mapping[str, tuple[str, ...]]] = {
+    "public.headline": ("Merged",),
+    "public.instruction": ("Merged",),
+    "sms.texts": _SMS_GONE,
+    "sms.above": _SMS_GONE,
+}
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,10 @@ def _document(file: TextFile) -> dict[str, Any]:
         document["sms"] = {
             table: document.pop(table) for table in ("texts", "above") if table in document
         }
+    for path, kinds in _GONE.items():
+        table = _table(document, path)
+        for kind in kinds:
+            table.pop(kind, None)
     return document
 
 
@@ -149,9 +162,9 @@ def _missing(own: Mapping[str, Any], english: Mapping[str, Any], path: str = "")
             yield path + key
 
 
-def _table(document: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+def _table(document: Mapping[str, Any], path: str) -> dict[str, Any]:
     """Return the table at a dotted path; an empty one where there is none."""
-    table = document
+    table = dict(document)
     for name in path.split("."):
         inner = table.get(name)
         table = inner if isinstance(inner, dict) else {}
@@ -165,12 +178,19 @@ def _keys(kinds: Any) -> Iterator[str]:
 
 
 def _why_no_sms(kind: NoticeKind, template: str) -> str | None:
-    """Return the fault of an SMS's template, which must name the place and, if due, the minutes."""
+    """Return the fault of an SMS's template, None if it names what it must and nothing else.
+
+    That is the place and, where the kind has them, the minutes and the number of objects.
+    """
     try:
         names = placeholders(template)
     except ValueError as error:
         return str(error)
-    wanted = ["place", "minutes"] if kind == "threat" else ["place"]
+    wanted = ["place"]
+    if kind in ("threat", "threat_many"):
+        wanted.insert(0, "minutes")
+    if kind.endswith("_many"):
+        wanted.insert(0, "objects")
     if sorted(names) != sorted(wanted):
         named = " and ".join(f"{{{name}}}" for name in wanted)
         return f"{named} must stand in it once, and nothing else in braces"

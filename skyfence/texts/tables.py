@@ -31,18 +31,18 @@ PublicKind = ResponseType | Literal["Untracked"]
 NoticeKind = Literal[
     "threat",  # with the minutes left
     "threat_now",  # in less than a minute
-    "threat_open",  # the time is unknown
-    "possible",
+    "threat_open",  # the time is unknown, or it may be there
     "violation",
+    "threat_many",  # these four: of several objects
+    "threat_now_many",
+    "threat_open_many",
+    "violation_many",
     "lost",  # where people are in shelter
     "lost_watch",  # where they are not
-    "exited",
     "averted",
+    "unseen",  # no healthy source covers the place
     "all_clear",
-    "merged",
     "untracked",  # the chain ends without an all-clear: the system lost track
-    "situation",
-    "situation_over",
     "feed_silent",
     "feed_back",
     "feed_given_up",

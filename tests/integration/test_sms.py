@@ -10,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from proc import Processes
 from prometheus_client import REGISTRY
-from receiving import HandClock, listening, story, until
+from receiving import HandClock, episode, listening, until
 from sms_rig import (
     EN_NUMBER,
     LV_NUMBER,
@@ -52,8 +52,8 @@ async def send(settings: Settings, messages: Sequence[AlertMessage], decided_ms:
 
 
 async def send_story(settings: Settings) -> int:
-    """Put one object's story on the topic; return how many alerts that is."""
-    messages = [message for place in ("AA-1", "AA", "NATO") for message in story(place=place)]
+    """Put an episode of each place on the topic; return how many alerts that is."""
+    messages = [message for place in ("AA-1", "AA", "NATO") for message in episode(place=place)]
     await send(settings, messages, HandClock().now_ms())
     return len(messages)
 
@@ -89,7 +89,7 @@ async def test_alerts_reach_phones_once_over_a_kill(settings: Settings, tmp_path
         put = len(await killed.entries())
     async with open_rig(tmp_path / "o.db") as rig:
         rig.start()
-        await rig.until_state(ItemState.SUBMITTED, 3)
+        await rig.until_state(ItemState.SUBMITTED, 4)  # one has two places
         numbers = {number for number, _ in rig.gateway.numbers_and_texts()}
         assert numbers == {RO_NUMBER, LV_NUMBER, EN_NUMBER}
         assert len({sms.key for sms in rig.gateway.taken}) == len(rig.gateway.taken)
@@ -163,7 +163,7 @@ async def test_the_whole_command_over_a_kill(
 ) -> None:
     """`skyfence sms run` is killed while it sends: what is severe is sent again, once, and ends."""
     place = {"place": "AA-N", "channel": operators_channel(settings.environment, "AA-N")}
-    first = changed(story(place="AA-1")[0], severity="Severe", **place)
+    first = changed(episode(place="AA-1")[0], severity="Severe", **place)
     await send(settings, [first], WallClock().now_ms())
     async with listening() as listener:
         listener.hangs("sms")

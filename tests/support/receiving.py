@@ -9,10 +9,10 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from builders import T0, T0_MS, track_event
+from builders import T0, T0_MS, place_alert, track_event
 from words import ENGLISH
 
-from skyfence.contracts.alert import Alert, AlertMessage, Timeline
+from skyfence.contracts.alert import Alert, AlertMessage, Notify, PlaceLevel, Timeline
 from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 from skyfence.times import from_ms
@@ -36,6 +36,43 @@ def story(
     decided = None if decided_ms is None else from_ms(decided_ms)
     line = Timeline(observed=T0, decided=decided)
     return [AlertMessage(alert=alert, timeline=line) for alert in alerts]
+
+
+# What a place's episode goes through, and whether that sounds.
+LEVELS: tuple[tuple[PlaceLevel, Notify], ...] = (
+    ("prepare", "sound"),
+    ("shelter", "sound"),
+    ("watch", "quiet"),
+    ("clear", "sound"),
+)
+
+
+def episode(
+    number: int = 1,
+    environment: Environment = Environment.EXERCISE,
+    place: str = "AA",
+    decided_ms: int | None = None,
+) -> list[AlertMessage]:
+    """Return a place's episode: prepare, shelter, quietly watch, clear, a minute after another."""
+    decided = None if decided_ms is None else from_ms(decided_ms)
+    line = Timeline(observed=T0, decided=decided)
+    return [
+        AlertMessage(
+            alert=place_alert(
+                level,
+                step,
+                place=place,
+                environment=environment,
+                episode=number,
+                at=(at := T0 + timedelta(minutes=step)),
+                run="run",
+                notify=notify,
+                expires=at + timedelta(hours=6),
+            ),
+            timeline=line,
+        )
+        for step, (level, notify) in enumerate(LEVELS, 1)
+    ]
 
 
 class HandClock:

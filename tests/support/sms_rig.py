@@ -21,7 +21,7 @@ from consumers.sms.rules.texts import Texts
 from consumers.sms.sender import Sender
 from consumers.sms.sink import SmsSink
 from skyfence.adapters.files import load_catalogue
-from skyfence.contracts.alert import Alert, AlertMessage, Timeline
+from skyfence.contracts.alert import AlertMessage, Timeline
 from skyfence.naming import Environment
 
 NAMES = {"AA": "Aland", "AA-1": "Southshire", "AA-2": "Northshire"}
@@ -218,8 +218,8 @@ def receipts(rig: SmsRig) -> Receipts:
 def changed(message: AlertMessage, **changes: Any) -> AlertMessage:
     """Return a message with another alert, whose fields are checked."""
     line = changes.pop("timeline", message.timeline)
-    fields = message.alert.model_dump() | changes
-    return AlertMessage(alert=Alert.model_validate(fields), timeline=Timeline.model_validate(line))
+    alert = type(message.alert).model_validate(message.alert.model_dump() | changes)
+    return AlertMessage(alert=alert, timeline=Timeline.model_validate(line))
 
 
 def states(entries: Iterable[Entry]) -> Mapping[str, list[ItemState]]:

@@ -1,6 +1,6 @@
-"""What SMS say and whom they reach: kinds, texts, recipients, merging, the rules on exercises.
+"""What SMS say and whom they reach: kinds, texts, recipients, budget, the rules on exercises.
 
-    alert ──notice──▶ Notice ──merging──▶ one item a person ──texts──▶ SMS ──guard──▶ phone
+    alert ──notice──▶ Notice ──budget──▶ one item a person ──texts──▶ SMS ──guard──▶ phone
 
 No I/O and no clock here: ``consumers.sms.sink`` and ``consumers.sms.sender`` carry it out.
 """

@@ -23,7 +23,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from consumers.sms.rules.merging import LEAST_PER_INCIDENT
+from consumers.sms.rules.budget import LEAST_IN_WINDOW
 from skyfence.contracts.base import NAME_PATTERN, Contract, describe_validation_error
 from skyfence.errors import InputError
 
@@ -47,7 +47,8 @@ class GatewayFile(Contract):
     rate_per_s: Annotated[float, Field(gt=0, le=1_000)] = 10.0
     # Messages that are being submitted at once, and so may be doubled by a kill.
     window: Annotated[int, Field(ge=1, le=1_000)] = 10
-    most_per_incident: Annotated[int, Field(ge=LEAST_PER_INCIDENT, le=100)] = 6
+    # Messages to a person in half an hour, save those that must be.
+    most_in_30_min: Annotated[int, Field(ge=LEAST_IN_WINDOW, le=100)] = LEAST_IN_WINDOW
     # A folder of more languages, or of other texts for those that there are.
     texts: str | None = None
     kannel: dict[str, Any] | None = None
@@ -77,6 +78,11 @@ def findings(text: str, where: str) -> Iterator[str]:
     except tomllib.TOMLDecodeError as error:
         yield f"{where}: not TOML: {error}"
         return
+    if document.pop("most_per_incident", None) is not None:
+        yield (
+            f"{where}: most_per_incident: is gone, messages are counted by half an hour: "
+            "most_in_30_min"
+        )
     secrets = set(_secrets(document))
     for name in sorted(secrets):
         yield f"{where}: {name}: a secret stands in a file of its own: give {name}_file"

@@ -12,14 +12,13 @@ Whose clock an alert's times are, is decided here (``as_of_ms``):
                   and no actual alert that is past its expiry can reach a phone
     feed alarms   the wall clock's, in every run
 
-Does not choose recipients (``recipients``) and does not merge (``merging``).
+Does not choose recipients (``recipients``), nor which news is sent (``budget``).
 """
 
 from collections.abc import Mapping
 from typing import Final
 
 from skyfence.contracts.alert import (
-    Alert,
     AlertStatus,
     AnyAlert,
     FeedAlarm,
@@ -37,24 +36,19 @@ from skyfence.naming import Environment, ZoneName
 from skyfence.texts.tables import NoticeKind
 from skyfence.times import from_ms, to_ms
 
-# How grave a kind of notice is; kinds that are not here are 0. A notice makes a less grave one of a
-# wider place superfluous.
-LEVELS: Final[Mapping[NoticeKind, int]] = {
-    "threat": 1,
-    "threat_now": 1,
-    "threat_open": 1,
-    "possible": 2,
-    "lost_watch": 2,
-    "violation": 3,
-    "lost": 3,
-    "situation": 3,
-    "feed_silent": 3,
+# How grave a place's level is, to compare it with another place's.
+_RANKS: Final[Mapping[PlaceLevel, int]] = {"clear": 0, "watch": 1, "prepare": 2, "shelter": 3}
+# Kinds that name the number of objects, and those of the same meaning that do not.
+_MANY: Final[Mapping[NoticeKind, NoticeKind]] = {
+    "threat": "threat_many",
+    "threat_now": "threat_now_many",
+    "threat_open": "threat_open_many",
+    "violation": "violation_many",
 }
-# Of a place's level; ``prepare`` also names the minutes left.
-_OF_LEVEL: Final[Mapping[PlaceLevel, NoticeKind]] = {
-    "clear": "all_clear",
-    "watch": "averted",
-    "shelter": "violation",
+# What the minutes that are over by now make of a kind.
+_WITHOUT_MINUTES: Final[Mapping[NoticeKind, NoticeKind]] = {
+    "threat": "threat_now",
+    "threat_many": "threat_now_many",
 }
 # A message that the gateway may or may not have taken is sent again at most this many times.
 MOST_DOUBTS: Final = 2
@@ -64,9 +58,11 @@ _MS_PER_MINUTE: Final = 60_000
 class Notice(Contract):
     """An alert as an SMS tells it.
 
-    ``time`` is the alert's own and the same in all notices of one event; ``as_of`` is the wall
-    clock's time at that moment, and ``minutes`` were left then. ``nations`` are named to the
-    alliance only.
+    ``level`` is the place's, None for a sensor feed; ``objects`` concern it. ``sounds`` says that
+    somebody has to act. ``nations`` are named to the alliance only; ``beneath`` are the regions and
+    nations of a wider place that are in danger. ``time`` is the alert's own and the same in all
+    notices of one event; ``as_of`` is the wall clock's time at that moment, and ``minutes`` were
+    left then.
     """
 
     kind: NoticeKind
@@ -75,7 +71,11 @@ class Notice(Contract):
     language: str
     place: ZoneName
     place_kind: PlaceKind
+    level: PlaceLevel | None = None
+    objects: int = 0
+    sounds: bool = True
     nations: tuple[str, ...] = ()
+    beneath: tuple[ZoneName, ...] = ()
     step: int
     last: bool  # the chain ends with it
     time: UtcTime
@@ -84,14 +84,26 @@ class Notice(Contract):
     minutes: int | None = None
 
     @property
-    def level(self) -> int:
-        """Return how grave the notice is, 0 to 3 (``LEVELS``)."""
-        return LEVELS.get(self.kind, 0)
+    def rank(self) -> int:
+        """Return how grave the notice is, 0 to 3: a silent sensor is as grave as it gets."""
+        if self.level is None:
+            return 3 if self.kind == "feed_silent" else 0
+        return _RANKS[self.level]
+
+    @property
+    def words(self) -> tuple[object, ...]:
+        """Return what the words of the SMS follow from, its language aside."""
+        return (self.kind, self.minutes, self.objects, self.nations)
 
     @property
     def is_severe(self) -> bool:
         """Tell whether receiving the SMS twice is better than not at all."""
         return self.severity in ("Extreme", "Severe")
+
+    def kind_at(self, now_ms: int) -> NoticeKind:
+        """Return the kind at a time of the wall clock (ms): its minutes may be over by then."""
+        minutes = self.minutes_at(now_ms)
+        return self.kind if minutes else _WITHOUT_MINUTES.get(self.kind, self.kind)
 
     def minutes_at(self, now_ms: int) -> int | None:
         """Return the whole minutes left at a time of the wall clock (ms), 0 when they are over.
@@ -104,12 +116,12 @@ class Notice(Contract):
         return max(0, self.minutes - gone)
 
 
-def notice_of(alert: AnyAlert, as_of_ms: int, decided_ms: int | None) -> Notice:
+def notice_of(alert: PlaceAlert | FeedAlarm, as_of_ms: int, decided_ms: int | None) -> Notice:
     """Return the notice of an alert, in no language yet: ``language`` is empty.
 
     ``as_of_ms`` is the alert's ``time`` by the wall clock; ``decided_ms`` is when it was decided.
     """
-    incident = alert if isinstance(alert, Alert) else None
+    state = alert if isinstance(alert, PlaceAlert) else None
     return Notice(
         kind=kind_of(alert),
         status=alert.status,
@@ -117,58 +129,45 @@ def notice_of(alert: AnyAlert, as_of_ms: int, decided_ms: int | None) -> Notice:
         language="",
         place=alert.place,
         place_kind=alert.place_kind,
-        nations=incident.nations if incident and alert.place_kind == "alliance" else (),
+        level=state.level if state else None,
+        objects=state.objects if state else 0,
+        sounds=alert.notify == "sound" if state else True,
+        nations=state.nations if state and alert.place_kind == "alliance" else (),
+        beneath=(*state.nations, *state.regions) if state else (),
         step=alert.step,
         last=alert.message_type == "Cancel",
         time=alert.time,
         as_of=from_ms(as_of_ms),
         decided=None if decided_ms is None else from_ms(decided_ms),
-        minutes=incident.minutes_left if incident else None,
+        minutes=state.minutes_left if state else None,
     )
 
 
-def kind_of(alert: AnyAlert) -> NoticeKind:
+def kind_of(alert: PlaceAlert | FeedAlarm) -> NoticeKind:
     """Return the kind of notice, which selects the text, of an alert."""
-    over = alert.message_type == "Cancel"
     if isinstance(alert, FeedAlarm):
         back: NoticeKind = "feed_given_up" if alert.heard_again is None else "feed_back"
-        return back if over else "feed_silent"
+        return back if alert.message_type == "Cancel" else "feed_silent"
     if is_abandoned(alert):
         return "untracked"
-    return _of_place(alert) if isinstance(alert, PlaceAlert) else _of_incident(alert, over=over)
+    if alert.unseen and "unseen" in alert.news and "level" not in alert.news:
+        return "unseen"
+    if alert.level == "clear":
+        return "all_clear"
+    if alert.level == "watch":
+        return "averted"
+    kind = _of_danger(alert)
+    return _MANY.get(kind, kind) if alert.objects > 1 else kind
 
 
-def _of_incident(alert: Alert, *, over: bool) -> NoticeKind:
-    if alert.event == "repeated airspace violations":
-        return "situation_over" if over else "situation"
-    if alert.incident_state == "closed":
-        return "all_clear" if alert.response_type == "AllClear" else "merged"
-    if alert.incident_state == "exited":
-        return "exited"
-    return _of_danger(alert)
-
-
-def _of_place(alert: PlaceAlert) -> NoticeKind:
-    fixed = _OF_LEVEL.get(alert.level)
-    if fixed is not None:
-        return fixed
-    if alert.minutes_left is None:
-        return "threat_open"
-    return "threat" if alert.minutes_left else "threat_now"
-
-
-def _of_danger(alert: Alert) -> NoticeKind:
-    if alert.severity == "Moderate":  # it was on its way here, or was here, and moved on
-        return "lost_watch" if alert.incident_state == "lost" else "averted"
-    if alert.incident_state == "lost":
-        return "lost" if alert.response_type == "Shelter" else "lost_watch"
-    if alert.urgency == "Expected":
-        if alert.minutes_left is None:
-            return "threat_open"
+def _of_danger(alert: PlaceAlert) -> NoticeKind:
+    """Return the kind of a place at ``prepare`` or ``shelter``, without a number of objects."""
+    none_is_seen = 0 < alert.objects == alert.lost
+    if alert.level == "shelter":
+        return "lost" if none_is_seen else "violation"
+    if alert.minutes_left is not None:
         return "threat" if alert.minutes_left else "threat_now"
-    # A region shelters once it is sure; who answers for more only watches, whatever is sure.
-    sure = alert.response_type == "Shelter" or alert.place_kind != "region"
-    return "violation" if sure and alert.certainty == "Observed" else "possible"
+    return "lost_watch" if none_is_seen else "threat_open"
 
 
 def as_of_ms(alert: AnyAlert, decided_ms: int | None, environment: Environment) -> int:

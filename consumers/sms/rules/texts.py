@@ -22,11 +22,12 @@ from skyfence.texts.tables import Language, NoticeKind
 
 KINDS: Final[tuple[NoticeKind, ...]] = get_args(NoticeKind)
 _TABLES: Final = "sms."
-_ALLIANCE_ONLY: Final = ("situation", "situation_over")
 # So many characters always fit into one SMS: 70 of UCS-2, and in GSM-7 80 that count twice.
 _ALWAYS_SINGLE: Final = 70
 # The longest forecast (``skyfence.policy.parameters``), in minutes: two digits.
 _MOST_MINUTES: Final = 30
+# More objects than three digits say are not expected in one place.
+_MOST_OBJECTS: Final = 999
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,14 @@ class Texts:
         A notice in a language that has no texts any more is in English.
         """
         language = self._language(notice)
-        minutes = notice.minutes_at(now_ms)
-        kind: NoticeKind = "threat_now" if notice.kind == "threat" and not minutes else notice.kind
+        kind = notice.kind_at(now_ms)
         above = {} if notice.place_kind == "region" else language.sms.above
         template = above.get(kind, language.sms.texts[kind])
-        text = template.format(place=self._place(notice, language), minutes=minutes)
+        text = template.format(
+            place=self._place(notice, language),
+            minutes=notice.minutes_at(now_ms),
+            objects=notice.objects,
+        )
         return f"{language.exercise}: {text}" if notice.status == "Exercise" else text
 
     def fall_backs(self) -> Iterator[str]:
@@ -125,8 +129,6 @@ def samples(
 ) -> Iterator[tuple[NoticeKind, Counted]]:
     """Yield every text of a language for a place, as long as it can get."""
     for kind in KINDS:
-        if kind in _ALLIANCE_ONLY and place_kind != "alliance":
-            continue
         yield kind, count(texts.render(_sample(kind, language, place, place_kind, environment), 0))
 
 
@@ -146,6 +148,7 @@ def _sample(
             "last": False,
             "time": "1970-01-01T00:00:00Z",
             "as_of": "1970-01-01T00:00:00Z",
-            "minutes": _MOST_MINUTES if kind == "threat" else None,
+            "objects": _MOST_OBJECTS,
+            "minutes": _MOST_MINUTES if kind in ("threat", "threat_many") else None,
         }
     )

@@ -120,6 +120,11 @@ def test_a_situation_ends_and_the_next_has_another_number() -> None:
 
 
 def test_phones_hear_that_it_is_no_all_clear() -> None:
-    """An SMS of such a Cancel says that tracking was lost: neither an end nor another warning."""
-    _, cancels = ended(told())
-    assert {kind_of(cancel) for cancel in cancels} == {"untracked"}
+    """An SMS of an episode's Cancel says that tracking was lost, and not that it is over."""
+    before = AlertDecisions(EXERCISE, {}, ENGLISH.operators, nations={"AA-1": "AA"})
+    last: LastMessages = {}
+    for message in before.process(track_event("entered", 1)):
+        keep_last(last, message)
+    _, cancels = end_open_chains(last, EXERCISE, ENGLISH.operators.abandoned, NOW)
+    kinds = [kind_of(cancel) for cancel in cancels if isinstance(cancel, PlaceAlert)]
+    assert kinds == ["untracked"] * 3

@@ -152,6 +152,16 @@ async def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
         pass
 
 
+async def test_a_chain_is_read_with_what_came_lately(outbox: Outbox) -> None:
+    """All of the chain, of others what was added since, and nothing of other recipients."""
+    for at_ms, (key, recipient, chain) in enumerate(
+        [("a", "x", "c"), ("b", "x", "d"), ("e", "x", "d"), ("f", "y", "c"), ("g", "z", "c")]
+    ):
+        await outbox.add([Item(key=key, recipient=recipient, chain=chain, body="")], at_ms)
+    entries = await outbox.entries_for(["x", "y"], chain="c", since_ms=2)
+    assert [entry.key for entry in entries] == ["a", "e", "f"]
+
+
 async def test_what_is_merged_is_replaced_in_one_step(outbox: Outbox) -> None:
     """Only what waits is merged: what is being submitted goes on, and a new one may be born so."""
     await outbox.add([ONE, TWO], 0)
@@ -159,7 +169,7 @@ async def test_what_is_merged_is_replaced_in_one_step(outbox: Outbox) -> None:
     three = Item(key="three", recipient=ONE.recipient, chain="c", body="")
     four = Item(key="four", recipient=ONE.recipient, chain="c", body="")
     await outbox.add([three, four], 1, merged=["one", "two", "four"])
-    entries = await outbox.chain_entries_for("c", [ONE.recipient, TWO.recipient])
+    entries = await outbox.entries_for([ONE.recipient, TWO.recipient], chain="c", since_ms=9)
     assert {entry.key: entry.state for entry in entries} == {
         "one": ItemState.MERGED,
         "two": ItemState.SUBMITTING,

@@ -36,7 +36,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert file.options["password_file"] == str(tmp_path / "secrets/kannel")
     assert file.options["receipts"]["secret_file"] == str(tmp_path / "secrets/receipts")
     assert file.options["url"] == "http://127.0.0.1:13013/cgi-bin/sendsms"
-    assert (file.rate_per_s, file.window, file.most_per_incident) == (10.0, 10, 6)
+    assert (file.rate_per_s, file.window, file.most_in_30_min) == (10.0, 10, 3)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         (("[kannel]", "[smpp]"), "[kannel] is missing: adapter is 'kannel'"),
         (("[kannel]", "[http]\n[kannel]"), "[http] is given and not used: adapter is 'kannel'"),
         (("[kannel]", "window = 0\n[kannel]"), "window: input should be greater than or equal"),
-        (("[kannel]", "most_per_incident = 2\n[kannel]"), "most_per_incident: input should be"),
+        (("[kannel]", "most_in_30_min = 2\n[kannel]"), "most_in_30_min: input should be"),
+        (("[kannel]", "most_per_incident = 6\n[kannel]"), "most_per_incident: is gone, messages"),
         (("[kannel]", "wibdow = 3\n[kannel]"), "wibdow: unknown field"),
         (("[kannel]", "[kannel"), "not TOML: "),
     ],

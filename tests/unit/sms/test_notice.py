@@ -1,28 +1,20 @@
 """The notice: what an SMS says of an alert, and by whose clock."""
 
-import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from builders import T0, T0_MS
-from receiving import story
-from repository import GOLDEN
+from builders import T0, T0_MS, place_alert
+from receiving import episode
 from sms_rig import changed
 from words import ENGLISH
 
 from consumers.sms.rules.notice import as_of_ms, expires_ms, kind_of, notice_of, priority
-from skyfence.contracts.alert import Alert, FeedAlarm, parse_alert
+from skyfence.contracts.alert import FeedAlarm, PlaceLevel
 from skyfence.monitoring.feed_alarm import Silence, untold
 from skyfence.naming import Environment
 
 HOUR_MS = 3_600_000
-
-
-def golden(name: str, place: str) -> list[Alert]:
-    """Return what a recording tells a place."""
-    lines = (GOLDEN / name).read_bytes().splitlines()
-    alerts = [parse_alert(line) for line in lines if json.loads(line)["place"] == place]
-    return [alert for alert in alerts if isinstance(alert, Alert)]
 
 
 def alarms(*, over: bool, back: bool = True) -> list[FeedAlarm]:
@@ -44,40 +36,45 @@ def alarms(*, over: bool, back: bool = True) -> list[FeedAlarm]:
 
 
 @pytest.mark.parametrize(
-    ("recording", "place", "kinds"),
+    ("level", "more", "kind"),
     [
-        ("romania-2024-09-08.jsonl", "RO-TL", {"threat", "violation", "exited", "all_clear"}),
-        ("romania-2024-09-08.jsonl", "RO", {"threat", "violation", "exited", "all_clear"}),
-        ("latvia-2024-09-07.jsonl", "LV", {"violation", "lost_watch"}),
+        ("prepare", {"minutes_left": 4}, "threat"),
+        ("prepare", {"minutes_left": 0}, "threat_now"),
+        ("prepare", {}, "threat_open"),
+        ("prepare", {"minutes_left": 4, "objects": 2}, "threat_many"),
+        ("prepare", {"minutes_left": 0, "objects": 2}, "threat_now_many"),
+        ("prepare", {"objects": 2}, "threat_open_many"),
+        ("shelter", {}, "violation"),
+        ("shelter", {"objects": 2}, "violation_many"),
+        ("shelter", {"objects": 2, "lost": 1}, "violation_many"),
+        ("shelter", {"lost": 1}, "lost"),
+        ("shelter", {"objects": 2, "lost": 2}, "lost"),
+        ("prepare", {"lost": 1}, "lost_watch"),
+        ("prepare", {"lost": 1, "minutes_left": 4}, "threat"),
+        ("watch", {}, "averted"),
+        ("clear", {}, "all_clear"),
+        ("clear", {"certainty": "Unknown"}, "untracked"),
+        ("shelter", {"unseen": True, "news": ("unseen",)}, "unseen"),
+        ("shelter", {"unseen": True, "news": ("level", "unseen")}, "violation"),
+        ("shelter", {"unseen": True}, "violation"),
+        ("shelter", {"news": ("unseen",)}, "violation"),
     ],
 )
-def test_the_recordings_have_a_kind_for_each_step(
-    recording: str, place: str, kinds: set[str]
+def test_the_state_of_a_place_has_a_kind(
+    level: PlaceLevel, more: dict[str, Any], kind: str
 ) -> None:
-    """What the two incidents told a place is among the kinds that their stories have."""
-    told_kinds = {kind_of(alert) for alert in golden(recording, place)}
-    assert kinds <= told_kinds
+    """Level, minutes, number, what is lost and what is not watched select the text."""
+    assert kind_of(place_alert(level, **more)) == kind
 
 
-def test_a_region_shelters_only_when_it_is_sure() -> None:
-    """Possible and confirmed are two kinds, and the place that it moved on from is a third."""
-    sure = changed(
-        story(place="AA-1")[0],
-        incident_state="violation",
-        urgency="Immediate",
-        severity="Severe",
-        certainty="Observed",
-        response_type="Shelter",
+def test_a_notice_says_who_has_to_act_and_where() -> None:
+    """Whether it sounds, the places beneath, and for the alliance the nations by name."""
+    beneath: dict[str, Any] = {"nations": ("LV",), "regions": ("LV-1",), "notify": "quiet"}
+    nation, alliance = (
+        notice_of(place_alert(place=place, **beneath), T0_MS, None) for place in ("LV", "NATO")
     )
-    assert kind_of(sure.alert) == "violation"
-    doubtful = changed(sure, certainty="Possible", response_type="Prepare")
-    assert kind_of(doubtful.alert) == "possible"
-    gone = changed(sure, severity="Moderate", urgency="Expected", response_type="Monitor")
-    assert kind_of(gone.alert) == "averted"
-    lost = changed(sure, incident_state="lost")
-    assert kind_of(lost.alert) == "lost"
-    joined = changed(sure, incident_state="closed", message_type="Cancel", response_type="Monitor")
-    assert kind_of(joined.alert) == "merged"
+    assert (nation.sounds, nation.nations, nation.beneath) == (False, (), ("LV", "LV-1"))
+    assert alliance.nations == ("LV",)
 
 
 def test_a_feed_that_is_given_up_is_no_feed_that_is_back() -> None:
@@ -100,7 +97,7 @@ def test_only_a_replay_in_an_exercise_counts_from_its_decision(
     run: str, environment: Environment, decided: bool, expected: str
 ) -> None:
     """An actual alert is over when it says so, whatever the run and whenever it was decided."""
-    alert = changed(story(environment=environment)[0], run=run).alert
+    alert = changed(episode(environment=environment)[0], run=run).alert
     decided_ms = T0_MS + 900 * HOUR_MS if decided else None
     as_of = as_of_ms(alert, decided_ms, environment)
     own_ms = T0_MS + 60_000  # the first event of the story
@@ -118,17 +115,18 @@ def test_a_feed_alarm_follows_the_wall_clock_in_every_run() -> None:
 
 def test_minutes_run_out_while_a_message_waits() -> None:
     """What was in four minutes is in two after two and a half, and never less than none."""
-    alert = changed(
-        story()[0], incident_state="threat", urgency="Expected", minutes_left=4, place_kind="region"
-    ).alert
+    alert = place_alert("prepare", minutes_left=4)
     notice = notice_of(alert, T0_MS, None)
     assert notice.kind == "threat"
     assert [notice.minutes_at(T0_MS + s * 1000) for s in (-5, 0, 59, 150, 600)] == [4, 4, 4, 2, 0]
+    assert [notice.kind_at(T0_MS + s * 1000) for s in (179, 180, 240)] == [
+        *("threat", "threat", "threat_now"),
+    ]
 
 
 def test_the_gravest_goes_first() -> None:
     """By severity, then by urgency."""
-    first = story()[0]
+    first = episode()[0]
     order = [
         ("Extreme", "Past"),
         ("Severe", "Immediate"),

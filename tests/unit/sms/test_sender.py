@@ -11,7 +11,7 @@ import pytest
 import structlog
 from builders import T0_MS
 from prometheus_client import REGISTRY
-from receiving import HandClock, story, until
+from receiving import HandClock, episode, until
 from sms_rig import (
     LV_NUMBER,
     NAMES,
@@ -47,9 +47,9 @@ def sample(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-def severe(track: str = "T1", **changes: Any) -> AlertMessage:
-    """Return a first alert for the region."""
-    first = story(track, place="AA-1", decided_ms=START_MS)[0]
+def severe(number: int = 1, **changes: Any) -> AlertMessage:
+    """Return the first alert of the region's episode of a number."""
+    first = episode(number, place="AA-1", decided_ms=START_MS)[0]
     return changed(first, **{"severity": "Severe"} | changes)
 
 
@@ -59,9 +59,9 @@ def crowd(count: int) -> RecipientList:
     return people("\n".join(["number,language,places", *lines]))
 
 
-def minor(track: str = "T1") -> AlertMessage:
+def minor(number: int = 1) -> AlertMessage:
     """Return one that two of would be worse than none."""
-    return severe(track, severity="Moderate")
+    return severe(number, severity="Moderate")
 
 
 async def put(rig: SmsRig, messages: Sequence[AlertMessage]) -> None:
@@ -114,7 +114,7 @@ async def test_one_failure_holds_the_gateway_for_all(tmp_path: Path) -> None:
         await until(lambda: len(rig.gateway.tried) >= 1)
         await rig.until_state(ItemState.SUBMITTING, 0)
         tried = len(rig.gateway.tried)
-        await put(rig, [severe("T2"), severe("T3")])
+        await put(rig, [severe(2), severe(3)])
         await rig.pass_time(seconds=7)
         await rig.until_state(ItemState.EXPIRED, 0)
         assert len(rig.gateway.tried) == tried
@@ -152,7 +152,7 @@ async def test_the_gravest_goes_first_and_no_more_than_the_window(tmp_path: Path
     """By severity, whatever was put first; so many at once and no more."""
     many = crowd(30)
     async with open_rig(tmp_path / "o.db", recipients=many, window=4) as rig:
-        await put(rig, [minor("T1"), severe("T2")])
+        await put(rig, [minor(1), severe(2)])
         rig.start()
         await rig.until_state(ItemState.SUBMITTED, 60)
         keys = [sms.key for sms in rig.gateway.taken]
@@ -238,7 +238,7 @@ async def test_a_defect_of_an_adapter_stops_no_other_message(tmp_path: Path) -> 
 
 async def test_a_retry_does_not_come_after_what_is_newer(tmp_path: Path) -> None:
     """A step that fails while the next one is put is merged, so that none overtakes."""
-    first, _, second, _ = story(place="AA-1", decided_ms=START_MS)
+    first, second, _, _ = episode(place="AA-1", decided_ms=START_MS)
     held = asyncio.Event()
 
     async def fail_late(_: object) -> None:
@@ -274,7 +274,7 @@ async def test_who_opts_out_while_a_message_waits_does_not_get_it(tmp_path: Path
 
 def item(**changes: Any) -> Item:
     """Return an item as the sink would put it of an actual alert."""
-    message = story(place="AA-1", environment=Environment.ACTUAL)[0]
+    message = episode(place="AA-1", environment=Environment.ACTUAL)[0]
     body = {
         "kind": "violation",
         "status": "Actual",
@@ -464,7 +464,7 @@ async def test_no_log_and_no_metric_shows_a_number(tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as logs:
         async with open_rig(tmp_path / "o.db", *script, window=1) as rig:
             rig.start()
-            await put(rig, [severe("T1"), severe("T2")])
+            await put(rig, [severe(1), severe(2)])
             for _ in range(6):
                 await rig.pass_time(minutes=1)
             await rig.until_state(ItemState.SUBMITTED, 3)

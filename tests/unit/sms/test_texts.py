@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import T0_MS
-from receiving import story
+from builders import T0_MS, place_alert
 from repository import ROOT
-from sms_rig import NAMES, TEXTS, changed
+from sms_rig import NAMES, TEXTS
 
 from consumers.sms.rules.notice import Notice, notice_of
 from consumers.sms.rules.texts import Texts, count, samples, too_long
@@ -26,7 +25,7 @@ CEDILLAS = "şţŞŢ"
 
 def notice(kind: str = "violation", **changes: object) -> Notice:
     """Return a notice of a region."""
-    alert = story(place="AA-1")[0].alert
+    alert = place_alert(environment=Environment.EXERCISE)
     made = notice_of(alert, T0_MS, None).model_dump()
     return Notice.model_validate(made | {"kind": kind, "language": "en"} | changes)
 
@@ -108,6 +107,19 @@ def test_a_text_names_the_place_and_the_minutes_left() -> None:
     assert TEXTS.render(notice(status="Actual", **alliance), 0).startswith("Letonia +1: ")
 
 
+def test_the_number_of_objects_is_said() -> None:
+    """In each language, and beside the minutes that are left when it is sent."""
+    raid = {"objects": 7, "status": "Actual"}
+    assert TEXTS.render(notice("violation_many", **raid), 0) == (
+        "Southshire: 7 objects in the air! Take cover!"
+    )
+    ahead = notice("threat_many", minutes=4, **raid)
+    assert TEXTS.render(ahead, T0_MS) == "Southshire: 7 objects in ~4 min. Get ready."
+    assert TEXTS.render(ahead, T0_MS + 240_000) == "Southshire: 7 objects within a minute!"
+    for language in TEXTS.languages:
+        assert "7" in TEXTS.render(notice("violation_many", language=language, **raid), 0)
+
+
 def test_an_exercise_says_so_before_all_else() -> None:
     """The language's exercise word is the first of the text."""
     for language, word in (("en", "EXERCISE"), ("ro", "EXERCIȚIU"), ("lv", "MĀCĪBAS")):
@@ -155,8 +167,6 @@ def test_the_languages_that_come_along_have_every_text() -> None:
 
 def test_the_minutes_of_an_alert_reach_the_text() -> None:
     """From the alert's own field, through the notice, as counted when it is sent."""
-    message = changed(
-        story(place="AA-1")[0], urgency="Expected", minutes_left=7, incident_state="threat"
-    )
-    made = notice_of(message.alert, T0_MS, None).model_copy(update={"language": "lv"})
+    alert = place_alert("prepare", minutes_left=7)
+    made = notice_of(alert, T0_MS, None).model_copy(update={"language": "lv"})
     assert "pēc ~7 min" in TEXTS.render(made, T0_MS)

@@ -88,7 +88,19 @@ def test_english_for_those_above_does_not_replace_a_language_s_own() -> None:
     """A language with one SMS for all is not half English to nations."""
     polish = catalogue(HEAD + '[sms.texts]\nlost = "{place}: zgubiony"\n').language("pl")
     assert "lost" not in polish.sms.above
-    assert polish.sms.above["exited"] == load_catalogue().english.sms.above["exited"]
+    assert polish.sms.above["averted"] == load_catalogue().english.sms.above["averted"]
+
+
+def test_kinds_that_are_gone_are_passed_over() -> None:
+    """A file written for the last release is read, without what no message uses any more."""
+    old = (
+        '[sms.texts]\nexited = "{place}: poza granicą"\nlost = "{place}: zgubiony"\n'
+        '[sms.above]\nmerged = "{place}: dalej"\n[public.headline]\nMerged = "dalej"\n'
+    )
+    polish = catalogue(HEAD + old).language("pl")
+    assert polish.sms.texts["lost"] == "{place}: zgubiony"
+    assert "exited" not in polish.sms.texts
+    assert "Merged" not in polish.public.headline
 
 
 def test_a_file_that_has_sms_alone_may_have_their_tables_at_its_top() -> None:
@@ -107,7 +119,7 @@ def test_a_file_that_has_sms_alone_may_have_their_tables_at_its_top() -> None:
         ("[sms.texts]\nfed_back = 'x'", r"sms\.texts\.fed_back\.\[key\]: input should be 'threat'"),
         (
             "[sms.texts]\nthreat = '{place}: soon'",
-            r"text for threat: \{place\} and \{minutes\} must stand in it once, and nothing else "
+            r"text for threat: \{minutes\} and \{place\} must stand in it once, and nothing else "
             r"in braces, got '\{place\}: soon'$",
         ),
         ("[sms.texts]\nlost = '{place} {minutes}'", r"text for lost: \{place\} must stand"),

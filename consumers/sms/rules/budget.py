@@ -1,0 +1,119 @@
+"""The attention budget: which news becomes an SMS to a person, and what it replaces.
+
+    news ──▶ a newer step of its chain was put                 not sent
+         ──▶ something of its chain still waits                sent in its place
+         ──▶ the end                                           sent to whoever was told of it
+         ──▶ first warning, shelter after less                 sent, unless a place beneath said it
+         ──▶ quiet, or the same words again                    not sent
+         ──▶ three of the half hour are used, or spoken for    not sent
+         ──▶ else                                              sent
+
+Three SMS in half an hour are enough for a person who is to act: a place's first warning, its
+shelter and its end always come. Other news is sent only where room is left beside those of them
+that may still come. Nothing is lost by what is held back, because each message says the whole state
+of its place. What waits is always replaced by what is newer, because an old "in 4 minutes" or "take
+shelter" is wrong by then. A message that the gateway has is not called back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from consumers.sms.rules.notice import Notice
+
+WINDOW_MS: Final = 30 * 60_000
+# With fewer, a place's first warning, its shelter and its end would be one too many.
+LEAST_IN_WINDOW: Final = 3
+_BENEATH: Final = {"nation": ("region",), "alliance": ("region", "nation")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlierMessage:
+    """An earlier message to one person; ``added_ms`` is when it was put, wall clock.
+
+    ``waits``: it is in the outbox and not yet handed to the gateway. ``reaches``: it was sent or
+    will be, so it was neither merged, nor refused, nor too late.
+    """
+
+    key: str
+    chain: str
+    notice: Notice
+    added_ms: int
+    waits: bool
+    reaches: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether news is sent to a person, and the keys of the waiting messages that it replaces."""
+
+    sent: bool
+    replaces: tuple[str, ...] = ()
+
+
+def decide(
+    news: Notice, chain: str, earlier: Sequence[EarlierMessage], *, now_ms: int, most: int
+) -> Verdict:
+    """Decide whether news of a chain is sent to one person at ``now_ms`` (wall clock).
+
+    ``earlier`` are the messages to that person, the oldest first: all of ``chain``, and of others
+    at least those of the last half hour. ``most`` may be sent in half an hour before only the news
+    that must be sent are.
+    """
+    own = [m for m in earlier if m.chain == chain and m.notice.place == news.place]
+    if is_overtaken(news, [message.notice for message in own]):
+        return Verdict(sent=False)
+    told = [message.notice for message in own if message.reaches]
+    replaces = tuple(message.key for message in own if message.reaches and message.waits)
+    if replaces:
+        return Verdict(sent=True, replaces=replaces)
+    if news.last:
+        return Verdict(sent=bool(told))
+    recent = [m for m in earlier if m.reaches and m.added_ms > now_ms - WINDOW_MS]
+    if _is_said_beneath(news, chain, recent):
+        return Verdict(sent=False)
+    has_room = len(recent) + 1 + _spoken_for(news) <= most
+    return Verdict(sent=_must_be_sent(news, told) or (_is_new(news, told) and has_room))
+
+
+def is_overtaken(notice: Notice, others: Sequence[Notice]) -> bool:
+    """Tell whether a newer step of a notice's chain is among others of it."""
+    return any(other.place == notice.place and other.step > notice.step for other in others)
+
+
+def _must_be_sent(news: Notice, told: Sequence[Notice]) -> bool:
+    """Tell whether news is the first that a person hears of danger, or shelter after less.
+
+    The first is whatever comes first, sounding or not: to whoever could not be told before.
+    """
+    if told:
+        return news.level == "shelter" and told[-1].level != "shelter"
+    return news.sounds or news.level in ("prepare", "shelter")
+
+
+def _is_new(news: Notice, told: Sequence[Notice]) -> bool:
+    """Tell whether news sounds, in other words than the last that the person was told."""
+    return news.sounds and not (told and told[-1].words == news.words)
+
+
+def _spoken_for(news: Notice) -> int:
+    """Return how many messages must still be sent after this one: the end, and shelter before."""
+    return 1 if news.level == "shelter" else 2
+
+
+def _is_said_beneath(news: Notice, chain: str, recent: Sequence[EarlierMessage]) -> bool:
+    """Tell whether a place beneath the news' has said as much to the person.
+
+    Of a place's state: where that place is among those concerned. Of a silent sensor: in the same
+    silence. The messages of one instant reach a person in any order, so a wider place may still be
+    first, and then both speak.
+    """
+    latest = {message.notice.place: message for message in recent}
+    beneath = _BENEATH.get(news.place_kind, ())
+    return any(
+        message.notice.rank >= news.rank
+        and not message.notice.last
+        and message.notice.place_kind in beneath
+        and (message.chain == chain or message.notice.place in news.beneath)
+        for message in latest.values()
+    )
