@@ -1,15 +1,17 @@
 """The feed alarm: what operators are told of a source that says nothing, and when that is over.
 
-    silence ──▶ one Alert a place, when it is noticed
+    silence ──▶ one Alert a place, when it is noticed, or when it comes to concern the place
             └─▶ one Cancel to the same places, when the source is back or nobody waits any more
 
 Its identifiers derive from the source and the moment of its last sign of life, so that a silence
 that is told again after a crash is known for the same. Times are the wall clock's.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, SilenceCause
 from skyfence.contracts.alert_chain import CapWords, chain_fields
@@ -31,13 +33,20 @@ _ALL_CLEAR_HOLDS: Final = timedelta(hours=1)
 
 
 class Silence(Contract):
-    """One silence of a source, ``since`` its last sign of life, and which step of it was told."""
+    """One silence of a source, ``since`` its last sign of life, and which step of it was told.
+
+    ``places`` are those that it concerned when it was noticed, and were told the step ``told``.
+    ``added`` are those that it came to concern afterwards, with the step that each was told.
+    ``sounding`` are those at which its Alert sounds, and its Cancel if it is given up.
+    """
 
     since: UtcTime
     noticed: UtcTime
     cause: SilenceCause
     silent_after_s: float
     places: tuple[ZoneName, ...]
+    added: dict[ZoneName, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    sounding: tuple[ZoneName, ...] = ()
     over: UtcTime | None = None
     heard_again: UtcTime | None = None
     told: int = 0
@@ -46,6 +55,21 @@ class Silence(Contract):
     def step(self) -> int:
         """Return the step that its chain has come to."""
         return ALARM if self.over is None else ALL_CLEAR
+
+    @property
+    def told_by_place(self) -> dict[str, int]:
+        """Return the step that each place was told, in the order in which it concerned them."""
+        return dict.fromkeys(self.places, self.told) | self.added
+
+    def concerning(self, places: Collection[str]) -> "Silence":
+        """Return the silence with the places of these that it did not concern before."""
+        new = sorted(set(places) - self.told_by_place.keys())
+        return self.model_copy(update={"added": self.added | dict.fromkeys(new, 0)})
+
+    def all_told(self) -> "Silence":
+        """Return the silence with every place told its last step."""
+        added = dict.fromkeys(self.added, self.step)
+        return self.model_copy(update={"told": self.step, "added": added})
 
 
 def given_up_after(run: str) -> timedelta:
@@ -63,8 +87,10 @@ def untold(
     texts: FeedTexts,
 ) -> Iterator[FeedAlarm]:
     """Yield the messages of a silence that nobody has been told yet."""
-    for step in range(silence.told + 1, silence.step + 1):
-        for place in silence.places:
+    for step in range(ALARM, silence.step + 1):
+        for place, told in silence.told_by_place.items():
+            if step <= told:
+                continue
             kind = kinds.get(place, "region")
             yield _compose(
                 silence, step, place, kind, key=key, run=run, environment=environment, texts=texts
@@ -84,6 +110,7 @@ def _compose(
 ) -> FeedAlarm:
     over = silence.over if step == ALL_CLEAR else None
     headline, instruction = _words(silence, step, key, texts)
+    is_back = over is not None and silence.heard_again is not None
     return FeedAlarm(
         **chain_fields(
             environment=environment,
@@ -96,7 +123,7 @@ def _compose(
             headline=headline,
             instruction=instruction,
             # That a feed is back asks nobody to act; that it is silent, or given up, does.
-            notify="quiet" if silence.heard_again and over else "sound",
+            notify="sound" if place in silence.sounding and not is_back else "quiet",
         ),
         place=place,
         place_kind=kind,

@@ -215,3 +215,56 @@ def test_an_exercise_says_that_it_is_one() -> None:
     assert {alarm.status for alarm in alarms} == {"Exercise"}
     assert all(alarm.headline.startswith("EXERCISE: ") for alarm in alarms)
     assert alarms[1].channel == "exercise:alerts:AA"
+
+
+def test_what_concerns_a_region_is_told_there_besides() -> None:
+    """A silence is told where an incident of its source stands, shards included, and of its run."""
+    monitor = feeds(radar={"watches": ["BB"]})
+    hear(monitor, 0, "radar/north")
+    places = {(LIVE_RUN, "radar"): {"AA-1"}, ("replay-1", "radar"): {"AA"}}
+    monitor.judge(
+        T0_MS + 100_000, T0_MS, {3: T0_MS + 100_000}, lambda run, source: places[run, source]
+    )
+    assert [alarm.place for alarm in monitor.pending_alarms()] == ["NATO", "BB", "AA-1"]
+
+
+def sounds(alarms: list[FeedAlarm]) -> list[tuple[str, str]]:
+    """Return key and place of the alarms that sound."""
+    return [(alarm.key, alarm.place) for alarm in alarms if alarm.notify == "sound"]
+
+
+def test_fifty_silences_sound_once_a_place() -> None:
+    """Where many sources fall silent a place's channel sounds once; ten minutes later again."""
+    monitor = feeds()
+    for number in range(50):
+        hear(monitor, number / 10, f"radar-{number}")
+    hear(monitor, 700, "coast")
+    first = [*look(monitor, 73), *look(monitor, 76)]
+    assert len(first) == 150
+    assert sounds(first) == [("radar-0", place) for place in ("NATO", "AA", "BB")]
+    assert sounds(look(monitor, 772)) == [("coast", place) for place in ("NATO", "AA", "BB")]
+
+
+def test_an_end_of_silence_is_quiet() -> None:
+    """That a source is back asks nobody to act."""
+    monitor = feeds()
+    hear(monitor, 0)
+    look(monitor, 100)
+    hear(monitor, 110)
+    over = look(monitor, 112)
+    assert (len(over), sounds(over)) == (3, [])
+
+
+def test_what_is_healthy_covers_what_it_watches() -> None:
+    """A source that is silent or has ended covers nothing; a replay that has ended is over."""
+    monitor = feeds(radar={"watches": ["AA"]})
+    assert monitor.covered == {LIVE_RUN: []}
+    hear(monitor, 0)
+    hear(monitor, 0, "coast", run="replay-1")
+    assert monitor.covered == {LIVE_RUN: [("AA",)], "replay-1": [None]}
+    look(monitor, 100)
+    assert monitor.covered == {LIVE_RUN: [], "replay-1": []}
+    hear(monitor, 101)
+    hear(monitor, 102, "coast", run="replay-1", last=True)
+    look(monitor, 103)
+    assert monitor.covered == {LIVE_RUN: [("AA",)]}
