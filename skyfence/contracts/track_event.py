@@ -8,7 +8,8 @@ to tell is the incident agent's. Events of one track are numbered, so that a rep
          \-> receded | identified      (exited may be threatened or entered again)
 
 A source's clock travels on the same topic: what joins tracks is decided up to the lowest of them.
-So do an operator's word that an incident is closed, and how far each partition has been judged.
+So do what operators say of incidents, how far each partition has been judged, and which places no
+healthy source covers.
 """
 
 from typing import Annotated, Final, Literal
@@ -195,9 +196,22 @@ class PartitionWatermark(Contract):
     time: UtcTime
 
 
+class Coverage(Contract):
+    """Which places no healthy source covers in a run: all of them, so that the newest says all.
+
+    The monitor's, whose clock ``time`` is: an older one that comes later is passed over. Until one
+    comes, nothing is unseen. One may come for a run that is over, and then means nothing.
+    """
+
+    kind: Literal["coverage"] = "coverage"
+    run: RunName
+    time: UtcTime
+    unseen: tuple[ZoneName, ...] = ()
+
+
 TrackFact = TrackEvent | FlightSighted | SourceWatermark
 OperatorEvent = OperatorClosed | OperatorJoined | OperatorSeparated
-TrackTopicEvent = TrackFact | OperatorEvent | PartitionWatermark
+TrackTopicEvent = TrackFact | OperatorEvent | PartitionWatermark | Coverage
 _EVENT: TypeAdapter[TrackTopicEvent] = TypeAdapter(
     Annotated[TrackTopicEvent, Field(discriminator="kind")]
 )

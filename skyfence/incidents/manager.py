@@ -18,6 +18,7 @@ from uuid import UUID
 
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import (
+    Coverage,
     OperatorClosed,
     PartitionWatermark,
     SourceWatermark,
@@ -91,6 +92,8 @@ class IncidentManager:
         """
         if isinstance(event, OperatorClosed):
             return list(self._close_lost(event))
+        if isinstance(event, Coverage):
+            return []  # says nothing of objects; a run that is over does not begin anew by it
         if isinstance(event, PartitionWatermark):
             self._note_progress(event.partition, to_ms(event.time))
             return [alert for run in self.state.runs.values() for alert in self._process_due(run)]
