@@ -1,11 +1,14 @@
 """The monitor: watches sources, lags and incidents, keeps the status, raises the feed alarm.
 
     track.events, rejected, alerts ──▶ monitor ──▶ Redis hash `status`, metrics
-    ends and acknowledged offsets ───▶    └─────▶ alerts (feed alarms, for the relays to deliver)
+    ends and acknowledged offsets ───▶    ├─────▶ alerts (feed alarms, for the relays to deliver)
+                                          └─────▶ track.events (which places are unseen)
 
 Guarantee: one alarm and one all-clear for each silence and place. That a silence was noticed is
 stored in Redis before anybody is told, and what may have been told is told again after a crash with
-the same identifiers and steps, which sinks know. One monitor of an environment works at a time.
+the same identifiers and steps, which sinks know; which places are unseen, with the same time. One
+monitor of an environment works at a time. One that hangs and comes back may tell again what it had
+stored before, and nothing else: its next writing fails.
 
 Each look reads the topics to their ends as they were when it began, so that a source which was
 heard in time is never called silent because the monitor was slow. While Kafka is away it judges
@@ -31,8 +34,9 @@ from skyfence.adapters.settings import Settings
 from skyfence.adapters.status_store import StatusStore
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, parse_alert
 from skyfence.contracts.rejected import Rejected
-from skyfence.contracts.track_event import SourceWatermark, parse_event
+from skyfence.contracts.track_event import Coverage, SourceWatermark, parse_event
 from skyfence.errors import UnavailableError
+from skyfence.monitoring.coverage import CoverageMonitor
 from skyfence.monitoring.lag import TimeLag
 from skyfence.monitoring.sources import SourceMonitor
 from skyfence.monitoring.status import MonitorState, PartitionLag, SystemStatus, Tally
@@ -47,7 +51,10 @@ _POLL_MS: Final = 500
 
 
 class Monitor:
-    """Watches one environment. ``kinds`` are the places that may be told of a silence."""
+    """Watches one environment.
+
+    ``kinds`` are the places that may be told of a silence, ``nations`` those in which they lie.
+    """
 
     def __init__(
         self,
@@ -57,6 +64,7 @@ class Monitor:
         kinds: Mapping[str, PlaceKind],
         texts: FeedTexts,
         *,
+        nations: Mapping[str, str],
         now_ms: Callable[[], int] = lambda: round(time.time() * 1000),
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
@@ -65,6 +73,7 @@ class Monitor:
         self._store = store
         self._policy = policy
         self._kinds = kinds
+        self._nations = nations
         self._texts = texts
         self._now_ms = now_ms
         self._look_every_s = look_every_s
@@ -89,8 +98,14 @@ class Monitor:
 
     def _begin(self, memory: MonitorState, now_ms: int) -> None:
         self._feeds = SourceMonitor(
-            self._settings.environment, self._policy, self._kinds, self._texts, memory.feeds
+            self._settings.environment,
+            self._policy,
+            self._kinds,
+            self._texts,
+            memory.feeds,
+            sounded=memory.sounded,
         )
+        self._coverage = CoverageMonitor(self._kinds, self._nations, memory.coverage)
         self._tally = Tally(memory)
         self._watching_since_ms = now_ms
 
@@ -128,8 +143,11 @@ class Monitor:
         partitions = [TopicPartition(t, n) for t in self._take for n in range(counts[t])]
         self._consumer.assign(partitions)
         ends = await self._consumer.end_offsets(partitions)
+        offsets = dict(memory.offsets)
+        if memory.concerned is None:  # an older monitor's: what stands open is read from the alerts
+            offsets.pop(self._settings.topics.alerts, None)
         for partition in partitions:
-            offset = memory.offsets.get(partition.topic, {}).get(partition.partition)
+            offset = offsets.get(partition.topic, {}).get(partition.partition)
             if offset is None or offset > ends[partition]:  # never read, or a topic made anew
                 await self._consumer.seek_to_beginning(partition)
             else:
@@ -143,8 +161,13 @@ class Monitor:
         lags = await self._lags(progress, now_ms)
         topics = self._settings.topics
         judged = self._backlogs[topics.worker_group, topics.tracks].done_to_ms
-        self._feeds.judge(now_ms, self._watching_since_ms, judged)
-        status = self._tally.status(self._settings.environment, now_ms, self._feeds, lags)
+        self._feeds.judge(
+            now_ms, self._watching_since_ms, judged, concerned=self._tally.concerned_places
+        )
+        self._coverage.judge(now_ms, self._feeds.covered)
+        status = self._tally.status(
+            self._settings.environment, now_ms, self._feeds, self._coverage, lags
+        )
         await self._save(status)
         await self._tell(status)
         self._metrics.show(status)
@@ -207,19 +230,24 @@ class Monitor:
         for partition in self._consumer.assignment():
             position = await self._consumer.position(partition)
             offsets.setdefault(partition.topic, {})[partition.partition] = position
-        await self._store.write(self._tally.state(self._feeds, offsets), status)
+        await self._store.write(self._tally.state(self._feeds, self._coverage, offsets), status)
 
     async def _tell(self, status: SystemStatus) -> None:
-        alarms = self._feeds.pending_alarms()
-        if not alarms:
+        alarms, coverages = self._feeds.pending_alarms(), self._coverage.pending()
+        if not alarms and not coverages:
             return
-        await asyncio.gather(*[await self._send(alarm) for alarm in alarms])
+        sends = [await self._send(alarm) for alarm in alarms]
+        sends += [await self._send_coverage(coverage) for coverage in coverages]
+        await asyncio.gather(*sends)
         self._feeds.note_sent()
+        self._coverage.note_sent()
         await self._save(status)
         for alarm in alarms:
             FEED_ALARMS.labels(alarm.message_type).inc()
         for alarm in {alarm.incident_id: alarm for alarm in alarms}.values():
             _log(alarm)
+        for coverage in coverages:
+            log.info("coverage.changed", run=coverage.run, unseen=len(coverage.unseen))
 
     async def _send(self, alarm: FeedAlarm) -> Any:
         headers = [("decided", str(to_ms(alarm.time)).encode())]
@@ -228,6 +256,14 @@ class Monitor:
             alarm.to_json(),
             key=str(alarm.incident_id).encode(),
             headers=headers,
+        )
+
+    async def _send_coverage(self, coverage: Coverage) -> Any:
+        return await self._producer.send(
+            self._settings.topics.track_events,
+            coverage.to_json(),
+            key=coverage.run.encode(),
+            headers=[],
         )
 
 

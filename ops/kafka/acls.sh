@@ -50,5 +50,5 @@ allow 'sink' 'Write' topic rejected
   --group "${prefix}skyfence-sms" --group "${prefix}skyfence-webhooks" \
   --group "${prefix}skyfence-apprise" > /dev/null
 allow 'monitor' 'Read' topic track.events alerts rejected
-allow 'monitor' 'Write' topic alerts
+allow 'monitor' 'Write' topic alerts track.events
 echo "the users of $world have their rights"

@@ -104,6 +104,13 @@ def member_places(settings: Settings) -> Mapping[str, PlaceKind]:
     return kinds
 
 
+def place_nations(settings: Settings) -> Mapping[str, str]:
+    """Return the nation of each of ``member_places`` that lies in one."""
+    kinds = member_places(settings)
+    zones = load_zones(settings.zones, settings.regions).zones
+    return {zone.id: zone.nation for zone in zones if zone.id in kinds and zone.id != zone.nation}
+
+
 def read_zones(path: Path) -> list[Zone]:
     """Read one zone file."""
     text = _text(path, "GeoJSON")

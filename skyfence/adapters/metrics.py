@@ -254,6 +254,10 @@ class StatusCollector(Collector):
         yield GaugeMetricFamily(
             "skyfence_incidents_open", "Incidents that are not closed.", status.incidents_open
         )
+        unseen = sum(len(of_run.places) for of_run in status.unseen if of_run.run == LIVE_RUN)
+        yield GaugeMetricFamily(
+            "skyfence_places_unseen", "Places that no healthy live source covers.", unseen
+        )
         as_of = to_ms(status.as_of) / MS_PER_S
         yield GaugeMetricFamily(
             "skyfence_status_timestamp_seconds", "When the monitor last looked.", as_of

@@ -6,7 +6,7 @@ from uuid import uuid4
 import click
 
 from consumers.monitor import Monitor
-from skyfence.adapters.files import load_catalogue, load_policy, member_places
+from skyfence.adapters.files import load_catalogue, load_policy, member_places, place_nations
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, load
 from skyfence.adapters.status_store import StatusStore
@@ -24,15 +24,20 @@ def monitor() -> None:
     policy, kinds = load_policy(settings.policy), member_places(settings)
     _check(policy, kinds)
     texts = load_catalogue().english.feed
-    bootstrap.serve(settings, "monitor", lambda: _run(settings, policy, kinds, texts))
+    nations = place_nations(settings)
+    bootstrap.serve(settings, "monitor", lambda: _run(settings, policy, kinds, nations, texts))
 
 
 async def _run(
-    settings: Settings, policy: Policy, kinds: Mapping[str, PlaceKind], texts: FeedTexts
+    settings: Settings,
+    policy: Policy,
+    kinds: Mapping[str, PlaceKind],
+    nations: Mapping[str, str],
+    texts: FeedTexts,
 ) -> None:
     store = StatusStore(await connect(settings), settings.environment, uuid4())
     try:
-        await Monitor(settings, store, policy, kinds, texts).run()
+        await Monitor(settings, store, policy, kinds, texts, nations=nations).run()
     finally:
         await store.close()
 

@@ -31,6 +31,7 @@ from skyfence.contracts.operator_command import (
 from skyfence.contracts.rejected import Rejected
 from skyfence.contracts.report import Report
 from skyfence.contracts.track_event import (
+    Coverage,
     OperatorClosed,
     OperatorJoined,
     OperatorSeparated,
@@ -50,6 +51,7 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
     "operator-closed": OperatorClosed,
     "operator-joined": OperatorJoined,
     "operator-separated": OperatorSeparated,
+    "coverage": Coverage,
     "incident": Incident,
     "alert-message": AlertMessage,
     "public-alert": PublicAlert,

@@ -17,7 +17,7 @@ from skyfence.cli import view
 from skyfence.cli.local import runtime_file
 from skyfence.cli.recording import counted
 from skyfence.errors import UnavailableError
-from skyfence.monitoring.status import PartitionLag, SystemStatus
+from skyfence.monitoring.status import PartitionLag, SystemStatus, UnseenPlaces
 from skyfence.naming import Environment
 from skyfence.times import format_time, to_ms
 
@@ -69,9 +69,13 @@ def _show(console: Console, system: SystemStatus) -> None:
     console.print(f"nothing waits in {counted(len(system.lags) - len(waiting), 'partition')}")
     rejected = ", ".join(f"{name} {count}" for name, count in sorted(system.rejected.items()))
     console.print(f"rejected: {rejected or 'nothing'}")
+    for unseen in system.unseen:
+        console.print(_unseen(unseen))
     console.print(f"{counted(system.incidents_open, 'incident')} open")
     last = system.last_alert
-    if last is None:
+    if last is None and system.unseen:
+        console.print("no alert yet where sources watch; what is UNSEEN is not clear")
+    elif last is None:
         console.print("no alert yet")
     else:
         decided = format_time(last.decided)
@@ -85,6 +89,14 @@ def _sources(system: SystemStatus) -> Table:
         heard, limit = f"{source.age_s:.0f} s ago", f"{source.silent_after_s:g} s"
         table.add_row(source.key, source.run, state, heard, limit)
     return table
+
+
+def _unseen(unseen: UnseenPlaces) -> Text:
+    """Return which places nobody sees, in words that no all-clear has."""
+    places = "every place" if unseen.everywhere else ", ".join(unseen.places)
+    since = format_time(unseen.since)
+    words = f"UNSEEN ({unseen.run}) since {since}, no healthy source covers it: {places}"
+    return Text(words, style="bold white on red")
 
 
 def _lags(waiting: Sequence[PartitionLag]) -> Table:

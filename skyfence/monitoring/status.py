@@ -2,13 +2,14 @@
 
     track.events (clocks) ─┐
     rejected ──────────────┼▶ Tally ──▶ SystemStatus ──▶ Redis hash, `skyfence status`, metrics
-    alerts ────────────────┘     └────▶ MonitorState, with its offsets: for the next monitor
+    alerts ────────────────┤     └────▶ MonitorState, with its offsets: for the next monitor
+    coverage ──────────────┘
 
 Each message is counted once: the state holds the offsets up to which messages are counted. Does not
 read Kafka or write Redis.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
@@ -18,8 +19,10 @@ from skyfence.contracts.alert import Alert, AnyAlert, MessageType
 from skyfence.contracts.base import Contract, RunName, UtcTime
 from skyfence.contracts.rejected import ReasonClass, Rejected
 from skyfence.frames.frame import LIVE_RUN
+from skyfence.monitoring.concerned import Concerned, OpenEpisode, OpenIncident
+from skyfence.monitoring.coverage import CoverageMonitor, RunCoverage
 from skyfence.monitoring.sources import Feed, SourceMonitor
-from skyfence.naming import Environment
+from skyfence.naming import Environment, ZoneName
 from skyfence.times import format_time, from_ms, to_ms
 
 SourceCondition = Literal["heard", "silent", "unjudged", "ended"]
@@ -65,8 +68,23 @@ class LastAlert(Contract):
     status: str
 
 
+class UnseenPlaces(Contract):
+    """The places that no healthy source covers in a run, since when; ``everywhere``: all there are.
+
+    What is not alerted of there may be there all the same.
+    """
+
+    run: RunName
+    since: UtcTime
+    places: tuple[ZoneName, ...]
+    everywhere: bool = False
+
+
 class SystemStatus(Contract):
-    """How one environment was at ``as_of``; ``rejected`` counts since the counting began."""
+    """How one environment was at ``as_of``; ``rejected`` counts since the counting began.
+
+    ``unseen`` has the live run, and each replay that goes on, where a place of it is unseen.
+    """
 
     environment: Environment
     as_of: UtcTime
@@ -74,6 +92,7 @@ class SystemStatus(Contract):
     lags: tuple[PartitionLag, ...] = ()
     rejected: dict[ReasonClass, Count] = Field(default_factory=dict)
     incidents_open: Count = 0
+    unseen: tuple[UnseenPlaces, ...] = ()
     last_alert: LastAlert | None = None
 
 
@@ -81,13 +100,19 @@ class MonitorState(Contract):
     """What a monitor leaves to the next one.
 
     ``offsets`` are the next to read, by topic and partition. ``incidents`` holds, by identifier,
-    when the last alert of an open incident was decided.
+    when the last alert of an open incident was decided, and ``concerned`` whom it concerns, as
+    ``episodes`` do; both are left out by a monitor that did not know. ``sounded`` is when a silence
+    sounded last at a place.
     """
 
     offsets: dict[str, dict[int, int]] = Field(default_factory=dict)
     feeds: tuple[Feed, ...] = ()
     rejected: dict[ReasonClass, Count] = Field(default_factory=dict)
     incidents: dict[str, UtcTime] = Field(default_factory=dict)
+    concerned: dict[str, OpenIncident] | None = None
+    episodes: dict[str, OpenEpisode] | None = None
+    coverage: tuple[RunCoverage, ...] = ()
+    sounded: dict[ZoneName, UtcTime] = Field(default_factory=dict)
     last_alert: LastAlert | None = None
 
 
@@ -97,6 +122,7 @@ class Tally:
     def __init__(self, state: MonitorState) -> None:
         self._rejected = dict(state.rejected)
         self._incidents = dict(state.incidents)
+        self._concerned = Concerned(state.concerned or {}, state.episodes or {})
         self._last_alert = state.last_alert
 
     def take_rejected(self, record: Rejected) -> None:
@@ -107,13 +133,15 @@ class Tally:
     def take_alert(self, alert: AnyAlert, decided_ms: int) -> None:
         """Note an alert, and whether its incident is open; ``decided_ms`` is the wall clock."""
         decided = from_ms(decided_ms)
-        self._last_alert = LastAlert(
-            decided=decided,
-            place=alert.place,
-            event=alert.event,
-            message_type=alert.message_type,
-            status=alert.status,
-        )
+        if self._last_alert is None or decided >= self._last_alert.decided:
+            self._last_alert = LastAlert(
+                decided=decided,
+                place=alert.place,
+                event=alert.event,
+                message_type=alert.message_type,
+                status=alert.status,
+            )
+        self._concerned.take(alert)
         if not isinstance(alert, Alert) or alert.event != "airspace violation":
             return
         if alert.incident_state == "closed":
@@ -121,13 +149,26 @@ class Tally:
         else:
             self._incidents[str(alert.incident_id)] = decided
 
-    def state(self, feeds: SourceMonitor, offsets: Mapping[str, Mapping[int, int]]) -> MonitorState:
+    def concerned_places(self, run: str, source: str) -> Collection[str]:
+        """Return the places where an incident of a source stands open."""
+        return self._concerned.places_of(run, source)
+
+    def state(
+        self,
+        feeds: SourceMonitor,
+        coverage: CoverageMonitor,
+        offsets: Mapping[str, Mapping[int, int]],
+    ) -> MonitorState:
         """Return what the next monitor goes on from; ``offsets`` are the next to read."""
         return MonitorState(
             offsets={topic: dict(by_partition) for topic, by_partition in offsets.items()},
             feeds=tuple(feeds.all),
             rejected=self._rejected,
             incidents=self._incidents,
+            concerned=self._concerned.incidents,
+            episodes=self._concerned.episodes,
+            coverage=coverage.all,
+            sounded=feeds.sounded,
             last_alert=self._last_alert,
         )
 
@@ -136,13 +177,15 @@ class Tally:
         environment: Environment,
         now_ms: int,
         feeds: SourceMonitor,
+        coverage: CoverageMonitor,
         lags: tuple[PartitionLag, ...],
     ) -> SystemStatus:
         """Return how the environment is at ``now_ms``; forget incidents without news for a day."""
         now = from_ms(now_ms)
-        for name, updated in list(self._incidents.items()):
-            if now - updated > _OPEN_KEPT:
-                del self._incidents[name]
+        old = [name for name, updated in self._incidents.items() if now - updated > _OPEN_KEPT]
+        for name in old:
+            del self._incidents[name]
+        self._concerned.forget(old)
         return SystemStatus(
             environment=environment,
             as_of=now,
@@ -150,8 +193,18 @@ class Tally:
             lags=lags,
             rejected=self._rejected,
             incidents_open=len(self._incidents),
+            unseen=tuple(_unseen(of_run, coverage) for of_run in coverage.all if of_run.unseen),
             last_alert=self._last_alert,
         )
+
+
+def _unseen(of_run: RunCoverage, coverage: CoverageMonitor) -> UnseenPlaces:
+    return UnseenPlaces(
+        run=of_run.run,
+        since=of_run.since,
+        places=of_run.unseen,
+        everywhere=len(of_run.unseen) == coverage.place_count,
+    )
 
 
 def _source(feed: Feed, feeds: SourceMonitor, now_ms: int) -> SourceStatus:
@@ -175,6 +228,7 @@ def _state(feed: Feed) -> SourceCondition:
 
 _SOURCE: Final = "source:"
 _LAG: Final = "lag:"
+_UNSEEN: Final = "unseen:"
 _REJECTED: TypeAdapter[dict[ReasonClass, int]] = TypeAdapter(dict[ReasonClass, Count])
 
 
@@ -192,6 +246,8 @@ def to_hash(status: SystemStatus) -> dict[str, bytes]:
         fields[f"{_SOURCE}{source.run}:{source.key}"] = source.to_json()
     for lag in status.lags:
         fields[f"{_LAG}{lag.topic}:{lag.partition}"] = lag.to_json()
+    for unseen in status.unseen:
+        fields[f"{_UNSEEN}{unseen.run}"] = unseen.to_json()
     return fields
 
 
@@ -207,6 +263,11 @@ def from_hash(fields: Mapping[str, bytes]) -> SystemStatus:
         for name, value in fields.items()
         if name.startswith(_LAG)
     ]
+    unseen = [
+        UnseenPlaces.model_validate_json(value)
+        for name, value in fields.items()
+        if name.startswith(_UNSEEN)
+    ]
     last = fields.get("last_alert")
     return SystemStatus.model_validate(
         {
@@ -218,6 +279,7 @@ def from_hash(fields: Mapping[str, bytes]) -> SystemStatus:
             "lags": sorted(lags, key=lambda lag: (lag.group, lag.topic, lag.partition)),
             "rejected": _REJECTED.validate_json(fields["rejected"]),
             "incidents_open": int(fields["incidents_open"]),
+            "unseen": sorted(unseen, key=lambda places: (places.run != LIVE_RUN, places.run)),
             "last_alert": None if last is None else LastAlert.model_validate_json(last),
         }
     )

@@ -63,8 +63,8 @@ def _is_a_list(value: object) -> object:
 class SourceRules(Contract):
     """How late a source's reports may come, after what silence it raises an alarm, and where.
 
-    ``watches`` names the nations and regions that are told besides the alliance; without it all
-    its members are.
+    ``watches`` names the nations and regions that the source covers, which are told of its silence
+    besides the alliance; without it, it covers all places, and all member nations are told.
     """
 
     lateness_ms: Annotated[int, Field(strict=True, ge=0, le=600_000)] = 0

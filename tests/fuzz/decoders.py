@@ -25,6 +25,7 @@ from skyfence.contracts.rejected import BadInputError, Reason, Rejected
 from skyfence.contracts.track_event import parse_event
 from skyfence.errors import InputError, UnavailableError
 from skyfence.frames.codec import RawMessage, decode_message
+from skyfence.monitoring.coverage import CoverageMonitor
 from skyfence.monitoring.sources import SourceMonitor
 from skyfence.monitoring.status import MonitorState, PartitionLag, Tally, to_hash
 from skyfence.naming import Topics
@@ -213,8 +214,10 @@ def _watched() -> tuple[MonitorState, dict[str, bytes]]:
     tally.take_rejected(Rejected.of(_Kept(b"{"), now_ms, _EOF))
     lag = PartitionLag(group="g", topic=_TRACKS, partition=0, messages=3, done_to=from_ms(now_ms))
     feeds.judge(now_ms + 90_000, now_ms, {0: now_ms + 90_000})
-    status = tally.status(EXERCISE, now_ms + 90_000, feeds, (lag,))
-    return tally.state(feeds, {_TRACKS: {0: 7}}), to_hash(status)
+    coverage = CoverageMonitor({"AA": "nation"}, {})
+    coverage.judge(now_ms + 90_000, feeds.covered)
+    status = tally.status(EXERCISE, now_ms + 90_000, feeds, coverage, (lag,))
+    return tally.state(feeds, coverage, {_TRACKS: {0: 7}}), to_hash(status)
 
 
 def _status_mail(fields: dict[str, bytes], draw: Random, _: int) -> Mail:

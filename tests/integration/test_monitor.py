@@ -53,7 +53,14 @@ async def watching(settings: Settings, clock: Clock) -> AsyncIterator[None]:
     redis = await connect(settings)
     store = StatusStore(redis, settings.environment, uuid4())
     monitor = Monitor(
-        settings, store, Policy(), KINDS, ENGLISH.feed, now_ms=clock, look_every_s=0.01
+        settings,
+        store,
+        Policy(),
+        KINDS,
+        ENGLISH.feed,
+        nations={},
+        now_ms=clock,
+        look_every_s=0.01,
     )
     running = asyncio.create_task(monitor.run())
     try:

@@ -33,6 +33,9 @@ class FakeKafka:
     )
     committed: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
     away: bool = False
+    # A producer that is to send sets it and hangs until ``goes_on``, as a paused process does.
+    hangs: asyncio.Event | None = None
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
 
     def store(
         self,
@@ -138,6 +141,9 @@ class FakeProducer:
         self, topic: str, value: bytes, *, key: bytes, headers: list[tuple[str, bytes]]
     ) -> asyncio.Future[Any]:
         del key
+        if self._kafka.hangs is not None:
+            self._kafka.hangs.set()
+            await self._kafka.goes_on.wait()
         self._kafka.store(topic, value, headers=headers)
         stored: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         stored.set_result(None)

@@ -23,14 +23,20 @@ from skyfence.adapters.settings import Settings
 from skyfence.adapters.status_store import StatusStore, read_status
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, parse_alert
 from skyfence.contracts.rejected import Rejected
-from skyfence.contracts.track_event import SourceWatermark
+from skyfence.contracts.track_event import Coverage, SourceWatermark, parse_event
 from skyfence.errors import UnavailableError
 from skyfence.monitoring.status import MonitorState, SystemStatus
 from skyfence.naming import status_key, status_memory_key, status_writer_key
-from skyfence.policy.policy import Policy
+from skyfence.policy.policy import Policy, PolicyFile
 from skyfence.times import from_ms, to_ms
 
-KINDS: Mapping[str, PlaceKind] = {"NATO": "alliance", "AA": "nation", "BB": "nation"}
+KINDS: Mapping[str, PlaceKind] = {
+    "NATO": "alliance",
+    "AA": "nation",
+    "BB": "nation",
+    "RO-TL": "region",
+}
+NATIONS = {"RO-TL": "AA"}
 NOON_MS = to_ms(NOON)
 LONGEST_S = 20.0  # a busy machine is no failure; a monitor that hangs is
 
@@ -61,12 +67,21 @@ def settings(server: Server) -> Settings:
 
 
 @asynccontextmanager
-async def watching(settings: Settings, clock: HandClock) -> AsyncIterator[asyncio.Task[None]]:
+async def watching(
+    settings: Settings, clock: HandClock, policy: Policy | None = None
+) -> AsyncIterator[asyncio.Task[None]]:
     """Run a monitor that ends without a word: its lease is deleted, as time would do."""
     redis = await connect(settings)
     store = StatusStore(redis, settings.environment, uuid4())
     monitor = Monitor(
-        settings, store, Policy(), KINDS, ENGLISH.feed, now_ms=clock, look_every_s=0.001
+        settings,
+        store,
+        policy or Policy(),
+        KINDS,
+        ENGLISH.feed,
+        nations=NATIONS,
+        now_ms=clock,
+        look_every_s=0.001,
     )
     running = asyncio.create_task(monitor.run())
     try:
@@ -95,9 +110,16 @@ async def next_look(redis: Redis, settings: Settings, clock: HandClock) -> None:
     await status_with(redis, settings, lambda status: to_ms(status.as_of) == clock.now_ms)
 
 
-def hear(kafka: FakeKafka, settings: Settings, published_ms: int, *, last: bool = False) -> None:
+def hear(
+    kafka: FakeKafka,
+    settings: Settings,
+    published_ms: int,
+    *,
+    key: str = "radar",
+    last: bool = False,
+) -> None:
     """Store a source's watermark on ``track.events``, as a worker would."""
-    watermark = SourceWatermark(run="live", key="radar", time=from_ms(published_ms), last=last)
+    watermark = SourceWatermark(run="live", key=key, time=from_ms(published_ms), last=last)
     headers = [("published", str(published_ms).encode()), ("partition", b"0")]
     kafka.store(settings.topics.track_events, watermark.to_json(), headers=headers)
 
@@ -108,8 +130,15 @@ def alarms(kafka: FakeKafka, settings: Settings) -> list[tuple[str, int, str]]:
     return [(a.place, a.step, a.message_type) for a in read if isinstance(a, FeedAlarm)]
 
 
-ALARM = [(place, 1, "Alert") for place in KINDS]
-ALL_CLEAR = [(place, 2, "Cancel") for place in KINDS]
+def coverages(kafka: FakeKafka, settings: Settings) -> list[Coverage]:
+    """Return what was told of unseen places."""
+    events = [parse_event(value or b"") for value in kafka.values(settings.topics.track_events)]
+    return [event for event in events if isinstance(event, Coverage)]
+
+
+WATCHERS = ("NATO", "AA", "BB")
+ALARM = [(place, 1, "Alert") for place in WATCHERS]
+ALL_CLEAR = [(place, 2, "Cancel") for place in WATCHERS]
 
 
 async def test_a_silence_is_told_once_whoever_watches(
@@ -221,6 +250,172 @@ async def test_a_second_monitor_waits_for_the_lease(
         assert not done
         assert await read_status(redis, settings.environment) is None
     del kafka
+
+
+def open_incident(
+    kafka: FakeKafka, settings: Settings, *places: str, state: str = "violation"
+) -> None:
+    """Store an incident's alerts for places: it is of the radar that a test lets fall silent."""
+    pattern = golden("romania-2024-09-08.jsonl")[0]
+    for place in places:
+        own = {"place": place, "run": "live", "source": "radar", "tracks": ("radar/7",)}
+        alert = pattern.model_copy(update=own | {"incident_state": state})
+        kafka.store(settings.topics.alerts, alert.to_json(), timestamp=NOON_MS)
+
+
+def of_region(kafka: FakeKafka, settings: Settings) -> list[tuple[int, str, str]]:
+    """Return step, message type and notification of the region's feed alarms."""
+    read = [parse_alert(value or b"") for value in kafka.values(settings.topics.alerts)]
+    alarms = [a for a in read if isinstance(a, FeedAlarm) and a.place == "RO-TL"]
+    return [(alarm.step, alarm.message_type, alarm.notify) for alarm in alarms]
+
+
+REGION_TOLD = [(1, "Alert", "sound"), (2, "Cancel", "quiet")]
+
+
+async def test_a_region_with_an_open_incident_hears_of_the_silence(
+    kafka: FakeKafka, settings: Settings, redis: Redis
+) -> None:
+    """It is told once that its incident's source is silent, and once that it is back.
+
+    The incident was read by one monitor and the silence noticed by the next, and the incident's end
+    in between takes nothing from the all-clear.
+    """
+    clock = HandClock()
+    hear(kafka, settings, NOON_MS)
+    open_incident(kafka, settings, "RO-TL")
+    async with watching(settings, clock):
+        await status_with(redis, settings, lambda s: s.incidents_open == 1)
+    async with watching(settings, clock):
+        await next_look(redis, settings, clock)
+        clock.now_ms += 100_000
+        await status_with(redis, settings, lambda s: s.sources[0].state == "silent")
+        await next_look(redis, settings, clock)
+        open_incident(kafka, settings, "RO-TL", state="closed")
+        await status_with(redis, settings, lambda s: s.incidents_open == 0)
+    hear(kafka, settings, clock.now_ms)
+    async with watching(settings, clock):
+        await status_with(redis, settings, lambda s: s.sources[0].state == "heard")
+        await next_look(redis, settings, clock)
+    assert of_region(kafka, settings) == REGION_TOLD
+
+
+async def test_a_region_hears_of_a_silence_that_comes_to_concern_it(
+    kafka: FakeKafka, settings: Settings, redis: Redis
+) -> None:
+    """Where an incident of the silent source opens later, the silence is told then, and its end."""
+    clock = HandClock()
+    hear(kafka, settings, NOON_MS)
+    async with watching(settings, clock):
+        await status_with(redis, settings, lambda s: bool(s.sources))
+        clock.now_ms += 100_000
+        await status_with(redis, settings, lambda s: s.sources[0].state == "silent")
+        await next_look(redis, settings, clock)
+        assert of_region(kafka, settings) == []
+        open_incident(kafka, settings, "RO-TL")
+        await status_with(redis, settings, lambda s: s.incidents_open == 1)
+        await next_look(redis, settings, clock)
+    async with watching(settings, clock):
+        await next_look(redis, settings, clock)
+        hear(kafka, settings, clock.now_ms)
+        await status_with(redis, settings, lambda s: s.sources[0].state == "heard")
+        await next_look(redis, settings, clock)
+    assert of_region(kafka, settings) == REGION_TOLD
+    assert alarms(kafka, settings)[:3] == ALARM
+
+
+async def test_what_an_older_monitor_left_is_made_whole(
+    kafka: FakeKafka, settings: Settings, redis: Redis
+) -> None:
+    """A memory without whom incidents concern is completed from the alerts, as the others stand."""
+    clock = HandClock()
+    hear(kafka, settings, NOON_MS)
+    open_incident(kafka, settings, "RO-TL")
+    async with watching(settings, clock):
+        await status_with(redis, settings, lambda s: s.incidents_open == 1)
+    key = status_memory_key(settings.environment)
+    memory = MonitorState.model_validate_json(await redis.get(key) or b"")
+    older = memory.model_copy(update={"concerned": None, "episodes": None})
+    await redis.set(key, older.to_json())
+    async with watching(settings, clock):
+        await next_look(redis, settings, clock)
+        clock.now_ms += 100_000
+        await status_with(redis, settings, lambda s: s.sources[0].state == "silent")
+        await next_look(redis, settings, clock)
+    assert of_region(kafka, settings) == REGION_TOLD[:1]
+
+
+async def test_a_monitor_that_hung_repeats_its_words_and_ends(
+    kafka: FakeKafka, settings: Settings, redis: Redis
+) -> None:
+    """One that stored a silence, hung, and lost the lease says nothing that the next did not say.
+
+    Every message of it has the identifier and the bytes of the other one's; its writing fails.
+    """
+    clock = HandClock()
+    hear(kafka, settings, NOON_MS)
+    open_incident(kafka, settings, "RO-TL")
+    kafka.hangs = asyncio.Event()
+    async with watching(settings, clock) as hung:
+        await status_with(redis, settings, lambda s: bool(s.sources))
+        clock.now_ms += 100_000
+        await asyncio.wait_for(kafka.hangs.wait(), LONGEST_S)
+        kafka.hangs = None
+        await redis.delete(status_writer_key(settings.environment))  # as time would
+        async with watching(settings, clock):
+            await next_look(redis, settings, clock)
+            await next_look(redis, settings, clock)
+            kafka.goes_on.set()
+            with pytest.raises(UnavailableError, match="another monitor writes the status now"):
+                await asyncio.wait_for(asyncio.shield(hung), LONGEST_S)
+    for topic in (settings.topics.alerts, settings.topics.track_events):
+        told = [value for value in kafka.values(topic) if value is not None]
+        of_monitor = [value for value in told if b"feed" in value or b"coverage" in value]
+        assert len(set(of_monitor)) < len(of_monitor)
+    assert {step for step, *_ in of_region(kafka, settings)} == {1}
+    assert set(alarms(kafka, settings)) == {*ALARM, ("RO-TL", 1, "Alert")}
+    assert len({event.to_json() for event in coverages(kafka, settings)}) == 1
+
+
+async def test_where_no_source_was_ever_heard_everything_is_unseen(
+    kafka: FakeKafka, settings: Settings, redis: Redis
+) -> None:
+    """Without a source the status says so at the first look, and the incident agent is told once.
+
+    Two monitors that follow one another tell it once.
+    """
+    clock = HandClock()
+    for _ in range(2):
+        async with watching(settings, clock):
+            status = await status_with(redis, settings, lambda s: bool(s.unseen))
+            await next_look(redis, settings, clock)
+            await next_look(redis, settings, clock)
+    [unseen] = status.unseen
+    assert (unseen.run, unseen.everywhere, set(unseen.places)) == ("live", True, set(KINDS))
+    [event] = coverages(kafka, settings)
+    assert set(event.unseen) == set(KINDS)
+
+
+async def test_places_become_unseen_with_their_sources(
+    kafka: FakeKafka, settings: Settings, redis: Redis
+) -> None:
+    """While the only source that covers a nation is silent, it is unseen and so are its regions."""
+    clock = HandClock()
+    sources = {"radar": {"watches": ["AA"]}, "coast": {"watches": ["BB"], "silent_after_s": 900.0}}
+    policy = Policy(PolicyFile.model_validate({"version": "1", "sources": sources}))
+    hear(kafka, settings, NOON_MS)
+    hear(kafka, settings, NOON_MS, key="coast")
+    async with watching(settings, clock, policy):
+        await status_with(redis, settings, lambda s: len(s.sources) == 2 and not s.unseen)
+        clock.now_ms += 100_000
+        status = await status_with(redis, settings, lambda s: bool(s.unseen))
+        await next_look(redis, settings, clock)
+        hear(kafka, settings, clock.now_ms)
+        await status_with(redis, settings, lambda s: not s.unseen)
+        await next_look(redis, settings, clock)
+    [unseen] = status.unseen
+    assert (unseen.places, unseen.everywhere) == (("AA", "RO-TL"), False)
+    assert [event.unseen for event in coverages(kafka, settings)] == [("AA", "RO-TL"), ()]
 
 
 async def test_who_lost_the_lease_cannot_write(settings: Settings, redis: Redis) -> None:
