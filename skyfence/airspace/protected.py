@@ -51,7 +51,8 @@ def protected_outline(zones: Sequence[Zone]) -> BaseGeometry | None:
     others = [zone.area for zone in zones if not zone.is_protected and not zone.is_region]
     # A gap's corners are computed and may miss a sloping border by a hair: close that, too.
     grown = shapely.buffer(_without(between, others), TOUCH_DEG, quad_segs=1)
-    return shapely.union_all([union, *_without(grown, others)])
+    # The thousands of gaps are joined first: at once with the union takes six times as long.
+    return shapely.union(union, shapely.union_all(_without(grown, others)))
 
 
 def _without(gaps: npt.NDArray[Any], others: Sequence[BaseGeometry]) -> npt.NDArray[Any]:
