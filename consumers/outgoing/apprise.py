@@ -1,4 +1,4 @@
-"""The Apprise sink: alerts as messages to people, over email, Signal, Matrix, ntfy and the like.
+"""The Apprise sink: places' states as messages to people, over email, Signal, Matrix and the like.
 
 Guarantee: at least once to the service that a target names, in the order of each chain, before the
 alert expires; or a dead letter with its reason after a day. A message that was broken off, or whose
@@ -8,9 +8,10 @@ service makes of it is not known here.
     file ──▶ Target: Apprise URL (from a file: it holds passwords)
     alert ──▶ title: headline; body: description, instruction ──▶ outbox ──▶ Apprise.notify
 
-An actual alert past its expiry is never sent. An exercise's title begins with the exercise mark,
-which is looked for again just before it is sent. Apprise waits while it works, so each target has
-threads of its own.
+People hear of the state of places where that sounds or ends, and of silent sensors; incidents are
+evidence for operators. An actual alert past its expiry is never sent. An exercise's title begins
+with the exercise mark, which is looked for again just before it is sent. Apprise waits while it
+works, so each target has threads of its own.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -35,7 +36,17 @@ from consumers.outgoing.reloading import LoadedReceivers
 from skyfence.adapters.credentials import read_secret
 from skyfence.adapters.files import load_catalogue
 from skyfence.adapters.hosts import is_loopback
-from skyfence.contracts.alert import EXERCISE_MARK, AlertMessage, AnyAlert, marked
+from skyfence.contracts.alert import (
+    EXERCISE_MARK,
+    AlertMessage,
+    AnyAlert,
+    FeedEventName,
+    PlaceAlert,
+    PlaceEventName,
+    PlaceLevel,
+    is_abandoned,
+    marked,
+)
 from skyfence.contracts.base import Contract
 from skyfence.errors import InputError, UsageError
 from skyfence.naming import Environment
@@ -43,15 +54,30 @@ from skyfence.texts.tables import AppriseTexts
 from skyfence.times import to_ms
 
 SINK: Final = "apprise"
-_TYPES: Final[Mapping[str, "NotifyType"]] = {"Extreme": "failure", "Severe": "warning"}
+_TYPES: Final[Mapping[PlaceLevel, "NotifyType"]] = {
+    "shelter": "failure",
+    "prepare": "warning",
+    "watch": "info",
+    "clear": "success",
+}
 
 NotifyType = Literal["info", "success", "warning", "failure"]
+_ToPeople = PlaceEventName | FeedEventName
 
 
 class TargetOptions(ReceiverOptions):
     """A target as the file writes it."""
 
     url_file: FileName
+    events: Annotated[tuple[_ToPeople, ...], Field(min_length=1)] = (
+        *get_args(PlaceEventName),
+        *get_args(FeedEventName),
+    )
+
+    def wants(self, alert: AnyAlert) -> bool:
+        """Tell whether an alert is for this target: of a place, only what sounds and the end."""
+        is_detail = isinstance(alert, PlaceAlert) and alert.notify == "quiet"
+        return super().wants(alert) and not (is_detail and alert.message_type != "Cancel")
 
 
 class AppriseFile(ReceiversFile):
@@ -76,12 +102,20 @@ class AppriseNote(Contract):
 def note_of(alert: AnyAlert, environment: Environment, texts: AppriseTexts) -> AppriseNote:
     """Return an alert in words; an exercise's title says so before all else."""
     headline = alert.headline
-    over = alert.message_type == "Cancel"
     return AppriseNote(
         title=headline if headline.startswith(EXERCISE_MARK) else marked(headline, environment),
         body=texts.body.format(description=alert.description, instruction=alert.instruction),
-        notify_type="success" if over else _TYPES.get(alert.severity, "info"),
+        notify_type=_notify_type(alert),
     )
+
+
+def _notify_type(alert: AnyAlert) -> NotifyType:
+    """Return the type by which a service chooses colour and sound."""
+    if is_abandoned(alert):
+        return "warning"
+    if isinstance(alert, PlaceAlert):
+        return _TYPES[alert.level]
+    return "success" if alert.message_type == "Cancel" else "warning"
 
 
 def expires_ms(alert: AnyAlert, environment: Environment, now_ms: int) -> int:

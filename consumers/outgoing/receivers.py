@@ -15,7 +15,7 @@ from typing import Annotated, Final, TypeVar, get_args
 from pydantic import Field, StringConstraints, ValidationError
 
 from skyfence.adapters.os_errors import describe_os_error
-from skyfence.contracts.alert import AnyAlert, EventName, FeedEventName
+from skyfence.contracts.alert import AnyAlert, EventName, FeedEventName, PlaceEventName
 from skyfence.contracts.base import Contract, describe_validation_error
 from skyfence.errors import InputError, UnavailableError, UsageError
 from skyfence.naming import Environment
@@ -24,7 +24,12 @@ from skyfence.naming import Environment
 ReceiverName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 # A place's identifier in which * and ? stand for anything.
 Places = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*?._-]{1,64}$")]
-_EVENTS: Final = (*get_args(EventName), *get_args(FeedEventName))
+AnyEventName = EventName | PlaceEventName | FeedEventName
+_EVENTS: Final[tuple[AnyEventName, ...]] = (
+    *get_args(PlaceEventName),
+    *get_args(EventName),
+    *get_args(FeedEventName),
+)
 
 FileName = Annotated[str, StringConstraints(min_length=1)]
 
@@ -32,12 +37,13 @@ FileName = Annotated[str, StringConstraints(min_length=1)]
 class ReceiverOptions(Contract):
     """Who a receiver is, and what it wants: alerts of these events for any of these places.
 
-    A chain is one event for one place, so whoever hears of its beginning hears of its end.
+    ``airspace warning`` is the state of a place, ``airspace violation`` an incident. A chain is one
+    event for one place, so whoever hears of its beginning hears of its end.
     """
 
     name: ReceiverName
     places: Annotated[tuple[Places, ...], Field(min_length=1)] = ("*",)
-    events: Annotated[tuple[EventName | FeedEventName, ...], Field(min_length=1)] = _EVENTS
+    events: Annotated[tuple[AnyEventName, ...], Field(min_length=1)] = _EVENTS
     window: Annotated[int, Field(strict=True, ge=1, le=64)] = 1
     timeout_s: Annotated[float, Field(gt=0, le=120, allow_inf_nan=False)] = 30.0
 

@@ -8,7 +8,14 @@ is the same event. Does not sign it (``signature``) and does not send it.
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from skyfence.contracts.alert import AlertMessage
+from skyfence.contracts.alert import (
+    AlertMessage,
+    AnyAlert,
+    Notify,
+    PlaceAlert,
+    PlaceLevel,
+    is_abandoned,
+)
 from skyfence.contracts.base import Contract, UtcTime
 from skyfence.naming import Environment
 
@@ -18,8 +25,21 @@ _TYPES: Final[Mapping[str, "EventType"]] = {
     "repeated airspace violations": "skyfence.repeated-airspace-violations",
     "sensor feed silent": "skyfence.sensor-feed-silent",
 }
+# A place's state, by its level: so that a receiver can act before, during and after.
+_PLACE_TYPES: Final[Mapping[PlaceLevel, "EventType"]] = {
+    "watch": "skyfence.place.watch",
+    "prepare": "skyfence.place.prepare",
+    "shelter": "skyfence.place.shelter",
+    "clear": "skyfence.place.clear",
+}
 
+# ``untracked`` ends an episode without an all-clear: the system lost track.
 EventType = Literal[
+    "skyfence.place.watch",
+    "skyfence.place.prepare",
+    "skyfence.place.shelter",
+    "skyfence.place.clear",
+    "skyfence.place.untracked",
     "skyfence.airspace-violation",
     "skyfence.repeated-airspace-violations",
     "skyfence.sensor-feed-silent",
@@ -30,7 +50,8 @@ class CloudEvent(Contract):
     """One alert on its way to a webhook.
 
     ``id`` is the alert's, ``source`` whoever runs this skyfence and in which environment,
-    ``subject`` the alert's channel, and ``time`` when the fact stood.
+    ``subject`` the alert's channel, and ``time`` when the fact stood. ``notify``, an extension
+    attribute, says whether people have to act (``sound``) or the state has changed (``quiet``).
     """
 
     specversion: Literal["1.0"] = "1.0"
@@ -38,6 +59,7 @@ class CloudEvent(Contract):
     source: str
     type: EventType
     subject: str
+    notify: Notify = "sound"
     time: UtcTime
     datacontenttype: Literal["application/json"] = "application/json"
     # The $id of docs/schemas/alert-message.schema.json; a test holds the two together.
@@ -53,11 +75,18 @@ def cloud_event(message: AlertMessage, source: str) -> CloudEvent:
     return CloudEvent(
         id=str(alert.alert_id),
         source=source,
-        type=_TYPES[alert.event],
+        type=_type_of(alert),
         subject=alert.channel,
+        notify=alert.notify,
         time=alert.time,
         data=message,
     )
+
+
+def _type_of(alert: AnyAlert) -> EventType:
+    if not isinstance(alert, PlaceAlert):
+        return _TYPES[alert.event]
+    return "skyfence.place.untracked" if is_abandoned(alert) else _PLACE_TYPES[alert.level]
 
 
 def default_source(environment: Environment) -> str:

@@ -8,7 +8,7 @@ for, and a test compares each schema with that of the last release.
 from typing import Any, Final
 
 from consumers.webhooks.cloud_event import CloudEvent
-from skyfence.contracts.alert import AlertMessage, PublicAlert
+from skyfence.contracts.alert import AlertMessage, PlaceAlert, PublicAlert
 from skyfence.contracts.base import Contract
 from skyfence.contracts.channel_message import (
     Heartbeat,
@@ -54,6 +54,7 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
     "coverage": Coverage,
     "incident": Incident,
     "alert-message": AlertMessage,
+    "place-alert": PlaceAlert,
     "public-alert": PublicAlert,
     "operators-message": OperatorsMessage,
     "public-message": PublicMessage,
@@ -75,7 +76,7 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
 # Counts up where a change of a contract is more than a new field that may be left out; 1 elsewhere.
 _VERSIONS: Final[dict[str, int]] = {
     "note-message": 2,  # operators' decisions about incidents
-    "webhook": 2,  # ``dataschema`` names a version
+    "webhook": 3,  # places have event types of their own
 }
 
 

@@ -11,7 +11,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from receiving import HandClock, listening, story, until
+from builders import place_alert
+from pydantic import ValidationError
+from receiving import HandClock, episode, listening, story, until
 from structlog.testing import capture_logs
 from words import ENGLISH
 
@@ -21,7 +23,7 @@ from consumers.outgoing.apprise import SINK, AppriseReceiver, TargetOptions, loa
 from consumers.outgoing.dispatcher import DeliveryOutcome, Dispatcher
 from consumers.outgoing.reloading import ReloadingSink
 from consumers.outgoing.sink import OutboxSink
-from skyfence.contracts.alert import EXERCISE_MARK, AlertMessage
+from skyfence.contracts.alert import EXERCISE_MARK, AlertMessage, AnyAlert
 from skyfence.errors import SkyfenceError
 from skyfence.naming import Environment
 from skyfence.times import from_ms, to_ms
@@ -73,23 +75,53 @@ async def stands(outbox: Outbox, state: ItemState, count: int) -> None:
 
 
 async def test_people_read_headline_description_and_instruction(tmp_path: Path) -> None:
-    """Apprise carries each step of the chain, in order, the exercise mark first."""
-    chain = story()
+    """Apprise carries what sounds and the end, in order, the exercise mark first."""
+    chain = episode()
     async with listening() as there:
         path = write(tmp_path, mail=json_url(there.url, "mail"))
         async with at_work(path, HandClock()) as (sink, outbox):
-            assert [await sink.deliver(message) for message in chain] == [1, 1, 1, 1]
-            await stands(outbox, ItemState.DELIVERED, 4)
+            assert [await sink.deliver(message) for message in chain] == [1, 1, 0, 1]
+            await stands(outbox, ItemState.DELIVERED, 3)
     bodies = [json.loads(body) for _, body in there.got["mail"]]
-    assert [body["title"] for body in bodies] == [message.alert.headline for message in chain]
+    assert [body["title"] for body in bodies] == [
+        message.alert.headline for message in chain if message.alert.notify == "sound"
+    ]
     assert all(body["title"].startswith(EXERCISE_MARK) for body in bodies)
-    assert [body["type"] for body in bodies] == ["warning", "warning", "info", "success"]
+    assert [body["type"] for body in bodies] == ["warning", "failure", "success"]
     assert bodies[0]["message"] == f"{chain[0].alert.description}\n\n{chain[0].alert.instruction}"
+
+
+@pytest.mark.parametrize(
+    ("alert", "wanted"),
+    [
+        (place_alert("prepare"), True),
+        (place_alert("shelter", notify="quiet"), False),
+        (place_alert("clear", notify="quiet"), True),
+        (story(place="AA-1")[0].alert, False),
+    ],
+)
+def test_people_hear_of_places_where_that_sounds_or_ends(alert: AnyAlert, wanted: bool) -> None:
+    """A quiet detail wakes nobody, the end is told however it comes, an incident never."""
+    assert TargetOptions(name="mail", url_file="x").wants(alert) is wanted
+
+
+def test_an_incident_cannot_be_asked_for() -> None:
+    """A target that wants incidents is an error, not a surprise."""
+    with pytest.raises(ValidationError, match="events"):
+        TargetOptions.model_validate(
+            {"name": "mail", "url_file": "x", "events": ["airspace violation"]}
+        )
+
+
+def test_losing_track_is_no_success() -> None:
+    """An episode that ends without an all-clear is a warning still."""
+    alert = place_alert("shelter", 2, message_type="Cancel", certainty="Unknown")
+    assert note_of(alert, ACTUAL, ENGLISH.apprise).notify_type == "warning"
 
 
 async def test_an_exercise_is_marked_whatever_its_headline(tmp_path: Path) -> None:
     """A headline that somebody forgot to mark is marked, and one that is marked once only."""
-    alert = story()[0].alert
+    alert = episode()[0].alert
     bare = alert.model_copy(update={"headline": "A drone"})
     assert note_of(bare, EXERCISE, ENGLISH.apprise).title == EXERCISE_MARK + "A drone"
     assert note_of(alert, EXERCISE, ENGLISH.apprise).title == alert.headline
@@ -182,7 +214,7 @@ async def test_a_hanging_service_takes_nobody_s_thread(tmp_path: Path) -> None:
 
 async def test_an_actual_alert_past_its_expiry_reaches_nobody(tmp_path: Path) -> None:
     """Not when it is put, not when it waited, not when it was handed out all the same."""
-    [first, *_] = chain = story(environment=ACTUAL)
+    [first, *_] = chain = episode(environment=ACTUAL)
     expires_ms = to_ms(first.alert.expires)
     async with listening() as there:
         there.says("mail", 503)
@@ -197,7 +229,7 @@ async def test_an_actual_alert_past_its_expiry_reaches_nobody(tmp_path: Path) ->
             clock.advance(timedelta(days=1))
             for message in chain[1:]:
                 await sink.deliver(message)
-            await stands(outbox, ItemState.EXPIRED, 4)
+            await stands(outbox, ItemState.EXPIRED, 3)
         assert len(there.got["mail"]) == 1
     target = AppriseReceiver(
         TargetOptions(name="mail", url_file="x"), Service(), EXERCISE, ENGLISH.apprise
@@ -207,7 +239,7 @@ async def test_an_actual_alert_past_its_expiry_reaches_nobody(tmp_path: Path) ->
 
 async def test_a_replayed_exercise_holds_as_long_as_it_held(tmp_path: Path) -> None:
     """Its times are years old; it is sent, and given up as long after as its expiry says."""
-    first: AlertMessage = story()[0]
+    first: AlertMessage = episode()[0]
     holds = first.alert.expires - first.alert.time
     years_later = HandClock(to_ms(first.alert.time) + 10**11)
     async with listening() as there:
@@ -254,7 +286,7 @@ async def test_logs_hold_no_url(tmp_path: Path, caplog: pytest.LogCaptureFixture
         path = write(tmp_path, mail=json_url(there.url, "token-7"))
         with capture_logs() as logs:
             async with at_work(path, HandClock()) as (sink, _):
-                await sink.deliver(story()[0])
+                await sink.deliver(episode()[0])
                 await until(lambda: "delivery.put_off" in [line["event"] for line in logs])
     logged = json.dumps(logs, default=str) + caplog.text
     for secret in ("token-7", "hunter2"):

@@ -4,10 +4,12 @@ import base64
 import json
 
 import pytest
+from builders import place_alert
 from receiving import story
 
 from consumers.webhooks.cloud_event import cloud_event, default_source
 from consumers.webhooks.signature import parse_secret, signed_headers
+from skyfence.contracts.alert import AlertMessage, PlaceLevel, Timeline
 from skyfence.errors import InputError
 from skyfence.naming import Environment
 
@@ -63,10 +65,26 @@ def test_an_event_has_what_cloud_events_asks_for() -> None:
         "source": "urn:example",
         "type": "skyfence.airspace-violation",
         "subject": "exercise:alerts:AA",
+        "notify": "quiet",
         "time": "2024-09-07T03:59:00.000Z",
         "datacontenttype": "application/json",
         "dataschema": "urn:skyfence:schema:alert-message:1",
     }
+
+
+@pytest.mark.parametrize("level", ["watch", "prepare", "shelter", "clear"])
+def test_the_type_names_the_level_of_a_place(level: PlaceLevel) -> None:
+    """Integrators act before, during and after by the type alone, and know whom to wake."""
+    alert = place_alert(level, notify="quiet")
+    event = cloud_event(AlertMessage(alert=alert, timeline=Timeline()), "urn:example")
+    assert (event.type, event.notify) == (f"skyfence.place.{level}", "quiet")
+
+
+def test_losing_track_is_no_level() -> None:
+    """An episode that ends because the system lost track is neither its level nor clear."""
+    alert = place_alert("shelter", 2, message_type="Cancel", certainty="Unknown")
+    event = cloud_event(AlertMessage(alert=alert, timeline=Timeline()), "urn:example")
+    assert event.type == "skyfence.place.untracked"
 
 
 def test_environments_have_sources_of_their_own() -> None:
