@@ -240,13 +240,14 @@ async def test_every_process_shows_its_metrics(settings: Settings, processes: An
             "skyfence_reports_total": 2,
             'skyfence_rejected_total{reason="unreadable"}': 1,
             'skyfence_crossings_total{kind="enter"}': 2,
-            'skyfence_alerts_decided_total{message_type="Alert"}': 3,
-            "skyfence_publication_to_decision_seconds_count": 3,
+            # an incident's chain and a place's episode for region, nation and alliance
+            'skyfence_alerts_decided_total{message_type="Alert"}': 6,
+            "skyfence_publication_to_decision_seconds_count": 6,
         }.items()
     )
     delivered = metrics_of(port_of(processes, relay))
     assert delivered['skyfence_alerts_delivered_total{message_type="Alert",place_kind="nation"}']
-    assert delivered["skyfence_decision_to_delivery_seconds_count"] == 3
+    assert delivered["skyfence_decision_to_delivery_seconds_count"] == 6
     watched = metrics_of(port_of(processes, monitor))
     assert watched["skyfence_incidents_open"] == status.incidents_open == 1
     assert watched['skyfence_source_silent{source="radar"}'] == 0
