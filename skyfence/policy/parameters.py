@@ -26,7 +26,9 @@ class DetectionParameters:
     The unit stands in the name; odds are log odds.
     """
 
-    # Five scans of the slowest long-range radars (12 s) without a report: the track is lost.
+    # So many scans of its own without a report, and at least a minute (five scans of the slowest
+    # long-range radars, 12 s): the track is lost.
+    lost_after_scans: int = 3
     lost_after_ms: int = MINUTE_MS
     # After a longer silence the segment between two reports is not taken as the path flown.
     longest_gap_ms: int = 10 * MINUTE_MS

@@ -65,6 +65,9 @@ class SourceRules(Contract):
 
     ``watches`` names the nations and regions that the source covers, which are told of its silence
     besides the alliance; without it, it covers all places, and all member nations are told.
+    ``scan_interval_s`` is how often the source reports a track; without it that
+    is learned from each track. Nobody is told of a track before it has had ``least_reports`` that
+    are measured and confirmed, and at least as fast as ``least_speed_mps`` where they name a speed.
     """
 
     lateness_ms: Annotated[int, Field(strict=True, ge=0, le=600_000)] = 0
@@ -72,6 +75,13 @@ class SourceRules(Contract):
         60.0  # six heartbeats missed, and the time after which its tracks count as lost
     )
     watches: tuple[ZoneId, ...] | None = None
+    # The longest is that of trackers which report every ten minutes.
+    scan_interval_s: Annotated[
+        float | None, Field(strict=True, ge=0.1, le=600, allow_inf_nan=False)
+    ] = None
+    # A single plot wakes nobody: radars and decoders make hundreds of false ones an hour.
+    least_reports: Annotated[int, Field(strict=True, ge=1, le=100)] = 2
+    least_speed_mps: Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)] = 0.0
 
 
 _NO_SOURCE: Final = SourceRules()
@@ -173,6 +183,10 @@ class Policy:
     def silent_after_s(self, source: str) -> float:
         """Return after how long a source's silence is alarming, seconds."""
         return self.file.sources.get(source, _NO_SOURCE).silent_after_s
+
+    def rules_of(self, source: str) -> SourceRules:
+        """Return the rules of a source, those of any other where the file does not name it."""
+        return self.file.sources.get(source, _NO_SOURCE)
 
     def watches(self, source: str) -> tuple[str, ...] | None:
         """Return the places whose operators hear of a source's silence, None for all members."""

@@ -27,7 +27,7 @@ from skyfence.geometry.proper_intersections import Cuts
 from skyfence.policy.civil import NEVER_CIVIL
 from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.policy.permit import EMERGENCY_CODES, NO_ADDRESSES
-from skyfence.policy.policy import CIVIL
+from skyfence.policy.policy import CIVIL, SourceRules
 from skyfence.tracks.observation import Observation
 from skyfence.tracks.track_state import TrackState
 
@@ -54,8 +54,15 @@ class CoarseFilter:
     """
 
     def __init__(
-        self, grid: Grid, airspace: Airspace, parameters: DetectionParameters, look_ahead_s: float
+        self,
+        grid: Grid,
+        airspace: Airspace,
+        parameters: DetectionParameters,
+        look_ahead_s: float,
+        rules: SourceRules,
     ) -> None:
+        """Remember no track yet; ``rules`` are the policy's for the source."""
+        self._rules = rules
         self._grid = grid
         self._airspace = airspace
         self._parameters = parameters
@@ -65,6 +72,8 @@ class CoarseFilter:
         self._free: list[int] = []
         self._columns: dict[str, npt.NDArray[Any]] = {
             "time_ms": np.zeros(_FIRST_SLOTS, np.int64),
+            "scan_ms": np.zeros(_FIRST_SLOTS, np.int64),  # 0: not known
+            "gap_ms": np.zeros(_FIRST_SLOTS, np.int64),
             "lat": np.zeros(_FIRST_SLOTS),
             "lon": np.zeros(_FIRST_SLOTS),
             "x": np.zeros(_FIRST_SLOTS, np.int32),
@@ -102,9 +111,10 @@ class CoarseFilter:
         slot = self._slots.get(track.track_id)
         if slot is None or self._columns["row"][slot] < 0:
             return
-        row = int(self._columns["row"][slot])
-        track.observation = Observation.of(self._columns["frame"][slot], row)
-        self._columns["row"][slot], self._columns["frame"][slot] = -1, None
+        columns = self._columns
+        track.observation = Observation.of(columns["frame"][slot], int(columns["row"][slot]))
+        track.scan_ms, track.gap_ms = int(columns["scan_ms"][slot]), int(columns["gap_ms"][slot])
+        columns["row"][slot], columns["frame"][slot] = -1, None
 
     def mark_judged(self, track: TrackState) -> None:
         """Take in a track that was judged: its columns are brought up to date when next sifted."""
@@ -126,6 +136,8 @@ class CoarseFilter:
         observation = track.observation
         return {
             "time_ms": observation.time_ms,
+            "scan_ms": track.scan_ms or 0,
+            "gap_ms": track.gap_ms or 0,
             "lat": observation.lat,
             "lon": observation.lon,
             "set": self._set_of(track),
@@ -148,6 +160,8 @@ class CoarseFilter:
             return _JUDGE
         if track.identification.emergency or track.identification.last_emergency:
             return _JUDGE  # whether it goes on is told by two reports in a row
+        if track.scan_ms is None or track.counted_reports < self._rules.least_reports:
+            return _JUDGE  # each of its reports counts still
         if not civil and (track.suppressed_by or self._airspace.is_protected_at(track.inside)):
             return _JUDGE
         number = self._grid.set_id(track.inside)
@@ -230,11 +244,20 @@ class CoarseFilter:
     def _note(self, frame: Frame, rows: Rows, slots: Rows, cells: Any) -> None:
         """Write rows that are skipped into their tracks' slots."""
         columns = self._columns
+        if self._rules.scan_interval_s is None:
+            self._learn_scans(slots, frame.times_ms[rows] - columns["time_ms"][slots])
         columns["time_ms"][slots] = frame.times_ms[rows]
         columns["lat"][slots], columns["lon"][slots] = frame.lats[rows], frame.lons[rows]
         columns["x"][slots], columns["y"][slots] = cells
         columns["row"][slots] = rows
         columns["frame"][slots] = frame
+
+    def _learn_scans(self, slots: Rows, gaps_ms: npt.NDArray[np.int64]) -> None:
+        """Learn how often tracks are reported: ``TrackState.learn_scan``, for many at once."""
+        scans, last_ms = self._columns["scan_ms"], self._columns["gap_ms"][slots]
+        lower, upper = np.minimum(gaps_ms, last_ms), np.maximum(gaps_ms, last_ms)
+        scans[slots] = np.maximum(lower, np.minimum(upper, scans[slots]))
+        self._columns["gap_ms"][slots] = gaps_ms
 
     def _slot_of(self, track_id: str) -> int:
         slot = self._slots.get(track_id)

@@ -5,15 +5,19 @@ Reads columns of a frame; does not remember a track (``track_state``) nor judge 
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import cast
+from typing import Final, cast
 
 from skyfence.contracts.base import round_degrees
 from skyfence.contracts.crossing import ObjectInfo, PositionFix
+from skyfence.contracts.report import Phase
 from skyfence.frames.frame import Frame
 from skyfence.times import from_ms
 from skyfence.tracks.motion import Motion, reported_motion
 from skyfence.zones.limits import Profile
 from skyfence.zones.zone_file import VerticalRef
+
+# Not confirmed yet, or predicted by the source's tracker: no evidence of an object.
+UNSURE_PHASES: Final = frozenset({"tentative", "coasting"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +71,29 @@ class Observation:
         return Observation(frame, 0, self.time_ms, self.lat, self.lon)
 
     @property
+    def phase(self) -> Phase:
+        """Return how sure the source is of the track: see ``Report.phase``."""
+        return cast("Phase", self.frame.text("phase", self.row))
+
+    @property
     def ended(self) -> bool:
         """Tell whether this is the track's last report by its source's own word."""
-        return self.frame.text("phase", self.row) == "ended"
+        return self.phase == "ended"
+
+    def counts(self, least_speed_mps: float) -> bool:
+        """Tell whether this report helps to establish a track: measured, confirmed and not slow.
+
+        A report without a speed is not slow.
+        """
+        if self.phase in UNSURE_PHASES:
+            return False
+        speed_mps = self.frame.number("ground_speed_mps", self.row)
+        return speed_mps is None or speed_mps >= least_speed_mps
 
     @property
     def coasted(self) -> bool:
         """Tell whether the sensor predicted this position and did not measure it."""
-        return self.frame.text("phase", self.row) == "coasting"
+        return self.phase == "coasting"
 
     @cached_property
     def object_info(self) -> ObjectInfo:

@@ -15,8 +15,9 @@ import numpy as np
 
 from skyfence.airspace.batch_queries import QueryPoint, Segment
 from skyfence.contracts.track_event import SourceWatermark
-from skyfence.frames.frame import Frame
+from skyfence.frames.frame import Frame, source_of
 from skyfence.geometry.proper_intersections import Cuts
+from skyfence.policy.parameters import SECOND_MS
 from skyfence.times import from_ms
 from skyfence.tracks.coarse_filter import FEWEST_ROWS, CoarseFilter
 from skyfence.tracks.context import Context
@@ -53,6 +54,7 @@ class SourceProcessor:
         self._source = source
         self._filter = coarse_filter
         self._sift = sift
+        self._rules = context.policy.rules_of(source_of(source.key))
         for track in source.tracks.values():
             source.schedule(track, self._parameters)
         coarse_filter.refresh_columns(source.tracks.values())
@@ -185,11 +187,23 @@ class SourceProcessor:
             return
         if track is None:
             track = source.tracks[track_id] = _new_track(track_id, observation)
+            self._count(track, observation)
             self._updater.start(result, track)
         else:
+            self._count(track, observation)
             self._updater.update(result, track, observation)
         source.schedule(track, self._parameters)
         self._filter.mark_judged(track)
+
+    def _count(self, track: TrackState, observation: Observation) -> None:
+        """Note what a report says of how often its track is reported, and how established it is."""
+        rules = self._rules
+        if rules.scan_interval_s is not None:
+            track.scan_ms = round(rules.scan_interval_s * SECOND_MS)
+        elif observation is not track.observation:
+            track.learn_scan(observation.time_ms)
+        if track.counted_reports < rules.least_reports:
+            track.counted_reports += observation.counts(rules.least_speed_mps)
 
     def _finish(self, result: FrameResult) -> None:
         """End a finite source: lose what it still saw, clear what had left or never came.
@@ -199,8 +213,7 @@ class SourceProcessor:
         """
         for track in list(self._source.tracks.values()):
             self._filter.restore_observation(track)
-            lost_ms = track.observation.time_ms + self._parameters.lost_after_ms
-            self._updater.run_timers(result, track, lost_ms)
+            self._updater.run_timers(result, track, track.lost_ms(self._parameters))
             episode = track.violation
             if episode and (episode.status is ViolationStatus.EXITED or episode.was_threat):
                 self._updater.run_timers(result, track, track.deadline_ms(self._parameters))

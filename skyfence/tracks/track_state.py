@@ -78,6 +78,11 @@ class TrackState:
     violation: ViolationEpisode | None = None
     identification: Identification = field(default_factory=Identification)
     coasted: bool = False  # the last report was predicted by its sensor, not measured
+    # How often it is reported: learned, or as the policy says; None before the second report.
+    scan_ms: int | None = None
+    gap_ms: int | None = None  # between its last two reports
+    # Reports that establish it (``Observation.counts``), up to as many as the policy asks for.
+    counted_reports: int = 0
 
     def forget(self) -> None:
         """Drop evidence, forecast and depths: they are about another place or another object."""
@@ -95,6 +100,25 @@ class TrackState:
             parameters,
         )
 
+    def learn_scan(self, time_ms: int) -> None:
+        """Learn from a report's time how often the track is reported.
+
+        The median of what was known and the last two gaps: neither one scan that is missed nor one
+        report that comes twice changes it. Precondition: the report is not late.
+        """
+        gap_ms = time_ms - (self.pending_outlier or self.observation).time_ms
+        if self.scan_ms is None or self.gap_ms is None:
+            self.scan_ms = gap_ms
+        else:
+            self.scan_ms = sorted((self.scan_ms, self.gap_ms, gap_ms))[1]
+        self.gap_ms = gap_ms
+
+    def lost_ms(self, parameters: DetectionParameters) -> int:
+        """Return when the track is lost if no report comes, milliseconds since 1970, UTC."""
+        scan_ms = min(self.scan_ms or 0, parameters.longest_gap_ms)
+        missed_ms = parameters.lost_after_scans * scan_ms
+        return self.observation.time_ms + max(parameters.lost_after_ms, missed_ms)
+
     def is_late(self, time_ms: int) -> bool:
         """Tell whether a report of this time comes after what has been decided without it."""
         last = self.pending_outlier or self.observation
@@ -102,7 +126,7 @@ class TrackState:
 
     def deadline_ms(self, parameters: DetectionParameters) -> int:
         """Return when the next timer of this track runs out, milliseconds since 1970, UTC."""
-        own_ms = self.observation.time_ms + parameters.lost_after_ms
+        own_ms = self.lost_ms(parameters)
         end_ms = self.violation.deadline_ms(parameters) if self.violation else None
         if self.live:
             return own_ms if end_ms is None else min(own_ms, end_ms)

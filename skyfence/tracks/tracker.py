@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 
 from skyfence.airspace.airspace import Airspace
 from skyfence.airspace.grid import Grid
-from skyfence.frames.frame import Frame
+from skyfence.frames.frame import Frame, source_of
 from skyfence.naming import Environment
 from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
@@ -83,6 +83,10 @@ class Tracker:
 
     def _processor(self, source: SourceTracks) -> SourceProcessor:
         coarse_filter = CoarseFilter(
-            self.grid, self.airspace, self._context.parameters, self._updater.look_ahead_s
+            self.grid,
+            self.airspace,
+            self._context.parameters,
+            self._updater.look_ahead_s,
+            self._context.policy.rules_of(source_of(source.key)),
         )
         return SourceProcessor(self._context, self._updater, source, coarse_filter, sift=self._sift)

@@ -251,7 +251,7 @@ class TrackUpdater:
             if self.is_finished(track, until_ms):
                 return
             track.timers_run_ms = due_ms
-            if track.live and due_ms == track.observation.time_ms + self._parameters.lost_after_ms:
+            if track.live and due_ms == track.lost_ms(self._parameters):
                 self._record_outlier(result, track)
                 self._lose(result, track, due_ms)
             else:

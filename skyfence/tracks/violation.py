@@ -102,6 +102,8 @@ def update(context: Context, track: TrackState) -> TrackEvent | None:
     if track.suppressed_by is not None and not _stands(track.violation):
         return _step(context, track, Signal.IDENTIFIED)
     threat.update_forecast(context, track)
+    if not _is_established(context, track):
+        return None
     signal = _signal(context, track)
     if signal is None:
         return _go_on(context, track)
@@ -114,6 +116,8 @@ def clip(context: Context, track: TrackState, corner: ClippedCorner) -> TrackEve
     needed = parameters.far_in_odds if track.belief.has_left else parameters.possible_odds
     if corner.odds < needed or track.suppressed_by is not None or track.observation.coasted:
         return None
+    if not _is_established(context, track):
+        return None
     return _step(context, track, Signal.CLIPPED, corner=corner)
 
 
@@ -125,6 +129,16 @@ def lose(context: Context, track: TrackState, time_ms: int) -> TrackEvent | None
 def end(context: Context, track: TrackState, time_ms: int) -> TrackEvent | None:
     """End an episode whose deadline has come, as of that: out for long enough, or lost too long."""
     return _step(context, track, Signal.TIME_UP, time_ms)
+
+
+def _is_established(context: Context, track: TrackState) -> bool:
+    """Tell whether people may hear of a track: it had enough reports, or they have heard before.
+
+    An emergency is said twice by itself.
+    """
+    if track.violation is not None or track.identification.emergency:
+        return True
+    return track.counted_reports >= context.policy.rules_of(track.source).least_reports
 
 
 def _stands(episode: ViolationEpisode | None) -> bool:

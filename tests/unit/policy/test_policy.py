@@ -335,6 +335,14 @@ def test_sources() -> None:
     assert (judged.lateness_ms("other"), judged.silent_after_s("other")) == (0, 60)
 
 
+def test_how_a_source_reports_is_learned_unless_it_is_set() -> None:
+    """The scan interval is learned, and two reports of any speed are enough, unless set."""
+    judged = policy(sources={"radar": {"scan_interval_s": 12.5, "least_speed_mps": 20}})
+    radar, other = judged.rules_of("radar"), judged.rules_of("other")
+    assert (radar.scan_interval_s, radar.least_reports, radar.least_speed_mps) == (12.5, 2, 20)
+    assert (other.scan_interval_s, other.least_reports, other.least_speed_mps) == (None, 2, 0)
+
+
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
@@ -344,6 +352,9 @@ def test_sources() -> None:
         ("[look_ahead_s]\nregion = true", "input should be a valid number, got True"),
         ("[sources.r]\nlateness_ms = 600001", "sources.r.lateness_ms: input should be less than"),
         ("[sources.r]\nlateness_ms = 1.5", "sources.r.lateness_ms: input should be a valid int"),
+        ("[sources.r]\nscan_interval_s = 601", "input should be less than or equal to 600, got"),
+        ("[sources.r]\nleast_reports = 0", "input should be greater than or equal to 1, got 0"),
+        ("[sources.r]\nleast_speed_mps = -1", "should be greater than or equal to 0, got -1"),
         ("[sources.r]\nlate = 1", "sources.r.late: unknown key"),
         ("[sources.'a b']\nlateness_ms = 1", "sources.a b: string should match pattern"),
         ("sources = []", "sources: must be a section, got []"),

@@ -42,7 +42,9 @@ WAITS = st.sampled_from([0, 1, 3, 10, 10, 10, 30, 61, 130, 650])
 PLACES = st.tuples(st.integers(0, 16), st.integers(0, 9))
 END_S = 30_000  # later than 40 of the longest waits
 LATE = Policy(PolicyFile(version="v", sources={"radar": SourceRules(lateness_ms=40_000)}))
-PHASES = st.sampled_from(["confirmed"] * 9 + ["ended"])
+PHASES = st.sampled_from(["confirmed"] * 9 + ["ended", "tentative", "coasting"])
+
+PHASES_SEEN = ("confirmed", "tentative", "coasting", "ended")
 
 
 @st.composite
@@ -247,7 +249,7 @@ class Many:
                 track["mode_3a"] = self._random.choice(["1234", "7700", "2000"])
             if self._random.random() < self._seen_share:
                 place = {"lat": round(track["lat"], 6), "lon": round(track["lon"], 6)}
-                phase = "ended" if self._random.random() < 0.002 else "confirmed"
+                phase = self._random.choices(PHASES_SEEN, (0.9, 0.05, 0.048, 0.002))[0]
                 reports.append(seen(at_s, track_id=f"T{number}", phase=phase, **(track | place)))
         return reports
 

@@ -123,8 +123,8 @@ def test_what_holds_its_course_is_a_threat_after_eight_seconds() -> None:
 
 
 def test_near_the_border_nothing_is_waited_for() -> None:
-    """Less than a minute before the border the first report is enough."""
-    assert kinds(tell(tracker(WORLD), *flight(0, 26.96, EAST, reports=1))) == [("threatened", 0.0)]
+    """Less than a minute before the border the second report is enough."""
+    assert kinds(tell(tracker(WORLD), *flight(0, 26.96, EAST, reports=2))) == [("threatened", 4.0)]
 
 
 def test_a_threat_that_turns_away_recedes() -> None:

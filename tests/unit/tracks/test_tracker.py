@@ -1,5 +1,6 @@
 """Tracking: what a track's reports say of zones, however they come in."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ NEIGHBOURS = airspace(
     zone("AA", (27.0, 56.0, 28.0, 57.0)), zone("XX", (26.0, 56.0, 27.0, 57.0), nato=False)
 )
 HOUR_S = 3600
+SECOND = timedelta(seconds=1)
 OUT, IN = seen(0, 26.99), seen(10, 27.01)  # crosses the western border at 5 s
 Row = tuple[str, str, float]
 
@@ -130,6 +132,32 @@ def test_what_is_first_seen_near_the_border_is_no_private_flight(lon: float, pri
     assert {event.private_flight for event in told(result)} == {private}
 
 
+@pytest.mark.parametrize("phase", ["tentative", "coasting"])
+def test_a_track_that_is_not_sure_is_told_to_nobody(phase: str) -> None:
+    """Tentative and coasting reports make crossings and no events; two measured ones make them."""
+    unsure = [seen(10 * n, 26.99 + 0.02 * n, phase=phase) for n in range(6)]
+    assert rows(judge(*unsure)) == [("enter", "AA", 5.0)]
+    assert events(judge(*unsure)) == []
+    assert events(judge(*unsure, seen(60, 27.12))) == []
+    established = judge(*unsure, seen(60, 27.12), seen(70, 27.14))
+    assert [kind for kind, _ in events(established)] == ["entered"]
+
+
+def test_a_single_plot_is_told_to_nobody() -> None:
+    """Of one report inside there is a crossing, and no event until a second one comes."""
+    assert rows(judge(IN)) == [("appear", "AA", 10.0)]
+    assert events(judge(IN, beat(HOUR_S))) == []
+    assert events(judge(IN, seen(14, 27.012))) == [("appeared", 14.0)]
+
+
+def test_how_many_reports_make_a_track_is_the_policy_s() -> None:
+    """A source's least reports and least speed decide from which report on people are told."""
+    flown = [seen(4 * n, 27.01 + 0.001 * n, ground_speed_mps=10.0 + 2 * n) for n in range(6)]
+    given = {"least_reports": 3, "least_speed_mps": 12.0}
+    rules = Policy(PolicyFile(version="v", sources={"radar": SourceRules(**given)}))
+    assert events(judge(*flown, by=tracker(policy=rules)))[0] == ("appeared", 12.0)
+
+
 def test_silence_makes_a_track_vanish() -> None:
     """After more than a minute of silence a track vanishes, at its last place."""
     by = tracker()
@@ -141,6 +169,45 @@ def test_silence_makes_a_track_vanish() -> None:
     assert vanish.depth_m == round(distance_m(27.0, 56.25, 27.01, 56.25))
     assert events(result) == [("lost", 70.0)]
     assert told(result)[0].last_seen == IN.time
+
+
+def lost_s(*reports: Report, by: Tracker | None = None) -> list[float]:
+    """Return when an event says that a track is lost."""
+    judged = events(judge(*reports, beat(2 * HOUR_S), by=by))
+    return [time_s for kind, time_s in judged if kind == "lost"]
+
+
+def every(interval_s: float, count: int) -> list[Report]:
+    """Return reports of a track that enters AA between the first two, so many seconds apart."""
+    return [seen(interval_s * n, 26.998 + 0.006 * n) for n in range(count)]
+
+
+@pytest.mark.parametrize(("interval_s", "missed_s"), [(4, 60), (20, 60), (61, 183), (120, 360)])
+def test_a_track_is_lost_after_three_scans_of_its_own(interval_s: int, missed_s: int) -> None:
+    """How often a track is reported decides after what silence it is lost, at least a minute."""
+    assert lost_s(*every(interval_s, 8)) == [7 * interval_s + missed_s]
+
+
+def test_gaps_and_doubles_do_not_change_the_scan() -> None:
+    """A scan that is missed and a report that comes twice leave a track's scan as it was."""
+    reports = every(61, 12)
+    gap = [report for number, report in enumerate(reports) if number not in (4, 5, 8)]
+    double = [*gap[:6], gap[5].model_copy(update={"time": gap[5].time + SECOND}), *gap[6:]]
+    assert lost_s(*double) == [11 * 61 + 183]
+
+
+def test_a_track_that_is_reported_more_often_is_lost_sooner() -> None:
+    """Where a source turns faster than before, its tracks are lost after scans of now."""
+    slow = every(120, 5)
+    fast = [seen(480 + 4 * n, 27.022 + 0.001 * n) for n in range(1, 4)]
+    assert lost_s(*slow, *fast) == [492 + 60]
+
+
+def test_the_scan_interval_may_be_set() -> None:
+    """A scan interval in the policy goes before what a track's reports say."""
+    rules = SourceRules(scan_interval_s=100.0)
+    by = tracker(policy=Policy(PolicyFile(version="v", sources={"radar": rules})))
+    assert lost_s(*every(4, 20), by=by) == [76 + 300]
 
 
 def test_a_track_may_end_inside() -> None:
@@ -562,7 +629,7 @@ def test_a_shard_is_a_source_of_its_own() -> None:
 def test_quiet_rows_are_remembered() -> None:
     """A checkpoint holds the last sight of every track, also of those that no row was judged of."""
     by, observations = tracker(), []
-    for second in (0, 10):
+    for second in (0, 10, 20):
         many = [seen(second, 20.0 + n / 10 + second / 1e4, track_id=f"T{n}") for n in range(40)]
         result = by.process(packed(*many))
         observations = [(report.track_id, T0_MS + 1000 * second, report.lon) for report in many]
