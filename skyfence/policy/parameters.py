@@ -73,6 +73,8 @@ class DetectionParameters:
     threat_holds_ms: int = 8 * SECOND_MS
     # A circle at standard rate takes two minutes: an object that circles stays a threat.
     recede_holds_ms: int = 2 * MINUTE_MS
+    # A drone that waits flies a round in four to eight minutes.
+    circle_ms: int = 8 * MINUTE_MS
     # This close to the border a threat is raised at once.
     threat_at_once_s: float = 60.0
     forecast_every_ms: int = 4 * SECOND_MS

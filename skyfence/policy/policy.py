@@ -24,6 +24,7 @@ from skyfence.contracts.base import Contract, SourceName
 from skyfence.contracts.crossing import ObjectInfo
 from skyfence.errors import InputError
 from skyfence.policy.civil import Civil, Inside, implausible, not_civil
+from skyfence.policy.holding import Hold
 from skyfence.policy.permit import (
     AIRLINE_LETTERS,
     EMERGENCY_CODES,
@@ -118,6 +119,7 @@ class PolicyFile(Contract):
     sources: dict[SourceName, SourceRules] = Field(default_factory=dict)
     civil: Civil = Civil()
     inside: Inside = Inside()
+    hold: Hold = Hold()
     public: Public = Public()
     permit: Annotated[tuple[Permit, ...], BeforeValidator(_is_a_list)] = ()
 
@@ -161,6 +163,11 @@ class Policy:
     def civil(self) -> Civil:
         """Return the rules for civil flights."""
         return self.file.civil
+
+    @property
+    def hold(self) -> Hold:
+        """Return how long episodes are held."""
+        return self.file.hold
 
     @property
     def inside(self) -> Inside:

@@ -6,7 +6,7 @@ taken, which is 20 to 60 s old.
 """
 
 from dataclasses import dataclass
-from math import atan, cos, degrees, radians, sin, sqrt
+from math import atan, cos, degrees, exp, radians, sin, sqrt
 from typing import Final
 
 from skyfence.geometry.geodesy import WGS84
@@ -22,6 +22,14 @@ _COURSE_SIGMA_DEG: Final = 3.0
 _WORST_SIGMA_DEG: Final = 30.0
 # How the course of what flies wanders: 10 degrees (1 sigma) in five minutes.
 _WANDER_DEG_PER_SQRT_S: Final = 0.55
+# A drone that waits takes four to eight minutes for a round: what is older fades within five.
+_PATH_STEP_MS: Final = 30_000
+_PATH_FADES_MS: Final = 300_000
+_PATH_LEAST_MS: Final = 240_000
+_PATH_GAP_MS: Final = 300_000
+# A circle of seven minutes gets it a fifth of its way, a right-angled turn never less than 0.7.
+_CIRCLES: Final = 0.4
+_CIRCLES_STILL: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,48 @@ class ReferenceFixes:
         if speed_mps < SLOWEST_MPS or sigma_deg > _WORST_SIGMA_DEG:
             return None
         return Motion(speed_mps, course % 360.0, sigma_deg)
+
+
+@dataclass(slots=True)
+class FlownPath:
+    """How far a track has flown lately, and how far that has got it; what is older fades.
+
+    Fixes are taken half a minute apart, so that errors of position do not count as way flown.
+    """
+
+    time_ms: int | None = None  # of the last fix taken
+    lat: float = 0.0
+    lon: float = 0.0
+    since_ms: int = 0  # the first fix
+    length_m: float = 0.0
+    east_m: float = 0.0
+    north_m: float = 0.0
+    circles: bool = False
+
+    def note(self, time_ms: int, lat: float, lon: float) -> None:
+        """Take a track's fix, if the last one taken is half a minute old; begin anew after a gap.
+
+        Precondition: the time is later than any before.
+        """
+        if self.time_ms is None or time_ms - self.time_ms > _PATH_GAP_MS:
+            self.since_ms, self.circles = time_ms, False
+            self.length_m = self.east_m = self.north_m = 0.0
+        elif time_ms - self.time_ms < _PATH_STEP_MS:
+            return
+        else:
+            self._add(time_ms - self.time_ms, lat, lon)
+        self.time_ms, self.lat, self.lon = time_ms, lat, lon
+        if time_ms - self.since_ms >= _PATH_LEAST_MS:
+            got_m = sqrt(self.east_m * self.east_m + self.north_m * self.north_m)
+            most = _CIRCLES_STILL if self.circles else _CIRCLES
+            self.circles = round(got_m) < round(most * self.length_m)
+
+    def _add(self, passed_ms: int, lat: float, lon: float) -> None:
+        keep = exp(-passed_ms / _PATH_FADES_MS)
+        course, _, metres = WGS84.inv(self.lon, self.lat, lon, lat)
+        self.length_m = round(keep * self.length_m + metres, 1)
+        self.east_m = round(keep * self.east_m + metres * sin(radians(course)), 1)
+        self.north_m = round(keep * self.north_m + metres * cos(radians(course)), 1)
 
 
 def reported_motion(speed_mps: float | None, course_deg: float | None) -> Motion | None:

@@ -2,7 +2,8 @@
 
 A threat counts when the fan of likely courses has mostly met the border for some seconds (a turn
 that sweeps past is none), at once where less than a minute is left; it is over when the fan has
-hardly met it for as long as a full circle takes. Regions ahead join at the same share and go alike.
+hardly met it for as long as a full circle takes, and the object is too far away to be back soon, or
+has headed elsewhere for long. Regions ahead join at the same share and go alike.
 
 Does not decide what follows from it (``violation``).
 """
@@ -12,8 +13,10 @@ from collections.abc import Mapping
 from skyfence.airspace.neighbours import nearest_nation, nearest_region
 from skyfence.contracts.track_event import minute_mark
 from skyfence.geometry.geodesy import WGS84
+from skyfence.policy.parameters import SECOND_MS
 from skyfence.tracks.context import Context
 from skyfence.tracks.forecast import Arrival, Forecast, forecast
+from skyfence.tracks.reach import can_be_back
 from skyfence.tracks.track_state import ForecastState, TrackState
 from skyfence.tracks.violation_episode import ViolationEpisode, ViolationStatus
 
@@ -50,10 +53,14 @@ def is_threat(context: Context, track: TrackState) -> bool:
 
 
 def has_receded(context: Context, track: TrackState) -> bool:
-    """Tell whether the track has headed elsewhere for long enough."""
+    """Tell whether the track has headed elsewhere for long enough, and cannot be back soon."""
     since_ms = track.forecast.heads_away_since_ms
     held_ms = 0 if since_ms is None else track.observation.time_ms - since_ms
-    return held_ms >= context.parameters.recede_holds_ms
+    if held_ms < context.parameters.recede_holds_ms:
+        return False
+    hold = context.policy.hold
+    within_s = hold.exit_s if track.belief.has_left else hold.threat_s
+    return held_ms >= hold.away_s * SECOND_MS or not can_be_back(context, track, within_s)
 
 
 def refresh_ahead(context: Context, track: TrackState, episode: ViolationEpisode) -> bool:
@@ -113,17 +120,22 @@ def _remember_heading(context: Context, state: ForecastState, now_ms: int) -> No
 def _minutes_ahead(
     context: Context, track: TrackState, episode: ViolationEpisode
 ) -> dict[str, int]:
-    """Return the minutes left to each region ahead, the last known ones where it turned away."""
+    """Return the minutes left to each region ahead, the last known ones where it turned away.
+
+    What circles points everywhere in turn: no region joins, and those that did stay for a round.
+    """
     parameters, now_ms = context.parameters, track.observation.time_ms
+    circles = track.flown_path.circles
+    kept_ms = parameters.circle_ms if circles else parameters.recede_holds_ms
     ahead: dict[str, int] = {}
     for area, arrival in (track.forecast.latest.regions or {}).items():
         place = _zone_id(context, area)
         stays = place in episode.ahead and arrival.share > parameters.clear_share
-        if stays or arrival.share >= parameters.threat_share:
+        if stays or (arrival.share >= parameters.threat_share and not circles):
             ahead[place] = arrival.seconds // 60
             episode.ahead_ms[place] = now_ms
     for place, minutes in episode.ahead.items():
-        if now_ms - episode.ahead_ms.get(place, 0) < parameters.recede_holds_ms:
+        if now_ms - episode.ahead_ms.get(place, 0) < kept_ms:
             ahead.setdefault(place, minutes)
     return {place: minutes for place, minutes in ahead.items() if place not in episode.regions}
 

@@ -15,6 +15,7 @@ from skyfence.times import from_ms
 from skyfence.tracks.context import Context
 from skyfence.tracks.evidence import probability
 from skyfence.tracks.observation import CrossingPoint
+from skyfence.tracks.reach import within_reach
 from skyfence.tracks.track_state import Passage, TrackState
 from skyfence.tracks.violation_episode import ViolationEpisode
 
@@ -50,6 +51,8 @@ def track_event(
         crossed=track.crossed,
         private_flight=episode.private_flight,
         coasted=track.coasted,
+        circling=track.flown_path.circles,
+        within_reach=within_reach(context, track),
         evidence=_evidence(track, passage),
         first=track.path_start.position_fix,
         zones_version=context.airspace.version,

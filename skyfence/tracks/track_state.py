@@ -5,12 +5,13 @@ written to its checkpoint as it stands.
 """
 
 from dataclasses import dataclass, field
+from math import inf
 
 from skyfence.policy.parameters import DetectionParameters
 from skyfence.tracks.evidence import Belief
 from skyfence.tracks.forecast import Forecast
 from skyfence.tracks.identification import Identification
-from skyfence.tracks.motion import Motion, ReferenceFixes
+from skyfence.tracks.motion import FlownPath, Motion, ReferenceFixes
 from skyfence.tracks.observation import CrossingPoint, Fix, Observation
 from skyfence.tracks.violation_episode import ViolationEpisode
 
@@ -77,6 +78,8 @@ class TrackState:
     forecast: ForecastState = field(default_factory=ForecastState)
     violation: ViolationEpisode | None = None
     identification: Identification = field(default_factory=Identification)
+    flown_path: FlownPath = field(default_factory=FlownPath)
+    border_m: float = inf  # distance to the protected border at the last report that was judged
     coasted: bool = False  # the last report was predicted by its sensor, not measured
     # How often it is reported: learned, or as the policy says; None before the second report.
     scan_ms: int | None = None
@@ -87,7 +90,7 @@ class TrackState:
     def forget(self) -> None:
         """Drop evidence, forecast and depths: they are about another place or another object."""
         self.belief, self.reference_fixes = Belief(), ReferenceFixes()
-        self.forecast, self.depths = ForecastState(), {}
+        self.forecast, self.depths, self.flown_path = ForecastState(), {}, FlownPath()
 
     def motion(self, parameters: DetectionParameters) -> Motion | None:
         """Return the velocity: reported, else measured from reference fixes; None if neither is."""
@@ -126,8 +129,8 @@ class TrackState:
 
     def deadline_ms(self, parameters: DetectionParameters) -> int:
         """Return when the next timer of this track runs out, milliseconds since 1970, UTC."""
-        own_ms = self.lost_ms(parameters)
-        end_ms = self.violation.deadline_ms(parameters) if self.violation else None
+        own_ms, seen_ms = self.lost_ms(parameters), self.observation.time_ms
+        end_ms = self.violation.deadline_ms(parameters, seen_ms) if self.violation else None
         if self.live:
             return own_ms if end_ms is None else min(own_ms, end_ms)
         if end_ms is not None:

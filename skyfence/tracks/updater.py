@@ -171,10 +171,11 @@ class TrackUpdater:
             return
         if track.judged_ms != before_ms:
             track.forget()  # it was far away meanwhile
-        track.judged_ms = observation.time_ms
+        track.judged_ms, track.border_m = observation.time_ms, distance_m
         self._measure(track)
         if not track.coasted:
             track.reference_fixes.note(observation.time_ms, observation.lat, observation.lon)
+            track.flown_path.note(observation.time_ms, observation.lat, observation.lon)
             sigma = sigma_m(observation.accuracy_m, accuracy_m, self._parameters)
             depth_m = distance_m if inside else -distance_m
             track.belief.update(observation.time_ms, log_odds(depth_m, sigma), self._parameters)

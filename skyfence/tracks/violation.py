@@ -16,9 +16,11 @@ from enum import StrEnum, auto
 from typing import Final
 
 from skyfence.contracts.track_event import TrackEvent, TrackEventKind
+from skyfence.policy.parameters import SECOND_MS
 from skyfence.tracks import threat
 from skyfence.tracks.context import Context
 from skyfence.tracks.observation import CrossingPoint
+from skyfence.tracks.reach import can_be_back
 from skyfence.tracks.track_events import track_event
 from skyfence.tracks.track_state import TrackState
 from skyfence.tracks.violation_effects import (
@@ -43,6 +45,7 @@ class Signal(StrEnum):
     FOUND_INSIDE = auto()  # is likely inside, and was never seen outside
     CONFIRMED = auto()  # is inside beyond doubt, and was only possible
     OUTSIDE = auto()  # is outside again for sure
+    GONE = auto()  # has been outside for some time, and cannot be back soon
     SEEN_AGAIN = auto()  # was lost inside, and is seen there
     UNSEEN = auto()  # no report for too long, or the last by its source's word
     TIME_UP = auto()  # the deadline of its status has come
@@ -83,6 +86,7 @@ TRANSITIONS: Final[
     (EXITED, Signal.CROSSED_IN): (VIOLATION, "entered"),
     (EXITED, Signal.CLIPPED): (VIOLATION, "entered"),
     (EXITED, Signal.UNSEEN): (EXITED, None),
+    (EXITED, Signal.GONE): (NONE, "cleared"),
     (EXITED, Signal.TIME_UP): (NONE, "cleared"),
     # Not seen any more.
     (LOST, Signal.IDENTIFIED): (NONE, "identified"),
@@ -171,7 +175,17 @@ def _signal_outside(
         return Signal.RECEDING if not inside and threat.has_receded(context, track) else None
     if track.suppressed_by is None and threat.is_threat(context, track):
         return Signal.APPROACHING
+    if episode is not None and not inside and _has_gone(context, track, episode):
+        return Signal.GONE
     return None
+
+
+def _has_gone(context: Context, track: TrackState, episode: ViolationEpisode) -> bool:
+    """Tell whether what has left stays away: it cannot be back soon, or was outside for long."""
+    hold, outside_ms = context.policy.hold, track.observation.time_ms - episode.since_ms
+    if outside_ms < context.parameters.clear_after_ms:
+        return False
+    return outside_ms >= hold.away_s * SECOND_MS or not can_be_back(context, track, hold.exit_s)
 
 
 def _signal_inside(
@@ -251,11 +265,11 @@ def _point_of(kind: TrackEventKind, track: TrackState, time_ms: int | None) -> C
 def _go_on(context: Context, track: TrackState) -> TrackEvent | None:
     """Tell what changed in an episode whose status stays, or from time to time where it is."""
     episode = track.violation
-    if episode is None or episode.status in (EXITED, LOST):
+    if episode is None or episode.status is LOST:
         return None
     if episode.status is THREAT and context.airspace.is_protected_at(track.inside):
         return None  # at the border: in a moment it is in, or out again
-    changes = changes_since(context, track, episode)
+    changes = () if episode.status is EXITED else changes_since(context, track, episode)
     point, now_ms = track.observation.point, track.observation.time_ms
     if changes:
         return track_event(context, "updated", track, point, changes=changes)

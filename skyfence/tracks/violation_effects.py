@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from skyfence.airspace.neighbours import nations_of, nearest_nation, nearest_region, regions_at
 from skyfence.contracts.track_event import TrackEventKind
+from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.tracks import threat
 from skyfence.tracks.context import Context
 from skyfence.tracks.observation import CrossingPoint
@@ -100,6 +101,7 @@ def apply_effects(
         episode.confidence, episode.private_flight = "confirmed", False
         _locate(context, track, episode)
     elif kind == "exited":
+        episode.back_within_ms = round(context.policy.hold.exit_s * SECOND_MS)
         episode.ahead, episode.ahead_ms = {}, {}
         # After an exit the minute marks start again.
         episode.minutes_left, episode.minute_marks = None, {}
@@ -178,6 +180,7 @@ def _locate(
 ) -> None:
     """Bring nations and regions up to date; where the files know none, the last known stay.
 
+    What circles is in all that it is over in a round, so that it does not come and go with each.
     ``border`` is where the track crossed: the place that counts if it is outside again by now.
     """
     airspace, parameters = context.airspace, context.parameters
@@ -185,7 +188,28 @@ def _locate(
     point = track.observation.point if inside or border is None else border
     nations = nations_of(airspace, track.inside) if inside else ()
     nations = nations or nearest_nation(airspace, point.lon, point.lat, parameters)
-    episode.nations = nations = nations or episode.nations
+    nations = _with_round(track, episode, nations, episode.nations, parameters)
+    episode.nations = nations
     regions = regions_at(airspace, point.lon, point.lat, nations, episode.regions)
-    regions = regions or episode.regions
+    regions = _with_round(track, episode, regions, episode.regions, parameters)
     episode.regions = regions or nearest_region(airspace, point.lon, point.lat, nations, parameters)
+
+
+def _with_round(
+    track: TrackState,
+    episode: ViolationEpisode,
+    places: tuple[str, ...],
+    before: tuple[str, ...],
+    parameters: DetectionParameters,
+) -> tuple[str, ...]:
+    """Return the places that a track is in; if it circles, with those of its present round.
+
+    ``before`` are those that it was in so far; they stay where it is in none now.
+    """
+    now_ms = track.observation.time_ms
+    episode.been_ms |= dict.fromkeys(places, now_ms)
+    if not places or not track.flown_path.circles:
+        return places or before
+    due_ms = now_ms - parameters.circle_ms
+    kept = [place for place in before if episode.been_ms.get(place, 0) > due_ms]
+    return tuple(sorted({*places, *kept}))

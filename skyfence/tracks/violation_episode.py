@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from skyfence.contracts.track_event import Confidence
-from skyfence.policy.parameters import DetectionParameters
+from skyfence.policy.parameters import MINUTE_MS, DetectionParameters
 
 
 class ViolationStatus(StrEnum):
@@ -47,12 +47,19 @@ class ViolationEpisode:
     announced_depth_m: int = 0
     announced_speed_mps: float = 0.0
     announced_ms: int = 0  # when an event said last where the track is
+    # Of what has left and is not seen any more: how long it may need to be back.
+    back_within_ms: int = 10 * MINUTE_MS
+    # When it was in each of its regions and nations last.
+    been_ms: dict[str, int] = field(default_factory=dict)
     private_flight: bool = False  # first seen inside, it may well be one without a transponder
 
-    def deadline_ms(self, parameters: DetectionParameters) -> int | None:
-        """Return when the episode ends by itself, milliseconds, or None while it is followed."""
+    def deadline_ms(self, parameters: DetectionParameters, seen_ms: int) -> int | None:
+        """Return when the episode ends by itself, milliseconds, or None while it is followed.
+
+        ``seen_ms`` is when the track was seen last.
+        """
         if self.status is ViolationStatus.EXITED:
-            return self.since_ms + parameters.clear_after_ms
+            return max(self.since_ms + parameters.clear_after_ms, seen_ms + self.back_within_ms)
         if self.status is ViolationStatus.LOST:
             if self.was_threat:
                 return self.since_ms + parameters.threat_expires_after_ms

@@ -56,7 +56,8 @@ TRACK_FORMATS: Final[dict[int, Fields]] = {
         "TrackState": (
             "track_id first_ms observation path_start inside entered_at depths flown_m "
             "live timers_run_ms crossing_count pending_outlier suppressed_by judged_ms "
-            "crossed entry exit belief reference_fixes forecast violation identification coasted"
+            "crossed entry exit belief reference_fixes forecast violation identification "
+            "flown_path border_m coasted"
         ),
         "Fix": "time_ms lat lon accuracy_m",
         "CrossingPoint": "time_ms lat lon",
@@ -68,11 +69,13 @@ TRACK_FORMATS: Final[dict[int, Fields]] = {
         "ViolationEpisode": (
             "opened_ms status confidence since_ms event_count was_threat seen_elsewhere "
             "nations regions ahead ahead_ms minutes_left minute_marks deepest_m "
-            "announced_depth_m announced_speed_mps announced_ms private_flight"
+            "announced_depth_m announced_speed_mps announced_ms back_within_ms "
+            "been_ms private_flight"
         ),
         "Forecast": "border border_area regions",
         "ReferenceFix": "time_ms lat lon",
         "Arrival": "seconds share",
+        "FlownPath": "time_ms lat lon since_ms length_m east_m north_m circles",
         "Identification": (
             "named_ms last_named emergency last_emergency was_plausible was_low_and_slow"
         ),

@@ -2,9 +2,10 @@
 
 import random
 from itertools import pairwise
+from math import degrees
 
 import pytest
-from builders import airspace, flight, kinds, on_from, seen, tell, tracker, world, zone
+from builders import airspace, beat, flight, kinds, on_from, seen, tell, tracker, world, zone
 
 from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.report import Report
@@ -128,10 +129,10 @@ def test_near_the_border_nothing_is_waited_for() -> None:
 
 
 def test_a_threat_that_turns_away_recedes() -> None:
-    """Two minutes after it has turned away, with nothing ahead of it any more, it is over."""
+    """Once it has turned away and is five minutes of flight from the border, it is over."""
     out = flight(0, 26.9, EAST, reports=10)
-    events = tell(tracker(WORLD), *out, *on_from(out, WEST, 40))
-    assert kinds(events) == [("threatened", 8.0), ("updated", 156.0), ("receded", 160.0)]
+    events = tell(tracker(WORLD), *out, *on_from(out, WEST, 100))
+    assert kinds(events) == [("threatened", 8.0), ("updated", 156.0), ("receded", 252.0)]
     receded = events[-1]
     assert (receded.ahead, receded.minutes_left, receded.nations) == ((), None, ("AA",))
     assert len({event.opened for event in events}) == 1
@@ -149,12 +150,43 @@ def test_a_short_turn_away_is_no_end() -> None:
 def test_after_it_has_receded_it_may_come_again() -> None:
     """The next approach of the same track is another story."""
     out = flight(0, 26.9, EAST, reports=10)
-    away = on_from(out, WEST, 40)
+    away = on_from(out, WEST, 70)
     events = tell(tracker(WORLD), *out, *away, *on_from(away, EAST, 50))
     assert [event.kind for event in events if event.kind != "updated"] == [
         *("threatened", "receded", "threatened"),
     ]
     assert events[0].opened < events[-1].opened
+
+
+@pytest.mark.parametrize("away_m", [4_000, 10_000])
+def test_an_hour_of_circles_outside_is_one_threat(away_m: int) -> None:
+    """Circles of seven minutes within five minutes of the border: one threat, hardly an update."""
+    events = tell(tracker(WORLD), *circles(-away_m, 3_000.0, 900), beat(3_700))
+    assert [event.kind for event in events if event.kind != "updated"] == ["threatened", "lost"]
+    assert len(events) < 8
+    assert events[-1].circling
+    assert "AA-1" in {entry.place for entry in events[-1].within_reach}
+
+
+def test_circles_over_two_regions_are_told_once() -> None:
+    """What circles over the line between two regions is in both, and comes and goes in neither."""
+    events = tell(tracker(WORLD), *circles(20_000, 3_000.0, 900, lat=56.5))
+    rounds = [event for event in events if event.last_seen >= seen(600, 0).time]
+    assert {event.regions for event in events if event.circling} == {("AA-1", "AA-2")}
+    assert len(rounds) < 5
+
+
+def circles(east_m: float, radius_m: float, reports: int, lat: float = 56.25) -> list[Report]:
+    """Return the reports, 4 s apart at 50 m/s, of circles about a place east of the border."""
+    middle_lon, middle_lat, _ = WGS84.fwd(27.0, lat, 90.0, east_m)
+    track = []
+    for number in range(reports):
+        bearing = (270.0 + degrees(200.0 * number / radius_m)) % 360.0
+        lon, at_lat, _ = WGS84.fwd(middle_lon, middle_lat, bearing, radius_m)
+        place = {"lon": round(lon, 6), "lat": round(at_lat, 6)}
+        course = {"ground_speed_mps": 50.0, "course_deg": (bearing + 90.0) % 360.0}
+        track.append(seen(4 * number, category="uav", **place, **course))
+    return track
 
 
 def test_what_waits_in_circles_is_told_once() -> None:

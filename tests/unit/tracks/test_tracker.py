@@ -359,14 +359,14 @@ def test_the_last_frame_loses_what_is_inside() -> None:
 def test_the_last_frame_clears_what_has_left() -> None:
     """The end of a source lets the all-clear of what has left come at its own time."""
     result = judge(OUT, IN, seen(20, 26.99), beat(21, last=True))
-    assert events(result) == [("entered", 5.0), ("exited", 15.0), ("cleared", 135.0)]
+    assert events(result) == [("entered", 5.0), ("exited", 15.0), ("cleared", 620.0)]
 
 
 def test_heartbeats_run_timers_out() -> None:
     """Timers run out as of their own deadline, however late the heartbeat that shows it."""
     left = judge(OUT, IN, seen(20, 26.99), beat(1000))
     lost = judge(OUT, IN, beat(10 * HOUR_S))
-    assert events(left)[2:] == [("cleared", 135.0)]
+    assert events(left)[2:] == [("cleared", 620.0)]
     assert events(lost)[1:] == [("lost", 70.0), ("expired", 70.0 + 6 * HOUR_S)]
 
 

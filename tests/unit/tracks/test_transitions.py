@@ -26,6 +26,8 @@ IMPOSSIBLE = {
     *product((NONE, THREAT, EXITED, LOST), [Signal.CONFIRMED]),
     # Only what was inside, seen or lost there, can be outside again.
     *product((NONE, THREAT, EXITED), [Signal.OUTSIDE]),
+    # Only what has left stays away.
+    *product((NONE, THREAT, VIOLATION, LOST), [Signal.GONE]),
     # Only what was lost is seen again.
     *product((NONE, THREAT, VIOLATION, EXITED), [Signal.SEEN_AGAIN]),
     # No other status has a deadline.
