@@ -198,6 +198,14 @@ def recipient(environment: Environment, name: str) -> str:
     return environment.redis_prefix + name
 
 
+def places_key(environment: Environment) -> str:
+    """Return the key of the hash of places' states: ``run/place`` to the place's last message.
+
+    Its field ``runs`` lists the runs that are kept.
+    """
+    return f"{environment.redis_prefix}places"
+
+
 def operators_key(environment: Environment) -> str:
     """Return the Redis key of the hash of operators: name to channels and role."""
     return f"{environment.redis_prefix}operators"

@@ -2,7 +2,7 @@
 -- What happens to a channel happens in one step here: nobody sees half of it, and it is all or
 -- nothing when Redis or its caller dies. Runs with the rights of the user who calls it.
 --
---   deliver      a step of a chain: drop, or stamp, keep, and publish it
+--   deliver      a step of a chain: drop, or stamp, keep, and publish it; a place's state as well
 --   acknowledge  who has taken note of an incident
 --   note         something beside the alerts: stamp, keep, and publish it
 --   beat         a sign of life
@@ -41,11 +41,59 @@ local function standing(key, incident, gravity, over)
   return acknowledged
 end
 
--- KEYS: last step of the chain, stream, active, acknowledged.
--- ARGV: step, seconds to keep it, channel, length of the stream, incident, "over" or "open",
--- gravity, message. Returns how many received it, -1 if the step was no news.
+-- The field that lists the runs in the hash of places, the latest last. All others hold a slash.
+local RUNS = 'runs'
+
+-- Makes room for a run among those whose places are kept: the live one, and so many others.
+local function admit(key, run, live, most)
+  local runs, others = {}, 0
+  for known in string.gmatch(redis.call('HGET', key, RUNS) or '', '%S+') do
+    if known ~= run then
+      table.insert(runs, known)
+      others = others + (known == live and 0 or 1)
+    end
+  end
+  table.insert(runs, run)
+  others = others + (run == live and 0 or 1)
+  while others > most do
+    local oldest = runs[1] == live and 2 or 1
+    local gone = table.remove(runs, oldest) .. '/'
+    for _, field in ipairs(redis.call('HKEYS', key)) do
+      if string.sub(field, 1, #gone) == gone then
+        redis.call('HDEL', key, field)
+      end
+    end
+    others = others - 1
+  end
+  redis.call('HSET', key, RUNS, table.concat(runs, ' '))
+end
+
+-- Keeps a place's last message. That of an earlier episode may come after one of a later episode,
+-- which travels in another partition of Kafka: it changes nothing.
+local function remember(key, run, place, live, most, incident, stamped)
+  local field = run .. '/' .. place
+  local kept = redis.call('HGET', key, field)
+  if kept and not string.find(kept, '"incident_id":"' .. incident .. '"', 1, true) then
+    local readable, before = pcall(cjson.decode, kept)
+    local now = cjson.decode(stamped).alert
+    before = readable and before.alert
+    if before and (before.time > now.time
+        or before.time == now.time and before.episode > now.episode) then
+      return
+    end
+  end
+  if not kept then
+    admit(key, run, live, tonumber(most))
+  end
+  redis.call('HSET', key, field, stamped)
+end
+
+-- KEYS: last step of the chain, stream, active, acknowledged; for a place's message the hash of
+-- places, too. ARGV: step, seconds to keep it, channel, length of the stream, incident, "over" or
+-- "open", gravity, message; for a place's message also run, place, the live run's name, and how
+-- many other runs are kept. Returns how many received it, -1 if the step was no news.
 local function deliver(keys, args)
-  local step, seconds, channel, length, incident, state, gravity, message = unpack(args)
+  local step, seconds, channel, length, incident, state, gravity, message = unpack(args, 1, 8)
   if tonumber(step) <= tonumber(redis.call('GET', keys[1]) or '0') then
     return -1
   end
@@ -59,6 +107,10 @@ local function deliver(keys, args)
     redis.call('HDEL', keys[3], incident)
   else
     redis.call('HSET', keys[3], incident, stamped)
+  end
+  if keys[5] then
+    local run, place, live, most = unpack(args, 9, 12)
+    remember(keys[5], run, place, live, most, incident, stamped)
   end
   return redis.call('PUBLISH', channel, stamped)
 end

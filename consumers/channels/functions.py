@@ -14,17 +14,20 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from skyfence.adapters.redis import redis_errors
-from skyfence.contracts.alert import AnyAlert, PublicAlert
+from skyfence.contracts.alert import AnyAlert, PlaceAlert, PublicAlert
 from skyfence.contracts.base import Contract
 from skyfence.contracts.channel_message import Acknowledged, OperatorNote, gravity, is_over
 from skyfence.errors import UsageError
-from skyfence.naming import Channel, Environment, heartbeat_channel
+from skyfence.frames.frame import LIVE_RUN
+from skyfence.naming import Channel, Environment, heartbeat_channel, places_key
 from skyfence.times import format_time, from_ms
 
 # As long as Kafka keeps alerts by default: what it could hand out again is known for a repeat.
 _STEPS_KEPT_S: Final = 7 * 24 * 3600
 # Of a channel; some days of the busiest. Redis cuts whole nodes, so a few more stay.
 STREAM_LENGTH: Final = 10_000
+# Runs whose places are kept beside the live one: some replays that people still look at.
+RUNS_KEPT: Final = 8
 _SOURCE: Final = Path(__file__).with_name("functions.lua")
 _MISSING: Final = "Function not found"
 
@@ -82,10 +85,13 @@ class ChannelFunctions:
     async def deliver(
         self, channel: Channel, alert: AnyAlert | PublicAlert, message: Contract
     ) -> int | None:
-        """Publish a step of a chain; return how many received it, None if it was no news."""
+        """Publish a step of a chain; return how many received it, None if it was no news.
+
+        In the same step a place's message becomes the last one in the hash of places.
+        """
         incident = str(alert.incident_id)
         keys = [channel.steps(incident), channel.stream, channel.active, channel.acknowledged]
-        arguments = [
+        arguments: list[Any] = [
             alert.step,
             _STEPS_KEPT_S,
             channel.name,
@@ -95,6 +101,9 @@ class ChannelFunctions:
             gravity(alert),
             message.to_json(),
         ]
+        if isinstance(alert, PlaceAlert):
+            keys.append(places_key(channel.environment))
+            arguments += [alert.run, alert.place, LIVE_RUN, RUNS_KEPT]
         receivers = int(await self._call("deliver", keys, arguments))
         return None if receivers < 0 else receivers
 

@@ -3,7 +3,8 @@
 Guarantee: at least once to Redis; every message once and in order to a subscriber who follows the
 sequence (``skyfence.client``, docs/clients.md), also over cuts. One atomic step drops what is not
 newer than the chain's last step, numbers the message, appends it to the channel's stream, keeps or
-drops it among what is active there, and publishes it (``functions.lua``).
+drops it among what is active there, keeps a place's as its state, and publishes it
+(``functions.lua``).
 """
 
 from typing import Final
@@ -21,6 +22,7 @@ from skyfence.naming import (
     Channel,
     Environment,
     heartbeat_channel,
+    places_key,
 )
 
 # All that ``deliver`` runs: command, which of the channel's keys, and further words.
@@ -34,6 +36,10 @@ _NEEDED: Final = (
     ("HDEL", "active", ("",)),
     ("HGET", "acknowledged", ("",)),
     ("HDEL", "acknowledged", ("",)),
+    ("HGET", "places", ("",)),
+    ("HSET", "places", ("", "")),
+    ("HKEYS", "places", ()),
+    ("HDEL", "places", ("",)),
 )
 
 
@@ -83,6 +89,7 @@ async def _check_rights(redis: Redis, settings: Settings) -> None:
         "stream": channel.stream,
         "active": channel.active,
         "acknowledged": channel.acknowledged,
+        "places": places_key(settings.environment),
     }
     needed = [(command, keys[key], *words) for command, key, words in _NEEDED]
     for name in (channel.name, heartbeat_channel(settings.environment)):

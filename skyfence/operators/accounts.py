@@ -1,7 +1,8 @@
 """Operators: who they are, and what their users in Redis may do. Does not talk to Redis.
 
-An operator may read the channels of the own places, with their streams and hashes, and write to one
-stream of commands that is the operator's alone: so the key says who commands, not what stands in
+An operator may read the channels of the own places, with their streams and hashes, and the states
+of all places, which hold no position; and write to one stream of commands that is the operator's
+alone: so the key says who commands, not what stands in
 the command.
 """
 
@@ -19,6 +20,7 @@ from skyfence.naming import (
     commands_key,
     heartbeat_channel,
     outcomes_key,
+    places_key,
     status_key,
 )
 
@@ -67,7 +69,8 @@ def rules(environment: Environment, operator: Operator, digest: str) -> list[str
     """
     granted = ["reset", "on", f"#{digest}", "resetkeys", "resetchannels", "-@all"]
     granted += _COMMANDS.split()
-    granted += [f"&{heartbeat_channel(environment)}", f"%R~{status_key(environment)}"]
+    granted.append(f"&{heartbeat_channel(environment)}")
+    granted += [f"%R~{key(environment)}" for key in (status_key, places_key)]
     for place in operator.channels:
         for audience in Audience:
             channel = Channel(environment, audience, place)

@@ -59,6 +59,7 @@ from skyfence.naming import (
     commands_key,
     operators_channel,
     outcomes_key,
+    places_key,
     status_key,
 )
 from skyfence.operators.accounts import Operator, user_name
@@ -71,6 +72,7 @@ USERS = (ROOT / "ops" / "valkey" / "users.acl").read_text()
 each_environment = pytest.mark.parametrize("environment", list(Environment))
 A_CHANNEL = Channel(Environment.ACTUAL, Audience.OPERATORS, "AA")
 A_STATUS = status_key(Environment.ACTUAL)
+A_PLACES = places_key(Environment.ACTUAL)
 # What nobody of the exercise may do.
 ATTEMPTS: dict[str, Callable[[Redis], Any]] = {
     "publish": lambda redis: redis.publish(A_CHANNEL.name, "x"),
@@ -81,6 +83,8 @@ ATTEMPTS: dict[str, Callable[[Redis], Any]] = {
     "read what is active": lambda redis: redis.hgetall(A_CHANNEL.active),
     "change what is active": lambda redis: redis.hset(A_CHANNEL.active, "a", "b"),
     "change a function": lambda redis: redis.function_load(library()[1], replace=True),
+    "read places": lambda redis: redis.hgetall(A_PLACES),
+    "write places": lambda redis: redis.hset(A_PLACES, "a", "b"),
     "read the status": lambda redis: redis.hgetall(A_STATUS),
     "write the status": lambda redis: redis.hset(A_STATUS, "a", "b"),
     "read the configuration": lambda redis: redis.config_get("*"),

@@ -37,6 +37,7 @@ def test_the_rules_of_an_operator() -> None:
     assert [rule for rule in granted if "~" in rule or "&" in rule] == [
         "&exercise:heartbeat",
         "%R~exercise:status",
+        "%R~exercise:places",
         "&exercise:alerts:RO-TL",
         "%R~exercise:stream:alerts:RO-TL",
         "%R~exercise:active:alerts:RO-TL",
