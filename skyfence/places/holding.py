@@ -45,8 +45,12 @@ class Holding:
             lost=contribution.lost,
         )
 
-    def take(self, contribution: Contribution, time_ms: int, *, in_reach: bool = True) -> None:
-        """Take in what the incident asks now, and whether its object can be back soon."""
+    def take(self, contribution: Contribution, time_ms: int, *, in_reach: bool = True) -> bool:
+        """Take in what the incident asks now, and whether its object can be back soon.
+
+        Returns whether that changes what there is to tell of the place.
+        """
+        before = (self.level, self.minutes_left, self.lost)
         self.over_ms = None
         if rank(self.asked) >= rank(self.level):
             self.below_ms = time_ms
@@ -56,6 +60,7 @@ class Holding:
         self.minutes_left, self.lost = contribution.minutes_left, contribution.lost
         if rank(self.asked) > rank(self.level):
             self.level = self.asked
+        return (self.level, self.minutes_left, self.lost) != before
 
     def fall(self, parameters: PlaceParameters) -> tuple[int, PlaceLevel] | None:
         """Return when the level falls next, and to which; None while it is held."""

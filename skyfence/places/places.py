@@ -71,9 +71,12 @@ class Places:
         if standing.merged_into is not None:
             self._merge(places, standing)
         for place, contribution in standing.contributions.items():
-            state = places.states.setdefault(place, PlaceState(contribution.kind))
-            self._expect_fall(places, self._hold(state, contribution, standing))
-            _touch(places, place)
+            state = places.states.get(place)
+            if state is None:
+                state = places.states[place] = PlaceState(contribution.kind)
+            if self._hold(state, contribution, standing):
+                _touch(places, place)
+            self._expect_fall(places, state.holdings[standing.incident_id])
         for place, state in places.states.items():
             holding = state.holdings.get(standing.incident_id)
             if holding is None or place in standing.contributions:
@@ -81,15 +84,16 @@ class Places:
             if standing.over:
                 holding.over_ms = 0 if standing.at_once else standing.time_ms
             else:
+                # What it does not ask for any more changes a level only when that falls.
                 gone = Contribution(
                     kind=state.kind,
                     level="clear" if standing.lets_go else "watch",
                     lost=holding.lost,
                 )
                 reach = place in standing.in_reach
-                holding.take(gone, standing.time_ms, in_reach=reach)
+                if holding.take(gone, standing.time_ms, in_reach=reach):
+                    _touch(places, place)
             self._expect_fall(places, holding)
-            _touch(places, place)
         places.latest_ms = max(places.latest_ms, standing.time_ms)
 
     def cover(self, places: RunPlaces, place: str, *, unseen: bool) -> None:
@@ -104,15 +108,11 @@ class Places:
         if places.next_fall_ms is None or places.next_fall_ms > watermark_ms:
             return
         while (due := self._next_fall(places, watermark_ms)) is not None:
-            time_ms, name = due
-            state = places.states[name]
-            self._apply_falls(state, time_ms)
-            _touch(places, name)
-            # What falls at the same instant is told together.
-            while (more := self._next_fall(places, time_ms)) is not None:
-                self._apply_falls(places.states[more[1]], time_ms)
-                _touch(places, more[1])
-            yield from self.flush(run, places, time_ms, watermark_ms)
+            # What falls at the same instant is told together; at once is as of now.
+            while (falling := self._next_fall(places, due[0])) is not None:
+                self._apply_falls(places.states[falling[1]], due[0])
+                _touch(places, falling[1])
+            yield from self.flush(run, places, due[0] or watermark_ms, watermark_ms)
         later = self._next_fall(places, LATEST_MS)
         places.next_fall_ms = None if later is None else later[0]
 
@@ -127,23 +127,25 @@ class Places:
         for name in order:
             yield from self._tell(run, places, name, (time_ms, known_ms))
 
-    def _hold(self, state: PlaceState, contribution: Contribution, standing: Standing) -> Holding:
+    def _hold(self, state: PlaceState, contribution: Contribution, standing: Standing) -> bool:
+        """Have an incident hold a place; return whether there may be something to tell."""
         holding = state.holdings.get(standing.incident_id)
         if holding is not None:
-            holding.take(contribution, standing.time_ms)
-            return holding
+            return holding.take(contribution, standing.time_ms)
         holding = Holding.begin(contribution, standing.time_ms)
         state.holdings[standing.incident_id] = holding
         direction = contribution.direction
         if direction is not None and rank(contribution.level) >= rank("prepare"):
             state.new_directions.append(direction)
-        return holding
+        return True
 
     def _expect_fall(self, places: RunPlaces, holding: Holding) -> None:
         """Note when a holding may fall, so that nobody looks for falls before."""
         fall = holding.fall(self._parameters)
-        if fall is not None:
-            places.next_fall_ms = min(fall[0], places.next_fall_ms or fall[0])
+        if fall is None:
+            return
+        if places.next_fall_ms is None or fall[0] < places.next_fall_ms:
+            places.next_fall_ms = fall[0]
 
     def _merge(self, places: RunPlaces, standing: Standing) -> None:
         """Let the incident that goes on hold what the other one held."""

@@ -41,6 +41,7 @@ class Stage:
         direction: int | None = 0,
         over: bool = False,
         merged_into: str | None = None,
+        at_once: bool = False,
     ) -> list[PlaceAlert]:
         """Take an incident's word for a place (or for none); return what is told."""
         time_ms = T0_MS + round(minute * MINUTE_MS)
@@ -61,6 +62,7 @@ class Stage:
                 in_reach=frozenset(in_reach),
                 over=over,
                 merged_into=named(merged_into) if merged_into else None,
+                at_once=at_once,
             ),
         )
         return list(self.places.flush("run", self.run, time_ms, time_ms))
@@ -119,6 +121,17 @@ def test_falling_waits_for_the_watermark() -> None:
     assert stage.take(5, "a", over=True) == []
     assert stage.pass_until(4.9) == []
     assert minute_of(stage.pass_until(5)[0]) == 5
+
+
+def test_an_operators_word_counts_at_once() -> None:
+    """What an operator closes ends with the next watermark, whatever time the word bears."""
+    stage = Stage()
+    stage.take(0, "a", "shelter")
+    stage.take(1, "a", in_reach=["AA-1"])
+    stage.take(10_000, "a", over=True, at_once=True)
+    told = stage.pass_until(3)
+    assert levels(told) == [("clear", 0, "sound")]
+    assert minute_of(told[0]) == 3
 
 
 def test_what_can_be_back_holds_prepare() -> None:
