@@ -6,8 +6,9 @@
     exited      nowhere; where it has been it is watched for (``places`` knows)
     closed      over, or another incident's
 
-What circles without getting anywhere also asks ``prepare`` of all places within its reach. The
-alliance and a nation ask for the highest level of any place beneath them. What may be a private
+What circles without getting anywhere also asks ``prepare`` of all places within its reach. Nations
+and the alliance are held by what holds the places beneath them (``places``); at the border a nation
+is asked itself. What may be a private
 flight asks nothing: it is told on the nation's channel as an incident, quietly.
 """
 
@@ -17,7 +18,6 @@ from uuid import UUID
 from skyfence.contracts.alert import PlaceKind, PlaceLevel
 from skyfence.contracts.track_event import TrackEvent
 from skyfence.incidents.routing import IncidentUpdate
-from skyfence.naming import ALLIANCE
 from skyfence.places.contribution import Contribution, Standing, rank
 from skyfence.times import to_ms
 
@@ -42,7 +42,7 @@ def standing(incident_id: UUID, update: IncidentUpdate, nations: Mapping[str, st
 
 
 class _Asked:
-    """The levels that an incident asks of places, and of those above them."""
+    """The levels that an incident asks of places."""
 
     def __init__(self, update: IncidentUpdate, nations: Mapping[str, str]) -> None:
         self.contributions: dict[str, Contribution] = {}
@@ -50,17 +50,15 @@ class _Asked:
         self._lost = update.state == "lost"
 
     def ask(self, place: str, level: PlaceLevel, minutes_left: int | None = None) -> None:
-        """Ask a level of a place and of those above it; the highest and soonest counts."""
-        nation = self._nations.get(place)
-        for name in filter(None, (place, nation, ALLIANCE)):
-            contribution = Contribution(
-                kind=_kind(name, self._event, self._nations),
-                level=level,
-                minutes_left=minutes_left,
-                lost=self._lost,
-                direction=_direction(self._event),
-            )
-            self.contributions[name] = _graver(self.contributions.get(name), contribution)
+        """Ask a level of a place; the highest and soonest counts."""
+        contribution = Contribution(
+            kind=_kind(place, self._event, self._nations),
+            level=level,
+            minutes_left=minutes_left,
+            lost=self._lost,
+            direction=_direction(self._event),
+        )
+        self.contributions[place] = _graver(self.contributions.get(place), contribution)
 
 
 def _contributions(update: IncidentUpdate, nations: Mapping[str, str]) -> dict[str, Contribution]:
@@ -80,10 +78,10 @@ def _contributions(update: IncidentUpdate, nations: Mapping[str, str]) -> dict[s
 
 
 def _in_reach(event: TrackEvent, nations: Mapping[str, str]) -> frozenset[str]:
-    """Return the places that the object can be in within the look-ahead, and those above them."""
+    """Return the places that the object can be in within the look-ahead, and their nations."""
     near = {ahead.place for ahead in event.within_reach}
     above = {nations[place] for place in near if place in nations}
-    return frozenset({*near, *above, ALLIANCE} if near else ())
+    return frozenset({*near, *above})
 
 
 def _graver(before: Contribution | None, now: Contribution) -> Contribution:
@@ -97,8 +95,6 @@ def _graver(before: Contribution | None, now: Contribution) -> Contribution:
 
 
 def _kind(place: str, event: TrackEvent, nations: Mapping[str, str]) -> PlaceKind:
-    if place == ALLIANCE:
-        return "alliance"
     if place in nations:
         return "region"
     if place in event.nations or place in nations.values():

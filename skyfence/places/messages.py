@@ -23,6 +23,7 @@ from skyfence.contracts.alert import (
 from skyfence.contracts.alert_chain import CapWords, chain_fields
 from skyfence.naming import Environment, operators_channel
 from skyfence.places.place_state import PlaceState
+from skyfence.places.place_view import PlaceView
 from skyfence.texts.tables import OperatorTexts
 from skyfence.times import format_time, from_ms
 
@@ -40,8 +41,8 @@ _VALID: Final[Mapping[PlaceLevel, timedelta]] = {
 class PlaceMessage:
     """What a message says beside the state: whose it is, when, and why it comes.
 
-    ``nations`` and ``regions`` are the places beneath this one at ``prepare`` or above. Times are
-    event time, ms since 1970.
+    ``nations`` and ``regions`` are the places beneath this one at ``prepare`` or above; ``view`` is
+    what holds it now. Times are event time, ms since 1970.
     """
 
     environment: Environment
@@ -53,6 +54,7 @@ class PlaceMessage:
     regions: tuple[str, ...]
     news: tuple[PlaceNews, ...]
     notify: Notify
+    view: PlaceView
 
 
 class PlaceWording:
@@ -75,7 +77,7 @@ class PlaceWording:
                 cap=_cap_words(state.level, state.kind, state.step),
                 time=time,
                 expires=time + _VALID[state.level],
-                headline=self._headline(state, message.place),
+                headline=self._headline(state, message),
                 instruction=self._instruction(state.level, state.kind),
                 notify=message.notify,
             ),
@@ -88,15 +90,15 @@ class PlaceWording:
             known=from_ms(message.known_ms),
             objects=state.objects,
             lost=state.lost,
-            minutes_left=state.minutes_left,
+            minutes_left=message.view.minutes_left,
             nations=message.nations,
             regions=message.regions,
-            incidents=tuple(sorted(state.concerned, key=str)),
+            incidents=tuple(sorted(message.view.concerned, key=str)),
             news=message.news,
             description=self._description(state, message),
         )
 
-    def _headline(self, state: PlaceState, place: str) -> str:
+    def _headline(self, state: PlaceState, message: PlaceMessage) -> str:
         texts = self._texts.place
         all_lost = state.lost >= state.objects > 0
         template = {
@@ -105,11 +107,11 @@ class PlaceWording:
             "watch": texts.watch_lost if all_lost else texts.watch,
             "clear": texts.clear,
         }[state.level]
-        name = self._names.get(place, place)
+        name = self._names.get(message.place, message.place)
         line = template.format(
             objects=self._count(state.objects),
             place=name,
-            soon=self._soon(state.minutes_left),
+            soon=self._soon(message.view.minutes_left),
             lost=self._lost(state),
         )
         line += texts.unseen.format(place=name) if state.unseen else ""

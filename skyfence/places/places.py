@@ -9,7 +9,7 @@ no report that would have held the level can still come. Regions are told before
 before the alliance, all of one event in the same instant. Does no I/O and reads no clock.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,7 @@ from skyfence.places.holding import Holding
 from skyfence.places.messages import PlaceMessage, PlaceWording
 from skyfence.places.parameters import PlaceParameters
 from skyfence.places.place_state import PlaceState
+from skyfence.places.place_view import PlaceView
 from skyfence.times import LATEST_MS
 
 # People first, then those who answer for them.
@@ -75,7 +76,7 @@ class Places:
             if state is None:
                 state = places.states[place] = PlaceState(contribution.kind)
             if self._hold(state, contribution, standing):
-                _touch(places, place)
+                self._touch(places, place, state.new_directions)
             self._expect_fall(places, state.holdings[standing.incident_id])
         for place, state in places.states.items():
             holding = state.holdings.get(standing.incident_id)
@@ -92,7 +93,7 @@ class Places:
                 )
                 reach = place in standing.in_reach
                 if holding.take(gone, standing.time_ms, in_reach=reach):
-                    _touch(places, place)
+                    self._touch(places, place)
             self._expect_fall(places, holding)
         places.latest_ms = max(places.latest_ms, standing.time_ms)
 
@@ -101,7 +102,7 @@ class Places:
         state = places.states.get(place)
         if state is not None and state.unseen != unseen:
             state.unseen = unseen
-            _touch(places, place)
+            self._touch(places, place)
 
     def settle(self, run: str, places: RunPlaces, watermark_ms: int) -> Iterator[PlaceAlert]:
         """Let levels fall that are due before the watermark, each as of its own time."""
@@ -111,7 +112,7 @@ class Places:
             # What falls at the same instant is told together; at once is as of now.
             while (falling := self._next_fall(places, due[0])) is not None:
                 self._apply_falls(places.states[falling[1]], due[0])
-                _touch(places, falling[1])
+                self._touch(places, falling[1])
             yield from self.flush(run, places, due[0] or watermark_ms, watermark_ms)
         later = self._next_fall(places, LATEST_MS)
         places.next_fall_ms = None if later is None else later[0]
@@ -157,7 +158,34 @@ class Places:
             own = state.holdings.get(standing.merged_into)
             if own is None or rank(own.level) < rank(moved.level):
                 state.holdings[standing.merged_into] = moved
-            _touch(places, name)
+            self._touch(places, name)
+
+    def _touch(self, places: RunPlaces, name: str, directions: Iterable[int] = ()) -> None:
+        """Have a place looked at in the next flush, and those above it."""
+        above: list[tuple[str, PlaceKind]] = [(ALLIANCE, "alliance")]
+        nation = self._nations.get(name)
+        if nation is not None:
+            above.append((nation, "nation"))
+        for other, kind in above:
+            state = places.states.get(other)
+            if state is None:
+                state = places.states[other] = PlaceState(kind)
+            if other != name:
+                state.new_directions.extend(directions)
+        places.touched.extend([name, *(other for other, _ in above)])
+
+    def _view(self, places: RunPlaces, name: str) -> PlaceView:
+        """Return what holds a place now."""
+        kind = places.states[name].kind
+        own = places.states[name].holdings
+        if kind not in ("nation", "alliance"):
+            return PlaceView(own)
+        beneath = (
+            state.holdings
+            for other, state in places.states.items()
+            if other != name and name in (ALLIANCE, self._nations.get(other))
+        )
+        return PlaceView.over([own, *beneath])
 
     def _next_fall(self, places: RunPlaces, until_ms: int) -> tuple[int, str] | None:
         """Return the earliest fall that is due up to a time, and its place; None where none is."""
@@ -183,16 +211,17 @@ class Places:
     ) -> Iterator[PlaceAlert]:
         state = places.states[name]
         time_ms = max(times_ms[0], state.since_ms)
-        news = _news(state)
+        view = self._view(places, name)
+        news = _news(state, view)
         state.waits = False
         if not news:
             return
-        notify = self._notify(state, news, time_ms)
+        notify = self._notify(state, view, news, time_ms)
         held_back = notify == "quiet" and "level" not in news and "unseen" not in news
         if held_back and state.step and time_ms - state.told_ms < self._parameters.quiet_every_ms:
             state.waits = True
             return
-        self._step(run, state, name, time_ms)
+        self._step(run, (name, state), view, time_ms)
         message = PlaceMessage(
             environment=self._environment,
             run=run,
@@ -203,36 +232,39 @@ class Places:
             regions=self._beneath(places, name, "region"),
             news=news,
             notify=notify,
+            view=view,
         )
         yield self._wording.compose(state, message)
 
-    def _step(self, run: str, state: PlaceState, name: str, time_ms: int) -> None:
-        """Bring what was told of a place up to its state now, and count the message."""
+    def _step(self, run: str, place: tuple[str, PlaceState], view: PlaceView, time_ms: int) -> None:
+        """Bring what was told of a place up to what holds now, and count the message."""
+        name, state = place
         if state.level == "clear":
             state.episode += 1
             # Not the time: which source's report opens it may depend on the order of arrival.
             episode_id = derive("episode", self._environment, run, name, state.episode)
             state.begin_episode(episode_id)
-        level = state.held_level
+        level = view.level
         if level != state.level:
             state.since_ms = time_ms
         state.level, state.told_ms = level, time_ms
         state.step += 1
-        concerned = state.concerned.values()
-        state.objects, state.lost = len(concerned), sum(held.lost for held in concerned)
+        state.objects, state.lost = len(view.concerned), view.lost
         state.told_unseen = state.unseen
         state.highest = max(state.highest, level, key=rank)
         state.most_objects = max(state.most_objects, state.objects)
-        state.mark = min(state.mark, state.minute_mark)
+        state.mark = min(state.mark, view.minute_mark)
         state.directions = sorted({*state.directions, *state.new_directions})
         state.new_directions = []
 
-    def _notify(self, state: PlaceState, news: tuple[PlaceNews, ...], time_ms: int) -> Notify:
-        level = state.held_level
+    def _notify(
+        self, state: PlaceState, view: PlaceView, news: tuple[PlaceNews, ...], time_ms: int
+    ) -> Notify:
+        level = view.level
         rises = rank(level) > rank(state.level)
         first = rises and rank(level) > rank(state.highest) and level != "watch"
         always = level == "clear" or first or (rises and state.level == "clear")
-        wanted = always or rises or _wants_sound(state, news)
+        wanted = always or rises or _wants_sound(state, view, news)
         sounds = wanted and state.attention.sound(time_ms, always=always)
         return "sound" if sounds else "quiet"
 
@@ -244,39 +276,32 @@ class Places:
                 for other, state in places.states.items()
                 if state.kind == kind
                 and other != name
-                and rank(state.held_level) >= rank("prepare")
+                and rank(self._view(places, other).level) >= rank("prepare")
                 and name in (ALLIANCE, self._nations.get(other))
             )
         )
 
 
-def _touch(places: RunPlaces, name: str) -> None:
-    if name not in places.touched:
-        places.touched.append(name)
-
-
-def _news(state: PlaceState) -> tuple[PlaceNews, ...]:
+def _news(state: PlaceState, view: PlaceView) -> tuple[PlaceNews, ...]:
     """Return what is new of a place since it was told last; nothing of one that stays clear."""
-    level = state.held_level
-    if level == state.level == "clear":
+    if view.level == state.level == "clear":
         return ()
-    concerned = state.concerned.values()
-    lost = sum(held.lost for held in concerned)
     news: dict[PlaceNews, bool] = {
-        "level": level != state.level,
-        "objects": len(concerned) != state.objects,
-        "direction": level != "clear" and not {*state.new_directions} <= {*state.directions},
-        "minutes": state.minute_mark < state.mark,
-        "lost": lost != state.lost,
+        "level": view.level != state.level,
+        "objects": len(view.concerned) != state.objects,
+        "direction": view.level != "clear" and not {*state.new_directions} <= {*state.directions},
+        "minutes": view.minute_mark < state.mark,
+        "lost": view.lost != state.lost,
         "unseen": state.unseen != state.told_unseen,
     }
     return tuple(item for item, is_new in news.items() if is_new)
 
 
-def _wants_sound(state: PlaceState, news: tuple[PlaceNews, ...]) -> bool:
+def _wants_sound(state: PlaceState, view: PlaceView, news: tuple[PlaceNews, ...]) -> bool:
     """Tell whether news that raises no level asks a person to act."""
     if not state.step or "direction" in news or "minutes" in news:
         return True
-    concerned = state.concerned.values()
-    more = any(state.most_objects < mark <= len(concerned) for mark in _COUNT_MARKS)
-    return more or sum(held.lost for held in concerned) > state.lost
+    count = len(view.concerned)
+    return view.lost > state.lost or any(
+        state.most_objects < mark <= count for mark in _COUNT_MARKS
+    )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from builders import T0, clock, track_event
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from words import ENGLISH
 
@@ -45,6 +45,7 @@ def stories(draw: st.DrawFn) -> list[TrackTopicEvent]:
     return [*events, clock(from_ms(to_ms(T0) + 60 * STEP_MS))]
 
 
+@settings(max_examples=100)
 @given(stories())
 def test_who_answers_for_a_place_is_never_calmer_than_it(story: list[TrackTopicEvent]) -> None:
     """After every event a nation's level is at least its regions', the alliance's at least all."""

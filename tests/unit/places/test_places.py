@@ -65,13 +65,18 @@ class Stage:
                 at_once=at_once,
             ),
         )
-        return list(self.places.flush("run", self.run, time_ms, time_ms))
+        return own(self.places.flush("run", self.run, time_ms, time_ms))
 
     def pass_until(self, minute: float) -> list[PlaceAlert]:
         """Move the run's watermark on; return what is told."""
         watermark_ms = T0_MS + round(minute * MINUTE_MS)
         alerts = list(self.places.settle("run", self.run, watermark_ms))
-        return [*alerts, *self.places.flush("run", self.run, watermark_ms, watermark_ms)]
+        return own([*alerts, *self.places.flush("run", self.run, watermark_ms, watermark_ms)])
+
+
+def own(alerts: Iterable[PlaceAlert]) -> list[PlaceAlert]:
+    """Return the region's messages; its nation and the alliance have the same beside them."""
+    return [alert for alert in alerts if alert.place == "AA-1"]
 
 
 def named(incident: str) -> UUID:

@@ -1,0 +1,82 @@
+"""What holds a place now: its level, and the objects that concern it.
+
+A nation is held by all that holds its regions, and the alliance by all, so that nobody who answers
+for a place is ever calmer than the place itself.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+from uuid import UUID
+
+from skyfence.contracts.alert import PlaceLevel
+from skyfence.places.contribution import rank
+from skyfence.places.holding import Holding
+
+# A message is due when the minutes left of a place fall below one of these.
+_MINUTE_MARKS: Final = (1, 5, 10)
+NO_MARK: Final = 99
+
+
+@dataclass(frozen=True)
+class PlaceView:
+    """The holdings of a place and of those beneath it, the gravest of each incident."""
+
+    holdings: Mapping[UUID, Holding]
+
+    @classmethod
+    def over(cls, holdings: Iterable[Mapping[UUID, Holding]]) -> "PlaceView":
+        """Return the view over the holdings of several places."""
+        gravest: dict[UUID, Holding] = {}
+        for of_place in holdings:
+            for incident_id, holding in of_place.items():
+                other = gravest.get(incident_id)
+                if other is None or _gravity(holding) > _gravity(other):
+                    gravest[incident_id] = holding
+        return cls(gravest)
+
+    @cached_property
+    def level(self) -> PlaceLevel:
+        """Return the highest level that an incident holds the place at."""
+        return max((held.level for held in self.holdings.values()), key=rank, default="clear")
+
+    @cached_property
+    def concerned(self) -> Mapping[UUID, Holding]:
+        """Return the holdings of the objects that concern the place now.
+
+        Those at ``prepare`` or above; where the place is only watching, those that it watches.
+        """
+        least = min(rank("prepare"), rank(self.level))
+        return {key: held for key, held in self.holdings.items() if rank(held.level) >= least}
+
+    @property
+    def lost(self) -> int:
+        """Return how many of the objects that concern the place are not seen."""
+        return sum(held.lost for held in self.concerned.values())
+
+    @property
+    def minutes_left(self) -> int | None:
+        """Return the fewest whole minutes of any object on its way, None if one is here."""
+        if self.level != "prepare":
+            return None
+        minutes = [
+            held.minutes_left
+            for held in self.concerned.values()
+            if held.minutes_left is not None and not held.lost
+        ]
+        return min(minutes, default=None)
+
+    @property
+    def minute_mark(self) -> int:
+        """Return the lowest mark that the minutes left are below; ``NO_MARK`` for none."""
+        minutes = self.minutes_left
+        if minutes is None:
+            return NO_MARK
+        return min((mark for mark in _MINUTE_MARKS if minutes < mark), default=NO_MARK)
+
+
+def _gravity(holding: Holding) -> tuple[int, int]:
+    """Return what holdings are compared by: the level, then the fewer minutes left."""
+    minutes = NO_MARK if holding.minutes_left is None else holding.minutes_left
+    return rank(holding.level), -minutes
