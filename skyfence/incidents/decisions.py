@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from skyfence.contracts.alert import Alert, PlaceAlert
-from skyfence.contracts.track_event import PartitionWatermark, TrackEvent, TrackTopicEvent
+from skyfence.contracts.track_event import Coverage, PartitionWatermark, TrackEvent, TrackTopicEvent
 from skyfence.incidents.contributions import standing
 from skyfence.incidents.incident import Incident
 from skyfence.incidents.manager import IncidentManager
@@ -66,11 +66,21 @@ class AlertDecisions:
         An event that was processed before gives none. ``origin`` is the partition of ``tracks``
         that an event comes from and its frame's Kafka timestamp; None where they are not known.
         """
+        if isinstance(event, Coverage):
+            return list(self._cover(event))
         alerts = self._manager.process(event, origin)
         self._note_updates()
         names = [*self.state.runs] if isinstance(event, PartitionWatermark) else [event.run]
         place_alerts = [alert for name in names for alert in self._tell_places(name, event)]
         return [*place_alerts, *alerts]
+
+    def _cover(self, coverage: Coverage) -> Iterator[PlaceAlert]:
+        """Yield what places hear whose sight has changed; a run that is over has none."""
+        run = self.state.runs.get(coverage.run)
+        if run is not None:
+            self._places.cover(run.places, coverage.unseen, to_ms(coverage.time))
+            time_ms = run.places.latest_ms
+            yield from self._places.flush(coverage.run, run.places, time_ms, time_ms)
 
     def _note_updates(self) -> None:
         """Let the places take in what has changed of incidents."""

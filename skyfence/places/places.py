@@ -40,13 +40,16 @@ class RunPlaces:
     """The places of one run that an incident concerns, or has concerned, by identifier.
 
     ``touched`` are those whose holdings have changed since the last flush. No fall is due before
-    ``next_fall_ms``. ``latest_ms`` is the last event time that was taken in.
+    ``next_fall_ms``. ``latest_ms`` is the last event time that was taken in. ``unseen`` are all
+    places of the run that no healthy source covers, as found out at ``covered_ms``, wall clock.
     """
 
     states: dict[str, PlaceState] = field(default_factory=dict)
     touched: list[str] = field(default_factory=list)
     next_fall_ms: int | None = None
     latest_ms: int = 0
+    unseen: list[str] = field(default_factory=list)
+    covered_ms: int = 0
 
 
 class Places:
@@ -97,12 +100,18 @@ class Places:
             self._expect_fall(places, holding)
         places.latest_ms = max(places.latest_ms, standing.time_ms)
 
-    def cover(self, places: RunPlaces, place: str, *, unseen: bool) -> None:
-        """Note whether no healthy source covers a place; it counts where the place has a state."""
-        state = places.states.get(place)
-        if state is not None and state.unseen != unseen:
-            state.unseen = unseen
-            self._touch(places, place)
+    def cover(self, places: RunPlaces, unseen: Iterable[str], known_ms: int) -> None:
+        """Note which places no healthy source covers; ``flush`` must follow.
+
+        ``known_ms`` is when that was found out, wall clock: what is older is passed over.
+        """
+        if known_ms < places.covered_ms:
+            return
+        places.covered_ms = known_ms
+        places.unseen = sorted(unseen)
+        for name, state in places.states.items():
+            if state.told_unseen != (name in places.unseen):
+                places.touched.append(name)
 
     def settle(self, run: str, places: RunPlaces, watermark_ms: int) -> Iterator[PlaceAlert]:
         """Let levels fall that are due before the watermark, each as of its own time."""
@@ -212,6 +221,7 @@ class Places:
         state = places.states[name]
         time_ms = max(times_ms[0], state.since_ms)
         view = self._view(places, name)
+        state.unseen = name in places.unseen
         news = _news(state, view)
         state.waits = False
         if not news:

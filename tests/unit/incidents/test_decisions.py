@@ -7,6 +7,7 @@ from builders import T0, clock, track_event
 from words import ENGLISH
 
 from skyfence.contracts.alert import Alert, PlaceAlert
+from skyfence.contracts.track_event import Coverage
 from skyfence.incidents.decisions import AlertDecisions
 from skyfence.naming import Environment
 
@@ -101,3 +102,17 @@ def test_a_run_that_has_ended_clears_nothing_by_itself() -> None:
     stage.process(track_event("lost", 2))
     told = stage.process(clock(T0 + timedelta(minutes=2), last=True))
     assert [state for state in states(told) if state[2] == "clear"] == []
+
+
+def test_a_place_that_nobody_sees_is_told_so() -> None:
+    """Coverage changes what a place with a level says; a run that is over hears nothing."""
+    stage = decisions()
+    stage.process(clock(T0))
+    stage.process(track_event("entered", 1))
+    told = stage.process(Coverage(run="run", time=T0, unseen=("AA-1", "AA")))
+    assert {m.place: m.unseen for m in told if isinstance(m, PlaceAlert)} == {
+        "AA-1": True,
+        "AA": True,
+    }
+    assert stage.process(Coverage(run="other", time=T0, unseen=("AA-1",))) == []
+    assert "other" not in stage.state.runs

@@ -249,7 +249,9 @@ def test_unseen_is_told() -> None:
     """That no source covers a place whose level stands is told, and that one does again."""
     stage = Stage()
     stage.take(0, "a", "prepare", 4)
-    stage.places.cover(stage.run, "AA-1", unseen=True)
-    told = list(stage.places.flush("run", stage.run, T0_MS, T0_MS))
+    stage.places.cover(stage.run, ["AA-1"], T0_MS)
+    told = own(stage.places.flush("run", stage.run, T0_MS, T0_MS))
     assert [(alert.unseen, alert.news) for alert in told] == [(True, ("unseen",))]
     assert told[0].headline.endswith("no sensor sees Southshire now")
+    stage.places.cover(stage.run, [], T0_MS - 1)  # found out before, and read later
+    assert own(stage.places.flush("run", stage.run, T0_MS, T0_MS)) == []
