@@ -16,7 +16,7 @@ from skyfence.contracts.alert import PlaceKind
 from skyfence.contracts.base import Contract, RunName, UtcTime
 from skyfence.contracts.track_event import Coverage
 from skyfence.naming import ALLIANCE, ZoneName
-from skyfence.times import from_ms
+from skyfence.times import from_ms, to_ms
 
 # What the healthy sources of a run cover, an element for each: places, or None for all.
 Covered = Iterable[Collection[str] | None]
@@ -89,7 +89,9 @@ class CoverageMonitor:
             return RunCoverage(run=run, since=from_ms(now_ms), unseen=unseen)
         if before.unseen == unseen:
             return before
-        return before.model_copy(update={"since": from_ms(now_ms), "unseen": unseen})
+        # The newest is right: a clock that was set back must not make a change the older one.
+        since_ms = max(now_ms, to_ms(before.since) + 1)
+        return before.model_copy(update={"since": from_ms(since_ms), "unseen": unseen})
 
     def pending(self) -> list[Coverage]:
         """Return what is not noted as sent: the same again after a crash."""

@@ -78,3 +78,11 @@ def test_runs_are_apart_and_one_that_is_over_is_forgotten() -> None:
     assert [(event.run, event.unseen) for event in events] == [(LIVE_RUN, ALL)]
     assert told(monitor, 10, live=[]) == []
     assert [of_run.run for of_run in monitor.all] == [LIVE_RUN]
+
+
+def test_a_clock_that_is_set_back_makes_no_change_older() -> None:
+    """Each change is told with a later time than the one before, whatever the wall clock does."""
+    monitor = CoverageMonitor(KINDS, NATIONS)
+    changes = [told(monitor, at_s, live=covered) for at_s, covered in ((0, []), (-60, [None]))]
+    [[first], [second]] = changes
+    assert (second.unseen, second.time > first.time) == ((), True)
