@@ -37,6 +37,9 @@ STATE_AFTER: dict[str, MemberState | None] = {
     "reacquired": "violation",
     "expired": "closed",
 }
+# What is kept of where a track was: enough to compare it with another one over several reports.
+_TRAIL_REPORTS: Final = 12
+_TRAIL_MS: Final = 120_000
 # How much a track knows of its object, by its state; in any other state it does not see it.
 _KNOWLEDGE: Final[Mapping[str, int]] = {"threat": 1, "violation": 2}
 
@@ -76,7 +79,8 @@ class Position(Contract):
 class MemberTrack(Contract):
     """One track, as it stands with its ``last`` event; ``position`` is that of its last report.
 
-    ``incident_id`` is the incident that it is a member of; None for a mere fact.
+    ``trail`` holds its latest positions, oldest first. ``incident_id`` is the incident that it is a
+    member of; None for a mere fact.
     """
 
     key: EpisodeKey
@@ -84,7 +88,18 @@ class MemberTrack(Contract):
     confidence: Confidence = "fact"
     last: TrackEvent
     position: Position | None = None
+    trail: tuple[Position, ...] = ()
     incident_id: UUID | None = None
+
+    @property
+    def seen_from_ms(self) -> int:
+        """Return the time of its first report, in ms since 1970, as far as that is known."""
+        return to_ms(self.last.first.time if self.last.first else self.key.opened)
+
+    @property
+    def seen_until_ms(self) -> int:
+        """Return the time of its last report, in ms since 1970."""
+        return to_ms(self.position.seen.time if self.position else self.last.last_seen)
 
 
 class Incident(Contract):
@@ -136,14 +151,25 @@ def position_of(event: TrackEvent) -> Position | None:
 def member_after(before: MemberTrack | None, event: TrackEvent) -> MemberTrack:
     """Return a track as it stands with one more event; ``before`` is None at its first."""
     state = STATE_AFTER[event.kind] or (before.state if before else "violation")
+    position = position_of(event)
     return MemberTrack(
         key=EpisodeKey.of(event),
         state=state,
         confidence=event.confidence,
         last=event,
-        position=position_of(event) or (before.position if before else None),
+        position=position or (before.position if before else None),
+        trail=trail_after(before.trail if before else (), position),
         incident_id=before.incident_id if before else None,
     )
+
+
+def trail_after(trail: tuple[Position, ...], position: Position | None) -> tuple[Position, ...]:
+    """Return a trail with one more position, and without what is too old or one too many."""
+    if position is None or (trail and to_ms(position.seen.time) <= to_ms(trail[-1].seen.time)):
+        return trail
+    oldest_ms = to_ms(position.seen.time) - _TRAIL_MS
+    kept = [before for before in trail if to_ms(before.seen.time) >= oldest_ms]
+    return (*kept, position)[-_TRAIL_REPORTS:]
 
 
 def may_lead(incident: Incident, track: MemberTrack) -> bool:
