@@ -1,26 +1,47 @@
 """Which tracks are one object: judged from positions, velocities and addresses alone.
 
-Two sensors' tracks are one object when they share an ICAO address, or lie within three combined
-sigma on compatible velocities. A track that begins where a lost one can have flown to may be it.
-Does not keep incidents or decide when to judge (``manager``).
+Tracks of two sources are one object when they fly alike at a constant offset that the sources' bias
+and clocks explain: at once where they lie close together, after several reports where they do not.
+A track that begins where a lost one can have flown to may be it. Two tracks that one source shows
+at the same time are two objects. Does not choose among several (``assignment``), keeps no
+incidents, and does not decide when to judge (``manager``).
 """
 
-from math import inf, sqrt
+from collections.abc import Iterable
+from math import hypot, inf, sqrt
 from typing import Final
 
-from skyfence.contracts.crossing import PositionFix
-from skyfence.geometry.geodesy import WGS84, distance_m
+from skyfence.contracts.crossing import ObjectInfo, PositionFix
+from skyfence.geometry.geodesy import distance_m
 from skyfence.incidents.incident import MemberTrack, Position
+from skyfence.incidents.offsets import Expected, Offset
 from skyfence.policy.parameters import DRONE_MPS, DetectionParameters
+from skyfence.policy.permit import NO_ADDRESSES
 from skyfence.times import to_ms
 from skyfence.tracks.motion import Motion, reported_motion
 
-# Positions further apart in time say too little about one another: a drone turns in 45 s.
-_COMPARABLE_S: Final = 30.0
-# An object that keeps its course for some seconds ends up this share of its way beside it.
-_DRIFT_SHARE: Final = 0.1
 _UNKNOWN_ACCURACY_M: Final = DetectionParameters.unknown_accuracy_m
 _SIGMAS: Final = 3.0
+# Nearer than this (and than three sigma) two tracks are one at once: drones that fly together keep
+# more distance, and two radars rarely disagree by less.
+_CLOSE_M: Final = 300.0
+# How far radars are off one another: 600 m are common between stations, which are aligned to less
+# than a kilometre (EUROCONTROL's SASS-C calls more a fault).
+_MOST_BIAS_M: Final = 1_000.0
+# How far two sources' clocks are apart: seconds, where a recorder stamps what it receives.
+_MOST_CLOCK_S: Final = 6.0
+# Reports over so many seconds, of one of the two tracks, show that an offset is constant: three
+# scans of a radar that turns in four seconds.
+_REPORTS: Final = 3
+_SPAN_S: Final = 6.0
+# Differences scatter by 1.4 sigma; sensors are often worse than they say.
+_MOST_SCATTER: Final = 3.0
+# One ICAO address is one aircraft, save where it is shared or forged: farther apart than this, a
+# coarse multilateration's error, two tracks with it are two objects.
+_ADDRESS_M: Final = 20_000.0
+# Tracks of one object have parted when several reports lie so much farther apart than a bias and a
+# clock explain.
+_PARTED: Final = 2.0
 # How much the velocities of one object may differ between two sensors, which smooth a turn each in
 # its own way: this share of the faster one, or so many metres per second if that is more.
 _VELOCITY_SHARE: Final = 0.3
@@ -29,23 +50,104 @@ _VELOCITY_MPS: Final = 15.0
 _STITCH_S: Final = 30 * 60.0
 # A lost object may have flown faster than when it was seen, by this factor.
 _SPEED_UP: Final = 1.3
+# No two tracks farther apart than this are compared: the bounds at a missile's 1,000 m/s.
+REACH_M: Final = 20_000.0
 
 
-def associates(track: MemberTrack, other: MemberTrack) -> bool:
-    """Tell whether two tracks of different sources are one object.
+def address_of(known: ObjectInfo) -> str | None:
+    """Return an object's ICAO address, or None where it has none that is an aircraft's."""
+    return None if known.icao_address in NO_ADDRESSES else known.icao_address
 
-    Two ICAO addresses decide alone. Otherwise both must have a position, not more than 30 s apart;
-    the earlier one is carried on to the time of the later.
-    """
-    if track.key.source == other.key.source:
-        return False  # a sensor that shows two tracks at once means two objects
-    addresses = (track.last.object.icao_address, other.last.object.icao_address)
-    if None not in addresses:
-        return addresses[0] == addresses[1]
-    if track.position is None or other.position is None:
+
+def are_shown_at_once(tracks: Iterable[MemberTrack], others: Iterable[MemberTrack]) -> bool:
+    """Tell whether any source shows a track of both groups at the same time: two objects."""
+    mine = list(tracks)
+    return any(_overlap(track, other) for other in others for track in mine)
+
+
+def _overlap(track: MemberTrack, other: MemberTrack) -> bool:
+    if track.key.source != other.key.source or track.key == other.key:
         return False
-    positions = sorted((track.position, other.position), key=lambda at: to_ms(at.seen.time))
-    return _are_together(*positions)
+    return (
+        track.seen_from_ms < other.seen_until_ms and other.seen_from_ms < track.seen_until_ms
+    ) or track.seen_from_ms == other.seen_from_ms
+
+
+def shares_address(track: MemberTrack, other: MemberTrack) -> bool | None:
+    """Tell whether two tracks have one ICAO address; None where either has none."""
+    mine, theirs = address_of(track.last.object), address_of(other.last.object)
+    return None if None in (mine, theirs) else mine == theirs
+
+
+def is_near(position: Position | None, other: Position | None) -> bool:
+    """Tell whether two positions are worth comparing: no farther apart than ``REACH_M``."""
+    if position is None or other is None:
+        return False
+    mine, theirs = position.seen, other.seen
+    degrees = abs(mine.lat - theirs.lat)
+    return degrees * 110_000 <= REACH_M and _apart_m(mine, theirs) <= REACH_M
+
+
+def fits(
+    track: Position,
+    other: Position,
+    offset: Offset,
+    expected: Expected | None,
+    *,
+    at_once: bool = True,
+) -> int | None:
+    """Return how far an offset is from what is expected, metres; None if it is no one object's.
+
+    ``expected`` is None where nothing is known of two sources. Tracks that lie close to it are one
+    object ``at_once``, if that may be, others when several reports bear the offset out.
+    """
+    if not _fly_alike(track, other):
+        return None
+    several = offset.reports >= _REPORTS and offset.span_s >= _SPAN_S
+    aim = expected or Expected()
+    residual_m = aim.residual_m(offset) if several else aim.last_residual_m(offset)
+    if (at_once or several) and residual_m <= min(_SIGMAS * offset.last.sigma_m, _CLOSE_M):
+        return residual_m
+    if not several or offset.scatter > _MOST_SCATTER or not _is_explained(offset):
+        return None
+    if aim.known and residual_m > _CLOSE_M + _SIGMAS * offset.sigma_m:
+        return None
+    return residual_m
+
+
+def _is_explained(offset: Offset) -> bool:
+    """Tell whether a bias and a clock error can make two sources disagree by an offset."""
+    error_m = _SIGMAS * offset.sigma_m
+    clock_m = _MOST_CLOCK_S * offset.speed_mps
+    if offset.ahead_m is None or offset.right_m is None:
+        return hypot(offset.east_m, offset.north_m) <= _MOST_BIAS_M + error_m
+    right_m = max(0.0, abs(offset.right_m) - error_m)
+    ahead_m = max(0.0, abs(offset.ahead_m) - error_m - clock_m)
+    return hypot(ahead_m, right_m) <= _MOST_BIAS_M
+
+
+def have_parted(offset: Offset) -> bool:
+    """Tell whether two tracks that were one object's can be so no longer."""
+    if offset.reports < _REPORTS:
+        return False
+    bound_m = _MOST_BIAS_M + _MOST_CLOCK_S * offset.speed_mps + _SIGMAS * offset.last.sigma_m
+    return offset.last.metres > _PARTED * bound_m and hypot(offset.east_m, offset.north_m) > bound_m
+
+
+def _fly_alike(track: Position, other: Position) -> bool:
+    """Tell whether two velocities can be one object's, as far as they are known."""
+    motion, theirs = _motion(track), _motion(other)
+    if motion is None or theirs is None:
+        return True
+    bound_mps = max(_VELOCITY_MPS, _VELOCITY_SHARE * max(motion.speed_mps, theirs.speed_mps))
+    return round(motion.differs_by_mps(theirs), 1) <= bound_mps
+
+
+def is_one_address_near(track: MemberTrack, other: MemberTrack) -> bool:
+    """Tell whether two tracks have one address, and lie near enough for one aircraft."""
+    if not shares_address(track, other) or track.position is None or other.position is None:
+        return False
+    return round(_apart_m(track.position.seen, other.position.seen)) <= _ADDRESS_M
 
 
 def may_stitch(lost: MemberTrack, track: MemberTrack) -> bool:
@@ -58,9 +160,8 @@ def may_stitch(lost: MemberTrack, track: MemberTrack) -> bool:
     first, last = track.last.first, lost.position
     if first is None or last is None or track.key.run != lost.key.run:
         return False
-    addresses = {lost.last.object.icao_address, track.last.object.icao_address} - {None}
     categories = {lost.last.object.category, track.last.object.category} - {"unknown"}
-    if len(addresses) > 1 or len(categories) > 1:
+    if shares_address(lost, track) is False or len(categories) > 1:
         return False
     seconds = _seconds(last.seen, first)
     reach_m = _SPEED_UP * (last.speed_mps or DRONE_MPS) * seconds
@@ -77,30 +178,9 @@ def apart_m(lost: MemberTrack, track: MemberTrack) -> float:
     return _apart_m(lost.position.seen, first) if lost.position and first else inf
 
 
-def _are_together(earlier: Position, later: Position) -> bool:
-    """Tell whether two tracks were one object where each was seen last.
-
-    Precondition: ``earlier`` was not seen after ``later``.
-    """
-    seconds = _seconds(earlier.seen, later.seen)
-    if seconds > _COMPARABLE_S:
-        return False
-    motion, later_motion = _motion(earlier), _motion(later)
-    lon, lat = earlier.seen.lon, earlier.seen.lat
-    if motion is not None:
-        flown_m = motion.speed_mps * seconds
-        lon, lat, _ = WGS84.fwd(lon, lat, motion.course_deg, flown_m)
-        drift_m = _DRIFT_SHARE * flown_m
-    else:
-        drift_m = DRONE_MPS * seconds
-    bound_m = sqrt((_SIGMAS * _combined_sigma_m(earlier.seen, later.seen)) ** 2 + drift_m**2)
-    if round(distance_m(lon, lat, later.seen.lon, later.seen.lat)) > bound_m:
-        return False
-    if motion is None or later_motion is None:
-        return True
-    fastest_mps = max(motion.speed_mps, later_motion.speed_mps)
-    bound_mps = max(_VELOCITY_MPS, _VELOCITY_SHARE * fastest_mps)
-    return motion.differs_by_mps(later_motion) <= bound_mps
+def metres_apart(position: Position, other: Position) -> int:
+    """Return the distance between two positions, whenever they were seen, metres."""
+    return round(_apart_m(position.seen, other.seen))
 
 
 def _motion(position: Position) -> Motion | None:

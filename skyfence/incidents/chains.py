@@ -57,7 +57,7 @@ class AlertChains:
         gets another one, from the event's time.
         """
         own_id, event = incident_id(self._environment, track.key), track.last
-        if own_id in self.state.stood_down:
+        if own_id in self.state.stood_down or own_id in self.state.open:
             own_id = derive("incident again", str(own_id), to_ms(event.time))
         self.state.open[own_id] = Incident(
             incident_id=own_id,
@@ -126,8 +126,12 @@ class AlertChains:
     ) -> Iterator[Alert]:
         """Close an incident though its track may come back: what is seen again opens another."""
         yield from self.tell(incident, update)
-        _remember(self.state.stood_down, incident.incident_id, None)
+        self.remember_closed(incident)
         self._detach_tracks(run, incident.incident_id)
+
+    def remember_closed(self, incident: Incident) -> None:
+        """Remember that an incident was closed though its tracks may go on."""
+        _remember(self.state.stood_down, incident.incident_id, incident.lead_key.run)
 
     def _detach_tracks(self, run: Run, closed_id: UUID) -> None:
         """Take a closed incident from its tracks: what is still seen opens another."""

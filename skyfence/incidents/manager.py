@@ -26,7 +26,6 @@ from skyfence.contracts.track_event import (
     TrackTopicEvent,
 )
 from skyfence.frames.frame import LIVE_RUN
-from skyfence.incidents import association, repeated_violations
 from skyfence.incidents.chains import AlertChains
 from skyfence.incidents.incident import (
     STATE_AFTER,
@@ -35,10 +34,10 @@ from skyfence.incidents.incident import (
     MemberTrack,
     incident_id,
     knowledge_rank,
-    may_lead,
     member_after,
 )
-from skyfence.incidents.repeated_violations import Violation
+from skyfence.incidents.joining import Joining
+from skyfence.incidents.repeated_violations import ViolationCounter
 from skyfence.incidents.routing import IncidentUpdate
 from skyfence.incidents.snapshot import IncidentState, Run
 from skyfence.incidents.watermark import VIOLATION_COUNT, Origin
@@ -59,6 +58,8 @@ class IncidentManager:
     ) -> None:
         self._environment = environment
         self._chains = AlertChains(environment, names, texts)
+        self._counter = ViolationCounter(environment, self._chains.vocabulary)
+        self._joining = Joining(self._chains, self._counter)
 
     @property
     def state(self) -> IncidentState:
@@ -162,117 +163,16 @@ class IncidentManager:
             if decision.rank == VIOLATION_COUNT:
                 yield from self._count_violation(run, decision.track)
             elif decision.track.key in run.tracks:
-                yield from self._join(run, decision.track)
-                yield from self._change_lead(run, decision.track.key)
+                yield from self._joining.decide(run, decision.track)
+                yield from self._joining.change_lead(run, decision.track.key)
         watermark_ms = run.decisions.watermark_ms(self.state.progress)
         if 0 < watermark_ms < LATEST_MS:  # when all sources have ended nobody watches any more
             yield from self._end_old_violations(run, int(watermark_ms) - _COUNT_DELAY_MS)
 
     def _end_old_violations(self, run: Run, now_ms: int) -> Iterator[Alert]:
         """End the news of repeated violations if a day has passed at ``now_ms``, event time."""
-        run.situation, alerts = repeated_violations.advance(
-            run.situation, now_ms, self._environment, self._chains.vocabulary
-        )
+        run.situation, alerts = self._counter.advance(run.situation, now_ms)
         yield from alerts
-
-    def _join(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
-        """Join a track with another one of the same object, or with a lost one that it may be.
-
-        ``track`` is as it stood with the event that raised the decision, and so are the others.
-        """
-        if not knowledge_rank(track):
-            return
-        others = [
-            other
-            for key, other in run.decisions.decided.items()
-            if _may_join(run.tracks.get(track.key), run.tracks.get(key))
-        ]
-        for other in others:  # in the order in which they were first decided
-            if association.associates(track, other):
-                yield from self._merge(run, track.key, other.key)
-                return
-        lost = [
-            (round(association.apart_m(other, track)), other.key.order, other.key)
-            for other in others
-            if other.state == "lost"
-            and self._may_go_on(run.tracks[other.key], track)
-            and association.may_stitch(other, track)
-        ]
-        if lost:
-            yield from self._reacquire(run, min(lost)[2], track.key)
-
-    def _merge(self, run: Run, key: EpisodeKey, other_key: EpisodeKey) -> Iterator[Alert]:
-        """Make one incident of two tracks': the one that was opened first goes on."""
-        incident = self._chains.incident_of(run.tracks[key])
-        other = self._chains.incident_of(run.tracks[other_key])
-        if incident is None or (other is not None and _opening(other) < _opening(incident)):
-            incident, other, other_key = other, incident, key
-        if incident is None:
-            return
-        yield from self._add_members(run, incident, other_key, other)
-        incident = self.state.open[incident.incident_id]
-        if other is not None:
-            event = run.tracks[incident.lead_key].last
-            update = IncidentUpdate("joined", event, incident.state, (other.incident_id,))
-            yield from self._chains.tell(incident, update, *other.steps)
-
-    def _reacquire(self, run: Run, lost_key: EpisodeKey, key: EpisodeKey) -> Iterator[Alert]:
-        """Let a track that begins go on with the incident of one that was lost, and lead it."""
-        incident = self._chains.incident_of(run.tracks[lost_key])
-        other = self._chains.incident_of(run.tracks[key])
-        assert incident is not None  # noqa: S101 - the lost track leads one
-        yield from self._add_members(run, incident, key, other)
-        incident = self.state.open[incident.incident_id].model_copy(update={"lead_key": key})
-        joined = () if other is None else (other.incident_id,)
-        warned = () if other is None else tuple(other.steps)
-        track = run.tracks[key]
-        update = IncidentUpdate("reacquired", track.last, track.state, joined)
-        yield from self._chains.tell(incident, update, *warned)
-
-    def _add_members(
-        self, run: Run, incident: Incident, key: EpisodeKey, other: Incident | None
-    ) -> Iterator[Alert]:
-        """Make a track a member of an incident, with all of ``other``, its own, which is closed."""
-        keys = (key,) if other is None else other.member_keys
-        nations_left, been_in = set(incident.nations_left), set(incident.been_in)
-        if other is not None:
-            event = run.tracks[other.lead_key].last
-            closing = IncidentUpdate("merged", event, "closed", (incident.incident_id,))
-            yield from self._chains.tell(other, closing)
-            nations_left |= {*other.nations, *other.nations_left} - set(incident.nations)
-            been_in |= set(other.been_in)
-        for member_key in keys:
-            if member_key in run.tracks:
-                moved = {"incident_id": incident.incident_id}
-                run.tracks[member_key] = run.tracks[member_key].model_copy(update=moved)
-        self.state.open[incident.incident_id] = incident.model_copy(
-            update={
-                "member_keys": tuple(dict.fromkeys([*incident.member_keys, *keys])),
-                "nations_left": tuple(sorted(nations_left)),
-                "been_in": tuple(sorted(been_in)),
-            }
-        )
-
-    def _change_lead(self, run: Run, key: EpisodeKey) -> Iterator[Alert]:
-        """Let another member lead a track's incident when it knows more than the lead does."""
-        incident = self._chains.incident_of(run.tracks[key])
-        decided = run.decisions.decided
-        if incident is None or incident.lead_key not in decided or key not in decided:
-            return
-        lead_rank = knowledge_rank(decided[incident.lead_key])
-        candidates = [
-            (-knowledge_rank(decided[member]), member.order, member)
-            for member in incident.member_keys
-            if member in decided and member in run.tracks and may_lead(incident, run.tracks[member])
-        ]
-        if not candidates or -min(candidates)[0] <= lead_rank:
-            return
-        track = run.tracks[min(candidates)[2]]
-        kind: UpdateKind = "continued"
-        if lead_rank:
-            kind = "confirmed" if track.confidence == "confirmed" else "entered"
-        incident = incident.model_copy(update={"lead_key": track.key})
-        yield from self._chains.tell(incident, IncidentUpdate(kind, track.last, track.state))
 
     def _count_violation(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
         """Count a confirmed violation, unless its object is one that is counted already."""
@@ -280,26 +180,5 @@ class IncidentManager:
         _, closed_id = self.state.closed.get(track.key, (0, None))
         joined_id = now.incident_id if now else closed_id
         own_id = joined_id or incident_id(self._environment, track.key)
-        violation = Violation(incident_id=own_id, confirmed=track.last.time, event=track.last)
-        run.situation, alerts = repeated_violations.add(
-            run.situation, violation, self._environment, self._chains.vocabulary
-        )
+        run.situation, alerts = self._counter.add(run.situation, own_id, track.last)
         yield from alerts
-
-    def _may_go_on(self, lost: MemberTrack, track: MemberTrack) -> bool:
-        """Tell whether a lost track leads an incident that another track can go on with."""
-        incident = self._chains.incident_of(lost)
-        return incident is not None and incident.lead_key == lost.key and may_lead(incident, track)
-
-
-def _may_join(track: MemberTrack | None, other: MemberTrack | None) -> bool:
-    """Tell whether two tracks are not of one incident yet, and at least one of them has one."""
-    if track is None or other is None or track.key == other.key:
-        return False
-    has_incident = track.incident_id is not None or other.incident_id is not None
-    return has_incident and track.incident_id != other.incident_id
-
-
-def _opening(incident: Incident) -> tuple[int, str]:
-    """Return what incidents are ordered by: when they were opened, then their identifiers."""
-    return (to_ms(incident.opened), str(incident.incident_id))

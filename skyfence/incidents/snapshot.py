@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
+from skyfence.incidents.assignment import JoinedPair
 from skyfence.incidents.incident import EpisodeKey, Incident, MemberTrack
 from skyfence.incidents.repeated_violations import RepeatedViolations
 from skyfence.incidents.watermark import DecisionQueue
@@ -22,26 +23,31 @@ _ENDED_KEPT = 100
 
 @dataclass
 class Run:
-    """What is kept of one run: its tracks as they are now, what is to be decided, and counted."""
+    """What is kept of one run: its tracks as they are now, what is to be decided, and counted.
+
+    ``pairs`` are the latest tracks that were joined: they say how far sources are off one another.
+    """
 
     tracks: dict[EpisodeKey, MemberTrack] = field(default_factory=dict)
     decisions: DecisionQueue = field(default_factory=DecisionQueue)
     situation: RepeatedViolations = field(default_factory=RepeatedViolations)
     places: RunPlaces = field(default_factory=RunPlaces)
+    pairs: list[JoinedPair] = field(default_factory=list)
 
 
 @dataclass
 class IncidentState:
     """Open incidents, runs, and of what is closed the last event's number and its incident.
 
-    ``stood_down`` are incidents that operators closed: what is seen again opens another.
+    ``stood_down`` are incidents that were closed though their tracks may go on (by operators, or as
+    another one's object), each with its run: what is seen again opens another.
     ``progress`` says of each partition of ``tracks`` up to when what reached it has been judged.
     """
 
     open: dict[UUID, Incident] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     closed: dict[EpisodeKey, tuple[int, UUID | None]] = field(default_factory=dict)
-    stood_down: dict[UUID, None] = field(default_factory=dict)
+    stood_down: dict[UUID, str | None] = field(default_factory=dict)
     progress: dict[int, int] = field(default_factory=dict)
 
     def drop_ended(self) -> None:

@@ -78,9 +78,14 @@ class DetectionParameters:
     # This close to the border a threat is raised at once.
     threat_at_once_s: float = 60.0
     forecast_every_ms: int = 4 * SECOND_MS
-    # How often the position of a track in a violation episode is published, for association.
-    sighted_every_ms: int = 30 * SECOND_MS
-    clock_every_ms: int = 10 * SECOND_MS
+    # How often the position of a track in a violation episode is published, for association: with
+    # about every scan of a radar at first, since three reports of two sources show within 15 s
+    # whether they see one object, and later often enough to see two objects part.
+    sighted_at_first_ms: int = 3_500
+    sighted_at_first_for_ms: int = MINUTE_MS
+    sighted_every_ms: int = 20 * SECOND_MS
+    # How often a source says how far it has come: what joins sources waits for it.
+    clock_every_ms: int = 5 * SECOND_MS
     # Ten times the speed of sound: only ballistic missiles are faster.
     fastest_mps: float = 3_400.0
     # The same by category: the fastest aircraft flew 980 m/s (FAI record, 1976), no rotorcraft,

@@ -24,7 +24,7 @@ from skyfence.contracts.report import Category
 from skyfence.contracts.track_event import TrackEventKind
 
 # What there is to tell of an incident: a track's own event, or what was learnt by joining tracks.
-UpdateKind = TrackEventKind | Literal["joined", "continued", "merged", "stood_down"]
+UpdateKind = TrackEventKind | Literal["joined", "continued", "merged", "separated", "stood_down"]
 # Kinds of public text, one for each level of a place; Untracked ends a warning of which the system
 # lost track.
 PublicKind = ResponseType | Literal["Untracked"]
@@ -207,9 +207,11 @@ class RepeatedTexts(Contract):
 
     headline: Annotated[str, _with("count", "where")]
     headline_over: Annotated[str, _with("count", "where")]
+    headline_corrected: Annotated[str, _with("count", "where")]
     where: _Nations
     description: Annotated[str, _with("violations")]
     violation: Annotated[str, _with("track", "source", "lat", "lon")]
+    more: Annotated[str, _with("count")]
     separator: Word
     instruction: Word
     instruction_over: Word

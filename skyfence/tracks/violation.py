@@ -273,6 +273,6 @@ def _go_on(context: Context, track: TrackState) -> TrackEvent | None:
     point, now_ms = track.observation.point, track.observation.time_ms
     if changes:
         return track_event(context, "updated", track, point, changes=changes)
-    if now_ms - episode.announced_ms >= context.parameters.sighted_every_ms:
+    if now_ms - episode.announced_ms >= episode.sighted_every_ms(now_ms, context.parameters):
         return track_event(context, "sighted", track, point)
     return None

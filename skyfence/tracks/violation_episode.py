@@ -53,6 +53,11 @@ class ViolationEpisode:
     been_ms: dict[str, int] = field(default_factory=dict)
     private_flight: bool = False  # first seen inside, it may well be one without a transponder
 
+    def sighted_every_ms(self, now_ms: int, parameters: DetectionParameters) -> int:
+        """Return how often the track's position is published, milliseconds: more often at first."""
+        is_new = now_ms - self.opened_ms <= parameters.sighted_at_first_for_ms
+        return parameters.sighted_at_first_ms if is_new else parameters.sighted_every_ms
+
     def deadline_ms(self, parameters: DetectionParameters, seen_ms: int) -> int | None:
         """Return when the episode ends by itself, milliseconds, or None while it is followed.
 

@@ -74,9 +74,9 @@ def stories() -> dict[str, list[TrackTopicEvent]]:
     c = Track("c", "C1", 25, lat=56.6).says(25, "entered", nations=("BB",), regions=("BB-1",))
     c.sighted(55, 85).says(101, "exited").says(221, "cleared")
     near = Track("b", "B2", 11, lat=56.8).says(11, "entered").sighted(41, lat=56.851)
-    near.sighted(71, 101, 131)
+    near.sighted(71, 101, 131, lat=56.851)
     manager = Track("a", "A3", 13, lat=56.9).says(13, "entered").sighted(43, lat=56.851)
-    manager.sighted(73, 103, 133)
+    manager.sighted(73, 103, 133, lat=56.851)
     return {
         "a": told(a1.events + a2.events + manager.events, "a"),
         "b": told(b.events + near.events, "b"),

@@ -221,3 +221,62 @@ def test_it_is_an_exercise_s_or_actual() -> None:
     assert (actual.channel, actual.status) == ("alerts:NATO", "Actual")
     assert drill.headline == f"EXERCISE: {actual.headline}"
     assert drill.incident_id != actual.incident_id
+
+
+def test_an_object_that_comes_back_is_counted_once() -> None:
+    """A track that leaves, is cleared and enters again some minutes later is one object."""
+    alliance = Alliance()
+    alliance.until(0)
+    alliance.violation(10, "T")
+    alliance.violation(300, "T", "exited", number=2, opened=at(10))
+    alliance.violation(420, "T", "cleared", number=3, opened=at(10))
+    alliance.violation(1_000, "T", opened=at(900), first=None)
+    alliance.until(2_000)
+    assert alliance.rows == []
+
+
+def test_a_track_number_used_again_much_later_is_another_object() -> None:
+    """A radar that gives a number to another object after hours has shown two."""
+    alliance = Alliance()
+    alliance.until(0)
+    first = {"lat": 41.0, "lon": 27.0, "accuracy_m": 50.0}
+    alliance.violation(10, "T", first=first | {"time": at(0)})
+    alliance.violation(60, "T", "cleared", number=2, opened=at(10))
+    alliance.violation(7_200, "T", first=first | {"time": at(7_100)})
+    alliance.until(7_300)
+    assert [row[0] for row in alliance.rows] == ["Alert"]
+
+
+def test_two_that_turn_out_to_be_one_are_counted_again() -> None:
+    """When two counted incidents are joined, fewer than two are left and the situation ends."""
+    alliance = Alliance()
+    for source in ("radar", "other"):
+        alliance.take(clock(at(0), source))
+    for track, source, lat in (("T", "radar", 41.0), ("X", "other", 42.0)):
+        alliance.violation(10, track, source=source, lat=lat)
+    for source in ("radar", "other"):
+        alliance.take(clock(at(80), source))
+    assert [row[0] for row in alliance.rows] == ["Alert"]
+    same: dict[str, Any] = {"lat": 41.5, "lon": 27.0, "opened": at(10), "number": 2}
+    alliance.violation(200, "T", "sighted", **same)
+    alliance.violation(201, "X", "sighted", source="other", **same)
+    for source in ("radar", "other"):
+        alliance.take(clock(at(220), source))
+    last = alliance.heard[-1]
+    assert (last.message_type, len(last.incidents)) == ("Cancel", 1)
+    assert "fewer than two objects" in last.headline
+
+
+def test_the_news_of_a_swarm_is_bounded() -> None:
+    """Of 200 objects the last message counts all, and lists the latest ten."""
+    alliance = Alliance()
+    alliance.until(0)
+    for number in range(200):
+        given: dict[str, Any] = {"lat": 40.0, "lon": 20.0 + number / 100}
+        alliance.violation(10 + number, f"S{number}", **given)
+    alliance.until(400)
+    last = alliance.heard[-1]
+    assert "200 airspace violations" in last.headline
+    assert "190 before them" in last.description
+    assert {alert.notify for alert in alliance.heard} == {"quiet"}
+    assert len(last.to_json()) < 40_000

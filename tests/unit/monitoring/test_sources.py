@@ -18,8 +18,8 @@ from skyfence.times import from_ms
 
 KINDS: dict[str, PlaceKind] = {"NATO": "alliance", "AA": "nation", "BB": "nation", "AA-1": "region"}
 DAY_S = 24 * 3600.0
-# A clock strikes every 10 s, so that a limit of 60 s is known to be over after 70.
-LIMIT_S = 70.0
+# A clock strikes every 5 s, so that a limit of 60 s is known to be over after 65.
+LIMIT_S = 65.0
 
 
 def feeds(**sources: dict[str, Any]) -> SourceMonitor:

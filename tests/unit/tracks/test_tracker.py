@@ -586,13 +586,14 @@ def clocks(result: FrameResult) -> list[tuple[float, bool]]:
 
 
 def test_a_source_s_clock_strikes_in_whole_steps() -> None:
-    """From its first frame on a source says how far it has come, every ten seconds, and its end."""
+    """From its first frame on a source says how far it has come, every 5 s, and its end."""
     announced = clocks(judge(*(seen(second, 25.0) for second in (0, 5, 10, 10.001)), beat(47)))
     assert announced == [
-        (-10.0, False),
+        (-5.0, False),
         (0.0, False),
+        (5.0, False),
         (10.0, False),
-        (40.0, False),
+        (45.0, False),
     ]
     assert clocks(judge(seen(0, 25.0), beat(3, last=True)))[-1] == (3.0, True)
 

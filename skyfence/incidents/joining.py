@@ -1,0 +1,230 @@
+"""Joining: tracks that are one object become members of one incident, and leave it when they part.
+
+    same object  ──▶ the incident that was opened first goes on, the other's is cancelled
+    lost one     ──▶ its incident goes on with the track that begins
+    parted       ──▶ the track gets an incident of its own
+    who leads    ──▶ the member that knows most of the object
+
+Which tracks are one object is decided in ``association`` and ``assignment``, when to ask in
+``manager``.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from skyfence.contracts.alert import Alert
+from skyfence.incidents import association
+from skyfence.incidents.assignment import Assignment, pairs_after
+from skyfence.incidents.chains import AlertChains
+from skyfence.incidents.incident import (
+    EpisodeKey,
+    Incident,
+    MemberTrack,
+    knowledge_rank,
+    may_lead,
+)
+from skyfence.incidents.repeated_violations import ViolationCounter
+from skyfence.incidents.routing import IncidentUpdate
+from skyfence.incidents.snapshot import Run
+from skyfence.incidents.watermark import VIOLATION_COUNT
+from skyfence.texts.tables import UpdateKind
+from skyfence.times import to_ms
+
+
+class Joining:
+    """Joins and parts the tracks of the incidents that ``chains`` tells of."""
+
+    def __init__(self, chains: AlertChains, counter: ViolationCounter) -> None:
+        self._chains = chains
+        self._counter = counter
+        self._assignment = Assignment()
+
+    def decide(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
+        """Join a track with another one of the same object, or with a lost one that it may be.
+
+        ``track`` is as it stood with the event that raised the decision, and so are the others.
+        """
+        if not _is_seen(track):
+            return
+        yield from self._part(run, track)
+        decided = [other for key, other in run.decisions.decided.items() if key in run.tracks]
+        seen = [other for other in decided if _is_seen(other)]
+        partner = self._assignment.partner_of(
+            track, seen, run.pairs, lambda mine, other: self._may_join(run, mine, other)
+        )
+        if partner is not None:
+            offset = self._assignment.offset(track, partner)
+            if offset is not None:
+                run.pairs = pairs_after(run.pairs, track, partner, offset)
+            yield from self.merge(run, track.key, partner.key)
+        elif knowledge_rank(track):
+            yield from self._find_lost(run, track, decided)
+
+    def _may_join(self, run: Run, track: MemberTrack, other: MemberTrack) -> bool:
+        """Tell whether two tracks' incidents may become one; at least one of them must have one."""
+        incidents = [self._chains.incident_of(run.tracks[each.key]) for each in (track, other)]
+        if track.key == other.key or incidents[0] == incidents[1]:
+            return False
+        mine, theirs = (
+            self._members(run, incident, each)
+            for incident, each in zip(incidents, (track, other), strict=True)
+        )
+        return not association.are_shown_at_once(mine, theirs)
+
+    def _members(
+        self, run: Run, incident: Incident | None, track: MemberTrack
+    ) -> Iterable[MemberTrack]:
+        """Return the decided tracks of an incident; the track alone where there is none."""
+        decided = run.decisions.decided
+        keys = () if incident is None else incident.member_keys
+        return [track, *(decided[key] for key in keys if key in decided and key != track.key)]
+
+    def _find_lost(
+        self, run: Run, track: MemberTrack, decided: Iterable[MemberTrack]
+    ) -> Iterator[Alert]:
+        """Let a track that begins go on with the incident of the lost one that it may be."""
+        lost = [
+            (round(association.apart_m(other, track)), other.key.order, other.key)
+            for other in decided
+            if other.state == "lost"
+            and self._may_join(run, track, other)
+            and self._may_go_on(run.tracks[other.key], track)
+            and association.may_stitch(other, track)
+        ]
+        if lost:
+            yield from self._reacquire(run, min(lost)[2], track.key)
+
+    def _may_go_on(self, lost: MemberTrack, track: MemberTrack) -> bool:
+        """Tell whether a lost track leads an incident that another track can go on with."""
+        incident = self._chains.incident_of(lost)
+        return incident is not None and incident.lead_key == lost.key and may_lead(incident, track)
+
+    def merge(self, run: Run, key: EpisodeKey, other_key: EpisodeKey) -> Iterator[Alert]:
+        """Make one incident of two tracks': the one that was opened first goes on."""
+        incident = self._chains.incident_of(run.tracks[key])
+        other = self._chains.incident_of(run.tracks[other_key])
+        if incident is None or (other is not None and _opening(other) < _opening(incident)):
+            incident, other, other_key = other, incident, key
+        if incident is None:
+            return
+        yield from self._add_members(run, incident, other_key, other)
+        incident = self._chains.state.open[incident.incident_id]
+        if other is not None:
+            event = run.tracks[incident.lead_key].last
+            update = IncidentUpdate("joined", event, incident.state, (other.incident_id,))
+            yield from self._chains.tell(incident, update, *other.steps)
+
+    def _reacquire(self, run: Run, lost_key: EpisodeKey, key: EpisodeKey) -> Iterator[Alert]:
+        """Let a track that begins go on with the incident of one that was lost, and lead it."""
+        incident = self._chains.incident_of(run.tracks[lost_key])
+        other = self._chains.incident_of(run.tracks[key])
+        assert incident is not None  # noqa: S101 - the lost track leads one
+        yield from self._add_members(run, incident, key, other)
+        incident = self._chains.state.open[incident.incident_id].model_copy(
+            update={"lead_key": key}
+        )
+        joined = () if other is None else (other.incident_id,)
+        warned = () if other is None else tuple(other.steps)
+        track = run.tracks[key]
+        update = IncidentUpdate("reacquired", track.last, track.state, joined)
+        yield from self._chains.tell(incident, update, *warned)
+
+    def _add_members(
+        self, run: Run, incident: Incident, key: EpisodeKey, other: Incident | None
+    ) -> Iterator[Alert]:
+        """Make a track a member of an incident, with all of ``other``, its own, which is closed."""
+        keys = (key,) if other is None else other.member_keys
+        nations_left, been_in = set(incident.nations_left), set(incident.been_in)
+        if other is not None:
+            event = run.tracks[other.lead_key].last
+            closing = IncidentUpdate("merged", event, "closed", (incident.incident_id,))
+            yield from self._chains.tell(other, closing)
+            self._chains.remember_closed(other)
+            run.situation, counted = self._counter.merge(
+                run.situation, other.incident_id, incident.incident_id, to_ms(event.time)
+            )
+            yield from counted
+            nations_left |= {*other.nations, *other.nations_left} - set(incident.nations)
+            been_in |= set(other.been_in)
+        for member_key in keys:
+            if member_key in run.tracks:
+                moved = {"incident_id": incident.incident_id}
+                run.tracks[member_key] = run.tracks[member_key].model_copy(update=moved)
+        self._chains.state.open[incident.incident_id] = incident.model_copy(
+            update={
+                "member_keys": tuple(dict.fromkeys([*incident.member_keys, *keys])),
+                "nations_left": tuple(sorted(nations_left)),
+                "been_in": tuple(sorted(been_in)),
+            }
+        )
+
+    def _part(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
+        """Give a track an incident of its own if it no longer flies with the one that leads it."""
+        incident = self._chains.incident_of(run.tracks[track.key])
+        if incident is None or incident.lead_key == track.key:
+            return
+        lead = run.decisions.decided.get(incident.lead_key)
+        if lead is None or lead.key.source == track.key.source or not _is_seen(lead):
+            return
+        offset = self._assignment.offset(lead, track)
+        if offset is not None and association.have_parted(offset):
+            yield from self.separate(run, incident, track.key)
+
+    def separate(self, run: Run, incident: Incident, key: EpisodeKey) -> Iterator[Alert]:
+        """Take a member that does not lead out of an incident, and open one for it."""
+        left = tuple(member for member in incident.member_keys if member != key)
+        incident = incident.model_copy(update={"member_keys": left})
+        track = run.tracks[key]
+        if track.confidence == "fact":  # nobody is told of it alone
+            self._chains.state.open[incident.incident_id] = incident
+            run.tracks[key] = track.model_copy(update={"incident_id": None})
+            return
+        track = run.tracks[key] = self._chains.open_incident(track)
+        if track.confidence == "confirmed" and track.state != "threat":
+            run.decisions.add(track, VIOLATION_COUNT)
+        own = self._chains.incident_of(track)
+        assert own is not None  # noqa: S101 - it was opened just now
+        event = run.tracks[incident.lead_key].last
+        update = IncidentUpdate("separated", event, incident.state, (own.incident_id,))
+        yield from self._chains.tell(incident, update)
+        update = IncidentUpdate("separated", track.last, track.state, (incident.incident_id,))
+        yield from self._chains.tell(own, update)
+
+    def change_lead(self, run: Run, key: EpisodeKey) -> Iterator[Alert]:
+        """Let another member lead a track's incident when it knows more than the lead does."""
+        incident = self._chains.incident_of(run.tracks[key])
+        decided = run.decisions.decided
+        if incident is None or incident.lead_key not in decided or key not in decided:
+            return
+        lead_rank = knowledge_rank(decided[incident.lead_key])
+        candidates = [
+            (-knowledge_rank(decided[member]), member.order, member)
+            for member in incident.member_keys
+            if member in decided and member in run.tracks and may_lead(incident, run.tracks[member])
+        ]
+        if not candidates or -min(candidates)[0] <= lead_rank:
+            return
+        track = run.tracks[min(candidates)[2]]
+        kind: UpdateKind = "continued"
+        if lead_rank:
+            kind = "confirmed" if track.confidence == "confirmed" else "entered"
+        if _knows_less(track, incident):  # the lead's last event has been told already
+            sure = track.last.model_copy(update={"confidence": incident.confidence})
+            track, kind = track.model_copy(update={"last": sure}), "continued"
+        incident = incident.model_copy(update={"lead_key": track.key})
+        yield from self._chains.tell(incident, IncidentUpdate(kind, track.last, track.state))
+
+
+def _knows_less(track: MemberTrack, incident: Incident) -> bool:
+    """Tell whether a track only holds possible what an incident has told to be certain."""
+    inside = track.state == incident.state == "violation"
+    return inside and incident.confidence == "confirmed" != track.confidence
+
+
+def _is_seen(track: MemberTrack) -> bool:
+    """Tell whether a track is one that its source shows."""
+    return track.state not in ("lost", "closed")
+
+
+def _opening(incident: Incident) -> tuple[int, str]:
+    """Return what incidents are ordered by: when they were opened, then their identifiers."""
+    return (to_ms(incident.opened), str(incident.incident_id))
