@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from skyfence.adapters import health_file
-from skyfence.adapters.files import load_catalogue, load_policy, load_zones
+from skyfence.adapters.files import load_catalogue, policy_of, zones_of
 from skyfence.adapters.settings import Settings, load
 from skyfence.airspace.airspace import Airspace
 from skyfence.policy.policy import Policy
@@ -127,5 +127,5 @@ def __getattr__(name: str) -> CheckpointingApp:
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     settings = load()
-    zones = load_zones(settings.zones, settings.regions)
-    return build(settings, zones, load_policy(settings.policy))
+    zones = zones_of(settings)
+    return build(settings, zones, policy_of(settings, zones))

@@ -25,7 +25,7 @@ from consumers.sms.rules.recipients import KnownPlaces
 from consumers.sms.rules.texts import Texts, too_long
 from consumers.sms.sender import Sender
 from consumers.sms.sink import SmsSink
-from skyfence.adapters.files import load_catalogue, load_zones, member_places
+from skyfence.adapters.files import load_catalogue, member_places, zones_of
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
 from skyfence.components.component import Context
@@ -81,7 +81,7 @@ async def open_gateway(path: Path, context: Context) -> AsyncIterator[OpenSink]:
 
 def texts_of(settings: Settings, folder: str | None) -> Texts:
     """Return the texts that come along, and a folder's beside them or in their place."""
-    names = load_zones(settings.zones, settings.regions).names
+    names = zones_of(settings).names
     return Texts(load_catalogue(None if folder is None else Path(folder)), names)
 
 

@@ -11,7 +11,7 @@ import io
 import json
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from skyfence.contracts.alert import PlaceKind
 from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.report import Report
 from skyfence.errors import InputError, UnavailableError
-from skyfence.naming import ALLIANCE
+from skyfence.policy.places import unknown_places
 from skyfence.policy.policy import Policy, parse_policy
 from skyfence.texts.catalogue import Catalogue, TextFile, parse_catalogue
 from skyfence.zones.zone_file import Zone, ZoneSet, parse_zones, zone_set
@@ -76,39 +76,44 @@ def read_recording(name: str) -> Iterator[Line]:
             raise InputError(f"{name}: the file is empty")
 
 
-def load_zones(zones: Path | None = None, regions: Path | None = None) -> ZoneSet:
+def load_zones(
+    zones: Path | None = None, regions: Path | None = None, added: Sequence[Path] = ()
+) -> ZoneSet:
     """Read the zones to judge by: the default ones, or those of the files given.
 
     ``zones`` alone replaces all default zones, regions included; ``regions`` alone replaces the
-    default regions and keeps the default countries.
+    default regions and keeps the default countries. The zones of ``added`` files come on top.
     """
     files = [zones or default_file("geodata", "countries.geojson")]
     if regions is not None:
         files.append(regions)
     elif zones is None:
         files.append(default_file("geodata", "regions.geojson"))
-    return zone_set(read_zones(path) for path in files)
+    return zone_set(read_zones(path) for path in [*files, *added])
+
+
+def zones_of(settings: Settings) -> ZoneSet:
+    """Read the zones that a process is to judge by."""
+    return load_zones(settings.zones, settings.regions, settings.add_zones)
+
+
+def policy_of(settings: Settings, zones: ZoneSet) -> Policy:
+    """Read the policy that a process is to judge by; each place that it names must be known."""
+    return load_policy(settings.policy, zones)
 
 
 def member_places(settings: Settings) -> Mapping[str, PlaceKind]:
-    """Return the places that alerts can be for, with what they are.
-
-    They are the alliance, its member nations, and the regions of these.
-    """
-    kinds: dict[str, PlaceKind] = {ALLIANCE: "alliance"}
-    for zone in load_zones(settings.zones, settings.regions).zones:
-        if zone.is_region and zone.properties.nato:
-            kinds[zone.id] = "region"
-        elif zone.properties.nato:
-            kinds[zone.nation] = "nation"
-    return kinds
+    """Return the places that alerts can be for, with what they are; see ``ZoneSet.places``."""
+    return zones_of(settings).places
 
 
 def place_nations(settings: Settings) -> Mapping[str, str]:
     """Return the nation of each of ``member_places`` that lies in one."""
-    kinds = member_places(settings)
-    zones = load_zones(settings.zones, settings.regions).zones
-    return {zone.id: zone.nation for zone in zones if zone.id in kinds and zone.id != zone.nation}
+    zones = zones_of(settings)
+    kinds = zones.places
+    return {
+        zone.id: zone.nation for zone in zones.zones if zone.id in kinds and zone.id != zone.nation
+    }
 
 
 def read_zones(path: Path) -> list[Zone]:
@@ -121,9 +126,19 @@ def read_zones(path: Path) -> list[Zone]:
     return parse_zones(document, str(path))
 
 
-def load_policy(path: Path | None = None) -> Policy:
-    """Read the policy to judge by: the default one, or that of the file given."""
-    return parse_policy(*policy_text(path))
+def load_policy(path: Path | None = None, zones: ZoneSet | None = None) -> Policy:
+    """Read the policy to judge by: the default one, or that of the file given.
+
+    Raises ``InputError`` with the first thing that is wrong, and with ``zones`` also where the
+    policy names a place that is none of theirs.
+    """
+    text, where = policy_text(path)
+    policy = parse_policy(text, where)
+    unknown = [] if zones is None else unknown_places(text, where, zones.places, zones.names)
+    if unknown:
+        more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
+        raise InputError(unknown[0] + more)
+    return policy
 
 
 def policy_text(path: Path | None = None) -> tuple[str, str]:

@@ -4,13 +4,14 @@ Every default is safe to be wrong: loopback addresses, and the exercise rather t
 """
 
 import os
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from skyfence.adapters.hosts import is_loopback
 from skyfence.contracts.base import describe_validation_error
@@ -18,6 +19,7 @@ from skyfence.errors import UsageError
 from skyfence.naming import Environment, Topics
 
 PREFIX = "SKYFENCE_"
+_ADD_ZONES: Final = f"{PREFIX}ADD_ZONES"
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 # PLAIN would show a broker the password, and a false one too.
@@ -136,6 +138,8 @@ class Settings(BaseSettings):
     fetch_pause_ms: Annotated[int, Field(ge=0, le=1_000)] = 0
     zones: Path | None = None
     regions: Path | None = None
+    # Files of zones on top of these: a list with "," or ":" between.
+    add_zones: Annotated[tuple[Path, ...], NoDecode] = ()
     policy: Path | None = None
     # Who hears of alerts beyond Redis: docs/webhooks.md.
     webhooks_file: Path | None = None
@@ -149,6 +153,11 @@ class Settings(BaseSettings):
     runtime_file: Annotated[Path, Field(default_factory=lambda: _user_folder() / "up.json")]
     # Where `skyfence up` keeps what its embedded servers store.
     data_dir: Annotated[Path, Field(default_factory=lambda: _user_folder() / "data")]
+
+    @field_validator("add_zones", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return _file_list(value) if isinstance(value, str) else value
 
     @property
     def topics(self) -> Topics:
@@ -180,12 +189,40 @@ def environment_of(settings: Settings) -> dict[str, str]:
     for name, value in settings:
         fields = iter(value) if isinstance(value, SettingsGroup) else [(None, value)]
         for field, held in fields:
-            if held is not None:
+            if held is not None and held != ():
                 variable = "_".join([name, field]) if field else name
-                plain = held.get_secret_value() if isinstance(held, SecretStr) else held
-                given[PREFIX + variable.upper()] = str(plain)
+                given[PREFIX + variable.upper()] = _plain(held)
     others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     return others | variables(f"{PREFIX}SOURCE_") | variables(f"{PREFIX}SINK_") | given
+
+
+def _plain(value: Any) -> str:
+    """Return a setting as its variable has it."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def added_zones() -> tuple[Path, ...]:
+    """Return the files of ``SKYFENCE_ADD_ZONES``, for commands that read no other settings."""
+    return _file_list(os.environ.get(_ADD_ZONES, ""))
+
+
+def add_zones(files: Sequence[Path]) -> Callable[[], None]:
+    """Add files to ``SKYFENCE_ADD_ZONES`` for this process and its children; return the undoing."""
+    before = os.environ.get(_ADD_ZONES)
+    os.environ[_ADD_ZONES] = ",".join(map(str, [*added_zones(), *files]))
+
+    def undo() -> None:
+        os.environ.pop(_ADD_ZONES)
+        if before is not None:
+            os.environ[_ADD_ZONES] = before
+
+    return undo
+
+
+def _file_list(text: str) -> tuple[Path, ...]:
+    return tuple(Path(name) for name in re.split("[,:]", text) if name)
 
 
 def variables(prefix: str) -> dict[str, str]:

@@ -23,13 +23,14 @@ from producers.publisher import Publisher
 from producers.replay import Replay
 from skyfence.adapters.files import default_file
 from skyfence.adapters.progress import GroupProgress
-from skyfence.adapters.settings import Settings
+from skyfence.adapters.settings import Settings, added_zones
 from skyfence.adapters.topics import ensure_topics
 from skyfence.cli import view
 from skyfence.cli.local import signals
 from skyfence.cli.local.stack import edges, servers
 from skyfence.cli.places import ALL, channels_of
 from skyfence.cli.recording import Recording, counted
+from skyfence.cli.zone_options import add_zones_option
 from skyfence.client.feed import AlertFeed, Received
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.channel_message import OperatorsMessage
@@ -62,6 +63,7 @@ class _Seen:
 
 
 @click.command()
+@add_zones_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line.")
 @click.option("--speed", default=SPEED, show_default=True, help="Times as fast as life.")
 def demo(as_json: bool, speed: float) -> None:
@@ -83,7 +85,9 @@ async def _demo(console: Console, seen: _Seen, speed: float) -> None:
         try:
             with log.open("wb") as output:
                 asked = Settings.model_construct(
-                    _fields_set=set(), environment=Environment.EXERCISE
+                    _fields_set=set(),
+                    environment=Environment.EXERCISE,
+                    add_zones=added_zones(),
                 )
                 async with servers(asked, Path(folder), output) as (settings, _):
                     await ensure_topics(settings)

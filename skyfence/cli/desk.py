@@ -14,12 +14,13 @@ from consumers.desk.commands import CommandService
 from consumers.desk.release import ReleaseService
 from consumers.relay import Relay
 from consumers.sink import OpenSink
-from skyfence.adapters.files import load_catalogue, load_policy, load_zones, member_places
+from skyfence.adapters.files import load_catalogue, policy_of, zones_of
 from skyfence.adapters.kafka import producer
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, load
 from skyfence.adapters.tasks import run_until_first_exit
 from skyfence.cli import bootstrap
+from skyfence.cli.zone_options import add_zones_option
 from skyfence.contracts.track_event import OperatorEvent
 from skyfence.errors import UnavailableError
 from skyfence.policy.policy import Policy
@@ -28,13 +29,13 @@ from skyfence.times import from_ms
 
 
 @click.command()
+@add_zones_option
 def desk() -> None:
     """Serve operators: acknowledge, close, join, release … (settings: SKYFENCE_… variables)."""
     settings = load()
-    policy = load_policy(settings.policy)
-    names = load_zones(settings.zones, settings.regions).names
+    zones = zones_of(settings)
+    policy, names, places = policy_of(settings, zones), zones.names, zones.places
     texts = load_catalogue().english.public
-    places = member_places(settings)
     bootstrap.serve(settings, "desk", lambda: _run(settings, policy, names, texts, places))
 
 

@@ -12,14 +12,16 @@ from typing import Final
 import click
 from pydantic import ValidationError
 
-from skyfence.adapters.files import policy_text
+from skyfence.adapters.files import policy_text, zones_of
 from skyfence.adapters.settings import load
+from skyfence.cli.zone_options import add_zones_option
 from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.crossing import ObjectInfo
 from skyfence.contracts.report import Report
 from skyfence.errors import InputError
 from skyfence.policy.civil import implausible, not_civil
 from skyfence.policy.permit import EMERGENCY_CODES, Corridor, Permit
+from skyfence.policy.places import named_places, unknown_places
 from skyfence.policy.policy import CIVIL, Policy, PublicRules, check_policy, parse_policy
 from skyfence.times import format_time, parse_time, to_ms
 
@@ -33,18 +35,23 @@ def policy() -> None:
 
 
 @policy.command()
+@add_zones_option
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--at", metavar="TIME", help="Say which permits are in force then (RFC 3339).")
 @click.option("--report", "given", metavar="JSON", help="Say which rule would hold this one back.")
 def check(file: Path | None, at: str | None, given: str | None) -> int:
     """Say what FILE sets, or all that is wrong with it, one line each.
 
-    Without FILE: the one that SKYFENCE_POLICY names, or else the default policy.
+    Without FILE: the one that SKYFENCE_POLICY names, or else the default policy. Places that it
+    names must be among the zones that the processes would judge by.
     """
     when = None if at is None else _time(at)
     report = None if given is None else _report(given)
     text, where = policy_text(file or load().policy)
     findings = check_policy(text, where)
+    if not findings and named_places(text):  # zones take seconds to read
+        zones = zones_of(load())
+        findings = unknown_places(text, where, zones.places, zones.names)
     for finding in findings:
         click.echo(f"skyfence: {finding}", err=True)
     if findings:

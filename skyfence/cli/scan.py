@@ -10,7 +10,9 @@ from pathlib import Path
 import click
 
 from skyfence.adapters.files import load_catalogue, load_policy, load_zones
+from skyfence.adapters.settings import added_zones
 from skyfence.cli.recording import Recording, checked_run, counted
+from skyfence.cli.zone_options import add_zones_option
 from skyfence.contracts.place_change import PlaceChange
 from skyfence.engine import Engine, EngineResult
 from skyfence.errors import InputError, UsageError
@@ -32,6 +34,7 @@ class _Tally:
 @click.option(
     "--regions", type=click.Path(path_type=Path), help="Regions instead of the default ones."
 )
+@add_zones_option
 @click.option("--policy", type=click.Path(path_type=Path), help="Policy instead of the default.")
 @click.option("--crossings", is_flag=True, help="Write crossings instead of alerts.")
 @click.option("--places", is_flag=True, help="Write each change of a place's state instead.")
@@ -59,9 +62,8 @@ def scan(
     source = Recording(recording)
     lines = source.reports()
     first = next(lines, None)  # before the zones, which take a few seconds
-    engine = Engine(
-        load_zones(zones, regions), load_catalogue().english.operators, policy=load_policy(policy)
-    )
+    known = load_zones(zones, regions, added_zones())
+    engine = Engine(known, load_catalogue().english.operators, policy=load_policy(policy, known))
     reports = chain([] if first is None else [first], lines)
     # From a pipe somebody may be waiting for each line; a file is read in large frames.
     packer = Packer(run, frame_reports=1 if recording == "-" else FRAME_REPORTS)

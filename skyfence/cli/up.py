@@ -9,17 +9,19 @@ import click
 from rich.console import Console
 
 from skyfence.adapters import logs
-from skyfence.adapters.files import load_policy, load_zones
+from skyfence.adapters.files import policy_of, zones_of
 from skyfence.adapters.kafka import admin_client
 from skyfence.adapters.redis import connect, redis_address
 from skyfence.adapters.settings import Settings, load
 from skyfence.cli.local import embedded, runtime_file, signals
 from skyfence.cli.local.stack import edges, servers
+from skyfence.cli.zone_options import add_zones_option
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import Environment
 
 
 @click.command()
+@add_zones_option
 @click.option("--kafka-port", type=click.IntRange(1, 65535), help="Of the embedded broker.")
 @click.option("--redis-port", type=click.IntRange(1, 65535), help="Of the embedded Valkey.")
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="For its data.")
@@ -35,8 +37,7 @@ def up(kafka_port: int | None, redis_port: int | None, data: Path | None) -> Non
     for port in (kafka_port, redis_port):
         if port is not None:
             embedded.check_port(port)
-    load_zones(settings.zones, settings.regions)  # a wrong file is better known before the start
-    load_policy(settings.policy)
+    policy_of(settings, zones_of(settings))  # a wrong file is better known before the start
     logs.configure("up")
     logs.started()
     console = Console(stderr=True, highlight=False)

@@ -15,6 +15,7 @@ from skyfence.adapters.settings import Settings
 from skyfence.cli import view
 from skyfence.cli.local import runtime_file, signals
 from skyfence.cli.places import channels_of
+from skyfence.cli.zone_options import add_zones_option
 from skyfence.client.feed import (
     AlertFeed,
     Alive,
@@ -29,6 +30,7 @@ from skyfence.naming import Channel, Environment
 
 
 @click.command()
+@add_zones_option
 @click.argument("places", nargs=-1, required=True)
 @click.option("--exercise", is_flag=True, help="Exercises instead of actual alerts.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")

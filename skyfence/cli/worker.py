@@ -6,9 +6,11 @@ import click
 
 from skyfence.adapters.settings import load
 from skyfence.cli import bootstrap
+from skyfence.cli.zone_options import add_zones_option
 
 
 @click.command()
+@add_zones_option
 def worker() -> None:
     """Run the track and incident agents (settings: SKYFENCE_… variables)."""
     from streams.worker import run  # noqa: PLC0415 - Faust takes a second to import

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from skyfence.contracts.alert import PlaceKind
 from skyfence.contracts.base import UtcTime, describe_validation_error
 from skyfence.errors import InputError
 from skyfence.naming import ALLIANCE, is_zone_id
@@ -26,6 +27,7 @@ from skyfence.zones.outline_checks import outline_findings, ring_findings
 
 VerticalRef = Literal["pressure", "amsl", "wgs84", "agl"]
 REGION_KIND = "region"
+COUNTRY_KIND = "country"
 # Channels and commands use these names for the whole alliance, and for all channels.
 _RESERVED = frozenset({ALLIANCE, "all"})
 
@@ -84,6 +86,17 @@ class Zone:
         """Tell whether this is part of the alliance's protected airspace."""
         return self.properties.nato and not self.is_region
 
+    @property
+    def has_own_channel(self) -> bool:
+        """Tell whether this zone of another kind (restricted, a plant) is a place by itself.
+
+        One that is called like its country, or a member's that names none, is a nation's ground
+        whatever its kind.
+        """
+        kind, country = self.properties.kind, self.properties.country
+        is_nation = country == self.id or (country is None and self.is_protected)
+        return kind not in (REGION_KIND, COUNTRY_KIND) and not is_nation
+
 
 @dataclass(frozen=True)
 class ZoneSet:
@@ -96,6 +109,22 @@ class ZoneSet:
     def names(self) -> dict[str, str]:
         """Return the name of each zone, by identifier."""
         return {zone.id: zone.properties.name for zone in self.zones}
+
+    @property
+    def places(self) -> dict[str, PlaceKind]:
+        """Return the places that alerts can be for, with what they are.
+
+        They are the alliance, its member nations, the regions of these, and zones of other kinds.
+        """
+        kinds: dict[str, PlaceKind] = {ALLIANCE: "alliance"}
+        for zone in self.zones:
+            if zone.has_own_channel:
+                kinds[zone.id] = "zone"
+            elif zone.is_region and zone.properties.nato:
+                kinds[zone.id] = "region"
+            if zone.is_protected:
+                kinds[zone.nation] = "nation"
+        return kinds
 
     @property
     def nations(self) -> dict[str, str]:
@@ -150,7 +179,7 @@ def zone_set(groups: Iterable[Sequence[Zone]]) -> ZoneSet:
     """Join the zones of several files.
 
     Raises ``InputError`` where an identifier appears twice, stands for more than one zone, or is
-    both a region's and a nation's.
+    a nation's and another zone's.
     """
     zones: list[Zone] = []
     versions: list[str] = []
@@ -169,6 +198,10 @@ def zone_set(groups: Iterable[Sequence[Zone]]) -> ZoneSet:
     for zone in zones:
         if zone.is_region and zone.id in nations:
             raise InputError(f"zone {zone.id!r}: a region cannot have the identifier of a nation")
+        others = (other.nation for other in zones if other.properties.country is not None)
+        if zone.has_own_channel and zone.id in others:
+            kind = zone.properties.kind
+            raise InputError(f"zone {zone.id!r}: a {kind} zone cannot have a nation's identifier")
     return ZoneSet(tuple(zones), "+".join(versions))
 
 

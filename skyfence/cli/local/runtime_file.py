@@ -24,6 +24,7 @@ _FIELDS: Final = (
     "min_insync_replicas",
     "zones",
     "regions",
+    "add_zones",
     "policy",
 )
 # The field that says where a server is, by the server's name.
@@ -47,6 +48,8 @@ def _plain(value: Any) -> Any:
         return value.get_secret_value()
     if isinstance(value, ServerSettings):
         return {name: _plain(held) for name, held in value}
+    if isinstance(value, tuple):
+        return [_plain(held) for held in value]
     return str(value.resolve()) if isinstance(value, Path) else value
 
 

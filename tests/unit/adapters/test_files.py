@@ -163,6 +163,12 @@ def test_zones_alone_replace_all(tmp_path: Path) -> None:
     assert both.version == "AA-1+AA-1-1"
 
 
+def test_added_zones_come_on_top(tmp_path: Path) -> None:
+    """Added files replace nothing."""
+    zones, added = zone_file(tmp_path, "AA"), zone_file(tmp_path, "PLANT")
+    assert [zone.id for zone in load_zones(zones, None, [added]).zones] == ["AA", "PLANT"]
+
+
 def test_a_zone_twice(tmp_path: Path) -> None:
     """The same identifier in both files is refused."""
     path = zone_file(tmp_path)

@@ -91,6 +91,7 @@ def test_settings_survive_the_way_to_a_child(
         track_partitions=3,
         worker_slot=0,
         zones=tmp_path / "zones.geojson",
+        add_zones=(tmp_path / "plants.geojson", tmp_path / "ranges.geojson"),
         health_file=tmp_path / "health",
     )
     monkeypatch.setenv("SKYFENCE_REGIONS", "left over")

@@ -1,5 +1,6 @@
 """``skyfence policy check``: what it says of a policy, of a report, and of what is wrong."""
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -30,7 +31,7 @@ silent_after_s = 60
 silent_after_s = 12.5
 watches = ["RO", "RO-TL"]
 
-[public.regions.AA-1]
+[public.regions.RO-TL]
 mode = "automatic"
 
 [[permit]]
@@ -122,7 +123,7 @@ def test_a_policy_in_plain_words(check: Check, file: str) -> None:
         "told to its nation, quietly",
         "the public of a region: an operator decides; is told to take shelter, and nothing else "
         "where nobody has after 2 min",
-        "the public of AA-1: told at once",
+        "the public of RO-TL: told at once",
         'permit 1 "survey flight": from 2024-09-01T00:00:00.000Z until 2024-10-01T00:00:00.000Z',
         "    reason: flood survey, order 112",
         "    covers: ICAO address 4A08F3 or 4A08F4; callsign SVY*",
@@ -131,6 +132,33 @@ def test_a_policy_in_plain_words(check: Check, file: str) -> None:
         "    covers: 0 to 1500 m amsl in a corridor between longitude 27 and 28, "
         "latitude 56 and 57",
     ]
+
+
+def test_places_that_no_zone_has(check: Check, file: str) -> None:
+    """An unknown place is an error with its line and a guess, unless a zone is added for it."""
+    path = Path(file)
+    path.write_text(POLICY.replace('"RO-TL"]', '"RO-TLL", "Plant"]'), encoding="utf-8")
+    ended = check(file)
+    assert (ended.code, ended.lines) == (1, [])
+    assert ended.errors == [
+        f"skyfence: {file}: line 13: sources.adsb: watches: unknown place 'RO-TLL', "
+        "did you mean 'RO-TL'?",
+        f"skyfence: {file}: line 13: sources.adsb: watches: unknown place 'Plant'",
+    ]
+    added = path.with_name("plant.geojson")
+    ring = [[26, 45], [26.1, 45], [26.1, 45.1], [26, 45]]
+    properties: dict[str, Any] = {"id": "Plant", "name": "Plant", "kind": "plant", "country": "RO"}
+    properties |= {"accuracy_m": 10, "nato": True}
+    feature: dict[str, Any] = {
+        "type": "Feature",
+        "properties": properties,
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
+    document = {"type": "FeatureCollection", "version": "plant-1", "features": [feature]}
+    added.write_text(json.dumps(document), encoding="utf-8")
+    path.write_text(POLICY.replace('"RO-TL"]', '"Plant"]'), encoding="utf-8")
+    assert check(file, "--add-zones", str(added)).code == 0
+    assert check(file).code == 1  # the option is gone with its command
 
 
 def test_without_a_file_the_one_in_use(

@@ -11,6 +11,7 @@ from skyfence.errors import InputError
 from skyfence.zones.zone_file import Zone, parse_zones, zone_set
 
 SQUARE = [[27, 56], [28, 56], [28, 57], [27, 57], [27, 56]]
+BOX = (27.0, 56.0, 28.0, 57.0)
 HOLE = [[27.2, 56.2], [27.4, 56.2], [27.4, 56.4], [27.2, 56.4], [27.2, 56.2]]
 FEATURE = "zones.json: feature 0 (LV)"
 
@@ -55,6 +56,32 @@ def test_what_is_protected() -> None:
     assert not parsed_zone(nato=False).is_protected
     region = parsed_zone(kind="region")
     assert (region.is_region, region.is_protected) == (True, False)
+
+
+def test_which_zones_are_places() -> None:
+    """Member nations, their regions, and zones of other kinds wherever they lie; no other lands."""
+    zones = [
+        zone("LV", BOX),
+        zone("LV-1", BOX, kind="region", country="LV"),
+        zone("PLANT", BOX, kind="plant", country="LV"),
+        zone("RU", BOX, nato=False),
+        zone("RU-1", BOX, kind="region", country="RU", nato=False),
+        zone("RANGE", BOX, kind="danger", country=None, nato=False),
+    ]
+    assert zone_set([zones]).places == {
+        "NATO": "alliance",
+        "LV": "nation",
+        "LV-1": "region",
+        "PLANT": "zone",
+        "RANGE": "zone",
+    }
+
+
+def test_no_plant_is_called_like_a_nation() -> None:
+    """A zone of another kind cannot take a nation's channel."""
+    zones = [zone("LV", BOX, kind="plant", country="EE"), zone("LV-1", BOX, country="LV")]
+    with pytest.raises(InputError, match="'LV': a plant zone cannot have a nation's identifier"):
+        zone_set([zones])
 
 
 def test_heights_are_dropped() -> None:
