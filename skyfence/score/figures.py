@@ -114,7 +114,7 @@ class Score:
 
     def document(self) -> dict[str, Any]:
         """Return the score as a JSON document, figures rounded to what they can carry."""
-        return dict(_rounded(asdict(self)))
+        return dict(rounded(asdict(self)))
 
 
 def score_of(seed: int, results: Sequence[Result]) -> Score:
@@ -265,9 +265,10 @@ def _text(value: float | None, unit: str = "") -> str:
     return "none" if value is None else f"{value:.1f}{unit}"
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Return a document with its floats rounded to what they can carry."""
     if isinstance(value, dict):
-        return {name: _rounded(item) for name, item in value.items()}
+        return {name: rounded(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return round(value, 3) if isinstance(value, float) else value

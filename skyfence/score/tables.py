@@ -88,12 +88,13 @@ def tables(score: Score) -> list[Table]:
             entered,
         ),
     ]
-    return [*(table for table in made if table.row_count), _aims(score.aims)]
+    return [*(table for table in made if table.row_count), aims_table(score.aims)]
 
 
-def _aims(aims: Iterable[Aim]) -> Table:
+def aims_table(aims: Iterable[Aim], other: str = "naive") -> Table:
+    """Return the table of aims, met or missed, beside another detector's figures."""
     table = Table(title="Aims", box=box.SIMPLE_HEAD)
-    for name in ("", "aim", "engine", "naive", ""):
+    for name in ("", "aim", "engine", other, ""):
         table.add_column(name)
     for aim in aims:
         met = Text("ok", "green") if aim.met else Text("missed", "bold red")
