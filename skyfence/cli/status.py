@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import click
+from redis.asyncio import Redis
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +17,10 @@ from skyfence.adapters.status_store import LEASE_MS, read_status
 from skyfence.cli import view
 from skyfence.cli.local import runtime_file
 from skyfence.cli.recording import counted
-from skyfence.errors import UnavailableError
+from skyfence.client.place_states import read_places
+from skyfence.contracts.alert import PlaceAlert
+from skyfence.contracts.channel_message import OperatorsMessage
+from skyfence.errors import UnavailableError, UsageError
 from skyfence.monitoring.status import PartitionLag, SystemStatus, UnseenPlaces
 from skyfence.naming import Environment
 from skyfence.times import format_time, to_ms
@@ -30,32 +34,57 @@ _STYLES: Final = {"heard": "green", "silent": "bold red", "unjudged": "bold red"
 @click.option("--exercise", is_flag=True, help="Of exercises instead of the actual world.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def status(exercise: bool, as_json: bool) -> None:
-    """Show each source's age, lags, what was rejected, open incidents and the last alert.
+    """Show each source's age, lags, what was rejected, open incidents and places not clear.
 
     Exits 3 if no monitor keeps the status up to date.
     """
     environment = Environment.EXERCISE if exercise else Environment.ACTUAL
-    system = asyncio.run(_read(runtime_file.reach(environment)))
+    system, states = asyncio.run(_read(runtime_file.reach(environment)))
     if as_json:
         click.echo(system.to_json())
     else:
         _show(Console(highlight=False), system)
+        _show_places(Console(highlight=False), states)
     age_s = time.time() - to_ms(system.as_of) / 1000
     if age_s > _STALE_S:
         raise UnavailableError(f"the status is {age_s:.0f} s old: is `skyfence monitor` running?")
 
 
-async def _read(settings: Settings) -> SystemStatus:
+async def _read(settings: Settings) -> tuple[SystemStatus, list[OperatorsMessage] | str]:
+    """Return the status, and the states of places or why this user cannot read them."""
     redis = await connect(settings)
     try:
         system = await read_status(redis, settings.environment)
+        states = await _states(redis, settings.environment)
     finally:
         await redis.aclose()
     if system is None:
         raise UnavailableError(
             f"no status of {settings.environment} yet: is `skyfence monitor` running?"
         )
-    return system
+    return system, states
+
+
+async def _states(redis: Redis, environment: Environment) -> list[OperatorsMessage] | str:
+    """Return the states of places, or why this user may not read them."""
+    try:
+        return await read_places(redis, environment)
+    except UsageError as error:
+        return str(error)
+
+
+def _show_places(console: Console, states: list[OperatorsMessage] | str) -> None:
+    """Show the places that are not clear, or that it is not known which are."""
+    if isinstance(states, str):
+        console.print(f"the state of the places is not known: {states}", style="bold red")
+        return
+    told = [state.alert for state in states if isinstance(state.alert, PlaceAlert)]
+    standing = [alert for alert in told if alert.level != "clear"]
+    for alert in standing:
+        level = view.level_of(alert, is_unseen=alert.unseen)
+        count = counted(alert.objects, "object")
+        console.print(Text(f"{alert.place} ({alert.run}) ").append(level).append(f", {count}"))
+    console.print(f"{counted(len(standing), 'place')} not clear")
 
 
 def _show(console: Console, system: SystemStatus) -> None:

@@ -1,5 +1,6 @@
 """How an alert looks on a terminal: one line each, in columns, coloured by what it asks for."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -7,7 +8,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skyfence.contracts.alert import EXERCISE_MARK, Alert, AnyAlert, PlaceAlert, PublicAlert
+from skyfence.contracts.alert import (
+    EXERCISE_MARK,
+    Alert,
+    AnyAlert,
+    PlaceAlert,
+    PlaceLevel,
+    PublicAlert,
+    is_abandoned,
+)
 from skyfence.contracts.channel_message import (
     Acknowledgement,
     ChannelMessage,
@@ -15,7 +24,9 @@ from skyfence.contracts.channel_message import (
     NoteMessage,
     OperatorNote,
     OperatorsMessage,
+    is_over,
 )
+from skyfence.frames.frame import LIVE_RUN
 from skyfence.times import format_time
 
 BANNER: Final = "EXERCISE  EXERCISE  EXERCISE   these alerts are not real"
@@ -26,7 +37,14 @@ _STYLES: Final = {
     "exited": "yellow",
     "closed": "green",
 }
-_WIDTHS: Final = (19, 8, 8, 12)  # the last column takes what is left
+_LEVEL_STYLES: Final[Mapping[PlaceLevel, str]] = {
+    "shelter": "bold white on red",
+    "prepare": "bold yellow",
+    "watch": "yellow",
+    "clear": "green",
+}
+UNSEEN: Final = "UNSEEN"
+_WIDTHS: Final = (19, 8, 8, 14)  # the last column takes what is left
 
 
 def header() -> Table:
@@ -44,13 +62,68 @@ def line(message: ChannelMessage, place: str) -> Table:
         headline += f" (acknowledged by {message.acknowledged.by})"
     if isinstance(alert, Alert) and (alert.step == 1 or alert.incident_state == "lost"):
         headline += f" (incident {alert.incident_id})"  # for `skyfence ack` and `close`
+    if isinstance(alert, PlaceAlert) and "level" in alert.news and not is_over(alert):
+        headline += f" (episode {alert.episode_id})"  # for `skyfence ack`
     return _row(
         _time(alert.time),
         place,
         f"{alert.message_type} {alert.step}",
         "public" if isinstance(alert, PublicAlert) else _state(alert),
         headline,
+        style=_prominence(alert),
     )
+
+
+def _prominence(alert: AnyAlert | PublicAlert) -> str:
+    """Return the style of a line: a place's state stands out, incidents are evidence beneath it."""
+    if isinstance(alert, PlaceAlert):
+        return "bold" if alert.notify == "sound" else ""
+    return "dim" if isinstance(alert, Alert) else ""
+
+
+def places_table(
+    states: Sequence[OperatorsMessage], unseen: Mapping[str, str], untold: Sequence[str]
+) -> Table:
+    """Return the states of places; ``untold`` had no episode yet.
+
+    ``unseen`` names the live run's places that no healthy source covers, and since when.
+    """
+    table = Table("place", "run", "state", "objects", "minutes", "since (UTC)", "what")
+    table.title = "State of the places"
+    for message in states:
+        alert = message.alert
+        if not isinstance(alert, PlaceAlert):
+            continue
+        is_unseen = alert.unseen or (alert.run == LIVE_RUN and alert.place in unseen)
+        headline = alert.headline.removeprefix(EXERCISE_MARK)
+        if not is_over(alert):
+            headline += f" (episode {alert.episode_id})"  # for `skyfence ack`
+        table.add_row(
+            alert.place,
+            alert.run,
+            level_of(alert, is_unseen=is_unseen),
+            _objects(alert),
+            "" if alert.minutes_left is None else str(alert.minutes_left),
+            _time(alert.time),
+            headline,
+        )
+    for place in untold:
+        state = Text(UNSEEN, style="bold white on red") if place in unseen else Text("no episode")
+        table.add_row(place, LIVE_RUN, state, "", "", unseen.get(place, ""), "")
+    return table
+
+
+def level_of(alert: PlaceAlert, *, is_unseen: bool) -> Text:
+    """Return a place's level in colour; that it is unseen, or no longer tracked, stands beside."""
+    if is_abandoned(alert):
+        return Text("tracking lost", style="bold white on red")
+    level = Text(alert.level, style=_LEVEL_STYLES[alert.level])
+    return level.append(f" {UNSEEN}", style="bold white on red") if is_unseen else level
+
+
+def _objects(alert: PlaceAlert) -> str:
+    lost = f", {alert.lost} lost" if alert.lost else ""
+    return f"{alert.objects}{lost}"
 
 
 def notice(time: datetime, words: str, style: str) -> Table:
@@ -92,7 +165,7 @@ def _state(alert: AnyAlert) -> Text:
     if isinstance(alert, Alert):
         return Text(alert.incident_state, style=_STYLES[alert.incident_state])
     if isinstance(alert, PlaceAlert):
-        return Text(alert.level)
+        return level_of(alert, is_unseen=alert.unseen)
     if alert.message_type == "Alert":
         return Text(alert.cause, style="bold white on red")
     return Text("given up", style="red") if alert.heard_again is None else Text("back", "green")

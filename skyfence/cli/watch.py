@@ -1,20 +1,25 @@
 """``skyfence watch``: alerts of regions, nations or the alliance as they arrive.
 
-What stands is shown first, then what comes. That the connection is lost, or that nobody would
-publish, is said at once and in other words than "no alert".
+The state of the places is shown first, then what is active, then what comes: places' messages stand
+out, incidents are evidence beneath them, and the bell rings for what sounds. That the connection is
+lost, that nobody would publish, or that a place is unseen, is said in other words than "no alert".
 """
 
+import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 import click
 from rich.console import Console
 
+from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.status_store import read_status
 from skyfence.cli import view
 from skyfence.cli.local import runtime_file, signals
-from skyfence.cli.places import channels_of
+from skyfence.cli.places import ALL, channels_of
 from skyfence.cli.zone_options import add_zones_option
 from skyfence.client.feed import (
     AlertFeed,
@@ -26,7 +31,15 @@ from skyfence.client.feed import (
     Received,
     Silent,
 )
+from skyfence.contracts.alert import PlaceAlert
+from skyfence.contracts.channel_message import ChannelMessage, OperatorsMessage
+from skyfence.errors import SkyfenceError
+from skyfence.frames.frame import LIVE_RUN
 from skyfence.naming import Channel, Environment
+from skyfence.times import format_time
+
+# More places than fit on a screen are shown only where there is something to say.
+_MOST_ROWS: Final = 20
 
 
 @click.command()
@@ -39,7 +52,8 @@ def watch(places: tuple[str, ...], exercise: bool, as_json: bool) -> None:
     environment = Environment.EXERCISE if exercise else Environment.ACTUAL
     settings = runtime_file.reach(environment)
     channels = channels_of(settings, places)
-    shows = _AsJson() if as_json else _OnScreen(environment, places)
+    watched = [channel.place for channel in channels]
+    shows = _AsJson() if as_json else _OnScreen(environment, places, watched=watched)
     signals.run(_watch(settings, channels, shows))
 
 
@@ -51,15 +65,51 @@ async def _watch(
         settings, channels, reach=lambda: runtime_file.reach(settings.environment)
     ) as feed:
         shows.begin()
+        shows.show_places(await _states(feed), await _unseen(settings))
         async for event in feed:
             shows.show(event)
+
+
+async def _states(feed: AlertFeed) -> list[OperatorsMessage] | str:
+    """Return the states of the feed's places, or why they cannot be read."""
+    try:
+        return await feed.places()
+    except SkyfenceError as error:
+        return str(error)
+
+
+async def _unseen(settings: Settings) -> dict[str, str]:
+    """Return the live run's places that no healthy source covers, and since when.
+
+    Those of a list of all places stand under ``ALL``. Empty where no monitor tells.
+    """
+    try:
+        async with contextlib.aclosing(await connect(settings)) as redis:
+            system = await read_status(redis, settings.environment)
+    except SkyfenceError:  # the feed tells what is wrong with the connection
+        return {}
+    live = [unseen for unseen in (system.unseen if system else ()) if unseen.run == LIVE_RUN]
+    return {
+        place: format_time(unseen.since)[:19].replace("T", " ")
+        for unseen in live
+        for place in ([ALL] if unseen.everywhere else unseen.places)
+    }
 
 
 class _AsJson:
     """Messages as they are on Redis, and the state of the connection between them."""
 
     def begin(self) -> None:
-        """Show nothing: the first line is an event's."""
+        """Show nothing: the first line is the state of the places."""
+
+    def show_places(self, states: list[OperatorsMessage] | str, unseen: Mapping[str, str]) -> None:
+        """Write one line: the last message of each place, and the places that nobody sees."""
+        told: dict[str, object] = {"connection": "places", "unseen": sorted(unseen)}
+        if isinstance(states, str):
+            told["reason"] = states
+        else:
+            told["places"] = [json.loads(message.to_json()) for message in states]
+        click.echo(json.dumps(told))
 
     def show(self, event: FeedEvent) -> None:
         """Write one line."""
@@ -74,6 +124,18 @@ class _AsJson:
         click.echo(json.dumps(told))
 
 
+def _sounds(message: ChannelMessage) -> bool:
+    """Tell whether somebody has to act on a message."""
+    return isinstance(message, OperatorsMessage) and message.alert.notify == "sound"
+
+
+def _is_shown(message: OperatorsMessage, unseen: Mapping[str, str]) -> bool:
+    """Tell whether a place is shown among many: where it is not clear, or is not seen."""
+    alert = message.alert
+    is_clear = isinstance(alert, PlaceAlert) and alert.level == "clear"
+    return not is_clear or alert.place in unseen
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -86,15 +148,18 @@ class _OnScreen:
         environment: Environment,
         places: Sequence[str],
         now: Callable[[], datetime] = _now,
+        watched: Sequence[str] = (),
     ) -> None:
         self._environment = environment
         self._places = places
+        self._watched = watched or places  # ``places`` may say "all"
         self._now = now
         self._console = Console(highlight=False)
         self._notices = Console(stderr=True, highlight=False)
         self._standing = 0
         self._begun = False
         self._cut = False
+        self._is_unseen = False
 
     def begin(self) -> None:
         """Say what is watched."""
@@ -104,11 +169,39 @@ class _OnScreen:
         self._notices.print(f"watching {places} ({self._environment}); Ctrl-C ends", style="dim")
         self._notices.print(view.header())
 
+    def show_places(self, states: list[OperatorsMessage] | str, unseen: Mapping[str, str]) -> None:
+        """Show the state of the watched places; of many only what is not clear."""
+        if isinstance(states, str):
+            words = f"THE STATE OF THE PLACES IS NOT KNOWN: {states}"
+            self._notices.print(view.notice(self._now(), words, "bold red"))
+            return
+        if ALL in unseen:  # of the monitor's list: every place there is
+            unseen = dict.fromkeys(self._watched, unseen[ALL])
+        self._is_unseen = any(place in unseen for place in self._watched)
+        told = {message.alert.place for message in states if message.alert.run == LIVE_RUN}
+        untold = [place for place in self._watched if place not in told]
+        if len(self._watched) > _MOST_ROWS:
+            states = [message for message in states if _is_shown(message, unseen)]
+            self._name_unseen([place for place in untold if place in unseen])
+            untold = []
+        self._console.print(view.places_table(states, unseen, untold))
+
+    def _name_unseen(self, places: Sequence[str]) -> None:
+        """Say in one line which of many places nobody sees."""
+        if places:
+            more = f" and {len(places) - _MOST_ROWS} more" if len(places) > _MOST_ROWS else ""
+            words = (
+                f"{view.UNSEEN}, no healthy source covers them: {', '.join(places[:_MOST_ROWS])}"
+            )
+            self._notices.print(view.notice(self._now(), words + more, "bold white on red"))
+
     def show(self, event: FeedEvent) -> None:
         """Show one event; that a connection is still away is no news."""
         if isinstance(event, Received):
             self._standing += not self._begun
             self._console.print(view.line(event.message, event.channel.place))
+            if event.live and _sounds(event.message):
+                self._console.bell()
             return
         was_cut, self._cut = self._cut, isinstance(event, Disconnected)
         if not (was_cut and self._cut):
@@ -119,6 +212,8 @@ class _OnScreen:
         match event:
             case Connected() if not self._begun:
                 active = f"{self._standing} active above" if self._standing else "nothing is active"
+                if self._is_unseen:
+                    active += ", what is UNSEEN is not clear"
                 return f"connected: {active}, what comes is below", "dim"
             case Connected():
                 return "connected again: what was missed is above", "green"

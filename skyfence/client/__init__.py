@@ -10,6 +10,7 @@ from skyfence.client.feed import (
     Received,
     Silent,
 )
+from skyfence.client.place_states import read_places
 
 __all__ = [
     "AlertFeed",
@@ -20,4 +21,5 @@ __all__ = [
     "Missed",
     "Received",
     "Silent",
+    "read_places",
 ]

@@ -1,6 +1,6 @@
 """How far each channel has been read, and the reading of what came since: catching up.
 
-    new here             ──▶ what is active (a hash in Redis)
+    new here             ──▶ what is active (a hash in Redis), the place's state before incidents
     been away            ──▶ the stream from the cursor's sequence on; what is active after a hole
     another epoch, or    ──▶ the stream from where the cursor joined, and what is active
       counted anew
@@ -20,8 +20,13 @@ from pydantic import ValidationError
 from redis.asyncio import Redis
 
 from skyfence.adapters.redis import redis_errors
+from skyfence.contracts.alert import PlaceAlert
 from skyfence.contracts.base import describe_validation_error
-from skyfence.contracts.channel_message import ChannelMessage, parse_channel_message
+from skyfence.contracts.channel_message import (
+    ChannelMessage,
+    OperatorsMessage,
+    parse_channel_message,
+)
 from skyfence.naming import Channel
 
 log = structlog.get_logger()
@@ -157,7 +162,7 @@ async def _read_channel(
     before, cursor.epoch = cursor.epoch, newest.epoch if newest else cursor.epoch
     if cursor.sequence is None:
         cursor.sequence = cursor.joined_at = last
-        return [*cursor.take_new(active)]
+        return sorted(cursor.take_new(active), key=_is_evidence)
     if reread or cursor.epoch != before:
         cursor.sequence = 0
         return [*await _read_stream(redis, cursor, None), *cursor.take_new(active)]
@@ -184,6 +189,12 @@ async def _read_stream(
         cursor.sequence = _sequence(page[-1][0])
         expected = cursor.sequence + 1
     return events
+
+
+def _is_evidence(received: Received | Missed) -> bool:
+    """Tell whether a message is another than a place's state, which comes first."""
+    message = received.message if isinstance(received, Received) else None
+    return not (isinstance(message, OperatorsMessage) and isinstance(message.alert, PlaceAlert))
 
 
 def _sequence(entry_id: bytes) -> int:

@@ -5,7 +5,8 @@
        │                         └───────────┤
        └── pause ◀── cut, or no answer ◀─────┘ no heartbeat: silent
 
-A new subscriber first gets the messages that are active, and then those that come. After a cut the
+``places`` tells the state of places in one read. A new subscriber first gets the messages that are
+active, and then those that come. After a cut the
 channels' streams give what was missed (``catch_up``). "No alert" and "no connection" never look
 alike: whatever lies between a publisher and the subscriber has events of its own. docs/clients.md
 says the same for other languages.
@@ -24,8 +25,10 @@ from skyfence.adapters.backoff import Backoff
 from skyfence.adapters.redis import connect, redis_errors
 from skyfence.adapters.settings import Settings
 from skyfence.client.catch_up import ChannelCursor, Missed, Received, catch_up
+from skyfence.client.place_states import read_places
+from skyfence.contracts.channel_message import OperatorsMessage
 from skyfence.errors import UnavailableError
-from skyfence.naming import Channel, heartbeat_channel
+from skyfence.naming import Audience, Channel, heartbeat_channel
 
 __all__ = [
     "AlertFeed",
@@ -135,6 +138,19 @@ class AlertFeed:
                 await self._drop()
                 yield Disconnected(str(error))
             await asyncio.sleep(backoff.next_s())
+
+    async def places(self) -> list[OperatorsMessage]:
+        """Return the last message of each place of the feed's channels, ``clear`` included.
+
+        One read; call it once the feed is entered, before iterating: what changes afterwards comes
+        as a message. Raises ``UnavailableError`` without a connection or where Redis fails, and
+        ``UsageError`` where the user may not read the states of places.
+        """
+        if self._redis is None:
+            raise UnavailableError("there is no connection to redis")
+        channels = [cursor.channel for cursor in self._cursors.values()]
+        own = {channel.place for channel in channels if channel.audience is Audience.OPERATORS}
+        return await read_places(self._redis, self._settings.environment, own)
 
     async def settle(self) -> None:
         """Return when everything published before this call has been read by the iteration.

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from builders import place_alert
 from redis.asyncio import Redis
 from redis_server import Server
 from repository import ROOT
@@ -28,8 +29,9 @@ from skyfence.client.feed import (
     Received,
     Silent,
 )
-from skyfence.contracts.alert import Alert, AlertMessage, Timeline
+from skyfence.contracts.alert import Alert, AlertMessage, PlaceAlert, PlaceLevel, Timeline
 from skyfence.contracts.channel_message import Acknowledged, Acknowledgement
+from skyfence.errors import UsageError
 from skyfence.identity import derive
 from skyfence.naming import Audience, Channel, Environment
 from skyfence.times import from_ms
@@ -144,6 +146,44 @@ async def test_who_comes_late_is_told_what_stands(server: Server) -> None:
         assert isinstance(last, Received)
         assert last.live
     await sink.close()
+
+
+def state(level: PlaceLevel, step: int, **changes: Any) -> AlertMessage:
+    """Return a step of an episode of AA."""
+    given = {"place": "AA", "environment": Environment.EXERCISE, **changes}
+    return AlertMessage(alert=place_alert(level, step, **given), timeline=Timeline())
+
+
+async def test_who_comes_late_has_the_state_of_the_places(server: Server) -> None:
+    """In one read: the last message of each place of the feed, in each run, `clear` included.
+
+    Among what is active the place comes before the incidents, though it was told after them.
+    """
+    sink = await RedisChannels.open(server.settings)
+    for message in (
+        *(alert(1), alert(2), state("prepare", 1), state("shelter", 2)),
+        *(state("shelter", 1, run="drill"), state("clear", 2, run="drill")),
+        *(state("shelter", 1, place="AA-1"), state("shelter", 1, place="BB")),
+    ):
+        await sink.deliver(message)
+    async with AlertFeed(server.settings, [CHANNEL]) as feed:
+        states = [message.alert for message in await feed.places()]
+    told = [(s.place, s.run, s.level) for s in states if isinstance(s, PlaceAlert)]
+    assert told == [("AA", "live", "shelter"), ("AA", "drill", "clear")]
+    async with hearing(server.settings) as heard:
+        assert heard.told == names(state("shelter", 2), alert(1), alert(2))
+    await sink.close()
+
+
+async def test_a_user_without_the_right_is_told(server: Server, redis: Redis) -> None:
+    """An operator of an earlier release may not read places, and is not shown an empty list."""
+    commands: Any = redis
+    rights = ("+@all", "&*", "resetkeys", "%R~exercise:stream:*", "%R~exercise:active:*")
+    await commands.execute_command("ACL", "SETUSER", "anna", "reset", "on", ">hunter2", *rights)
+    settings = server.settings.changed(redis={"user": "anna", "password": "hunter2"})
+    async with AlertFeed(settings, [CHANNEL]) as feed:
+        with pytest.raises(UsageError, match="may not read the states of places"):
+            await feed.places()
 
 
 @pytest.mark.parametrize("losing", [False, True], ids=["kept", "lost"])

@@ -1,10 +1,12 @@
 """What `skyfence status` shows of places that nobody sees: never what looks like an all-clear."""
 
 import pytest
-from builders import T0
+from builders import T0, place_alert
 from rich.console import Console
 
-from skyfence.cli.status import _show
+from skyfence.cli.status import _show, _show_places
+from skyfence.contracts.alert import PlaceLevel, Timeline
+from skyfence.contracts.channel_message import OperatorsMessage
 from skyfence.monitoring.status import SystemStatus, UnseenPlaces
 from skyfence.naming import Environment
 
@@ -31,3 +33,24 @@ def test_everything_unseen_is_said_in_a_word(capsys: pytest.CaptureFixture[str])
     """Where no source watches at all, no list of hundreds of places hides it."""
     places = UnseenPlaces(run="live", since=T0, places=("RO",) * 400, everywhere=True)
     assert "covers it: every place\n" in shown((places,), capsys)
+
+
+def state(level: PlaceLevel, place: str) -> OperatorsMessage:
+    """Return the last message of a place."""
+    alert = place_alert(level, place=place, objects=7)
+    return OperatorsMessage(epoch="0a", sequence=1, alert=alert, timeline=Timeline())
+
+
+def test_places_that_are_not_clear_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each with run, level and number; what is clear is left out."""
+    _show_places(Console(width=120), [state("shelter", "RO-TL"), state("clear", "RO-CT")])
+    assert capsys.readouterr().out.splitlines() == [
+        "RO-TL (live) shelter, 7 objects",
+        "1 place not clear",
+    ]
+
+
+def test_states_that_cannot_be_read_are_not_none(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who may not read them is told so, and not that all is clear."""
+    _show_places(Console(width=120), "this redis user may not read the states of places")
+    assert capsys.readouterr().out.startswith("the state of the places is not known: this redis")

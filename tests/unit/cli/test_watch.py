@@ -1,15 +1,20 @@
 """What `skyfence watch` shows of the connection: in words that no alert and no other state has."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from builders import place_alert
+from rich.table import Table
 from talk import golden
 
+from skyfence.cli import view
 from skyfence.cli.watch import _OnScreen
 from skyfence.client.feed import Alive, Connected, Disconnected, FeedEvent, Missed, Received, Silent
-from skyfence.contracts.alert import Timeline
+from skyfence.contracts.alert import PlaceLevel, Timeline
 from skyfence.contracts.channel_message import (
     Acknowledgement,
+    ChannelMessage,
     IncidentDecision,
     NoteMessage,
     OperatorsMessage,
@@ -78,6 +83,114 @@ def test_states_look_different(screen: _OnScreen, capsys: pytest.CaptureFixture[
     grave = [line for line in lines if "NO " in line or "MISSED" in line]
     assert len(grave) == 3
     assert "messages 3 to 5 of alerts:RO-TL" in grave[-1]
+
+
+def state(level: PlaceLevel, **changes: Any) -> OperatorsMessage:
+    """Return the last message of a place."""
+    alert = place_alert(level, **{"place": "RO-TL", **changes})
+    return OperatorsMessage(epoch="0a", sequence=1, alert=alert, timeline=Timeline())
+
+
+def test_the_state_of_the_places_comes_first(
+    screen: _OnScreen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each watched place has a row with level, number and minutes."""
+    screen.show_places([state("prepare", objects=7, lost=1, minutes_left=4)], {})
+    words = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "RO-TL live prepare 7, 1 lost 4 2024-09-07 03:58:00" in words
+
+
+@pytest.mark.parametrize(
+    ("states", "unseen", "expected"),
+    [
+        ([], {}, "no episode"),
+        ([], {"RO-TL": "2024-09-07 03:58:00"}, "UNSEEN"),
+        ([], {"all": "2024-09-07 03:58:00"}, "UNSEEN"),
+        ([state("clear")], {}, "clear"),
+        ([state("clear")], {"RO-TL": "2024-09-07 03:58:00"}, "clear UNSEEN"),
+        ([state("shelter", unseen=True)], {}, "shelter UNSEEN"),
+        ([state("shelter", message_type="Cancel", certainty="Unknown")], {}, "tracking lost"),
+    ],
+)
+def test_a_place_that_nobody_sees_is_never_without_a_word(
+    screen: _OnScreen,
+    capsys: pytest.CaptureFixture[str],
+    states: list[OperatorsMessage],
+    unseen: dict[str, str],
+    expected: str,
+) -> None:
+    """Unseen has a word of its own beside the level, and none reads "no alert"."""
+    screen.show_places(states, unseen)
+    said = capsys.readouterr().out
+    assert expected in " ".join(said.split())
+    assert ("UNSEEN" in said) is ("UNSEEN" in expected)
+    assert "no alert" not in said.lower()
+
+
+def test_what_is_unseen_is_said_again_when_nothing_is_active(
+    screen: _OnScreen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That nothing is active is no all-clear where nobody looks."""
+    screen.show_places([], {"RO-TL": "2024-09-07 03:58:00"})
+    [line] = shown(screen, capsys, Connected())
+    assert "nothing is active, what is UNSEEN is not clear" in line
+
+
+def test_of_many_places_only_those_with_news_have_a_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A screen for all places shows what is not clear, and names or counts what nobody sees."""
+    monkeypatch.setenv("COLUMNS", "400")
+    watched = [f"RO-{number}" for number in range(100)]
+    screen = _OnScreen(Environment.ACTUAL, ["all"], now=lambda: NOON, watched=watched)
+    states = [state("clear", place="RO-1"), state("shelter", place="RO-2")]
+    screen.show_places(states, dict.fromkeys(watched[2:], "2024-09-07 03:58:00"))
+    heard = capsys.readouterr()
+    assert "RO-2" in heard.out
+    assert "RO-1 " not in heard.out
+    assert "UNSEEN, no healthy source covers them: RO-3, RO-4" in heard.err
+    assert "and 77 more" in heard.err
+
+
+def test_a_state_that_cannot_be_read_is_not_taken_for_none(
+    screen: _OnScreen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A user without the right reads that the state is not known."""
+    screen.show_places("this redis user may not read the states of places", {})
+    heard = capsys.readouterr()
+    assert "THE STATE OF THE PLACES IS NOT KNOWN: this redis user may not" in heard.err
+    assert heard.out == ""
+
+
+@pytest.mark.parametrize(
+    ("received", "rings"),
+    [
+        (Received(CHANNEL, state("shelter"), live=True), True),
+        (Received(CHANNEL, state("shelter"), live=False), False),
+        (Received(CHANNEL, state("shelter", notify="quiet"), live=True), False),
+    ],
+    ids=["sounds", "caught up on", "quiet"],
+)
+def test_the_bell_rings_for_what_sounds(
+    screen: _OnScreen, monkeypatch: pytest.MonkeyPatch, received: Received, rings: bool
+) -> None:
+    """Only a message that comes now and asks somebody to act rings."""
+    rung: list[bool] = []
+    monkeypatch.setattr(screen._console, "bell", lambda: rung.append(True))
+    screen.show(received)
+    assert bool(rung) is rings
+
+
+def test_incidents_are_shown_beneath_places() -> None:
+    """A place's sounding message is bold, an incident's is dim."""
+    incident = alert().message
+    assert [table.rows[0].style for table in map_lines(state("shelter"), incident)] == [
+        *("bold", "dim"),
+    ]
+
+
+def map_lines(*messages: ChannelMessage) -> list[Table]:
+    return [view.line(message, "RO-TL") for message in messages]
 
 
 def test_a_note_names_its_place(screen: _OnScreen, capsys: pytest.CaptureFixture[str]) -> None:
