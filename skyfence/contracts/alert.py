@@ -95,7 +95,7 @@ class Alert(_Message):
     ``search_growth_mps``. ``minutes_left`` counts whole minutes until it reaches this place, or the
     border for a nation; ``ahead`` holds all regions that it heads for. ``tracks`` names those that
     are this one object, ``incidents`` those that are repeated violations or that this one was
-    joined with. Units as in ``Report``.
+    joined with, ``may_be`` those of lost objects of which it may be one. Units as in ``Report``.
     """
 
     event: EventName = "airspace violation"
@@ -116,6 +116,7 @@ class Alert(_Message):
     search_growth_mps: Annotated[float | None, Field(ge=0)] = None
     identified_as: str | None = None
     incidents: tuple[UUID, ...] = ()
+    may_be: tuple[UUID, ...] = ()
     tracks: tuple[str, ...] = ()
     evidence: Evidence | None = None
     zones_version: str

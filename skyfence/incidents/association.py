@@ -15,7 +15,7 @@ from skyfence.contracts.crossing import ObjectInfo, PositionFix
 from skyfence.geometry.geodesy import distance_m
 from skyfence.incidents.incident import MemberTrack, Position
 from skyfence.incidents.offsets import Expected, Offset
-from skyfence.policy.parameters import DRONE_MPS, DetectionParameters
+from skyfence.policy.parameters import DRONE_MPS, SECOND_MS, DetectionParameters
 from skyfence.policy.permit import NO_ADDRESSES
 from skyfence.times import to_ms
 from skyfence.tracks.motion import Motion, reported_motion
@@ -46,8 +46,8 @@ _PARTED: Final = 2.0
 # its own way: this share of the faster one, or so many metres per second if that is more.
 _VELOCITY_SHARE: Final = 0.3
 _VELOCITY_MPS: Final = 15.0
-# A lost object may be found again for so long; after that a new track may be anything.
-_STITCH_S: Final = 30 * 60.0
+# No drone flies longer: past this the reach of a lost object grows no more.
+_ENDURANCE_S: Final = DetectionParameters.expire_after_ms / SECOND_MS
 # A lost object may have flown faster than when it was seen, by this factor.
 _SPEED_UP: Final = 1.3
 # No two tracks farther apart than this are compared: the bounds at a missile's 1,000 m/s.
@@ -150,23 +150,26 @@ def is_one_address_near(track: MemberTrack, other: MemberTrack) -> bool:
     return round(_apart_m(track.position.seen, other.position.seen)) <= _ADDRESS_M
 
 
-def may_stitch(lost: MemberTrack, track: MemberTrack) -> bool:
-    """Tell whether a track that begins can be the continuation of one that was lost.
+def may_be_lost(lost: MemberTrack, track: MemberTrack) -> bool:
+    """Tell whether a track that appears inside may be the object that another one has lost.
 
-    It must begin within 30 minutes of event time after the lost one's last report, of the same run,
-    and no farther from it than an object can have flown at 1.3 times its last speed (a drone's
-    where that is unknown), plus three combined sigma. Addresses and categories must not differ.
+    It must have been seen inside first, for what was seen outside is another object; after the lost
+    one's last report, of the same run, and no farther from it than an object can have flown at 1.3
+    times its last speed (a drone's where that is unknown), plus three combined sigma. Addresses and
+    categories must not differ, and it must not fly much faster.
     """
     first, last = track.last.first, lost.position
-    if first is None or last is None or track.key.run != lost.key.run:
+    if first is None or last is None or track.last.crossed or track.key.run != lost.key.run:
         return False
     categories = {lost.last.object.category, track.last.object.category} - {"unknown"}
     if shares_address(lost, track) is False or len(categories) > 1:
         return False
-    seconds = _seconds(last.seen, first)
-    reach_m = _SPEED_UP * (last.speed_mps or DRONE_MPS) * seconds
+    fastest_mps = _SPEED_UP * (last.speed_mps or DRONE_MPS)
+    speed_mps = track.last.object.ground_speed_mps or 0.0
+    seconds = min(_seconds(last.seen, first), _ENDURANCE_S)
     error_m = _SIGMAS * _combined_sigma_m(last.seen, first)
-    return 0 < seconds <= _STITCH_S and _apart_m(last.seen, first) <= reach_m + error_m
+    is_slow = speed_mps <= fastest_mps + _VELOCITY_MPS
+    return is_slow and seconds > 0 and _apart_m(last.seen, first) <= fastest_mps * seconds + error_m
 
 
 def apart_m(lost: MemberTrack, track: MemberTrack) -> float:

@@ -78,6 +78,9 @@ class AlertChains:
         if update.event.confidence == "fact":  # joined to what has crossed, it is no mere fact
             event = update.event.model_copy(update={"confidence": incident.confidence})
             update = replace(update, event=event)
+        if update.event.private_flight and incident.steps and not incident.private:
+            event = update.event.model_copy(update={"private_flight": False})
+            update = replace(update, event=event)  # it has been taken for more than that
         event = update.event
         places = dict.fromkeys([*recipients(incident, update), *more])
         alerts = [
@@ -97,6 +100,7 @@ class AlertChains:
                 "ahead": event.ahead,
                 "marks": marks_after(incident, update),
                 "steps": incident.steps | {alert.place: alert.step for alert in alerts},
+                "private": event.private_flight,
             }
         )
         self.state.open[incident.incident_id] = incident

@@ -76,6 +76,7 @@ def compose(
         search_radius_m=radius_m,
         search_growth_mps=growth_mps,
         incidents=update.joined,
+        may_be=incident.may_be,
         tracks=tuple(dict.fromkeys(key.name for key in incident.member_keys)),
         nations=event.nations,
         regions=event.regions,
@@ -113,6 +114,7 @@ def _context(
         vocabulary=vocabulary,
         outside=_is_outside(update, incident),
         closed=update.closed,
+        may_be=len(incident.may_be),
     )
 
 

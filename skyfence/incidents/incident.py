@@ -106,7 +106,9 @@ class Incident(Contract):
     """Where an incident stands: the nations and regions it is in, and whom it has warned.
 
     ``confirmed`` is when it was first told to be inside beyond doubt. ``steps`` holds the last step
-    of each place that was warned, ``marks`` the lowest mark of minutes that it was told.
+    of each place that was warned, ``marks`` the lowest mark of minutes that it was told. With
+    ``private`` it may well be a private flight, of which its nation alone was told. ``may_be``
+    names incidents of lost objects that it may be one of.
     """
 
     model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
@@ -129,6 +131,8 @@ class Incident(Contract):
     ahead: tuple[Ahead, ...] = ()
     marks: dict[str, int] = Field(default_factory=dict)
     steps: dict[str, int] = Field(default_factory=dict)
+    private: bool = False
+    may_be: tuple[UUID, ...] = ()
 
 
 def incident_id(environment: Environment, key: EpisodeKey) -> UUID:

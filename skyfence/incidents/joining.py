@@ -10,6 +10,7 @@ Which tracks are one object is decided in ``association`` and ``assignment``, wh
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from skyfence.contracts.alert import Alert
 from skyfence.incidents import association
@@ -28,6 +29,9 @@ from skyfence.incidents.snapshot import Run
 from skyfence.incidents.watermark import VIOLATION_COUNT
 from skyfence.texts.tables import UpdateKind
 from skyfence.times import to_ms
+
+# So many lost objects are named that a track may be; more tell nobody anything.
+_MOST_NAMED: Final = 10
 
 
 class Joining:
@@ -81,17 +85,29 @@ class Joining:
     def _find_lost(
         self, run: Run, track: MemberTrack, decided: Iterable[MemberTrack]
     ) -> Iterator[Alert]:
-        """Let a track that begins go on with the incident of the lost one that it may be."""
+        """Let a track that appears go on with the incident of the lost one that it may be.
+
+        Where it may be one of several, that is told, and an operator decides.
+        """
+        own = self._chains.incident_of(run.tracks[track.key])
+        if own is not None and own.may_be:
+            return
         lost = [
             (round(association.apart_m(other, track)), other.key.order, other.key)
             for other in decided
             if other.state == "lost"
             and self._may_join(run, track, other)
             and self._may_go_on(run.tracks[other.key], track)
-            and association.may_stitch(other, track)
+            and association.may_be_lost(other, track)
         ]
-        if lost:
+        incidents = dict.fromkeys(run.tracks[key].incident_id for *_, key in sorted(lost))
+        if len(incidents) == 1:
             yield from self._reacquire(run, min(lost)[2], track.key)
+        elif incidents and own is not None:
+            may_be = tuple(incident for incident in incidents if incident)[:_MOST_NAMED]
+            event = run.tracks[own.lead_key].last.model_copy(update={"private_flight": False})
+            own = own.model_copy(update={"may_be": may_be})
+            yield from self._chains.tell(own, IncidentUpdate("may_be_lost", event, own.state))
 
     def _may_go_on(self, lost: MemberTrack, track: MemberTrack) -> bool:
         """Tell whether a lost track leads an incident that another track can go on with."""

@@ -149,10 +149,13 @@ class IncidentManager:
         incident = self._chains.incident_of(track)
         if incident is not None and incident.lead_key == key:
             yield from self._chains.tell(incident, IncidentUpdate(kind, event, track.state))
+            if incident.private and not event.private_flight and event.confidence == "confirmed":
+                run.decisions.add(track, VIOLATION_COUNT, _COUNT_DELAY_MS)
         if track.state == "closed":
             self._chains.forget_track(run, track)
         run.decisions.add(track)
-        if event.kind in ("entered", "confirmed") and event.confidence == "confirmed":
+        confirmed = event.kind in ("entered", "confirmed") and event.confidence == "confirmed"
+        if confirmed and not event.private_flight:
             run.decisions.add(track, VIOLATION_COUNT, _COUNT_DELAY_MS)
 
     def _process_due(self, run: Run) -> Iterator[Alert]:

@@ -13,6 +13,8 @@ minutes left pass a mark, and that it is over. The nation and the alliance also 
                             longer does; their nation; the alliance of a move,
                             or where it goes deeper, faster or nears the border
     sighted, searched       nobody
+    any, private flight     its nation alone, once; all others when it is taken  Alert, then Update
+                            for more than that
     exited, lost            all who were warned                                  Update
     receded, identified,    all who were warned                                  Cancel
       cleared, expired,
@@ -47,22 +49,45 @@ class IncidentUpdate:
 
 def recipients(incident: Incident, update: IncidentUpdate) -> list[str]:
     """Return the places to tell, each once: people first, then those who answer for them."""
-    event, warned = update.event, list(incident.steps)
+    event, closes = update.event, update.state == "closed"
+    if incident.private and not closes and not event.private_flight:
+        return _all(incident, event)  # nobody but its nation has heard of it
     if update.news in ("sighted", "searched"):
         return []
-    if update.state in ("exited", "lost", "closed"):
-        return warned
+    if update.state in ("exited", "lost") or closes:
+        return list(incident.steps)
+    return _of_course(incident, update)
+
+
+def _of_course(incident: Incident, update: IncidentUpdate) -> list[str]:
+    """Return the places to tell of an object that is seen, inside or on its way."""
+    event, warned = update.event, list(incident.steps)
     if event.private_flight:
-        return list(event.nations)
+        return [nation for nation in event.nations if _is_private_news(incident, update, nation)]
     if update.news == "updated":
         return _of_update(incident, event)
-    ahead = [region.place for region in event.ahead]
-    if update.news == "confirmed":  # those ahead know already
-        ahead = [place for place in ahead if place not in warned]
-        warned = [place for place in warned if place in (*event.regions, *event.nations)]
+    if update.news != "confirmed":
+        return _all(incident, event)
+    # Those ahead know already.
+    ahead = [region.place for region in event.ahead if region.place not in warned]
+    kept = [place for place in warned if place in (*event.regions, *event.nations)]
+    return _together(event, ahead, kept)
+
+
+def _all(incident: Incident, event: TrackEvent) -> list[str]:
+    """Return all whom it concerns: where the object is and heads for, and who was warned."""
+    return _together(event, [region.place for region in event.ahead], list(incident.steps))
+
+
+def _together(event: TrackEvent, ahead: list[str], warned: list[str]) -> list[str]:
     reached = [*event.regions, *ahead]
     kept = [place for place in warned if place not in (*reached, *event.nations, ALLIANCE)]
     return list(dict.fromkeys([*reached, *kept, *event.nations, ALLIANCE]))
+
+
+def _is_private_news(incident: Incident, update: IncidentUpdate, nation: str) -> bool:
+    """Tell whether a nation hears of what may be a private flight: once, and when it is new."""
+    return nation not in incident.steps or update.news not in ("updated", "confirmed")
 
 
 def marks_after(incident: Incident, update: IncidentUpdate) -> dict[str, int]:

@@ -60,6 +60,7 @@ class WordingContext:
     vocabulary: Vocabulary
     outside: bool = False  # it is only on its way, or was when it was lost
     closed: OperatorClosed | None = None
+    may_be: int = 0  # of so many lost objects it may be one
 
     @property
     def texts(self) -> OperatorTexts:
@@ -95,6 +96,8 @@ def description(context: WordingContext, radius_m: int | None, growth_mps: float
     if event.evidence is not None and event.confidence == "possible" and not context.outside:
         probability = f"{event.evidence.probability_weighed:.2f}"
         sentences.append(texts.probability.format(probability=probability))
+    if context.may_be:
+        sentences.append(texts.may_be.format(count=context.may_be))
     if (closed := context.closed) is not None:
         sentences.append(texts.closed.format(operator=closed.by, reason=closed.reason))
     sentences.append(

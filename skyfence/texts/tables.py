@@ -24,7 +24,10 @@ from skyfence.contracts.report import Category
 from skyfence.contracts.track_event import TrackEventKind
 
 # What there is to tell of an incident: a track's own event, or what was learnt by joining tracks.
-UpdateKind = TrackEventKind | Literal["joined", "continued", "merged", "separated", "stood_down"]
+UpdateKind = (
+    TrackEventKind
+    | Literal["joined", "continued", "merged", "separated", "may_be_lost", "stood_down"]
+)
 # Kinds of public text, one for each level of a place; Untracked ends a warning of which the system
 # lost track.
 PublicKind = ResponseType | Literal["Untracked"]
@@ -187,6 +190,7 @@ class Descriptions(Contract):
     depth: Annotated[str, _with("depth_km")]
     search: Annotated[str, _with("radius_km", "growth_km")]
     probability: Annotated[str, _with("probability")]
+    may_be: Annotated[str, _with("count")]
     closed: Annotated[str, _with("operator", "reason")]
     track: Annotated[str, _with("track", "source", "zones")]
 

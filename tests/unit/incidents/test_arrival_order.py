@@ -66,8 +66,8 @@ def stories() -> dict[str, list[TrackTopicEvent]]:
     """
     a1 = Track("a", "A1", 12).says(12, "entered").sighted(42, 72)
     a1.says(140, "lost", lon=27.1 + 80 * 50 / METRES_PER_DEGREE)
-    a2 = Track("a", "A2", 310).says(310, "appeared", confidence="fact")
-    a2.sighted(341, 372, 403, confidence="fact")
+    a2 = Track("a", "A2", 310).says(310, "appeared", confidence="fact", crossed=False)
+    a2.sighted(341, 372, 403, confidence="fact", crossed=False)
     b = Track("b", "B1", 15).says(15, "threatened", confidence="possible", regions=())
     b.says(18, "entered", regions=("AA-2",)).sighted(48, 78, 108, 138, 168, 198)
     b.says(261, "lost", lon=27.1 + 201 * 50 / METRES_PER_DEGREE)

@@ -35,6 +35,7 @@ def event(kind: str, number: int, seconds: float, source: str, **changes: Any) -
         "lat": 56.25,
         "lon": 27.1 + seconds * 50 / 61_990,  # metres a degree of longitude at 56.25 N
         "object": FLYING,
+        "crossed": kind != "appeared",
     }
     return track_event(kind, number, **(given | changes))
 
@@ -181,15 +182,16 @@ def test_a_lost_object_is_seen_again_by_another_track() -> None:
     ("seconds", "lon", "changes"),
     [
         (300, 28.0, {}),
-        (1_900, 27.35, {}),
+        (300, 27.35, {"crossed": True}),
         (300, 27.35, {"object": FLYING | {"category": "balloon"}}),
+        (300, 27.35, {"object": FLYING | {"ground_speed_mps": 120.0}}),
     ],
-    ids=["too far", "too late", "another kind"],
+    ids=["too far", "seen outside before", "another kind", "too fast"],
 )
 def test_what_cannot_be_the_lost_one_is_not(
     seconds: float, lon: float, changes: dict[str, Any]
 ) -> None:
-    """Too far for its speed, half an hour later, or of another kind: it stays lost."""
+    """Too far for its speed, seen outside, of another kind, or too fast: it stays lost."""
     object_ = {"object": FLYING | {"category": "uav"}}
     manager = new_manager()
     entered, lost = event("entered", 1, 40, "a", **object_), event("lost", 2, 100, "a", **object_)
@@ -378,7 +380,7 @@ def test_a_lost_object_s_own_incident_is_closed_when_it_is_found_to_be_one() -> 
     """A track that opened an incident of its own before is cancelled there, and goes on here."""
     manager = new_manager()
     take(manager, *clocks(0, "a"), event("entered", 1, 40, "a"), event("lost", 2, 100, "a"))
-    reseen = event("entered", 1, 130, "a", track_id="T-new", regions=("AA-2",))
+    reseen = event("entered", 1, 130, "a", track_id="T-new", regions=("AA-2",), crossed=False)
     own = take(manager, reseen)
     assert {alert.step for alert in own} == {1}
     told = take(manager, *clocks(131, "a"))
@@ -391,7 +393,7 @@ def test_a_lost_object_s_own_incident_is_closed_when_it_is_found_to_be_one() -> 
 
 @pytest.mark.parametrize(
     ("seconds", "km", "is_found"),
-    [(60, 7, True), (60, 9, False), (300, 23, True), (300, 25, False), (1_700, 110, True)],
+    [(60, 7, True), (60, 9, False), (300, 23, True), (300, 25, False), (9_000, 580, True)],
 )
 def test_the_reach_of_a_lost_object_grows(seconds: int, km: int, is_found: bool) -> None:
     """The longer it was not seen, the farther away it may begin again."""
@@ -409,6 +411,62 @@ def test_another_address_is_another_object(other: str | None, is_found: bool) ->
     first = event("appeared", 1, 160, "a", track_id="T-new", confidence="fact", **seen)
     take(manager, *clocks(0, "a"), entered, lost, *clocks(100, "a"))
     assert bool(take(manager, first, *clocks(161, "a"))) is is_found
+
+
+def lost_two(**changes: Any) -> tuple[IncidentManager, list[Alert]]:
+    """Lose two objects some kilometres apart; let another appear where it can be either."""
+    manager = new_manager()
+    take(manager, *clocks(0, "a", "b"))
+    for number, lat in enumerate((56.25, 56.29)):
+        known = {"track_id": f"T-{number}", "lat": lat}
+        take(manager, event("entered", 1, 40, "a", **known), event("lost", 2, 100, "a", **known))
+    take(manager, *clocks(100, "a", "b"))
+    given = {"lon": 27.3, "lat": 56.27, "confidence": "possible"} | changes
+    alerts = take(manager, event("appeared", 1, 400, "b", **given))
+    return manager, alerts + take(manager, *clocks(401, "a", "b"))
+
+
+def test_what_may_be_one_of_several_is_told_so() -> None:
+    """Where two lost objects are within reach, both stay lost, and the new one says so."""
+    manager, alerts = lost_two()
+    states = [(incident.lead_key.name, incident.state) for incident in manager.open]
+    assert states == [("a/T-0", "lost"), ("a/T-1", "lost"), ("b/T-b", "violation")]
+    assert not any(alert.message_type == "Cancel" for alert in alerts)
+    last = alerts[-1]
+    assert set(last.may_be) == {incident.incident_id for incident in manager.open[:2]}
+    assert "may be one that was lost" in last.headline
+    assert "any of 2 lost objects" in last.description
+    again = take(manager, event("sighted", 2, 420, "b", lon=27.31, lat=56.27, crossed=False))
+    assert again + take(manager, *clocks(421, "a", "b")) == []
+
+
+def test_what_may_be_a_private_flight_is_told_its_nation() -> None:
+    """Its nation hears of it once; regions and the alliance when it is taken for more than that."""
+    manager = new_manager()
+    flight = {"private_flight": True, "crossed": False}
+    first = take(manager, *clocks(0, "a"), event("appeared", 1, 10, "a", **flight))
+    assert [alert.place for alert in first] == ["AA"]
+    assert take(manager, event("updated", 2, 30, "a", changes=("deeper",), **flight)) == []
+    full = take(manager, event("updated", 3, 50, "a", changes=("faster",), crossed=False))
+    assert [alert.place for alert in full] == ["AA-1", "AA", "NATO"]
+
+
+def test_what_may_be_a_private_flight_near_something_lost_is_told_to_all() -> None:
+    """One that may be a lost object's is an alert like any other."""
+    _, alerts = lost_two(private_flight=True)
+    places = [alert.place for alert in alerts if alert.track_id == "T-b"]
+    assert places == ["AA", "AA-1", "AA", "NATO"]
+
+
+def test_private_flights_are_no_violations() -> None:
+    """Two confirmed tracks that may be private flights are no repeated violation."""
+    manager = new_manager()
+    take(manager, *clocks(0, "a"))
+    for number in range(2):
+        given = {"track_id": f"T-{number}", "lat": 56.1 + number / 10, "private_flight": True}
+        take(manager, event("appeared", 1, 10, "a", **given))
+        take(manager, event("confirmed", 2, 20, "a", **given))
+    assert take(manager, *clocks(200, "a")) == []
 
 
 def violation(source: str, hours: float, lat: float) -> TrackEvent:
