@@ -89,6 +89,7 @@ class TrackAgent:
         decoded = await self._decode(message)
         if decoded is None:
             return
+        metrics.left_out(decoded.left_out)
         for bad in decoded.bad_rows:
             await self._sends.reject(message, bad.reason, bad.row)
         result = await self._track(message, tracker, decoded.frame)

@@ -19,13 +19,14 @@ from typing import BinaryIO
 
 import pyarrow as pa
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 import skyfence
 from skyfence.adapters.os_errors import describe_os_error
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.alert import PlaceKind
 from skyfence.contracts.base import describe_validation_error
-from skyfence.contracts.report import Report
+from skyfence.contracts.report import Report, read_report
 from skyfence.errors import InputError, UnavailableError
 from skyfence.policy.places import unknown_places
 from skyfence.policy.policy import Policy, parse_policy
@@ -38,11 +39,15 @@ _MAX_LINE_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a recording: a report, or the reason why it is none."""
+    """One line of a recording: a report, or the reason why it is none.
+
+    ``left_out`` are the report's optional fields that were wrong, with their values.
+    """
 
     number: int
     report: Report | None
     reason: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 def default_file(folder: str, name: str) -> Path:
@@ -198,4 +203,8 @@ def _line(number: int, raw: bytes) -> Line:
     try:
         return Line(number, Report.model_validate_json(raw.rstrip()))
     except ValidationError as error:
-        return Line(number, None, describe_validation_error(error))
+        try:
+            report, left_out = read_report(from_json(raw.rstrip()))
+        except ValueError:  # pydantic's ValidationError among them: no report without them either
+            return Line(number, None, describe_validation_error(error))
+        return Line(number, report, left_out=left_out)

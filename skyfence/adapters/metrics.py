@@ -7,7 +7,7 @@ its last look. ``docs/operations.md`` has the list.
 
 import time
 from collections import Counter as Tally
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import get_args
 
@@ -49,6 +49,11 @@ FRAMES = Counter("skyfence_frames", "Frames that the track agent judged.")
 REPORTS = Counter("skyfence_reports", "Reports in them.")
 LATE_REPORTS = Counter("skyfence_late_reports", "Reports that came too late to be judged.")
 CROSSINGS = Counter("skyfence_crossings", "Border crossings found.", ["kind"])
+FIELDS_LEFT_OUT = Counter(
+    "skyfence_fields_left_out",
+    "Optional fields of reports that were wrong and not used.",
+    ["field"],
+)
 REJECTED = Counter("skyfence_rejected", "Messages and reports that were not used.", ["reason"])
 # From nought on: a rise from nothing is one that Prometheus can see.
 for _reason in get_args(ReasonClass):
@@ -185,6 +190,12 @@ def judged(frame: Frame, result: FrameResult, published_ms: int) -> None:
         CROSSINGS.labels(kind).inc(count)
     if frame.run == LIVE_RUN:
         OBSERVATION_TO_PUBLICATION.observe(_seconds(frame.scan_time_ms, published_ms))
+
+
+def left_out(fields: Iterable[str]) -> None:
+    """Count optional fields that were not used; each line begins with the field's name."""
+    for line in fields:
+        FIELDS_LEFT_OUT.labels(line.partition(":")[0]).inc()
 
 
 def rejected(reason_class: ReasonClass) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from skyfence.adapters.files import read_recording
+from skyfence.adapters.files import Line, read_recording
 from skyfence.contracts.base import RunName
 from skyfence.contracts.report import Report
 
@@ -19,17 +19,25 @@ class Recording:
         self.name = name
         self.read = 0
         self.bad_lines = 0
+        self.fields_left_out = 0
 
     def reports(self) -> Iterator[Report]:
-        """Yield the reports; say on standard error which lines are none, and why."""
+        """Yield the reports; say on standard error what could not be read, and why."""
         for line in read_recording(self.name):
             if line.report is not None:
                 self.read += 1
+                self._name_left_out(line)
                 yield line.report
                 continue
             self.bad_lines += 1
             if self.bad_lines <= _BAD_LINES_NAMED:
                 click.echo(f"{self.name}: line {line.number}: {line.reason}", err=True)
+
+    def _name_left_out(self, line: Line) -> None:
+        for field in line.left_out:
+            self.fields_left_out += 1
+            if self.fields_left_out <= _BAD_LINES_NAMED:
+                click.echo(f"{self.name}: line {line.number}: left out {field}", err=True)
 
 
 def checked_run(given: str) -> str:

@@ -90,9 +90,12 @@ def _lines(outcome: EngineResult, *, crossings: bool, places: bool) -> list[byte
 
 
 def _summarize(recording: Recording, tally: _Tally, engine: Engine) -> None:
+    fields = recording.fields_left_out
+    left_out = f"{counted(fields, 'field')} left out, " if fields else ""
     click.echo(
         f"{counted(recording.read, 'report')} of {counted(len(tally.sources), 'source')}, "
-        f"{counted(recording.bad_lines, 'bad line')}, {tally.late} late; "
+        f"{counted(recording.bad_lines, 'bad line')}, "
+        f"{left_out}{tally.late} late; "
         f"{counted(tally.crossings, 'crossing')}, {counted(tally.alerts, 'alert')}, "
         f"{counted(tally.place_alerts, 'message')} of places, "
         f"{counted(len(engine.open_incidents), 'incident')} open",

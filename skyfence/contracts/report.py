@@ -1,13 +1,14 @@
 """The report: one sensor's word on where one object was at one instant.
 
 A report is input and may be wrong; the model refuses what no sensor can mean (latitude 91, NaN,
-a time without zone, an unknown field) and says which field and why. Whether a report is plausible
-beside its neighbours is judged in ``tracks``.
+a time without zone, an unknown field) and says which field and why. A position is worth judging
+without its optional fields, so those that are wrong can be left out (``read_report``). Whether a
+report is plausible beside its neighbours is judged in ``tracks``.
 """
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints, TypeAdapter
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
 from skyfence.contracts.base import Contract, Latitude, Longitude, SourceName, TrackName, UtcTime
 
@@ -29,6 +30,9 @@ IcaoAddress = Annotated[
     StringConstraints(strict=True, to_upper=True),
     Field(pattern=r"^[0-9A-Fa-f]{6}$"),
 ]
+
+
+_SHOWN: Final = 80  # how much of a wrong value is shown
 
 
 class Report(Contract):
@@ -59,3 +63,24 @@ class Report(Contract):
 
 # Many at once, for those who read messages.
 REPORTS: Final = TypeAdapter(list[Report])
+# What a report can do without: a receiver that pads a callsign, or writes "ground" for a height,
+# knows where the object is all the same.
+OPTIONAL_FIELDS: Final = frozenset(
+    name for name, field in Report.model_fields.items() if field.default is None
+)
+
+
+def read_report(fields: object) -> tuple[Report, tuple[str, ...]]:
+    """Return a report, and what was left out of it: a line for each optional field that is wrong.
+
+    Raises pydantic's ``ValidationError`` where it is no report even without these.
+    """
+    try:
+        return Report.model_validate(fields), ()
+    except ValidationError as error:
+        wrong = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}
+        if not isinstance(fields, dict) or not wrong or wrong - OPTIONAL_FIELDS:
+            raise
+        rest = {name: value for name, value in fields.items() if name not in wrong}
+        left_out = tuple(f"{name}: {fields[name]!r}"[:_SHOWN] for name in sorted(wrong))
+        return Report.model_validate(rest), left_out

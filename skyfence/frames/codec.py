@@ -21,7 +21,7 @@ from pydantic_core import from_json
 
 from skyfence.contracts.base import RunName, SourceName
 from skyfence.contracts.rejected import BadInputError, Reason
-from skyfence.contracts.report import REPORTS, Report
+from skyfence.contracts.report import REPORTS, Report, read_report
 from skyfence.frames import arrow_stream, column_checks
 from skyfence.frames.frame import LIVE_RUN, Frame, batch_of, source_of
 from skyfence.naming import Environment
@@ -56,10 +56,14 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Decoded:
-    """A frame of good reports, and the bad ones beside it."""
+    """A frame of good reports, and the bad ones beside it.
+
+    ``left_out`` are the optional fields that were wrong and are not known now, with their values.
+    """
 
     frame: Frame
     bad_rows: list[BadRow]
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,9 @@ def decode_message(message: RawMessage, environment: Environment) -> Decoded:
         )
     if _content_type(message) == arrow_stream.CONTENT_TYPE:
         batch = column_checks.canonical(arrow_stream.decode(value))
-        bad = column_checks.bad_rows(batch, source_of(envelope.key))
+        batch, bad, left_out = column_checks.usable(batch, source_of(envelope.key))
     else:
-        batch, bad = _from_json(value, envelope)
+        batch, bad, left_out = _from_json(value, envelope)
     # Before the scan time is taken: refused reports must not move the watermark. With several
     # reasons the first stands.
     bad = _simulated(batch, environment) | bad
@@ -97,7 +101,7 @@ def decode_message(message: RawMessage, environment: Environment) -> Decoded:
         batch if len(good_rows) == batch.num_rows else batch.take(pa.array(good_rows, pa.int64()))
     )
     frame = Frame(envelope.key, envelope.run, scan_time_ms, envelope.last, good)
-    return Decoded(frame, [BadRow(row, bad[row]) for row in sorted(bad)])
+    return Decoded(frame, [BadRow(row, bad[row]) for row in sorted(bad)], left_out)
 
 
 def encode_frame(frame: Frame) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
@@ -188,8 +192,8 @@ def _content_type(message: RawMessage) -> str:
     return content_type
 
 
-def _from_json(value: bytes, envelope: _Envelope) -> tuple[pa.RecordBatch, dict[int, Reason]]:
-    """Return a batch with a row for every element, and the reasons of bad rows.
+def _from_json(value: bytes, envelope: _Envelope) -> column_checks.Usable:
+    """Return a batch with a row for every element, with the reasons of bad rows.
 
     Bad rows are placeholders.
     """
@@ -205,29 +209,34 @@ def _from_json(value: bytes, envelope: _Envelope) -> tuple[pa.RecordBatch, dict[
         )
     if len(items) > arrow_stream.MAX_ROWS:
         raise BadInputError("size", f"list of {len(items)} reports is over {arrow_stream.MAX_ROWS}")
-    reports, bad = _validate_all(items)
+    reports, bad, left_out = _validate_all(items)
     source = source_of(envelope.key)
     for row, report in enumerate(reports):
         if row not in bad and report.source != source:
             text = f"source: report names {report.source!r}, the key {source!r} ({KEY_HINT})"
             bad[row] = Reason("key", text)
-    return batch_of(reports), bad
+    return column_checks.Usable(batch_of(reports), bad, left_out)
 
 
-def _validate_all(items: list[Any]) -> tuple[Sequence[Report], dict[int, Reason]]:
+def _validate_all(
+    items: list[Any],
+) -> tuple[Sequence[Report], dict[int, Reason], tuple[str, ...]]:
     try:
-        return REPORTS.validate_python(items), {}
+        return REPORTS.validate_python(items), {}, ()
     except ValidationError:
         pass  # at least one is bad: look at each
     reports: list[Report] = []
     bad: dict[int, Reason] = {}
+    left_out: list[str] = []
     for row, item in enumerate(items):
         try:
-            reports.append(Report.model_validate(item))
+            report, wrong = read_report(item)
+            reports.append(report)
+            left_out += wrong
         except ValidationError as error:
             bad[row] = Reason.of_invalid(error)
             reports.append(_PLACEHOLDER)
-    return reports, bad
+    return reports, bad, tuple(left_out)
 
 
 _PLACEHOLDER = Report(time=from_ms(0), source="none", track_id="none", lat=0.0, lon=0.0)

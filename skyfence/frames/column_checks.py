@@ -4,7 +4,8 @@ Building a model costs 13 us a row, checking all columns 0.7 ms a frame. So a mo
 every row of a small frame; in a large frame only for rows that fail a check of the columns.
 """
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from pydantic import ValidationError
 
 from skyfence.contracts.rejected import Reason
-from skyfence.contracts.report import REPORTS, Report
+from skyfence.contracts.report import OPTIONAL_FIELDS, REPORTS, read_report
 from skyfence.frames.frame import ARROW_SCHEMA, all_fields, row_fields
 from skyfence.times import LATEST_MS
 
@@ -43,21 +44,54 @@ _REQUIRED: Final = [field.name for field in ARROW_SCHEMA if not field.nullable]
 _FEWEST_ROWS: Final = 48
 
 
-def bad_rows(batch: pa.RecordBatch, source: str) -> dict[int, Reason]:
-    """Return the rows of an Arrow frame that are no valid reports, with the model's reasons."""
+class Usable(NamedTuple):
+    """A batch whose rows are good but for the ``bad`` ones, by row with their reasons.
+
+    ``left_out`` are the optional fields that were wrong and are null now, with their values.
+    """
+
+    batch: pa.RecordBatch
+    bad: dict[int, Reason]
+    left_out: tuple[str, ...] = ()
+
+
+def usable(batch: pa.RecordBatch, source: str) -> Usable:
+    """Return an Arrow frame with optional fields that are wrong left out, and its bad rows.
+
+    A row is bad where the model refuses it without them, too, with the model's reason.
+    """
     if batch.num_rows >= _FEWEST_ROWS:
         rows = np.flatnonzero(suspects(batch)).tolist()
     else:
         rows = [] if _are_valid(batch, source) else list(range(batch.num_rows))
     bad: dict[int, Reason] = {}
+    wrong: dict[str, list[int]] = {}
+    left_out: list[str] = []
     for row in rows:
         try:
-            Report.model_validate(_as_given(row_fields(batch, row), source))
+            fields = _as_given(row_fields(batch, row), source)
+            report, lines = read_report(fields)
         except ValidationError as error:
             bad[row] = Reason.of_invalid(error)
         except (ValueError, OverflowError) as error:  # an instant that Python's calendar lacks
             bad[row] = Reason("field", f"time: {error}")
-    return bad
+        else:
+            left_out += lines
+            for name in OPTIONAL_FIELDS & fields.keys():
+                if getattr(report, name) is None:
+                    wrong.setdefault(name, []).append(row)
+    return Usable(_without(batch, wrong), bad, tuple(left_out))
+
+
+def _without(batch: pa.RecordBatch, wrong: Mapping[str, Sequence[int]]) -> pa.RecordBatch:
+    """Return a batch in which some columns, by name, are null in some rows."""
+    for name, rows in wrong.items():
+        mask = np.zeros(batch.num_rows, dtype=bool)
+        mask[rows] = True
+        field = ARROW_SCHEMA.field(name)
+        column = pc.if_else(pa.array(mask), pa.scalar(None, field.type), batch.column(name))
+        batch = batch.set_column(batch.schema.get_field_index(name), field, column)
+    return batch
 
 
 def _are_valid(batch: pa.RecordBatch, source: str) -> bool:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from skyfence.contracts.rejected import Reason
-from skyfence.contracts.report import Report
+from skyfence.contracts.report import read_report
 from skyfence.frames import column_checks
 from skyfence.frames.frame import ARROW_SCHEMA, batch_of, row_fields
 
@@ -60,7 +60,7 @@ def refused_by_model(batch: pa.RecordBatch) -> bool:
     """Judge a row without the column checks; a null where a value must be is none."""
     try:
         values = dict.fromkeys(ARROW_SCHEMA.names) | row_fields(batch, 0)
-        Report.model_validate(values | {"source": "radar"})
+        read_report(values | {"source": "radar"})
     except (ValidationError, ValueError, OverflowError):
         return True
     return False
@@ -75,7 +75,7 @@ def test_columns_and_model_agree(field: pa.Field, data: st.DataObject) -> None:
     batch = with_value(field.name, value)
     refused = refused_by_model(batch)
     assert column_checks.suspects(batch)[0] or not refused, repr(value)
-    assert bool(column_checks.bad_rows(batch, "radar")) == refused, repr(value)
+    assert bool(column_checks.usable(batch, "radar").bad) == refused, repr(value)
 
 
 @given(
@@ -89,7 +89,7 @@ def test_only_the_bad_rows_are_named(lats: list[float], is_large: bool) -> None:
     batch = batch_of([report()] * len(lats)).set_column(
         2, ARROW_SCHEMA.field("lat"), pa.array(lats, pa.float64())
     )
-    bad = column_checks.bad_rows(batch, "radar")
+    bad = column_checks.usable(batch, "radar").bad
     assert set(bad) == {row for row, lat in enumerate(lats) if not -90 <= lat <= 90}
     assert all(reason.text.startswith("lat: ") for reason in bad.values())
 
@@ -98,31 +98,49 @@ def test_only_the_bad_rows_are_named(lats: list[float], is_large: bool) -> None:
     ("name", "value", "reason"),
     [
         ("lat", 91.0, "lat: input should be less than or equal to 90, got 91.0"),
-        ("mode_3a", "7780", "mode_3a: string should match pattern '^[0-7]{4}$', got '7780'"),
         ("lon", None, "lon: input should be a valid number, got None"),
         ("simulated", None, "simulated: input should be a valid boolean, got None"),
     ],
 )
 def test_the_reason_is_the_models(name: str, value: object, reason: str) -> None:
     """The reason of a row is the line that the same report as JSON would get."""
-    assert column_checks.bad_rows(with_value(name, value), "radar") == {0: Reason("field", reason)}
+    assert column_checks.usable(with_value(name, value), "radar").bad == {
+        0: Reason("field", reason)
+    }
 
 
 @pytest.mark.parametrize("name", ["category", "phase", "time", "track_id"])
 def test_a_null_is_no_default(name: str) -> None:
     """A null where a value must be is refused, also where the model has a default."""
-    assert column_checks.bad_rows(with_value(name, None), "radar")[0].text.startswith(f"{name}: ")
+    assert column_checks.usable(with_value(name, None), "radar").bad[0].text.startswith(f"{name}: ")
 
 
 @pytest.mark.parametrize("value", [2**63 - 1, -(2**63), 10**17])
 def test_an_instant_beyond_the_calendar_is_refused(value: int) -> None:
     """A time that Python cannot hold costs its row, not the message."""
-    assert column_checks.bad_rows(with_value("time", value), "radar")[0].text.startswith("time: ")
+    assert column_checks.usable(with_value("time", value), "radar").bad[0].text.startswith("time: ")
 
 
 def test_addresses_are_written_in_capitals() -> None:
     """A lower-case ICAO address is good, and stands in the frame as the model writes it."""
     batch = column_checks.canonical(with_value("icao_address", "4ca1fb"))
-    assert column_checks.bad_rows(batch, "radar") == {}
+    assert column_checks.usable(batch, "radar").bad == {}
     assert batch.column("icao_address").to_pylist() == ["4CA1FB"]
     assert batch.schema.equals(ARROW_SCHEMA)
+
+
+@pytest.mark.parametrize("rows", [1, 100])
+def test_an_optional_field_that_is_wrong_is_left_out(rows: int) -> None:
+    """A wrong callsign or code costs the field, in small and large frames; the row is judged."""
+    batch = batch_of([report(callsign="TEST7")] * rows)
+    for name, value in (("callsign", "        "), ("mode_3a", "7780")):
+        values = [value] + [None] * (rows - 1)
+        field = ARROW_SCHEMA.field(name)
+        index = batch.schema.get_field_index(name)
+        batch = batch.set_column(index, field, pa.array(values, pa.string()))
+    usable = column_checks.usable(batch, "radar")
+    assert usable.bad == {}
+    assert usable.left_out == ("callsign: '        '", "mode_3a: '7780'")
+    assert usable.batch.column("callsign").null_count == rows
+    assert usable.batch.column("mode_3a").null_count == rows
+    assert usable.batch.schema.equals(ARROW_SCHEMA)
