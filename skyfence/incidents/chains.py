@@ -128,7 +128,7 @@ class AlertChains:
     def close_by_operator(
         self, run: Run, incident: Incident, update: IncidentUpdate
     ) -> Iterator[Alert]:
-        """Close an incident though its track may come back: what is seen again opens another."""
+        """Close an incident though its track may come back: what is told anew opens another."""
         yield from self.tell(incident, update)
         self.remember_closed(incident)
         self._detach_tracks(run, incident.incident_id)

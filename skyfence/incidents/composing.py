@@ -113,7 +113,7 @@ def _context(
         minutes_left=_minutes_left(update.event, update.state, place, kind),
         vocabulary=vocabulary,
         outside=_is_outside(update, incident),
-        closed=update.closed,
+        operator=update.operator,
         may_be=len(incident.may_be),
     )
 
@@ -134,7 +134,7 @@ def _gravity(update: IncidentUpdate, nearness: Nearness) -> tuple[Urgency, Sever
     if update.state == "closed":
         if update.news == "merged":
             return ("Immediate", "Severe", "Observed")
-        over = update.news in ("expired", "receded")
+        over = update.news in ("expired", "receded", "dismissed")
         return ("Past", "Minor", "Unlikely" if over else "Observed")
     if update.state == "exited" or nearness in _PAST:
         return ("Expected", "Moderate", "Observed")

@@ -80,7 +80,7 @@ class MemberTrack(Contract):
     """One track, as it stands with its ``last`` event; ``position`` is that of its last report.
 
     ``trail`` holds its latest positions, oldest first. ``incident_id`` is the incident that it is a
-    member of; None for a mere fact.
+    member of; None for a mere fact, and for one that an operator ``silenced``.
     """
 
     key: EpisodeKey
@@ -90,6 +90,7 @@ class MemberTrack(Contract):
     position: Position | None = None
     trail: tuple[Position, ...] = ()
     incident_id: UUID | None = None
+    silenced: Literal["closed", "dismissed"] | None = None
 
     @property
     def seen_from_ms(self) -> int:
@@ -108,7 +109,8 @@ class Incident(Contract):
     ``confirmed`` is when it was first told to be inside beyond doubt. ``steps`` holds the last step
     of each place that was warned, ``marks`` the lowest mark of minutes that it was told. With
     ``private`` it may well be a private flight, of which its nation alone was told. ``may_be``
-    names incidents of lost objects that it may be one of.
+    names incidents of lost objects that it may be one of. ``held`` together by an operator, its
+    tracks are not parted.
     """
 
     model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
@@ -133,6 +135,7 @@ class Incident(Contract):
     steps: dict[str, int] = Field(default_factory=dict)
     private: bool = False
     may_be: tuple[UUID, ...] = ()
+    held: bool = False
 
 
 def incident_id(environment: Environment, key: EpisodeKey) -> UUID:
@@ -164,6 +167,7 @@ def member_after(before: MemberTrack | None, event: TrackEvent) -> MemberTrack:
         position=position or (before.position if before else None),
         trail=trail_after(before.trail if before else (), position),
         incident_id=before.incident_id if before else None,
+        silenced=before.silenced if before else None,
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from skyfence.contracts.alert import Alert
+from skyfence.contracts.track_event import OperatorJoined, OperatorSeparated
 from skyfence.incidents import association
 from skyfence.incidents.assignment import Assignment, pairs_after
 from skyfence.incidents.chains import AlertChains
@@ -47,10 +48,14 @@ class Joining:
 
         ``track`` is as it stood with the event that raised the decision, and so are the others.
         """
-        if not _is_seen(track):
+        if not _is_seen(track) or run.tracks[track.key].silenced:
             return
         yield from self._part(run, track)
-        decided = [other for key, other in run.decisions.decided.items() if key in run.tracks]
+        decided = [
+            other
+            for key, other in run.decisions.decided.items()
+            if key in run.tracks and not run.tracks[key].silenced
+        ]
         seen = [other for other in decided if _is_seen(other)]
         partner = self._assignment.partner_of(
             track, seen, run.pairs, lambda mine, other: self._may_join(run, mine, other)
@@ -59,7 +64,7 @@ class Joining:
             offset = self._assignment.offset(track, partner)
             if offset is not None:
                 run.pairs = pairs_after(run.pairs, track, partner, offset)
-            yield from self.merge(run, track.key, partner.key)
+            yield from self._unite(run, track.key, partner.key)
         elif knowledge_rank(track):
             yield from self._find_lost(run, track, decided)
 
@@ -72,11 +77,15 @@ class Joining:
             self._members(run, incident, each)
             for incident, each in zip(incidents, (track, other), strict=True)
         )
+        if run.apart:
+            keys = [{member.key for member in members} for members in (mine, theirs)]
+            if any(_are_in(pair, keys) or _are_in(pair, keys[::-1]) for pair in run.apart):
+                return False
         return not association.are_shown_at_once(mine, theirs)
 
     def _members(
         self, run: Run, incident: Incident | None, track: MemberTrack
-    ) -> Iterable[MemberTrack]:
+    ) -> list[MemberTrack]:
         """Return the decided tracks of an incident; the track alone where there is none."""
         decided = run.decisions.decided
         keys = () if incident is None else incident.member_keys
@@ -114,20 +123,36 @@ class Joining:
         incident = self._chains.incident_of(lost)
         return incident is not None and incident.lead_key == lost.key and may_lead(incident, track)
 
-    def merge(self, run: Run, key: EpisodeKey, other_key: EpisodeKey) -> Iterator[Alert]:
+    def _unite(self, run: Run, key: EpisodeKey, other_key: EpisodeKey) -> Iterator[Alert]:
         """Make one incident of two tracks': the one that was opened first goes on."""
         incident = self._chains.incident_of(run.tracks[key])
         other = self._chains.incident_of(run.tracks[other_key])
-        if incident is None or (other is not None and _opening(other) < _opening(incident)):
-            incident, other, other_key = other, incident, key
-        if incident is None:
-            return
-        yield from self._add_members(run, incident, other_key, other)
+        if incident is not None and other is not None:
+            yield from self.merge(run, incident, other)
+        elif incident is not None:
+            yield from self._add_members(run, incident, other_key, None)
+        elif other is not None:
+            yield from self._add_members(run, other, key, None)
+
+    def merge(
+        self, run: Run, incident: Incident, other: Incident, word: OperatorJoined | None = None
+    ) -> Iterator[Alert]:
+        """Make one incident of two: the one that was opened first goes on.
+
+        ``word`` is the operator's who said so. What was lost goes on with a track that is seen.
+        """
+        incident, other = sorted((incident, other), key=_opening)
+        tracks = [run.tracks[each.lead_key] for each in (incident, other)]
+        yield from self._add_members(run, incident, other.lead_key, other)
         incident = self._chains.state.open[incident.incident_id]
-        if other is not None:
-            event = run.tracks[incident.lead_key].last
-            update = IncidentUpdate("joined", event, incident.state, (other.incident_id,))
-            yield from self._chains.tell(incident, update, *other.steps)
+        news: UpdateKind = "joined"
+        if word is not None:
+            news, incident = "operator_joined", incident.model_copy(update={"held": True})
+            if not _is_seen(tracks[0]) and _is_seen(tracks[1]):
+                incident = incident.model_copy(update={"lead_key": other.lead_key})
+        lead = run.tracks[incident.lead_key]
+        update = IncidentUpdate(news, lead.last, lead.state, (other.incident_id,), operator=word)
+        yield from self._chains.tell(incident, update, *other.steps)
 
     def _reacquire(self, run: Run, lost_key: EpisodeKey, key: EpisodeKey) -> Iterator[Alert]:
         """Let a track that begins go on with the incident of one that was lost, and lead it."""
@@ -176,7 +201,7 @@ class Joining:
     def _part(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
         """Give a track an incident of its own if it no longer flies with the one that leads it."""
         incident = self._chains.incident_of(run.tracks[track.key])
-        if incident is None or incident.lead_key == track.key:
+        if incident is None or incident.held or incident.lead_key == track.key:
             return
         lead = run.decisions.decided.get(incident.lead_key)
         if lead is None or lead.key.source == track.key.source or not _is_seen(lead):
@@ -185,8 +210,13 @@ class Joining:
         if offset is not None and association.have_parted(offset):
             yield from self.separate(run, incident, track.key)
 
-    def separate(self, run: Run, incident: Incident, key: EpisodeKey) -> Iterator[Alert]:
-        """Take a member that does not lead out of an incident, and open one for it."""
+    def separate(
+        self, run: Run, incident: Incident, key: EpisodeKey, word: OperatorSeparated | None = None
+    ) -> Iterator[Alert]:
+        """Take a member that does not lead out of an incident, and open one for it.
+
+        ``word`` is the operator's who said so.
+        """
         left = tuple(member for member in incident.member_keys if member != key)
         incident = incident.model_copy(update={"member_keys": left})
         track = run.tracks[key]
@@ -199,11 +229,13 @@ class Joining:
             run.decisions.add(track, VIOLATION_COUNT)
         own = self._chains.incident_of(track)
         assert own is not None  # noqa: S101 - it was opened just now
-        event = run.tracks[incident.lead_key].last
-        update = IncidentUpdate("separated", event, incident.state, (own.incident_id,))
-        yield from self._chains.tell(incident, update)
-        update = IncidentUpdate("separated", track.last, track.state, (incident.incident_id,))
-        yield from self._chains.tell(own, update)
+        lead = run.tracks[incident.lead_key]
+        told = ((incident, lead, own.incident_id), (own, track, incident.incident_id))
+        for each, teller, other_id in told:
+            update = IncidentUpdate(
+                "separated", teller.last, teller.state, (other_id,), operator=word
+            )
+            yield from self._chains.tell(each, update)
 
     def change_lead(self, run: Run, key: EpisodeKey) -> Iterator[Alert]:
         """Let another member lead a track's incident when it knows more than the lead does."""
@@ -228,6 +260,11 @@ class Joining:
             track, kind = track.model_copy(update={"last": sure}), "continued"
         incident = incident.model_copy(update={"lead_key": track.key})
         yield from self._chains.tell(incident, IncidentUpdate(kind, track.last, track.state))
+
+
+def _are_in(pair: tuple[EpisodeKey, EpisodeKey], groups: list[set[EpisodeKey]]) -> bool:
+    """Tell whether the first of a pair is in the first group, and the second in the second."""
+    return pair[0] in groups[0] and pair[1] in groups[1]
 
 
 def _knows_less(track: MemberTrack, incident: Incident) -> bool:

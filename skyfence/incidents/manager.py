@@ -19,13 +19,12 @@ from uuid import UUID
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import (
     Coverage,
-    OperatorClosed,
+    OperatorEvent,
     PartitionWatermark,
     SourceWatermark,
     TrackEvent,
     TrackTopicEvent,
 )
-from skyfence.frames.frame import LIVE_RUN
 from skyfence.incidents.chains import AlertChains
 from skyfence.incidents.incident import (
     STATE_AFTER,
@@ -37,6 +36,7 @@ from skyfence.incidents.incident import (
     member_after,
 )
 from skyfence.incidents.joining import Joining
+from skyfence.incidents.operators import OperatorDecisions
 from skyfence.incidents.repeated_violations import ViolationCounter
 from skyfence.incidents.routing import IncidentUpdate
 from skyfence.incidents.snapshot import IncidentState, Run
@@ -60,6 +60,7 @@ class IncidentManager:
         self._chains = AlertChains(environment, names, texts)
         self._counter = ViolationCounter(environment, self._chains.vocabulary)
         self._joining = Joining(self._chains, self._counter)
+        self._operators = OperatorDecisions(self._chains, self._joining, self._counter)
 
     @property
     def state(self) -> IncidentState:
@@ -86,13 +87,13 @@ class IncidentManager:
         return updates
 
     def process(self, event: TrackTopicEvent, origin: Origin | None = None) -> list[Alert]:
-        """Take in a track's event, a watermark or an operator's closing; return the alerts.
+        """Take in a track's event, a watermark or an operator's word; return the alerts.
 
         An event that was processed before gives none. ``origin`` is the partition of ``tracks``
         that an event comes from and its frame's Kafka timestamp; None where they are not known.
         """
-        if isinstance(event, OperatorClosed):
-            return list(self._close_lost(event))
+        if isinstance(event, OperatorEvent):
+            return list(self._operators.process(event))
         if isinstance(event, Coverage):
             return []  # says nothing of objects; a run that is over does not begin anew by it
         if isinstance(event, PartitionWatermark):
@@ -114,21 +115,6 @@ class IncidentManager:
         progress = self.state.progress
         progress[partition] = max(judged_ms, progress.get(partition, 0))
 
-    def _close_lost(self, closing: OperatorClosed) -> Iterator[Alert]:
-        """Close the incident of a lost object, as an operator says; any other goes on."""
-        incident = self.state.open.get(closing.incident_id)
-        run = self.state.runs.get(closing.run)
-        if incident is None or run is None or incident.state != "lost":
-            return
-        lead = run.tracks.get(incident.lead_key)
-        if lead is None:  # of another run
-            return
-        event = lead.last
-        if closing.run == LIVE_RUN:  # a replay has its own time
-            event = event.model_copy(update={"time": max(event.time, closing.time)})
-        update = IncidentUpdate("stood_down", event, "closed", closed=closing)
-        yield from self._chains.close_by_operator(run, incident, update)
-
     def _tell_own_track(self, run: Run, event: TrackEvent) -> Iterator[Alert]:
         """Tell what a track's event means for the incident that it leads; open one if it needs to.
 
@@ -141,7 +127,8 @@ class IncidentManager:
             return
         track = member_after(before, event)
         kind: UpdateKind = event.kind
-        if track.incident_id is None and track.confidence != "fact" and knowledge_rank(track):
+        opens = track.confidence != "fact" and knowledge_rank(track) and not track.silenced
+        if track.incident_id is None and opens:
             track = self._chains.open_incident(track)
             if STATE_AFTER[event.kind] is None:
                 kind = "continued"  # another track told of it until now
@@ -180,6 +167,8 @@ class IncidentManager:
     def _count_violation(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
         """Count a confirmed violation, unless its object is one that is counted already."""
         now = run.tracks.get(track.key)
+        if now is not None and now.silenced == "dismissed":
+            return
         _, closed_id = self.state.closed.get(track.key, (0, None))
         joined_id = now.incident_id if now else closed_id
         own_id = joined_id or incident_id(self._environment, track.key)

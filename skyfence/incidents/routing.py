@@ -18,7 +18,8 @@ minutes left pass a mark, and that it is over. The nation and the alliance also 
     exited, lost            all who were warned                                  Update
     receded, identified,    all who were warned                                  Cancel
       cleared, expired,
-      stood down, merged
+      stood down, dismissed,
+      merged
 
 Of what may well be a private flight its nation alone hears, and all who were warned of its end.
 """
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from skyfence.contracts.alert import IncidentState
-from skyfence.contracts.track_event import OperatorClosed, TrackEvent, minute_mark
+from skyfence.contracts.track_event import OperatorClosed, OperatorEvent, TrackEvent, minute_mark
 from skyfence.incidents.incident import Incident
 from skyfence.naming import ALLIANCE
 from skyfence.texts.tables import UpdateKind
@@ -37,14 +38,19 @@ from skyfence.texts.tables import UpdateKind
 class IncidentUpdate:
     """Something to tell about an incident: the news, and the track event that it rests on.
 
-    ``closed`` is the operator's word where that is the news.
+    ``operator`` is the operator's word where that is the news.
     """
 
     news: UpdateKind
     event: TrackEvent
     state: IncidentState
     joined: tuple[UUID, ...] = ()
-    closed: OperatorClosed | None = None
+    operator: OperatorEvent | None = None
+
+    @property
+    def closed(self) -> OperatorClosed | None:
+        """Return the word of an operator that the incident is over, if that is the news."""
+        return self.operator if isinstance(self.operator, OperatorClosed) else None
 
 
 def recipients(incident: Incident, update: IncidentUpdate) -> list[str]:

@@ -26,6 +26,7 @@ class Run:
     """What is kept of one run: its tracks as they are now, what is to be decided, and counted.
 
     ``pairs`` are the latest tracks that were joined: they say how far sources are off one another.
+    ``apart`` are tracks of which an operator said that they are two objects.
     """
 
     tracks: dict[EpisodeKey, MemberTrack] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Run:
     situation: RepeatedViolations = field(default_factory=RepeatedViolations)
     places: RunPlaces = field(default_factory=RunPlaces)
     pairs: list[JoinedPair] = field(default_factory=list)
+    apart: list[tuple[EpisodeKey, EpisodeKey]] = field(default_factory=list)
 
 
 @dataclass

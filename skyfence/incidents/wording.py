@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from skyfence.contracts.alert import IncidentState, PlaceKind
 from skyfence.contracts.crossing import ObjectInfo
-from skyfence.contracts.track_event import OperatorClosed, TrackEvent
+from skyfence.contracts.track_event import OperatorClosed, OperatorEvent, TrackEvent
 from skyfence.texts.tables import OperatorTexts, UpdateKind
 from skyfence.times import format_time
 
@@ -22,7 +22,7 @@ from skyfence.times import format_time
 Nearness = Literal["here", "ahead", "left", "averted"]
 
 # News after which nothing of the incident is to come, save by another.
-_ENDS: Final = ("receded", "identified", "cleared", "expired", "merged", "stood_down")
+_ENDS: Final = ("receded", "identified", "cleared", "expired", "merged", "stood_down", "dismissed")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class WordingContext:
     minutes_left: int | None
     vocabulary: Vocabulary
     outside: bool = False  # it is only on its way, or was when it was lost
-    closed: OperatorClosed | None = None
+    operator: OperatorEvent | None = None
     may_be: int = 0  # of so many lost objects it may be one
 
     @property
@@ -98,8 +98,9 @@ def description(context: WordingContext, radius_m: int | None, growth_mps: float
         sentences.append(texts.probability.format(probability=probability))
     if context.may_be:
         sentences.append(texts.may_be.format(count=context.may_be))
-    if (closed := context.closed) is not None:
-        sentences.append(texts.closed.format(operator=closed.by, reason=closed.reason))
+    if (word := context.operator) is not None:
+        line = texts.closed if isinstance(word, OperatorClosed) else texts.decided
+        sentences.append(line.format(operator=word.by, reason=word.reason))
     sentences.append(
         texts.track.format(track=event.track_id, source=event.source, zones=event.zones_version)
     )
@@ -172,7 +173,7 @@ def _by_news(context: WordingContext) -> str:
         soon=_soon(context),
         change=_change(context),
         rule=event.identified_as or texts.words.the_policy,
-        operator=context.closed.by if context.closed else texts.words.an_operator,
+        operator=context.operator.by if context.operator else texts.words.an_operator,
     )
 
 

@@ -26,7 +26,8 @@ from skyfence.contracts.track_event import TrackEventKind
 # What there is to tell of an incident: a track's own event, or what was learnt by joining tracks.
 UpdateKind = (
     TrackEventKind
-    | Literal["joined", "continued", "merged", "separated", "may_be_lost", "stood_down"]
+    | Literal["joined", "continued", "merged", "separated", "may_be_lost"]
+    | Literal["operator_joined", "stood_down", "dismissed"]
 )
 # Kinds of public text, one for each level of a place; Untracked ends a warning of which the system
 # lost track.
@@ -192,6 +193,7 @@ class Descriptions(Contract):
     probability: Annotated[str, _with("probability")]
     may_be: Annotated[str, _with("count")]
     closed: Annotated[str, _with("operator", "reason")]
+    decided: Annotated[str, _with("operator", "reason")]
     track: Annotated[str, _with("track", "source", "zones")]
 
 

@@ -390,7 +390,7 @@ def test_an_operator_closes_what_was_lost() -> None:
     (first, *_) = take(manager, "entered", "lost")
     alerts = manager.process(word(first.incident_id))
     assert rows(alerts) == [(place, "Cancel", 3) for place in ("AA-1", "AA", "NATO")]
-    said = "Alert ended by anna: an unidentified object lost in Aland"
+    said = "Alert ended by anna: an unidentified object in Aland"
     assert [alert.headline for alert in alerts] == [f"EXERCISE: {said}"] * 3
     assert all("Closed by anna: found near Rezekne." in alert.description for alert in alerts)
     assert {alert.response_type for alert in alerts} == {"AllClear"}
@@ -399,12 +399,28 @@ def test_an_operator_closes_what_was_lost() -> None:
 
 
 @pytest.mark.parametrize("kinds", [("entered",), ("entered", "exited"), ("threatened",)])
-def test_an_operator_closes_nothing_that_is_seen(kinds: tuple[str, ...]) -> None:
-    """What is followed, or has only just left, ends by itself."""
+def test_an_operator_closes_what_is_seen(kinds: tuple[str, ...]) -> None:
+    """What is followed ends by a word in any state, and its track raises no other alert."""
     manager = new_manager()
-    (first, *_) = take(manager, *kinds)
-    assert manager.process(word(first.incident_id)) == []
-    assert len(manager.open) == 1
+    (first, *_) = take(manager, *kinds[:1])
+    take(manager, *kinds[1:], start=2)
+    alerts = manager.process(word(first.incident_id))
+    assert {alert.message_type for alert in alerts} == {"Cancel"}
+    assert manager.open == []
+    assert take(manager, "entered", "sighted", "lost", "reacquired", start=3) == []
+    assert take(manager, "entered", opened=T0 + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("kinds", [("entered",), ("entered", "lost")])
+def test_what_was_dismissed_stays_so(kinds: tuple[str, ...]) -> None:
+    """A false track that was dismissed raises no other alert, also when it is seen again."""
+    manager = new_manager()
+    (first, *_) = take(manager, *kinds[:1])
+    take(manager, *kinds[1:], start=2)
+    alerts = manager.process(word(first.incident_id, reason="false track", dismissed=True))
+    assert {(a.message_type, a.certainty) for a in alerts} == {("Cancel", "Unlikely")}
+    assert all("withdrawn by anna" in alert.headline for alert in alerts)
+    assert take(manager, "reacquired", "updated", start=3) == []
 
 
 def test_a_word_on_another_run_changes_nothing() -> None:

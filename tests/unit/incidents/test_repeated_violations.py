@@ -8,7 +8,7 @@ from builders import T0, clock, track_event
 from words import ENGLISH
 
 from skyfence.contracts.alert import Alert
-from skyfence.contracts.track_event import SourceWatermark
+from skyfence.contracts.track_event import OperatorClosed, SourceWatermark
 from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 
@@ -265,6 +265,20 @@ def test_two_that_turn_out_to_be_one_are_counted_again() -> None:
     last = alliance.heard[-1]
     assert (last.message_type, len(last.incidents)) == ("Cancel", 1)
     assert "fewer than two objects" in last.headline
+
+
+def test_what_is_dismissed_counts_no_more() -> None:
+    """An operator's word that there was no object takes its violation back; a closing does not."""
+    alliance = Alliance()
+    alliance.until(0)
+    for track in ("T", "TT", "TTT"):
+        alliance.violation(10, track)
+    alliance.until(100)
+    for number, incident in enumerate(alliance.manager.open):
+        given = {"run": "run", "incident_id": incident.incident_id, "by": "anna", "reason": "so"}
+        dismissed = {"dismissed": number > 0, "time": T0}
+        alliance.take(OperatorClosed.model_validate(given | dismissed))
+    assert alliance.rows[2:] == [("Update", 3, 2), ("Cancel", 4, 1)]
 
 
 def test_the_news_of_a_swarm_is_bounded() -> None:
