@@ -38,23 +38,20 @@ _VALID: Final[Mapping[PlaceLevel, timedelta]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlaceMessage:
-    """What a message says beside the state: whose it is, when, and why it comes.
+class PlaceSituation:
+    """A place as it is now, beside what was told of it (``PlaceState``).
 
-    ``nations`` and ``regions`` are the places beneath this one at ``prepare`` or above; ``view`` is
-    what holds it now. Times are event time, ms since 1970.
+    ``view`` is what holds it; ``nations`` and ``regions`` are the places beneath it at ``prepare``
+    or above. Times are event time, ms since 1970: since when, and of what made it known.
     """
 
-    environment: Environment
     run: str
     place: str
-    time_ms: int
-    known_ms: int
+    view: PlaceView
     nations: tuple[str, ...]
     regions: tuple[str, ...]
-    news: tuple[PlaceNews, ...]
-    notify: Notify
-    view: PlaceView
+    time_ms: int
+    known_ms: int
 
 
 class PlaceWording:
@@ -64,41 +61,53 @@ class PlaceWording:
         self._texts = texts
         self._names = names
 
-    def compose(self, state: PlaceState, message: PlaceMessage) -> PlaceAlert:
-        """Return the next message of a place's episode; ``state.step`` is its number already."""
+    def compose(
+        self,
+        state: PlaceState,
+        now: PlaceSituation,
+        *,
+        environment: Environment,
+        time_ms: int,
+        news: tuple[PlaceNews, ...],
+        notify: Notify,
+    ) -> PlaceAlert:
+        """Return the message of a place's state, which is brought up to ``now`` already.
+
+        ``time_ms`` is the message's event time, ``news`` is why it comes.
+        """
         assert state.episode_id is not None  # noqa: S101 - a message is a step of an episode
-        time = from_ms(message.time_ms)
+        time = from_ms(time_ms)
         return PlaceAlert(
             **chain_fields(
-                environment=message.environment,
+                environment=environment,
                 chain_id=state.episode_id,
-                channel=operators_channel(message.environment, message.place),
+                channel=operators_channel(environment, now.place),
                 step=state.step,
                 cap=_cap_words(state.level, state.kind, state.step),
                 time=time,
                 expires=time + _VALID[state.level],
-                headline=self._headline(state, message),
+                headline=self._headline(state, now),
                 instruction=self._instruction(state.level, state.kind),
-                notify=message.notify,
+                notify=notify,
             ),
-            place=message.place,
+            place=now.place,
             place_kind=state.kind,
-            run=message.run,
+            run=now.run,
             episode=state.episode,
             level=state.level,
             unseen=state.unseen,
-            known=from_ms(message.known_ms),
+            known=from_ms(max(now.known_ms, time_ms)),
             objects=state.objects,
             lost=state.lost,
-            minutes_left=message.view.minutes_left,
-            nations=message.nations,
-            regions=message.regions,
-            incidents=tuple(sorted(message.view.concerned, key=str)),
-            news=message.news,
-            description=self._description(state, message),
+            minutes_left=now.view.minutes_left,
+            nations=now.nations,
+            regions=now.regions,
+            incidents=tuple(sorted(now.view.concerned, key=str)),
+            news=news,
+            description=self._description(state, now),
         )
 
-    def _headline(self, state: PlaceState, message: PlaceMessage) -> str:
+    def _headline(self, state: PlaceState, now: PlaceSituation) -> str:
         texts = self._texts.place
         all_lost = state.lost >= state.objects > 0
         template = {
@@ -107,26 +116,26 @@ class PlaceWording:
             "watch": texts.watch_lost if all_lost else texts.watch,
             "clear": texts.clear,
         }[state.level]
-        name = self._names.get(message.place, message.place)
+        name = self._names.get(now.place, now.place)
         line = template.format(
             objects=self._count(state.objects),
             place=name,
-            soon=self._soon(message.view.minutes_left),
+            soon=self._soon(now.view.minutes_left),
             lost=self._lost(state),
         )
         line += texts.unseen.format(place=name) if state.unseen else ""
         return line[:1].upper() + line[1:]
 
-    def _description(self, state: PlaceState, message: PlaceMessage) -> str:
+    def _description(self, state: PlaceState, now: PlaceSituation) -> str:
         texts = self._texts.place
         details = texts.objects.format(count=state.objects, lost=state.lost)
         for template, places in (
-            (texts.nations, message.nations),
-            (texts.regions, message.regions),
+            (texts.nations, now.nations),
+            (texts.regions, now.regions),
         ):
             details += template.format(places=self._join(places)) if places else ""
         return texts.description.format(
-            place=self._names.get(message.place, message.place),
+            place=self._names.get(now.place, now.place),
             level=state.level,
             time=format_time(from_ms(state.since_ms)),
             details=details,

@@ -2,23 +2,24 @@
 
     Standing of an incident ──▶ note ──▶ holdings of each place: up at once
     watermark of the run ─────▶ settle ─▶ falls that are due, in order of event time
-                                  └─────▶ flush ──▶ one message for each place that changed
+                                  └─────▶ flush ──▶ ``announcer`` for each place that changed
 
 Raising never waits. Lowering waits until every healthy source of the run has come as far, so that
 no report that would have held the level can still come. Regions are told before nations, and these
-before the alliance, all of one event in the same instant. Does no I/O and reads no clock.
+before the alliance, all of one event in the same instant. Does not decide what is told
+(``announcer``), does no I/O and reads no clock.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from skyfence.contracts.alert import Notify, PlaceAlert, PlaceKind, PlaceNews
-from skyfence.identity import derive
+from skyfence.contracts.alert import PlaceAlert, PlaceKind
 from skyfence.naming import ALLIANCE, Environment
+from skyfence.places.announcer import Announcer
 from skyfence.places.contribution import Contribution, Standing, rank
 from skyfence.places.holding import Holding
-from skyfence.places.messages import PlaceMessage, PlaceWording
+from skyfence.places.messages import PlaceSituation, PlaceWording
 from skyfence.places.parameters import PlaceParameters
 from skyfence.places.place_state import PlaceState
 from skyfence.places.place_view import PlaceView
@@ -31,8 +32,6 @@ _TOLD_IN_ORDER: Final[Mapping[PlaceKind, int]] = {
     "nation": 1,
     "alliance": 2,
 }
-# A growing number of objects sounds when it reaches one of these (and again at each double).
-_COUNT_MARKS: Final = (2, 5, 10, 20, 50, 100, 200)
 
 
 @dataclass
@@ -65,10 +64,9 @@ class Places:
         nations: Mapping[str, str],
         parameters: PlaceParameters | None = None,
     ) -> None:
-        self._environment = environment
-        self._wording = wording
         self._nations = nations
         self._parameters = parameters or PlaceParameters()
+        self._announcer = Announcer(environment, wording, self._parameters)
 
     def note(self, places: RunPlaces, standing: Standing) -> None:
         """Take in where an incident stands; ``flush`` must follow."""
@@ -135,7 +133,9 @@ class Places:
         places.touched = []
         order = sorted(touched, key=lambda name: (_TOLD_IN_ORDER[places.states[name].kind], name))
         for name in order:
-            yield from self._tell(run, places, name, (time_ms, known_ms))
+            alert = self._tell(run, places, name, (time_ms, known_ms))
+            if alert is not None:
+                yield alert
 
     def _hold(self, state: PlaceState, contribution: Contribution, standing: Standing) -> bool:
         """Have an incident hold a place; return whether there may be something to tell."""
@@ -217,69 +217,24 @@ class Places:
 
     def _tell(
         self, run: str, places: RunPlaces, name: str, times_ms: tuple[int, int]
-    ) -> Iterator[PlaceAlert]:
+    ) -> PlaceAlert | None:
         state = places.states[name]
-        time_ms = max(times_ms[0], state.since_ms)
-        view = self._view(places, name)
         state.unseen = name in places.unseen
-        news = _news(state, view)
-        state.waits = False
-        if not news:
-            return
-        notify = self._notify(state, view, news, time_ms)
-        held_back = notify == "quiet" and "level" not in news and "unseen" not in news
-        if held_back and state.step and time_ms - state.told_ms < self._parameters.quiet_every_ms:
-            state.waits = True
-            return
-        self._step(run, (name, state), view, time_ms)
-        message = PlaceMessage(
-            environment=self._environment,
+        situation = PlaceSituation(
             run=run,
             place=name,
-            time_ms=time_ms,
-            known_ms=max(times_ms[1], time_ms),
+            view=self._view(places, name),
             nations=self._beneath(places, name, "nation"),
             regions=self._beneath(places, name, "region"),
-            news=news,
-            notify=notify,
-            view=view,
+            time_ms=times_ms[0],
+            known_ms=times_ms[1],
         )
-        yield self._wording.compose(state, message)
-
-    def _step(self, run: str, place: tuple[str, PlaceState], view: PlaceView, time_ms: int) -> None:
-        """Bring what was told of a place up to what holds now, and count the message."""
-        name, state = place
-        if state.level == "clear":
-            state.episode += 1
-            # Not the time: which source's report opens it may depend on the order of arrival.
-            episode_id = derive("episode", self._environment, run, name, state.episode)
-            state.begin_episode(episode_id)
-        level = view.level
-        if level != state.level:
-            state.since_ms = time_ms
-        state.level, state.told_ms = level, time_ms
-        state.step += 1
-        state.objects, state.lost = len(view.concerned), view.lost
-        state.told_unseen = state.unseen
-        state.highest = max(state.highest, level, key=rank)
-        state.most_objects = max(state.most_objects, state.objects)
-        state.mark = min(state.mark, view.minute_mark)
-        state.directions = sorted({*state.directions, *state.new_directions})
-        state.new_directions = []
-
-    def _notify(
-        self, state: PlaceState, view: PlaceView, news: tuple[PlaceNews, ...], time_ms: int
-    ) -> Notify:
-        level = view.level
-        rises = rank(level) > rank(state.level)
-        first = rises and rank(level) > rank(state.highest) and level != "watch"
-        always = level == "clear" or first or (rises and state.level == "clear")
-        wanted = always or rises or _wants_sound(state, view, news)
-        sounds = wanted and state.attention.sound(time_ms, always=always)
-        return "sound" if sounds else "quiet"
+        return self._announcer.announce(state, situation)
 
     def _beneath(self, places: RunPlaces, name: str, kind: PlaceKind) -> tuple[str, ...]:
         """Return the places of a kind beneath another one that are at ``prepare`` or above."""
+        if places.states[name].kind not in ("nation", "alliance"):
+            return ()
         return tuple(
             sorted(
                 other
@@ -290,28 +245,3 @@ class Places:
                 and name in (ALLIANCE, self._nations.get(other))
             )
         )
-
-
-def _news(state: PlaceState, view: PlaceView) -> tuple[PlaceNews, ...]:
-    """Return what is new of a place since it was told last; nothing of one that stays clear."""
-    if view.level == state.level == "clear":
-        return ()
-    news: dict[PlaceNews, bool] = {
-        "level": view.level != state.level,
-        "objects": len(view.concerned) != state.objects,
-        "direction": view.level != "clear" and not {*state.new_directions} <= {*state.directions},
-        "minutes": view.minute_mark < state.mark,
-        "lost": view.lost != state.lost,
-        "unseen": state.unseen != state.told_unseen,
-    }
-    return tuple(item for item, is_new in news.items() if is_new)
-
-
-def _wants_sound(state: PlaceState, view: PlaceView, news: tuple[PlaceNews, ...]) -> bool:
-    """Tell whether news that raises no level asks a person to act."""
-    if not state.step or "direction" in news or "minutes" in news:
-        return True
-    count = len(view.concerned)
-    return view.lost > state.lost or any(
-        state.most_objects < mark <= count for mark in _COUNT_MARKS
-    )

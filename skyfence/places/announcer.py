@@ -1,0 +1,107 @@
+"""The announcer: whether a place's state is told now, why, and whether that sounds.
+
+    what holds now, what was told last ──▶ news ──▶ sound or quiet ──▶ told now, or with the next
+                                                                         └─▶ ``messages``
+
+Does not keep the states (``places``) and puts nothing into words (``messages``).
+"""
+
+from typing import Final
+
+from skyfence.contracts.alert import Notify, PlaceAlert, PlaceNews
+from skyfence.identity import derive
+from skyfence.naming import Environment
+from skyfence.places.contribution import rank
+from skyfence.places.messages import PlaceSituation, PlaceWording
+from skyfence.places.parameters import PlaceParameters
+from skyfence.places.place_state import PlaceState
+from skyfence.places.place_view import PlaceView
+
+# A growing number of objects sounds when it reaches one of these.
+_COUNT_MARKS: Final = (2, 5, 10, 20, 50, 100, 200)
+
+
+class Announcer:
+    """Announces the states of places of one environment; it remembers none itself."""
+
+    def __init__(
+        self, environment: Environment, wording: PlaceWording, parameters: PlaceParameters
+    ) -> None:
+        self._environment = environment
+        self._wording = wording
+        self._parameters = parameters
+
+    def announce(self, state: PlaceState, now: PlaceSituation) -> PlaceAlert | None:
+        """Return the message that a place's state asks for; None where there is no news.
+
+        Quiet news that comes soon after other news waits for the next time (``state.waits``).
+        """
+        time_ms = max(now.time_ms, state.since_ms)
+        news = _news(state, now.view)
+        state.waits = False
+        if not news:
+            return None
+        notify = self._notify(state, now.view, news, time_ms)
+        minor = notify == "quiet" and "level" not in news and "unseen" not in news
+        if minor and state.step and time_ms - state.told_ms < self._parameters.quiet_every_ms:
+            state.waits = True
+            return None
+        self._step(state, now, time_ms)
+        return self._wording.compose(
+            state, now, environment=self._environment, time_ms=time_ms, news=news, notify=notify
+        )
+
+    def _step(self, state: PlaceState, now: PlaceSituation, time_ms: int) -> None:
+        """Bring what was told of a place up to what holds now, and count the message."""
+        if state.level == "clear":
+            state.episode += 1
+            # Not the time: which source's report opens it may depend on the order of arrival.
+            identity = (self._environment, now.run, now.place, state.episode)
+            state.begin_episode(derive("episode", *identity))
+        view = now.view
+        if view.level != state.level:
+            state.since_ms = time_ms
+        state.level, state.told_ms = view.level, time_ms
+        state.step += 1
+        state.objects, state.lost = len(view.concerned), view.lost
+        state.told_unseen = state.unseen
+        state.highest = max(state.highest, view.level, key=rank)
+        state.most_objects = max(state.most_objects, state.objects)
+        state.mark = min(state.mark, view.minute_mark)
+        state.directions = sorted({*state.directions, *state.new_directions})
+        state.new_directions = []
+
+    def _notify(
+        self, state: PlaceState, view: PlaceView, news: tuple[PlaceNews, ...], time_ms: int
+    ) -> Notify:
+        rises = rank(view.level) > rank(state.level)
+        first = rises and rank(view.level) > rank(state.highest)
+        always = view.level == "clear" or first
+        wanted = always or rises or _wants_sound(state, view, news)
+        sounds = wanted and state.attention.sound(time_ms, always=always)
+        return "sound" if sounds else "quiet"
+
+
+def _news(state: PlaceState, view: PlaceView) -> tuple[PlaceNews, ...]:
+    """Return what is new of a place since it was told last; nothing of one that stays clear."""
+    if view.level == state.level == "clear":
+        return ()
+    news: dict[PlaceNews, bool] = {
+        "level": view.level != state.level,
+        "objects": len(view.concerned) != state.objects,
+        "direction": view.level != "clear" and not {*state.new_directions} <= {*state.directions},
+        "minutes": view.minute_mark < state.mark,
+        "lost": view.lost != state.lost,
+        "unseen": state.unseen != state.told_unseen,
+    }
+    return tuple(item for item, is_new in news.items() if is_new)
+
+
+def _wants_sound(state: PlaceState, view: PlaceView, news: tuple[PlaceNews, ...]) -> bool:
+    """Tell whether news that raises no level asks a person to act."""
+    if "direction" in news or "minutes" in news:
+        return True
+    count = len(view.concerned)
+    return view.lost > state.lost or any(
+        state.most_objects < mark <= count for mark in _COUNT_MARKS
+    )
