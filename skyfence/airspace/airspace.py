@@ -206,6 +206,12 @@ class Airspace:
         """
         _ = self._area_borders, self._protected_border
 
+    def border_index(self, areas: Sequence[int]) -> BorderDistanceIndex:
+        """Return an index of the borders of some areas together, for distances to the nearest."""
+        segments = [segments_of(self._borders.lines_of(area)) for area in areas]
+        joined = np.vstack([np.empty((0, 4)), *segments])
+        return BorderDistanceIndex(joined, np.zeros(len(joined)))
+
     def protected_border(self, lon: float, lat: float) -> tuple[float, float]:
         """Return the distance to the protected airspace's border and its accuracy, both metres.
 

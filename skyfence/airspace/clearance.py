@@ -1,4 +1,4 @@
-"""Lower bounds of the distance to the protected airspace's border, block by block of the map.
+"""Lower bounds of the distance to borders (the protected airspace's), block by block of the map.
 
 To know that the border is out of reach, a bound that can be looked up is enough. Made page by page
 like the grid, in metres:
@@ -8,16 +8,19 @@ like the grid, in metres:
 Does not measure exactly (``Airspace.protected_border``).
 """
 
+from collections.abc import Callable
 from math import floor, inf, log
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from skyfence.airspace.airspace import Airspace
 from skyfence.geometry.arrays import Floats, Indices
 from skyfence.geometry.border_distance import length_bounds_m
 from skyfence.geometry.paged_table import PAGE_BLOCKS, Cells, PageTable, RowStore
+
+# Longitudes and latitudes, degrees, both (n,), to metres, (n,).
+BoundsOf = Callable[[Floats, Floats], Floats]
 
 # A page is up to 200 km wide. A page that is farther from the border than this has the same bound
 # in all its blocks, rounded down to one of few values, so that far pages share their rows.
@@ -33,11 +36,14 @@ _DOWN: Final = 1.0 - 1e-6
 
 
 class Clearance:
-    """The lower bounds of an airspace."""
+    """The lower bounds of the distance to some borders."""
 
-    def __init__(self, airspace: Airspace, columns: int, rows: int, block_deg: float) -> None:
-        """Cover columns x rows blocks of the map, counted from longitude -180, latitude -90."""
-        self._airspace = airspace
+    def __init__(self, bounds_m: BoundsOf, columns: int, rows: int, block_deg: float) -> None:
+        """Cover columns x rows blocks of the map, counted from longitude -180, latitude -90.
+
+        ``bounds_m`` gives lower bounds of points' distances, metres.
+        """
+        self._points_bounds_m = bounds_m
         self._block_deg = block_deg
         self._pages = PageTable(columns, rows, self._make)
         self._bounds_m = RowStore(PAGE_BLOCKS**2, np.float32)
@@ -91,7 +97,7 @@ class Clearance:
         middle = (low + high) / 2.0
         # From the middle to a corner on the equator's side, where it is farthest.
         half_m = length_bounds_m(np.hstack((low, high))) / 2.0
-        least_m = self._airspace.protected_border_bounds_m(*middle.T) - half_m
+        least_m = self._points_bounds_m(*middle.T) - half_m
         return np.maximum(least_m, 0.0) * _DOWN
 
 

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skyfence.airspace.airspace import Airspace
-from skyfence.airspace.clearance import Clearance
+from skyfence.airspace.clearance import BoundsOf, Clearance
 from skyfence.airspace.protected import TOUCH_DEG
 from skyfence.geometry.arrays import Floats, Indices, Mask
 from skyfence.geometry.geodesy import SHORT_LAT_DEG, SHORT_LON_DEG
@@ -72,7 +72,8 @@ class Grid:
         self._cell_covers = RowStore(_BLOCK**2, np.int32)
         self._cell_distances = RowStore(_BLOCK**2, np.uint8)
         self._borderless: dict[int, int] = {}  # rows of pages that no border meets, by cover
-        self._clearance = Clearance(airspace, columns, rows, cell_deg * _BLOCK)
+        self._extent = (columns, rows, cell_deg * _BLOCK)
+        self._clearance = self.clearance(airspace.protected_border_bounds_m)
 
     def set_id(self, areas: Collection[int]) -> int:
         """Return the number of a set of areas, a new one for a new set; the empty set's is 0."""
@@ -133,6 +134,10 @@ class Grid:
         cover[made] = self._common_cover(x0[made], y0[made], x1[made], y1[made])
         return cover
 
+    def clearance(self, bounds_m: BoundsOf) -> Clearance:
+        """Return the lower bounds of the distance to other borders, by this grid's blocks."""
+        return Clearance(bounds_m, *self._extent)
+
     def protected_border_bounds_m(
         self, x: Cells, y: Cells, max_new_pages: int | None = None
     ) -> npt.NDArray[np.float32]:
@@ -141,12 +146,18 @@ class Grid:
         Shape (n,), metres. Makes the pages that are missing, at most ``max_new_pages``; the bound
         is 0 where a page is not made then.
         """
+        return self.bounds_m(self._clearance, x, y, max_new_pages)
+
+    def bounds_m(
+        self, clearance: Clearance, x: Cells, y: Cells, max_new_pages: int | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Return what ``protected_border_bounds_m`` does, of the borders of a clearance."""
         x, y = x >> _SHIFT, y >> _SHIFT
         if max_new_pages is None:
-            return self._clearance.lower_bounds_m(x, y)
-        made = self._clearance.make_pages(x, y, max_new_pages)
+            return clearance.lower_bounds_m(x, y)
+        made = clearance.make_pages(x, y, max_new_pages)
         bounds_m = np.zeros(len(x), dtype=np.float32)
-        bounds_m[made] = self._clearance.lower_bounds_m(x[made], y[made])
+        bounds_m[made] = clearance.lower_bounds_m(x[made], y[made])
         return bounds_m
 
     def _common_cover(self, x0: Cells, y0: Cells, x1: Cells, y1: Cells) -> Cells:

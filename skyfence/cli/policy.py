@@ -105,6 +105,10 @@ def _describe(policy: Policy, when: datetime | None) -> Iterator[str]:
         f"first seen inside, {inside.near_border_m:g} m or more from the outer border, "
         f"perhaps a private flight: told to {told}"
     )
+    for kind, zone in file.zones.items():
+        flights = "every flight" if zone.identified == "alert" else "what is not identified"
+        told = f"told of {flights} that enters" if zone.alerts == "enter" else "told nothing"
+        yield f"zones of {kind}: {told}"
     yield f"the public of a region: {_public(file.public)}"
     for region in file.public.regions:
         yield f"the public of {region}: {_public(policy.public_rules(region))}"

@@ -125,6 +125,31 @@ class SourceWatermark(Contract):
     last: bool = False
 
 
+class ZoneVisit(Contract):
+    """One step of a track's visit to a zone of a kind of one's own (restricted, a plant).
+
+        ahead -> inside -> confirmed -> left -> over
+                    any of them -> lost -> over, or any of them again
+
+    Such a zone hears of what comes, whoever it is a threat to otherwise. ``opened`` and the names
+    identify the visit, whose steps are numbered. ``time`` is of the report, or of the timer, that
+    made the step; ``minutes_left`` whole minutes until the zone is reached.
+    """
+
+    kind: Literal["zone"] = "zone"
+    run: RunName
+    source: SourceName
+    track_id: TrackName
+    zone: ZoneName
+    opened: UtcTime
+    number: Annotated[int, Field(ge=1)]
+    step: Literal["ahead", "inside", "confirmed", "left", "lost", "over"]
+    time: UtcTime
+    last_seen: UtcTime
+    minutes_left: Annotated[int | None, Field(ge=0)] = None
+    object: ObjectInfo = ObjectInfo()
+
+
 class FlightSighted(Contract):
     """Where an identified flight is that flies near the protected border: told to nobody.
 
@@ -209,7 +234,7 @@ class Coverage(Contract):
     unseen: tuple[ZoneName, ...] = ()
 
 
-TrackFact = TrackEvent | FlightSighted | SourceWatermark
+TrackFact = TrackEvent | ZoneVisit | FlightSighted | SourceWatermark
 OperatorEvent = OperatorClosed | OperatorJoined | OperatorSeparated
 TrackTopicEvent = TrackFact | OperatorEvent | PartitionWatermark | Coverage
 _EVENT: TypeAdapter[TrackTopicEvent] = TypeAdapter(

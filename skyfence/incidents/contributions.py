@@ -103,6 +103,9 @@ def _kind(place: str, event: TrackEvent, nations: Mapping[str, str]) -> PlaceKin
 
 
 def _direction(event: TrackEvent) -> int | None:
-    """Return the octant of an object's course: 0 is north, 2 east; None where it has no course."""
-    course_deg = event.object.course_deg
+    return octant(event.object.course_deg)
+
+
+def octant(course_deg: float | None) -> int | None:
+    """Return the octant of a course: 0 is north, 2 east; None where there is no course."""
     return None if course_deg is None else int((round(course_deg) % 360 + 22.5) // 45) % 8

@@ -10,11 +10,18 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from skyfence.contracts.alert import Alert, PlaceAlert
-from skyfence.contracts.track_event import Coverage, PartitionWatermark, TrackEvent, TrackTopicEvent
+from skyfence.contracts.track_event import (
+    Coverage,
+    PartitionWatermark,
+    TrackEvent,
+    TrackTopicEvent,
+    ZoneVisit,
+)
 from skyfence.incidents.contributions import standing
 from skyfence.incidents.incident import Incident
 from skyfence.incidents.manager import IncidentManager
 from skyfence.incidents.snapshot import IncidentState, Run
+from skyfence.incidents.visit_contributions import visit_id, visit_standing
 from skyfence.incidents.watermark import Origin
 from skyfence.naming import Environment
 from skyfence.places.messages import PlaceWording
@@ -22,6 +29,8 @@ from skyfence.places.places import Places
 from skyfence.texts.tables import OperatorTexts
 from skyfence.times import LATEST_MS, to_ms
 
+# Visits whose last step is remembered in a run, for steps that Kafka hands out again.
+_VISITS_KEPT: Final = 10_000
 _NO_NATIONS: Final[Mapping[str, str]] = {}
 
 
@@ -41,6 +50,7 @@ class AlertDecisions:
     ) -> None:
         self._manager = IncidentManager(environment, names, texts)
         self._nations = nations
+        self._environment = environment
         wording = PlaceWording(texts, self._manager.vocabulary.names)
         self._places = Places(environment, wording, nations)
 
@@ -68,6 +78,8 @@ class AlertDecisions:
         """
         if isinstance(event, Coverage):
             return list(self._cover(event))
+        if isinstance(event, ZoneVisit):
+            return list(self._note_visit(event))
         alerts = self._manager.process(event, origin)
         self._note_updates()
         names = [*self.state.runs] if isinstance(event, PartitionWatermark) else [event.run]
@@ -81,6 +93,20 @@ class AlertDecisions:
             self._places.cover(run.places, coverage.unseen, to_ms(coverage.time))
             time_ms = run.places.latest_ms
             yield from self._places.flush(coverage.run, run.places, time_ms, time_ms)
+
+    def _note_visit(self, visit: ZoneVisit) -> Iterator[PlaceAlert]:
+        """Yield what a zone hears of a visit's next step; nothing of one that was taken in."""
+        run = self.state.runs.setdefault(visit.run, Run())
+        identifier = visit_id(self._environment, visit)
+        if run.visits.get(identifier, 0) >= visit.number:
+            return
+        run.visits.pop(identifier, None)  # the latest stand last
+        run.visits[identifier] = visit.number
+        if len(run.visits) > _VISITS_KEPT:
+            del run.visits[next(iter(run.visits))]
+        noted = visit_standing(identifier, visit)
+        self._places.note(run.places, noted)
+        yield from self._places.flush(visit.run, run.places, noted.time_ms, noted.known_ms)
 
     def _note_updates(self) -> None:
         """Let the places take in what has changed of incidents."""

@@ -33,6 +33,8 @@ class Run:
     decisions: DecisionQueue = field(default_factory=DecisionQueue)
     situation: RepeatedViolations = field(default_factory=RepeatedViolations)
     places: RunPlaces = field(default_factory=RunPlaces)
+    # The last step of each visit to a zone of a kind of one's own.
+    visits: dict[UUID, int] = field(default_factory=dict)
     pairs: list[JoinedPair] = field(default_factory=list)
     apart: list[tuple[EpisodeKey, EpisodeKey]] = field(default_factory=list)
 

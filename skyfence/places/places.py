@@ -170,7 +170,10 @@ class Places:
             self._touch(places, name)
 
     def _touch(self, places: RunPlaces, name: str, directions: Iterable[int] = ()) -> None:
-        """Have a place looked at in the next flush, and those above it."""
+        """Have a place looked at in the next flush, and those above it: a zone has none."""
+        if places.states[name].kind == "zone":
+            places.touched.append(name)
+            return
         above: list[tuple[str, PlaceKind]] = [(ALLIANCE, "alliance")]
         nation = self._nations.get(name)
         if nation is not None:
@@ -192,7 +195,9 @@ class Places:
         beneath = (
             state.holdings
             for other, state in places.states.items()
-            if other != name and name in (ALLIANCE, self._nations.get(other))
+            if other != name
+            and state.kind != "zone"
+            and name in (ALLIANCE, self._nations.get(other))
         )
         return PlaceView.over([own, *beneath])
 

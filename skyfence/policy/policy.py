@@ -106,6 +106,16 @@ class Public(PublicRules):
     regions: dict[ZoneId, PublicRules] = Field(default_factory=dict)
 
 
+class ZoneRules(Contract):
+    """Whether a flight into a zone of a kind of one's own alerts, and an identified one, too."""
+
+    alerts: Literal["enter", "none"] = "enter"
+    identified: Literal["no-alert", "alert"] = "no-alert"
+
+
+_NO_ZONE_RULES: Final = ZoneRules()
+
+
 class PolicyFile(Contract):
     """A policy as its file writes it; a section that is left out has these values.
 
@@ -121,6 +131,7 @@ class PolicyFile(Contract):
     inside: Inside = Inside()
     hold: Hold = Hold()
     public: Public = Public()
+    zones: dict[ZoneKind, ZoneRules] = Field(default_factory=dict)
     permit: Annotated[tuple[Permit, ...], BeforeValidator(_is_a_list)] = ()
 
 
@@ -182,6 +193,10 @@ class Policy:
     def look_ahead_s(self, kind: str) -> float:
         """Return how early to warn before a zone of this kind, seconds; 0 means never."""
         return self.file.look_ahead_s.get(kind, self._default_look_ahead_s)
+
+    def zone_rules(self, kind: str) -> ZoneRules:
+        """Return the rules for zones of a kind other than country and region."""
+        return self.file.zones.get(kind, _NO_ZONE_RULES)
 
     def lateness_ms(self, source: str) -> int:
         """Return how late a source's reports may come out of order, milliseconds."""

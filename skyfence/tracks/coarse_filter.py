@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from skyfence.airspace.airspace import Airspace
 from skyfence.airspace.grid import BOUNDARY, Grid
+from skyfence.airspace.own_zones import OwnZones
 from skyfence.frames.frame import Frame
 from skyfence.geometry.geodesy import SHORT_LAT_DEG, SHORT_LON_DEG
 from skyfence.geometry.proper_intersections import Cuts
@@ -60,8 +61,12 @@ class CoarseFilter:
         parameters: DetectionParameters,
         look_ahead_s: float,
         rules: SourceRules,
+        *,
+        own_zones: OwnZones,
     ) -> None:
         """Remember no track yet; ``rules`` are the policy's for the source."""
+        self._own_zones = own_zones
+        self._zone_clearance = grid.clearance(own_zones.lower_bounds_m)
         self._rules = rules
         self._grid = grid
         self._airspace = airspace
@@ -156,7 +161,8 @@ class CoarseFilter:
     def _set_of(self, track: TrackState) -> int:
         """Return the number of the track's set of areas, or that it must always be judged."""
         civil = track.suppressed_by == CIVIL
-        if not track.live or track.violation is not None or track.pending_outlier is not None:
+        has_story = track.violation is not None or bool(track.visits)
+        if not track.live or has_story or track.pending_outlier is not None:
             return _JUDGE
         if track.identification.emergency or track.identification.last_emergency:
             return _JUDGE  # whether it goes on is told by two reports in a row
@@ -227,19 +233,35 @@ class CoarseFilter:
         """Mark rows of civil flights as before, and of others too far from the border to matter."""
         civil = self._columns["civil"][slots]
         same: Mask = civil == civil_rows(frame.batch)[rows]
+        self._meets_own_zones(frame, rows, cells, same, civil)
         others = np.flatnonzero(same & ~civil)
         if others.size:
             places = (cells[0][others], cells[1][others])
             clear_m = self._grid.protected_border_bounds_m(*places, _PAGES_AT_ONCE)
-            speeds = _filled(frame, "ground_speed_mps", self._parameters.unknown_speed_mps)
-            accuracies = _filled(frame, "accuracy_m", self._parameters.unknown_accuracy_m)
-            own = rows[others]
-            reach_m = (
-                speeds[own] * self._look_ahead_s
-                + self._parameters.reach_accuracies * accuracies[own]
-            )
-            same[others] = clear_m > reach_m + self._parameters.reach_margin_m + _ROUNDING_M
+            reach_m = self._reach_m(frame, rows[others], self._look_ahead_s)
+            same[others] = clear_m > reach_m + _ROUNDING_M
         return same
+
+    def _meets_own_zones(
+        self, frame: Frame, rows: Rows, cells: Any, same: Mask, civil: Mask
+    ) -> None:
+        """Take from ``same`` the rows that may be near a zone that wants to hear of them."""
+        zones = self._own_zones
+        if not zones.areas:
+            return
+        wanted = np.flatnonzero(same & (~civil | zones.alert_identified))
+        x, y = cells[0][wanted], cells[1][wanted]
+        clear_m = self._grid.bounds_m(self._zone_clearance, x, y, _PAGES_AT_ONCE)
+        reach_m = self._reach_m(frame, rows[wanted], zones.look_ahead_s)
+        same[wanted] = clear_m > reach_m + _ROUNDING_M
+
+    def _reach_m(self, frame: Frame, rows: Rows, look_ahead_s: float) -> Any:
+        """Return for each row the distance within which a border means something to it, metres."""
+        parameters = self._parameters
+        speeds = _filled(frame, "ground_speed_mps", parameters.unknown_speed_mps)[rows]
+        accuracies = _filled(frame, "accuracy_m", parameters.unknown_accuracy_m)[rows]
+        reach_m = speeds * look_ahead_s + parameters.reach_accuracies * accuracies
+        return reach_m + parameters.reach_margin_m
 
     def _note(self, frame: Frame, rows: Rows, slots: Rows, cells: Any) -> None:
         """Write rows that are skipped into their tracks' slots."""

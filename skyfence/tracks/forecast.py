@@ -76,6 +76,28 @@ def forecast(
     return Forecast(border, border_area, regions)
 
 
+def arrivals(
+    airspace: Airspace,
+    place: tuple[float, float],
+    motion: Motion,
+    horizon_s: float,
+    areas: Collection[int],
+) -> dict[int, Arrival]:
+    """Return when a fan of courses from a place (lon, lat) reaches each of some areas, if it does.
+
+    Looks ``horizon_s`` ahead; areas that it does not reach in that time are left out.
+    """
+    horizon_s = _within_reach_s(motion, horizon_s)
+    if horizon_s <= 0 or not areas:
+        return {}
+    hits = _first_hits(airspace, _fan(place, motion, horizon_s), areas)
+    reached = {
+        area: _arrival([fraction * horizon_s for fraction in fractions], horizon_s)
+        for area, fractions in hits.items()
+    }
+    return {area: arrival for area, arrival in reached.items() if arrival is not None}
+
+
 def _border(
     airspace: Airspace,
     place: tuple[float, float],

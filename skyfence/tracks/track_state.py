@@ -6,6 +6,7 @@ written to its checkpoint as it stands.
 
 from dataclasses import dataclass, field
 from math import inf
+from typing import Literal
 
 from skyfence.policy.parameters import DetectionParameters
 from skyfence.tracks.evidence import Belief
@@ -41,6 +42,28 @@ class ForecastState:
     time_ms: int | None = None
     heads_for_since_ms: int | None = None
     heads_away_since_ms: int | None = None
+
+
+@dataclass(slots=True)
+class VisitState:
+    """A track's visit to a zone of a kind of one's own; ``zone_visits`` changes it.
+
+    ``number`` counts the steps that were told. ``sure``: inside beyond doubt. ``since_ms`` is when
+    it left, ``mark`` the lowest mark of minutes told; ``heads_ms`` and ``away_ms`` say since when
+    forecasts have it head for the zone, or not at all. Times are milliseconds since 1970, UTC.
+    """
+
+    opened_ms: int
+    number: int = 0
+    status: Literal["none", "ahead", "inside", "left"] = "none"
+    sure: bool = False
+    lost: bool = False
+    since_ms: int = 0
+    forecast_ms: int = 0
+    heads_ms: int | None = None
+    away_ms: int | None = None
+    mark: int | None = None
+    belief: Belief = field(default_factory=Belief)
 
 
 @dataclass(slots=True)
@@ -86,6 +109,8 @@ class TrackState:
     gap_ms: int | None = None  # between its last two reports
     # Reports that establish it (``Observation.counts``), up to as many as the policy asks for.
     counted_reports: int = 0
+    # To zones of kinds of one's own, by the zone's identifier.
+    visits: dict[str, VisitState] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Drop evidence, forecast and depths: they are about another place or another object."""

@@ -11,6 +11,7 @@ from math import inf
 from typing import Final
 
 from skyfence.airspace.batch_queries import BatchedBorderQueries
+from skyfence.airspace.own_zones import OwnZones
 from skyfence.geometry.geodesy import distance_m
 from skyfence.policy.parameters import SECOND_MS
 from skyfence.tracks import violation
@@ -21,6 +22,7 @@ from skyfence.tracks.identification import Identification
 from skyfence.tracks.observation import Observation
 from skyfence.tracks.path_recorder import PathRecorder
 from skyfence.tracks.track_state import Depth, TrackState
+from skyfence.tracks.zone_visits import ZoneVisits
 
 # Depth is measured anew when it may have grown by this share; near the border, always.
 _DEPTH_SHARE: Final = 0.01
@@ -40,6 +42,8 @@ class TrackUpdater:
         self._parameters = context.parameters
         self.queries = BatchedBorderQueries(airspace)
         self._paths = PathRecorder(context, self.queries)
+        self.own_zones = OwnZones(airspace, context.policy)
+        self._visits = ZoneVisits(context, self.own_zones)
         kinds = [airspace.zones[area].properties.kind for area in airspace.limited_areas]
         kinds += airspace.protected_kinds
         self.look_ahead_s = max(map(context.policy.look_ahead_s, kinds), default=0.0)
@@ -65,6 +69,7 @@ class TrackUpdater:
         if not track.observation.ended:  # what ends a coasted track is coasted
             track.coasted = track.observation.coasted
         self._judge(result, track, before_ms)
+        result.events.extend(self._visits.update(track))
         track.live = True
         if track.observation.ended:
             self._lose(result, track, track.observation.time_ms)
@@ -245,11 +250,13 @@ class TrackUpdater:
             self._paths.record(result, track, "vanish", area, track.observation.point, cut=cut)
         track.live, track.observation = False, track.observation.detached()
         result.add_event(violation.lose(self._context, track, time_ms))
+        result.events.extend(self._visits.lose(track, time_ms))
 
     def run_timers(self, result: FrameResult, track: TrackState, until_ms: int) -> None:
         """Run out a track's timers that are due up to a time, each as of its own deadline."""
         while (due_ms := track.deadline_ms(self._parameters)) <= until_ms:
             if self.is_finished(track, until_ms):
+                result.events.extend(self._visits.forget(track, due_ms))
                 return
             track.timers_run_ms = due_ms
             if track.live and due_ms == track.lost_ms(self._parameters):
