@@ -37,7 +37,7 @@ class Announcer:
         Quiet news that comes soon after other news waits for the next time (``state.waits``).
         """
         time_ms = max(now.time_ms, state.since_ms)
-        news = _news(state, now.view)
+        news = news_of(state, now.view)
         state.waits = False
         if not news:
             return None
@@ -82,7 +82,7 @@ class Announcer:
         return "sound" if sounds else "quiet"
 
 
-def _news(state: PlaceState, view: PlaceView) -> tuple[PlaceNews, ...]:
+def news_of(state: PlaceState, view: PlaceView) -> tuple[PlaceNews, ...]:
     """Return what is new of a place since it was told last; nothing of one that stays clear."""
     if view.level == state.level == "clear":
         return ()

@@ -11,12 +11,12 @@ from uuid import UUID
 
 from skyfence.contracts.alert import PlaceKind, PlaceLevel
 
-LEVELS: Final[tuple[PlaceLevel, ...]] = ("clear", "watch", "prepare", "shelter")
+_RANKS: Final[Mapping[PlaceLevel, int]] = {"clear": 0, "watch": 1, "prepare": 2, "shelter": 3}
 
 
 def rank(level: PlaceLevel) -> int:
     """Return a level as a number: 0 is ``clear``, 3 ``shelter``."""
-    return LEVELS.index(level)
+    return _RANKS[level]
 
 
 @dataclass(frozen=True)

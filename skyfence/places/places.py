@@ -16,7 +16,7 @@ from typing import Final
 
 from skyfence.contracts.alert import PlaceAlert, PlaceKind
 from skyfence.naming import ALLIANCE, Environment
-from skyfence.places.announcer import Announcer
+from skyfence.places.announcer import Announcer, news_of
 from skyfence.places.contribution import Contribution, Standing, rank
 from skyfence.places.holding import Holding
 from skyfence.places.messages import PlaceSituation, PlaceWording
@@ -225,10 +225,14 @@ class Places:
     ) -> PlaceAlert | None:
         state = places.states[name]
         state.unseen = name in places.unseen
+        view = self._view(places, name)
+        if not news_of(state, view):
+            state.waits = False
+            return None
         situation = PlaceSituation(
             run=run,
             place=name,
-            view=self._view(places, name),
+            view=view,
             nations=self._beneath(places, name, "nation"),
             regions=self._beneath(places, name, "region"),
             time_ms=times_ms[0],
