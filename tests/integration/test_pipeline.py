@@ -106,6 +106,8 @@ async def test_a_killed_worker_loses_no_incident(
         await operator.settle()
     heard = [(alert.track_id, alert.place, alert.step) for alert in operator.alerts()]
     assert len(heard) == len(set(heard))
+    states = [(state.place, state.episode, state.step) for state in operator.states()]
+    assert len(states) == len(set(states))
     assert set(heard) >= {
         (f"T{number}", place, 1) for number in range(60) for place in ("AA-S", "AA", "NATO")
     }
@@ -131,7 +133,11 @@ async def test_a_worker_that_follows_goes_on_with_the_story(
     places = ("AA-S", "AA", "NATO")
     assert told[:3] == [(place, 1, "violation") for place in places]
     assert sorted(told[3:]) == sorted((place, 2, "exited") for place in places)
-    assert len({m.alert.incident_id for m in operator.messages}) == 1
+    assert len({alert.incident_id for alert in operator.alerts()}) == 1
+    states = [(alert.place, alert.episode, alert.step) for alert in operator.states()]
+    assert sorted(states)[:2] == [("AA", 1, 1), ("AA-S", 1, 1)]
+    assert len({alert.episode_id for alert in operator.states()}) == len(places)
+    assert len(states) == len(set(states))
 
 
 async def test_a_sender_s_own_headers_hold_up_nothing(settings: Settings, edges: Edges) -> None:
@@ -141,7 +147,7 @@ async def test_a_sender_s_own_headers_hold_up_nothing(settings: Settings, edges:
         await send(settings, json.dumps(entry("T1")).encode(), published="yesterday")
         await drained(settings)
         await operator.settle()
-    assert len(operator.messages) == 3
+    assert len(operator.alerts()) == len(operator.states()) == 3
     assert operator.messages[0].timeline.published is not None
 
 

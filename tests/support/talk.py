@@ -14,7 +14,7 @@ from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
 from skyfence.cli.places import ALL, channels_of
 from skyfence.client.feed import AlertFeed, Connected, Received
-from skyfence.contracts.alert import Alert
+from skyfence.contracts.alert import Alert, PlaceAlert
 from skyfence.contracts.channel_message import OperatorsMessage
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -114,8 +114,12 @@ class Subscriber:
         await self._feed.settle()
 
     def alerts(self) -> list[Alert]:
-        """Return the alerts in order of arrival, feed alarms left out."""
+        """Return the incidents' alerts in order of arrival."""
         return [m.alert for m in self.messages if isinstance(m.alert, Alert)]
+
+    def states(self) -> list[PlaceAlert]:
+        """Return the states of places in order of arrival."""
+        return [m.alert for m in self.messages if isinstance(m.alert, PlaceAlert)]
 
     def told(self) -> Sequence[tuple[str, int, str]]:
         """Return (place, step, message type) in order of arrival."""
