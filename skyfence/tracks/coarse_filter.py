@@ -85,6 +85,7 @@ class CoarseFilter:
             "y": np.zeros(_FIRST_SLOTS, np.int32),
             "set": np.full(_FIRST_SLOTS, _JUDGE, np.int32),
             "civil": np.zeros(_FIRST_SLOTS, bool),
+            "flight_due_ms": np.zeros(_FIRST_SLOTS, np.int64),
             "row": np.full(_FIRST_SLOTS, -1, np.int32),  # of the frame; -1: the track has it
             "frame": np.empty(_FIRST_SLOTS, object),
         }
@@ -147,6 +148,7 @@ class CoarseFilter:
             "lon": observation.lon,
             "set": self._set_of(track),
             "civil": track.suppressed_by == CIVIL,
+            "flight_due_ms": track.flight_due_ms,
         }
 
     def drop(self, track_id: str) -> None:
@@ -233,6 +235,8 @@ class CoarseFilter:
         """Mark rows of civil flights as before, and of others too far from the border to matter."""
         civil = self._columns["civil"][slots]
         same: Mask = civil == civil_rows(frame.batch)[rows]
+        # What is due is published (``flights``).
+        same &= ~civil | (frame.times_ms[rows] < self._columns["flight_due_ms"][slots])
         self._meets_own_zones(frame, rows, cells, same, civil)
         others = np.flatnonzero(same & ~civil)
         if others.size:

@@ -7,7 +7,7 @@ no part of the ``context``, and no judgement depends on it.
 from dataclasses import dataclass, field
 
 from skyfence.contracts.crossing import Crossing
-from skyfence.contracts.track_event import TrackEvent, TrackFact
+from skyfence.contracts.track_event import FlightSighted, TrackEvent, TrackFact
 from skyfence.tracks.crossing_details import PendingCrossing
 
 
@@ -26,7 +26,7 @@ class FrameResult:
         """Return the crossings as they are published, made anew each time."""
         return [crossing.published() for crossing in self.pending_crossings]
 
-    def add_event(self, event: TrackEvent | None) -> None:
-        """Take in a step of a violation episode, if there was one."""
+    def add_event(self, event: TrackEvent | FlightSighted | None) -> None:
+        """Take in a step of a violation episode, or where a flight is, if there was one."""
         if event is not None:
             self.events.append(event)

@@ -112,7 +112,9 @@ class SourceProcessor:
             if track is not None and name not in last:
                 self._filter.restore_observation(track)
                 last[name] = (track.observation.lon, track.observation.lat)
-            if track is None or track.suppressed_by is None:
+            time_ms = int(frame.times_ms[row])
+            is_judged = track is None or track.suppressed_by is None
+            if track is None or is_judged or time_ms >= track.flight_due_ms:
                 points.append(point)
             if name in last:
                 segment = (*last[name], *point)

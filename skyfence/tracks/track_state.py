@@ -111,6 +111,7 @@ class TrackState:
     counted_reports: int = 0
     # To zones of kinds of one's own, by the zone's identifier.
     visits: dict[str, VisitState] = field(default_factory=dict)
+    flight_due_ms: int = 0  # identified: its next report from this time on is one to publish
 
     def forget(self) -> None:
         """Drop evidence, forecast and depths: they are about another place or another object."""

@@ -14,7 +14,7 @@ from skyfence.airspace.batch_queries import BatchedBorderQueries
 from skyfence.airspace.own_zones import OwnZones
 from skyfence.geometry.geodesy import distance_m
 from skyfence.policy.parameters import SECOND_MS
-from skyfence.tracks import violation
+from skyfence.tracks import flights, violation
 from skyfence.tracks.context import Context
 from skyfence.tracks.evidence import log_odds, sigma_m
 from skyfence.tracks.frame_result import FrameResult
@@ -70,6 +70,7 @@ class TrackUpdater:
             track.coasted = track.observation.coasted
         self._judge(result, track, before_ms)
         result.events.extend(self._visits.update(track))
+        self._sight_flight(result, track)
         track.live = True
         if track.observation.ended:
             self._lose(result, track, track.observation.time_ms)
@@ -185,6 +186,14 @@ class TrackUpdater:
             depth_m = distance_m if inside else -distance_m
             track.belief.update(observation.time_ms, log_odds(depth_m, sigma), self._parameters)
         result.add_event(violation.update(self._context, track))
+
+    def _sight_flight(self, result: FrameResult, track: TrackState) -> None:
+        """Publish where an identified track is, if it is near and was not published of late."""
+        if not self._airspace.protected_areas or not flights.is_due(track):
+            return
+        lon, lat = track.observation.lon, track.observation.lat
+        border_m, _ = self.queries.protected_border(lon, lat)
+        result.add_event(flights.sight(self._context, track, border_m))
 
     def _reach_m(self, observation: Observation) -> float:
         """Return the distance from the border past which a track means nothing yet."""
