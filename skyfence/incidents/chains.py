@@ -125,7 +125,7 @@ class AlertChains:
         elif track.incident_id is not None:
             self._detach_tracks(run, track.incident_id)
 
-    def close_by_operator(
+    def close_while_seen(
         self, run: Run, incident: Incident, update: IncidentUpdate
     ) -> Iterator[Alert]:
         """Close an incident though its track may come back: what is told anew opens another."""

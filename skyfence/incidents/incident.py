@@ -80,7 +80,9 @@ class MemberTrack(Contract):
     """One track, as it stands with its ``last`` event; ``position`` is that of its last report.
 
     ``trail`` holds its latest positions, oldest first. ``incident_id`` is the incident that it is a
-    member of; None for a mere fact, and for one that an operator ``silenced``.
+    member of; None for a mere fact, and for one that is ``silenced``: an operator closed or
+    dismissed it, or it is the echo of an identified ``flight`` (source/track), with which it flew
+    at ``flight_ms``, event time.
     """
 
     key: EpisodeKey
@@ -90,7 +92,9 @@ class MemberTrack(Contract):
     position: Position | None = None
     trail: tuple[Position, ...] = ()
     incident_id: UUID | None = None
-    silenced: Literal["closed", "dismissed"] | None = None
+    silenced: Literal["closed", "dismissed", "flight"] | None = None
+    flight: str | None = None
+    flight_ms: int = 0
 
     @property
     def seen_from_ms(self) -> int:
@@ -168,6 +172,8 @@ def member_after(before: MemberTrack | None, event: TrackEvent) -> MemberTrack:
         trail=trail_after(before.trail if before else (), position),
         incident_id=before.incident_id if before else None,
         silenced=before.silenced if before else None,
+        flight=before.flight if before else None,
+        flight_ms=before.flight_ms if before else 0,
     )
 
 

@@ -19,6 +19,7 @@ from uuid import UUID
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import (
     Coverage,
+    FlightSighted,
     OperatorEvent,
     PartitionWatermark,
     SourceWatermark,
@@ -26,6 +27,8 @@ from skyfence.contracts.track_event import (
     TrackTopicEvent,
 )
 from skyfence.incidents.chains import AlertChains
+from skyfence.incidents.flight_sightings import forget, note
+from skyfence.incidents.flights import EchoRecognition
 from skyfence.incidents.incident import (
     STATE_AFTER,
     EpisodeKey,
@@ -60,6 +63,7 @@ class IncidentManager:
         self._chains = AlertChains(environment, names, texts)
         self._counter = ViolationCounter(environment, self._chains.vocabulary)
         self._joining = Joining(self._chains, self._counter)
+        self._echoes = EchoRecognition(self._chains, self._counter)
         self._operators = OperatorDecisions(self._chains, self._joining, self._counter)
 
     @property
@@ -102,14 +106,17 @@ class IncidentManager:
         if origin is not None:
             self._note_progress(origin.partition, origin.published_ms)
         run = self.state.runs.setdefault(event.run, Run())
-        if not isinstance(event, TrackEvent | SourceWatermark):
-            return []
         if isinstance(event, SourceWatermark):
             run.decisions.advance(event, origin)
+            forget(run.flights, LATEST_MS if run.decisions.ended else to_ms(event.time))
             if event.last:
                 self.state.drop_ended()
             return list(self._process_due(run))
-        return [*self._tell_own_track(run, event), *self._process_due(run)]
+        if isinstance(event, TrackEvent):
+            return [*self._tell_own_track(run, event), *self._process_due(run)]
+        if isinstance(event, FlightSighted):
+            note(run.flights, event)
+        return []
 
     def _note_progress(self, partition: int, judged_ms: int) -> None:
         progress = self.state.progress
@@ -153,6 +160,7 @@ class IncidentManager:
             if decision.rank == VIOLATION_COUNT:
                 yield from self._count_violation(run, decision.track)
             elif decision.track.key in run.tracks:
+                yield from self._echoes.decide(run, decision.track)
                 yield from self._joining.decide(run, decision.track)
                 yield from self._joining.change_lead(run, decision.track.key)
         watermark_ms = run.decisions.watermark_ms(self.state.progress)
@@ -167,7 +175,7 @@ class IncidentManager:
     def _count_violation(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
         """Count a confirmed violation, unless its object is one that is counted already."""
         now = run.tracks.get(track.key)
-        if now is not None and now.silenced == "dismissed":
+        if now is not None and now.silenced in ("dismissed", "flight"):
             return
         _, closed_id = self.state.closed.get(track.key, (0, None))
         joined_id = now.incident_id if now else closed_id

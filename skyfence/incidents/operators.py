@@ -56,7 +56,7 @@ class OperatorDecisions:
         news: UpdateKind = "dismissed" if word.dismissed else "stood_down"
         self._silence(run, incident, dismissed=word.dismissed)
         update = IncidentUpdate(news, event, "closed", operator=word)
-        yield from self._chains.close_by_operator(run, incident, update)
+        yield from self._chains.close_while_seen(run, incident, update)
         if word.dismissed:
             run.situation, alerts = self._counter.withdraw(
                 run.situation, incident.incident_id, to_ms(event.time)

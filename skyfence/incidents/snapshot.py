@@ -9,6 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from skyfence.incidents.assignment import JoinedPair
+from skyfence.incidents.flight_sightings import Flight
 from skyfence.incidents.incident import EpisodeKey, Incident, MemberTrack
 from skyfence.incidents.repeated_violations import RepeatedViolations
 from skyfence.incidents.watermark import DecisionQueue
@@ -26,7 +27,8 @@ class Run:
     """What is kept of one run: its tracks as they are now, what is to be decided, and counted.
 
     ``pairs`` are the latest tracks that were joined: they say how far sources are off one another.
-    ``apart`` are tracks of which an operator said that they are two objects.
+    ``apart`` are tracks of which an operator said that they are two objects. ``flights`` are those
+    near the border that are identified, by source/track.
     """
 
     tracks: dict[EpisodeKey, MemberTrack] = field(default_factory=dict)
@@ -37,6 +39,7 @@ class Run:
     visits: dict[UUID, int] = field(default_factory=dict)
     pairs: list[JoinedPair] = field(default_factory=list)
     apart: list[tuple[EpisodeKey, EpisodeKey]] = field(default_factory=list)
+    flights: dict[str, Flight] = field(default_factory=dict)
 
 
 @dataclass

@@ -1,0 +1,168 @@
+"""Whose echo is it: an unknown that flies with an identified flight of another source is that.
+
+A primary radar shows an airliner as an unknown object. Its track agent alerts at once, and is right
+to: it knows no better. Here both sources are seen:
+
+    FlightSighted ──▶ the flights near the border ─┐
+    unknown track, as decided ─────────────────────┴▶ fly alike over several reports?
+        ──▶ its incident closes as identified, and its track opens no other
+        ──▶ parted, or the flight not sighted for an hour: it has an incident again
+
+What says that it is a drone or a missile, or in an emergency, is nobody's echo. Does not keep
+flights that are elsewhere.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from skyfence.contracts.alert import Alert
+from skyfence.incidents import association
+from skyfence.incidents.chains import AlertChains
+from skyfence.incidents.flight_sightings import Flight
+from skyfence.incidents.incident import MemberTrack, knowledge_rank
+from skyfence.incidents.offsets import offset_of
+from skyfence.incidents.repeated_violations import ViolationCounter
+from skyfence.incidents.routing import IncidentUpdate
+from skyfence.incidents.snapshot import Run
+from skyfence.policy.civil import NEVER_CIVIL
+from skyfence.policy.parameters import HOUR_MS
+from skyfence.policy.permit import EMERGENCY_CODES
+from skyfence.times import to_ms
+
+# Identified once, an unknown stays so inland, where flights are not published: a jet crosses most
+# countries within an hour.
+_IDENTIFIED_MS: Final = HOUR_MS
+# Two heights of one aircraft differ by the reference and a radar's error; levels are 300 m apart.
+_HEIGHT_M: Final = 1_000.0
+# Farther apart than this, two positions are not compared: degrees, about 20 km.
+_NEAR_LAT_DEG: Final = 0.2
+_NEAR_LON_DEG: Final = 0.5
+
+
+class EchoRecognition:
+    """Closes the incidents of what turns out to be an identified flight, and opens them again."""
+
+    def __init__(self, chains: AlertChains, counter: ViolationCounter) -> None:
+        self._chains = chains
+        self._counter = counter
+
+    def decide(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
+        """Ask of a track, as it stood with an event, whether it is an identified flight."""
+        now = run.tracks[track.key]
+        if now.silenced == "flight":
+            yield from self._go_on(run, track)
+        elif now.silenced is None and _may_be_flight(track):
+            key = self._flight_of(run, track)
+            if key is not None:
+                yield from self._identify(run, track, key)
+
+    def _flight_of(self, run: Run, track: MemberTrack) -> str | None:
+        """Return the key of the flight that a track is, if any."""
+        costs = [
+            (cost, key)
+            for key, flight in run.flights.items()
+            if (cost := _cost(track, flight, _known_ms(track))) is not None
+        ]
+        if not costs:
+            return None
+        cost, key = min(costs)
+        return None if self._is_anothers(run, track, key, cost) else key
+
+    def _is_anothers(self, run: Run, track: MemberTrack, key: str, cost: int) -> bool:
+        """Tell whether a flight is rather another track, or flight, of the track's own source."""
+        flight, known_ms = run.flights[key], _known_ms(track)
+        for own_key, other in run.decisions.decided.items():
+            if own_key.source != track.key.source or own_key == track.key:
+                continue
+            now = run.tracks.get(own_key)
+            taken = now is not None and now.flight == key
+            theirs = _cost(other, flight, known_ms) if now is not None and not taken else None
+            if association.are_shown_at_once([track], [other]) and (
+                taken or (theirs is not None and theirs < cost)
+            ):
+                return True
+        target = flight.trail(known_ms)
+        for own in run.flights.values():
+            if own.source == track.key.source and own.address in (flight.address, None):
+                offset = offset_of(own.trail(known_ms), target)
+                if offset is not None and offset.last.metres < cost:
+                    return True
+        return False
+
+    def _identify(self, run: Run, track: MemberTrack, key: str) -> Iterator[Alert]:
+        """Close a track's incident, if it has one: it is an identified flight."""
+        flight, incident = run.flights[key], self._chains.incident_of(run.tracks[track.key])
+        members = (track.key,) if incident is None else incident.member_keys
+        if any(member.source == flight.source for member in members):
+            return  # the flight's own source shows another object
+        told = {"silenced": "flight", "flight": key, "flight_ms": _known_ms(track)}
+        lead = run.tracks[track.key if incident is None else incident.lead_key]
+        for member in members:
+            if member in run.tracks:
+                run.tracks[member] = run.tracks[member].model_copy(update=told)
+        if incident is None:
+            return
+        event = lead.last.model_copy(update={"identified_as": flight.name})
+        update = IncidentUpdate("identified", event, "closed")
+        yield from self._chains.close_while_seen(run, incident, update)
+        run.situation, alerts = self._counter.withdraw(
+            run.situation, incident.incident_id, _known_ms(track)
+        )
+        yield from alerts
+
+    def _go_on(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
+        """Alert to what was an identified flight, if it no longer flies with it."""
+        now, known_ms = run.tracks[track.key], _known_ms(track)
+        flight = run.flights.get(now.flight or "")
+        offset = offset_of(track.trail, flight.trail(known_ms)) if flight else None
+        if offset is not None and not association.have_parted(offset):
+            run.tracks[track.key] = now.model_copy(update={"flight_ms": known_ms})
+            return
+        if offset is None and known_ms - now.flight_ms <= _IDENTIFIED_MS:
+            return
+        now = now.model_copy(update={"silenced": None, "flight": None})
+        run.tracks[track.key] = now
+        if now.confidence == "fact" or not knowledge_rank(now):
+            return
+        now = run.tracks[track.key] = self._chains.open_incident(now)
+        incident = self._chains.incident_of(now)
+        assert incident is not None  # noqa: S101 - it was opened just now
+        yield from self._chains.tell(incident, IncidentUpdate("separated", now.last, now.state))
+
+
+def _may_be_flight(track: MemberTrack) -> bool:
+    """Tell whether a track says nothing against being an airliner's echo."""
+    known = track.last.object
+    return (
+        track.position is not None
+        and known.category not in NEVER_CIVIL
+        and known.mode_3a not in EMERGENCY_CODES
+    )
+
+
+def _cost(track: MemberTrack, flight: Flight, until_ms: int) -> int | None:
+    """Return how far a track is off a flight of another source, metres; None if it is not it."""
+    position, known = track.position, track.last.object
+    if position is None or flight.source == track.key.source:
+        return None
+    last, seen = flight.sightings[-1], position.seen
+    if abs(last.lat - seen.lat) > _NEAR_LAT_DEG or abs(last.lon - seen.lon) > _NEAR_LON_DEG:
+        return None
+    addresses = {association.address_of(known), flight.address} - {None}
+    heights = (known.altitude_m, flight.altitude_m)
+    if len(addresses) > 1 or _are_levels_apart(*heights):
+        return None
+    trail = flight.trail(until_ms)
+    offset = offset_of(track.trail, trail)
+    if offset is None:
+        return None
+    return association.fits(position, trail[-1], offset, None, at_once=False)
+
+
+def _are_levels_apart(height_m: float | None, other_m: float | None) -> bool:
+    return height_m is not None and other_m is not None and abs(height_m - other_m) > _HEIGHT_M
+
+
+def _known_ms(track: MemberTrack) -> int:
+    """Return when a track's last event was known, ms since 1970, event time."""
+    return max(to_ms(track.last.time), to_ms(track.last.last_seen))

@@ -1,0 +1,137 @@
+"""An unknown that flies with an identified flight of another source is that flight."""
+
+from typing import Any
+
+import pytest
+from builders import T0, clock, track_event
+from words import ENGLISH
+
+from skyfence.contracts.alert import Alert
+from skyfence.contracts.track_event import FlightSighted, TrackTopicEvent
+from skyfence.incidents.manager import IncidentManager
+from skyfence.incidents.snapshot import restore_snapshot, take_snapshot
+from skyfence.naming import Environment
+from skyfence.times import from_ms, to_ms
+
+LON_M, LAT_M = 61_990, 111_300  # metres a degree, at 56.25 N
+MOTION = {"ground_speed_mps": 220.0, "course_deg": 90.0}
+
+
+def at(seconds: float) -> Any:
+    return from_ms(to_ms(T0) + round(seconds * 1000))
+
+
+def place(seconds: float, east_m: float = 0.0, north_m: float = 0.0) -> dict[str, float]:
+    """Return where the airliner is, or what flies so far east and north of it."""
+    return {
+        "lat": 56.25 + north_m / LAT_M,
+        "lon": 26.5 + (220.0 * seconds + east_m) / LON_M,
+    }
+
+
+def sighted(seconds: float, source: str = "adsb", **known: Any) -> FlightSighted:
+    """Return where the receiver sights the airliner."""
+    named = {"callsign": "TEST12", "icao_address": "F00001", "altitude_m": 10_000.0}
+    given = {
+        "run": "run",
+        "source": source,
+        "track_id": "F00001",
+        "time": at(seconds),
+        "fix": {"time": at(seconds), "accuracy_m": 10.0} | place(seconds),
+        "object": MOTION | named | known,
+        "identified_as": "civil",
+    }
+    return FlightSighted.model_validate(given)
+
+
+def echo(number: int, seconds: float, **changes: Any) -> TrackTopicEvent:
+    """Return what the primary radar's track agent says of its unknown track."""
+    where = place(seconds, changes.pop("east_m", 300.0), changes.pop("north_m", 400.0))
+    given = {
+        "at": at(seconds),
+        "source": "primary",
+        "track_id": "P1",
+        "object": MOTION | changes.pop("known", {}),
+        "confidence": "possible",
+    }
+    kind = changes.pop("kind", "threatened" if number == 1 else "sighted")
+    return track_event(kind, number, **(given | where | changes))
+
+
+class Sky:
+    """A manager that hears a receiver and a primary radar."""
+
+    def __init__(self) -> None:
+        self.manager = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
+        self.take(clock(at(0), "adsb"), clock(at(0), "primary"))
+
+    def take(self, *events: TrackTopicEvent) -> list[Alert]:
+        return [alert for event in events for alert in self.manager.process(event)]
+
+    def fly(self, *seconds: float, first: int = 1, **changes: Any) -> list[Alert]:
+        """Let both see it every four seconds; return the alerts."""
+        alerts = []
+        for number, second in enumerate(seconds, first):
+            alerts += self.take(sighted(second - 1), echo(number, second, **changes))
+            alerts += self.take(clock(at(second), "adsb"), clock(at(second), "primary"))
+        return alerts
+
+
+def test_an_airliner_s_echo_is_warned_of_once_and_shortly() -> None:
+    """Its incident closes as identified within ten seconds, and its entry is told to nobody."""
+    sky = Sky()
+    alerts = sky.fly(10, 14, 18)
+    closed = [alert for alert in alerts if alert.message_type == "Cancel"]
+    assert {alert.identified_as for alert in closed} == {"TEST12"}
+    assert sky.manager.open == []
+    sky.manager.state = restore_snapshot(take_snapshot(sky.manager.state))
+    assert sky.take(echo(4, 22, kind="entered"), echo(5, 26, kind="confirmed")) == []
+    assert sky.fly(30, 34, first=6) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"known": {"category": "uav"}},
+        {"known": {"mode_3a": "7500"}},
+        {"known": {"icao_address": "F00002"}},
+        {"known": {"altitude_m": 300.0}},
+        {"north_m": 3_000.0},
+        {"known": {"ground_speed_mps": 120.0}},
+    ],
+    ids=["a drone", "an emergency", "another address", "another height", "too far", "slower"],
+)
+def test_what_is_not_the_flight_stays_an_incident(changes: dict[str, Any]) -> None:
+    """What differs from the flight in anything that both sources know is another object."""
+    sky = Sky()
+    sky.fly(10, 14, 18, 22, 26, **changes)
+    assert [incident.state for incident in sky.manager.open] == ["threat"]
+
+
+def test_what_leaves_the_flight_is_alerted_to() -> None:
+    """An unknown that was taken for the flight has an incident again when they part."""
+    sky = Sky()
+    sky.fly(10, 14, 18)
+    assert sky.manager.open == []
+    alerts = sky.fly(22, 26, 30, 34, first=4, north_m=9_000.0)
+    assert [incident.state for incident in sky.manager.open] == ["threat"]
+    assert alerts[0].step == 1
+
+
+def test_of_two_unknowns_the_nearer_is_the_flight() -> None:
+    """A second echo beside the airliner's own is another object."""
+    sky = Sky()
+    for number, second in enumerate((10, 14, 18, 22), 1):
+        sky.take(sighted(second - 1), echo(number, second))
+        sky.take(echo(number, second, track_id="P2", north_m=-800.0))
+        sky.take(clock(at(second), "adsb"), clock(at(second), "primary"))
+    assert [incident.lead_key.track_id for incident in sky.manager.open] == ["P2"]
+
+
+def test_flights_are_forgotten() -> None:
+    """What was not sighted for two minutes is not kept, nor anything of a run that has ended."""
+    sky = Sky()
+    sky.take(sighted(10), sighted(12, source="other"), clock(at(20), "adsb"))
+    assert len(sky.manager.state.runs["run"].flights) == 2
+    sky.take(clock(at(200), "adsb"))
+    assert sky.manager.state.runs["run"].flights == {}
