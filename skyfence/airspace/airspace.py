@@ -302,7 +302,7 @@ class Airspace:
 
 def _limits_by_area(zones: Sequence[Zone]) -> dict[int, Limits]:
     """Return the limits of those zones that have any, by the zone's index."""
-    limits = ((index, limits_of(zone.properties)) for index, zone in enumerate(zones))
+    limits = ((index, limits_of(zone)) for index, zone in enumerate(zones))
     return {index: own for index, own in limits if own is not None}
 
 

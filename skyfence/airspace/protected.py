@@ -84,4 +84,4 @@ def nearest_accuracies(segments: Floats, pieces: npt.NDArray[Any], accuracies_m:
 
 
 def _is_joined(zone: Zone) -> bool:
-    return zone.is_protected and limits_of(zone.properties) is None
+    return zone.is_protected and limits_of(zone) is None

@@ -114,6 +114,8 @@ def _describe(policy: Policy, when: datetime | None) -> Iterator[str]:
         yield f"the public of {region}: {_public(policy.public_rules(region))}"
     for number, permit in enumerate(file.permit, 1):
         yield f'permit {number} "{permit.name}": {_period(permit, when)}'
+        for rule in permit.schedule or ():
+            yield f"    holds: {rule}"
         yield f"    reason: {permit.reason}"
         yield f"    covers: {_covers(permit)}"
     if not file.permit:

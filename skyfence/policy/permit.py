@@ -19,6 +19,7 @@ from pydantic import AfterValidator, Field, model_validator
 from skyfence.contracts.base import Contract, Latitude, Longitude, UtcTime, round_degrees
 from skyfence.contracts.crossing import ObjectInfo
 from skyfence.contracts.report import AltitudeM, AltitudeRef
+from skyfence.schedules import ActiveTimes, Schedules
 from skyfence.times import format_time, to_ms
 
 # Unlawful interference, loss of radio, emergency (ICAO Annex 10, Volume IV).
@@ -122,6 +123,11 @@ class Corridor(Contract):
             raise ValueError(f"floor_m {self.floor_m} is not below ceiling_m {self.ceiling_m}")
         return self
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Return the longitude and latitude of the middle, degrees."""
+        return self._area.centroid.x, self._area.centroid.y
+
     @cached_property
     def _area(self) -> shapely.Polygon:
         area = shapely.Polygon(self.polygon)
@@ -154,8 +160,9 @@ class Corridor(Contract):
 class Permit(Contract):
     """Which flights are expected, why, and from when until when.
 
-    It holds at ``begins`` and no longer at ``expires``. ``callsigns`` are exact, or beginnings
-    that end with ``*``; ``mode_3a`` holds codes and ranges of codes.
+    It holds at ``begins`` and no longer at ``expires``, and with a schedule only at its hours.
+    ``callsigns`` are exact, or beginnings that end with ``*``; ``mode_3a`` holds codes and ranges
+    of codes.
     """
 
     name: PermitName
@@ -166,6 +173,14 @@ class Permit(Contract):
     callsigns: Annotated[_Callsigns, AfterValidator(_checked_list)] | None = None
     mode_3a: Annotated[_CodeList, AfterValidator(_checked_list)] | None = None
     corridor: Corridor | None = None
+    schedule: Schedules | None = None
+
+    @model_validator(mode="after")
+    def _has_a_sun(self) -> Self:
+        sunny = any(rule.follows_the_sun for rule in self.schedule or ())
+        if sunny and self.corridor is None:
+            raise ValueError("sunrise and sunset are a corridor's: name one, or write hours")
+        return self
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
@@ -199,6 +214,8 @@ class Permit(Contract):
         begins_ms, expires_ms = self._period_ms
         if not begins_ms <= time_ms < expires_ms:
             return "it has expired" if time_ms >= expires_ms else "it is not in force yet"
+        if self._active is not None and not self._active.holds(time_ms):
+            return "it does not hold at this hour"
         if self._addresses and known.icao_address not in self._addresses:
             return "it names other ICAO addresses"
         if self.callsigns and not self._is_called(known.callsign):
@@ -210,6 +227,13 @@ class Permit(Contract):
     def _is_called(self, sent: str | None) -> bool:
         callsign = plain_callsign(sent)
         return callsign in self._exact or callsign.startswith(self._beginnings)
+
+    @cached_property
+    def _active(self) -> ActiveTimes | None:
+        if self.schedule is None:
+            return None
+        lon, lat = (0.0, 0.0) if self.corridor is None else self.corridor.centre
+        return ActiveTimes(self.schedule, lon, lat)
 
     @cached_property
     def _period_ms(self) -> tuple[float, int]:

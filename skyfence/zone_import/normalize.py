@@ -241,7 +241,8 @@ def _number(value: Any) -> Any:
 
 
 def _properties_of(properties: ZoneProperties) -> dict[str, Any]:
-    made = properties.model_dump(mode="json")
+    made = properties.model_dump(mode="json", by_alias=True, exclude_none=True)
+    made = {name: made.get(name) for name in type(properties).model_fields}
     return {
         name: int(value) if isinstance(value, float) and value.is_integer() else value
         for name, value in made.items()

@@ -1,7 +1,9 @@
 """Limits of one zone besides its outline: a floor, a ceiling, and the times when it is valid.
 
-Limits are closed like outlines: at the floor itself, or at the instant of ``valid_from``, an object
-is on the border, and touching a border without passing it is no crossing.
+The times are a period, from ``valid_from`` until ``valid_until``, and within it a schedule that
+recurs (``skyfence.schedules``). Limits are closed like outlines: at the floor itself, or at the
+instant of ``valid_from``, an object is on the border, and touching a border without passing it is
+no crossing.
 
 A height that is not known counts as inside. Heights over different references are compared by the
 most that these can differ. The table has the range of (height over mean sea level) minus (height
@@ -25,8 +27,9 @@ from enum import Enum
 from math import inf
 from typing import Final
 
+from skyfence.schedules import ActiveTimes
 from skyfence.times import to_ms
-from skyfence.zones.zone_file import VerticalRef, ZoneProperties
+from skyfence.zones.zone_file import VerticalRef, Zone
 
 # By how much a height over mean sea level exceeds the height over each reference, metres.
 _ABOVE_M: Final[dict[VerticalRef, tuple[float, float]]] = {
@@ -80,6 +83,7 @@ class Limits:
     ref: VerticalRef | None
     from_ms: float
     until_ms: float
+    active: ActiveTimes | None = None  # without a schedule: always
 
     def holds(
         self, time_ms: float, altitude_m: float | None, altitude_ref: VerticalRef | None
@@ -95,7 +99,14 @@ class Limits:
         if altitude_m is not None:
             low_m, high_m = self._band(altitude_ref)
             height = _side(low_m, altitude_m, high_m)
-        return common_side(height, _side(self.from_ms, time_ms, self.until_ms))
+        period = _side(self.from_ms, time_ms, self.until_ms)
+        return common_side(height, common_side(period, self._scheduled_side(time_ms)))
+
+    def _scheduled_side(self, time_ms: float) -> Side:
+        if self.active is None:
+            return Side.INSIDE
+        stretch = self.active.stretch_at(time_ms)
+        return Side.OUTSIDE if stretch is None else _side(stretch[0], time_ms, stretch[1])
 
     def side_on(self, profile: Profile, fraction: float) -> Side:
         """Return the side of these limits that an object is on at a fraction 0..1 of a segment."""
@@ -113,6 +124,9 @@ class Limits:
         """
         ends_ms = profile.start_ms, profile.end_ms
         fractions = {*_passed(*ends_ms, self.from_ms), *_passed(*ends_ms, self.until_ms)}
+        if self.active is not None:
+            for end_ms in self.active.ends_between(*ends_ms):
+                fractions.update(_passed(*ends_ms, end_ms))
         if profile.height_at(0.5) is None:
             fractions |= {0.0, 1.0}
         elif profile.start_m is not None and profile.end_m is not None:
@@ -135,8 +149,10 @@ class Limits:
         return _stretched(low_m, -_STRETCH), _stretched(high_m, _STRETCH)
 
 
-def limits_of(properties: ZoneProperties) -> Limits | None:
-    """Return the limits of a zone, or None where it has none."""
+def limits_of(zone: Zone) -> Limits | None:
+    """Return the limits of a zone, or None where it has none; the sun is its centre's."""
+    properties, centre = zone.properties, zone.area.centroid
+    schedule = properties.schedule
     start, end = properties.valid_from, properties.valid_until
     limits = Limits(
         -inf if properties.floor_m is None else properties.floor_m,
@@ -144,9 +160,10 @@ def limits_of(properties: ZoneProperties) -> Limits | None:
         properties.vertical_ref,
         -inf if start is None else to_ms(start),
         inf if end is None else to_ms(end),
+        None if schedule is None else ActiveTimes(schedule, centre.x, centre.y),
     )
-    unlimited = (limits.floor_m, limits.ceiling_m, limits.from_ms, limits.until_ms)
-    return None if unlimited == (-inf, inf, -inf, inf) else limits
+    unlimited = (limits.floor_m, limits.ceiling_m, limits.from_ms, limits.until_ms, limits.active)
+    return None if unlimited == (-inf, inf, -inf, inf, None) else limits
 
 
 def common_side(first: Side, second: Side) -> Side:

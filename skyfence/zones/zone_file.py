@@ -22,6 +22,7 @@ from skyfence.contracts.alert import PlaceKind
 from skyfence.contracts.base import UtcTime, describe_validation_error
 from skyfence.errors import InputError
 from skyfence.naming import ALLIANCE, is_zone_id
+from skyfence.schedules import Schedules
 from skyfence.zones.finding import Finding
 from skyfence.zones.outline_checks import outline_findings, ring_findings
 
@@ -49,6 +50,7 @@ class ZoneProperties(BaseModel):
     vertical_ref: VerticalRef | None = None
     valid_from: UtcTime | None = None
     valid_until: UtcTime | None = None
+    schedule: Schedules | None = None
 
     @field_validator("id", "country")
     @classmethod

@@ -171,6 +171,28 @@ def test_emergency_codes_always_alert(code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("hours", "reason"),
+    [
+        ({"from": "03:00", "until": "04:00"}, None),
+        ({"from": "04:00"}, "it does not hold at this hour"),
+        ({"from": "sunset", "until": "sunrise"}, "it does not hold at this hour"),
+        ({"from": "sunrise", "until": "sunset"}, None),
+    ],
+)
+def test_a_permit_holds_at_its_hours(hours: dict[str, str], reason: str | None) -> None:
+    """At 03:58 UTC on a September morning the sun is up over Latvia, and hours are UTC's."""
+    known = ObjectInfo(altitude_m=300.0, altitude_ref="amsl")
+    by_hours = permit(corridor=CORRIDOR, schedule=hours, icao_addresses=None)
+    assert by_hours.unmet(known, T0_MS, LON, LAT) == reason
+
+
+def test_a_sun_needs_a_place() -> None:
+    """Sunset is nowhere without a corridor."""
+    (finding,) = findings(entry('mode_3a = ["4021"]\nschedule = { from = "sunset" }'))
+    assert "sunrise and sunset are a corridor's: name one, or write hours" in finding
+
+
+@pytest.mark.parametrize(
     ("after_s", "held_back"), [(-3_601, False), (-3_600, True), (3_599, True), (3_600, False)]
 )
 def test_a_permit_holds_from_its_beginning_until_it_expires(after_s: int, held_back: bool) -> None:

@@ -1,5 +1,6 @@
 """Zones of kinds of one's own: each hears of what comes, by its kind's rule in the policy."""
 
+from datetime import timedelta
 from typing import Any
 
 from builders import T0, beat, flight, kinds, on_from, packed, seen, tell, tracker, zone
@@ -103,6 +104,29 @@ def test_limits_hold() -> None:
     assert not follow(tracker(limited), *through(**above))
     below = {"altitude_m": 300.0, "altitude_ref": "amsl"}
     assert "confirmed" in steps(follow(tracker(limited), *through(**below)))
+
+
+def test_a_schedule_holds() -> None:
+    """A zone that is banned by night alone is told by night alone; T0 is a morning."""
+    night = {"from": "sunset", "until": "sunrise", "time_zone": "Europe/Warsaw"}
+    banned = Airspace(land(schedule=[night]))
+    assert not follow(tracker(banned), *through())
+    later = [
+        report.model_copy(update={"time": report.time + timedelta(hours=16)})
+        for report in through()
+    ]
+    assert "confirmed" in steps(follow(tracker(banned), *later))
+
+
+def test_a_zone_closes_over_a_flight() -> None:
+    """What circles inside when the zone's hours begin has entered it then, and not before."""
+    opens = T0 + timedelta(seconds=400)
+    hours = {"from": opens.strftime("%H:%M"), "until": "24:00"}
+    begins_s = 400 - opens.second
+    inside = flight(0, 27.05, 90, reports=120, lat=56.25, speed_mps=10.0)
+    told = follow(tracker(Airspace(land(schedule=hours))), *inside)
+    entered = next(visit for visit in told if visit.step in ("inside", "confirmed"))
+    assert begins_s <= (entered.time - T0).total_seconds() <= begins_s + 4
 
 
 def test_it_turns_away() -> None:

@@ -16,7 +16,7 @@ BOX = (27.0, 56.0, 28.0, 57.0)
 
 
 def limits(**properties: object) -> Limits:
-    limits = limits_of(zone("A", BOX, **properties).properties)
+    limits = limits_of(zone("A", BOX, **properties))
     assert limits is not None
     return limits
 
@@ -27,7 +27,7 @@ def band(ref: VerticalRef, low: float | None = 1_000.0, high: float | None = 3_0
 
 def test_a_zone_without_limits_has_none() -> None:
     """No floor, no ceiling and no times: nothing to look at."""
-    assert limits_of(zone("A", BOX).properties) is None
+    assert limits_of(zone("A", BOX)) is None
 
 
 @pytest.mark.parametrize("ref", REFS)
