@@ -110,7 +110,7 @@ class IncidentManager:
             run.decisions.advance(event, origin)
             forget(run.flights, LATEST_MS if run.decisions.ended else to_ms(event.time))
             if event.last:
-                self.state.drop_ended()
+                self.state.drop_ended(event.run)
             return list(self._process_due(run))
         if isinstance(event, TrackEvent):
             return [*self._tell_own_track(run, event), *self._process_due(run)]

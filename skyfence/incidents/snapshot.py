@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
+from skyfence.frames.frame import LIVE_RUN
 from skyfence.incidents.assignment import JoinedPair
 from skyfence.incidents.flight_sightings import Flight
 from skyfence.incidents.incident import EpisodeKey, Incident, MemberTrack
@@ -18,8 +19,6 @@ from skyfence.snapshots import codec
 from skyfence.snapshots.incident_formats import from_1_to_2, from_2_to_3, read_format_1
 
 FORM: Final = codec.SnapshotForm("incident agent", {1: from_1_to_2, 2: from_2_to_3}, read_format_1)
-# Runs that have ended are kept for what arrives late of them, which comes soon or never.
-_ENDED_KEPT = 100
 
 
 @dataclass
@@ -57,15 +56,29 @@ class IncidentState:
     stood_down: dict[UUID, str | None] = field(default_factory=dict)
     progress: dict[int, int] = field(default_factory=dict)
 
-    def drop_ended(self) -> None:
-        """Forget the oldest of the runs that have ended and left nothing open."""
-        ended = [
-            name
-            for name, run in self.runs.items()
-            if run.decisions.ended and not run.tracks and not run.decisions.waiting
-        ]
-        for name in ended[: max(0, len(ended) - _ENDED_KEPT)]:
-            del self.runs[name]
+    def drop_ended(self, name: str) -> None:
+        """Forget all runs that are over but the last, whose name is given, and what is of them.
+
+        Of the last one, messages may come late. What a replay left lost is nobody's to find: its
+        alerts hold until they expire. Nothing is forgotten while the run goes on.
+        """
+        if not self.runs[name].decisions.ended:
+            return
+        over = {
+            other
+            for other, run in self.runs.items()
+            if run.decisions.ended and other not in (name, LIVE_RUN)
+        }
+        if not over:
+            return
+        self.runs = {name: run for name, run in self.runs.items() if name not in over}
+        self.open = {
+            key: incident
+            for key, incident in self.open.items()
+            if incident.lead_key.run not in over
+        }
+        self.closed = {key: value for key, value in self.closed.items() if key.run not in over}
+        self.stood_down = {key: run for key, run in self.stood_down.items() if run not in over}
 
 
 def take_snapshot(state: IncidentState) -> bytes:

@@ -1,0 +1,87 @@
+"""Runs that are over leave nothing behind, whatever they left open."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from builders import T0, clock, recorded_world, track_event
+from words import ENGLISH
+
+from skyfence.airspace.airspace import Airspace
+from skyfence.contracts.report import Report
+from skyfence.contracts.track_event import TrackTopicEvent
+from skyfence.frames.frame import LIVE_RUN
+from skyfence.frames.packing import Packer, play
+from skyfence.incidents.decisions import AlertDecisions
+from skyfence.incidents.snapshot import take_snapshot
+from skyfence.naming import Environment
+from skyfence.tracks.tracker import Tracker
+
+RECORDING = Path(__file__).parents[3] / "recordings" / "latvia-2024-09-07.jsonl"
+
+
+def stage() -> AlertDecisions:
+    return AlertDecisions(Environment.EXERCISE, {}, ENGLISH.operators, nations={"AA-1": "AA"})
+
+
+def story(run: str) -> Iterator[TrackTopicEvent]:
+    """Yield a replay's events: one object is dismissed by its source, another one is lost."""
+    yield clock(T0).model_copy(update={"run": run})
+    for track, end in (("T1", "cleared"), ("T2", "lost")):
+        for number, kind in enumerate(("entered", "updated", end), 1):
+            given = {"run": run, "track_id": track, "lat": 56.1 if end == "lost" else 56.4}
+            yield track_event(kind, number, **given)
+    yield clock(T0 + timedelta(minutes=10), last=True).model_copy(update={"run": run})
+
+
+def size_after(runs: int) -> int:
+    """Return the size of a checkpoint after so many replays beside a live run."""
+    decisions = stage()
+    live = {"run": LIVE_RUN, "track_id": "LIVE", "lat": 56.3}
+    decisions.process(track_event("entered", 1, **live))
+    for number in range(runs):
+        for event in story(f"replay-{number:04}"):
+            decisions.process(event)
+    assert next(incident.lead_key.run for incident in decisions.open) == LIVE_RUN
+    return len(take_snapshot(decisions.state))
+
+
+def test_600_replays_leave_what_one_leaves() -> None:
+    """After 600 replays, each with an object still lost, a checkpoint is as large as after one."""
+    assert size_after(600) <= 1.1 * size_after(1)
+
+
+def test_the_last_replay_can_still_be_closed() -> None:
+    """What the last run left lost is kept; what those before left is not."""
+    decisions = stage()
+    for run in ("first", "second"):
+        for event in story(run):
+            decisions.process(event)
+    assert [incident.lead_key.run for incident in decisions.open] == ["second"]
+
+
+def test_a_run_that_goes_on_keeps_all() -> None:
+    """The end of one source of a run drops nothing, neither of it nor of a run before."""
+    decisions = stage()
+    for event in story("first"):
+        decisions.process(event)
+    for event in [clock(T0, "other").model_copy(update={"run": "second"}), *story("second")]:
+        decisions.process(event)
+    assert {incident.lead_key.run for incident in decisions.open} == {"first", "second"}
+
+
+@pytest.mark.parametrize("runs", [20])
+def test_a_recorded_run_leaves_nothing_either(runs: int) -> None:
+    """The recorded drone of Latvia, replayed many times, leaves what it leaves once."""
+    reports = [Report.model_validate_json(line) for line in RECORDING.read_bytes().splitlines()]
+    tracker = Tracker(Airspace(recorded_world()), Environment.EXERCISE)
+    packer = Packer("run", frame_reports=500)
+    frames = [frame for item in play(iter(reports)) for frame in packer.add(item)]
+    events = [event for frame in frames for event in tracker.process(frame).events]
+    decisions, sizes = stage(), list[int]()
+    for number in range(runs):
+        for event in events:
+            decisions.process(event.model_copy(update={"run": f"replay-{number:02}"}))
+        sizes.append(len(take_snapshot(decisions.state)))
+    assert sizes[-1] <= 1.1 * sizes[0]
