@@ -75,7 +75,12 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
 }
 # Counts up where a change of a contract is more than a new field that may be left out; 1 elsewhere.
 _VERSIONS: Final[dict[str, int]] = {
+    "alert-message": 2,  # a place's alert
     "note-message": 2,  # operators' decisions about incidents
+    "operators-message": 2,  # a place's alert
+    "public-alert": 2,  # of a place's episode
+    "public-message": 2,  # of a place's episode
+    "track-event": 2,  # searched
     "webhook": 3,  # places have event types of their own
 }
 

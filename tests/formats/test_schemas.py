@@ -11,7 +11,7 @@ from schema_change import breaks
 
 from skyfence.cli.schema_catalog import CONTRACTS, schema_of
 
-LAST = "583fb3f"
+LAST = "f9a1470"
 BEFORE: dict[str, Any] = json.loads(
     gzip.decompress((FORMATS / LAST / "schemas.json.gz").read_bytes())
 )
