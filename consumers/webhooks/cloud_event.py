@@ -63,8 +63,8 @@ class CloudEvent(Contract):
     time: UtcTime
     datacontenttype: Literal["application/json"] = "application/json"
     # The $id of docs/schemas/alert-message.schema.json; a test holds the two together.
-    dataschema: Literal["urn:skyfence:schema:alert-message:1"] = (
-        "urn:skyfence:schema:alert-message:1"
+    dataschema: Literal["urn:skyfence:schema:alert-message:2"] = (
+        "urn:skyfence:schema:alert-message:2"
     )
     data: AlertMessage
 

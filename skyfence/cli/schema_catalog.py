@@ -89,7 +89,7 @@ def schema_id(name: str) -> str:
     """Return the URN of a contract's schema.
 
     >>> schema_id("alert-message")
-    'urn:skyfence:schema:alert-message:1'
+    'urn:skyfence:schema:alert-message:2'
     """
     return f"urn:skyfence:schema:{name}:{_VERSIONS.get(name, 1)}"
 

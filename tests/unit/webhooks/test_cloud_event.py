@@ -68,7 +68,7 @@ def test_an_event_has_what_cloud_events_asks_for() -> None:
         "notify": "quiet",
         "time": "2024-09-07T03:59:00.000Z",
         "datacontenttype": "application/json",
-        "dataschema": "urn:skyfence:schema:alert-message:1",
+        "dataschema": "urn:skyfence:schema:alert-message:2",
     }
 
 
