@@ -111,6 +111,31 @@ class Airspace:
             if area not in limits or limits[area].holds(time_ms, altitude_m, altitude_ref)
         )
 
+    def protected_ground(self, lon: float, lat: float, time_ms: int) -> frozenset[int]:
+        """Return the protected areas with limits that hold a place (degrees) at a time, any height.
+
+        The time is milliseconds since 1970.
+        """
+        if not self.limited_areas:
+            return frozenset()
+        covering = self.covering(lon, lat).intersection(self.limited_areas)
+        return self.within_limits(covering, time_ms, None, None)
+
+    def height_depth_m(
+        self, areas: Iterable[int], altitude_m: float | None, altitude_ref: VerticalRef | None
+    ) -> float:
+        """Return how far within the limits of height of any of some areas a height is, metres.
+
+        Negative beyond all of them; infinite where an area has none, or the height is not known.
+        """
+        depths_m = [
+            self.limits[area].height_depth_m(altitude_m, altitude_ref)
+            if area in self.limits
+            else inf
+            for area in areas
+        ]
+        return max(depths_m, default=inf)
+
     def side(self, area: int, lon: float, lat: float) -> Side:
         """Return on which side of an area's border a point (degrees) is, or that it is on it."""
         if shapely.contains_xy(self._areas[area], lon, lat):

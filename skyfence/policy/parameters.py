@@ -45,6 +45,8 @@ class DetectionParameters:
     unknown_accuracy_m: float = 150.0
     # Assumed of a report without a speed: that of a jet. The margin exceeds any border's error.
     unknown_speed_mps: float = 350.0
+    # One sigma of a height: an altimeter's error, and the air's pressure (ICAO Doc 9574: 245 ft).
+    height_error_m: float = 75.0
     reach_margin_m: float = 2_000.0
     reach_accuracies: float = 10.0
     # A standard rate turn, 3 degrees a second.

@@ -20,6 +20,10 @@ from skyfence.zones.zone_file import VerticalRef
 UNSURE_PHASES: Final = frozenset({"tentative", "coasting"})
 
 
+# Remote ID says so that a height is not known (ASTM F3411); the lowest land is at -430 m.
+_NO_ALTITUDE_M: Final = -1_000.0
+
+
 @dataclass(frozen=True, slots=True)
 class CrossingPoint:
     """When (milliseconds since 1970, UTC) and where (WGS 84 degrees) something happened."""
@@ -98,7 +102,10 @@ class Observation:
     @cached_property
     def object_info(self) -> ObjectInfo:
         """Return what the report says of the object."""
-        return ObjectInfo.model_validate(self.frame.known(self.row))
+        known = self.frame.known(self.row)
+        if self.altitude_m is None:
+            known = {name: value for name, value in known.items() if name[:8] != "altitude"}
+        return ObjectInfo.model_validate(known)
 
     @property
     def accuracy_m(self) -> float | None:
@@ -108,7 +115,8 @@ class Observation:
     @property
     def altitude_m(self) -> float | None:
         """Return the altitude, metres above ``altitude_ref``, where the report names it."""
-        return self.frame.number("altitude_m", self.row)
+        altitude_m = self.frame.number("altitude_m", self.row)
+        return None if altitude_m is None or altitude_m <= _NO_ALTITUDE_M else altitude_m
 
     @property
     def altitude_ref(self) -> VerticalRef | None:

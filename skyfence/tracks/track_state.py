@@ -42,6 +42,9 @@ class ForecastState:
     time_ms: int | None = None
     heads_for_since_ms: int | None = None
     heads_away_since_ms: int | None = None
+    # The course that it has kept to, degrees, and since when.
+    course_deg: float | None = None
+    steady_since_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -103,6 +106,8 @@ class TrackState:
     identification: Identification = field(default_factory=Identification)
     flown_path: FlownPath = field(default_factory=FlownPath)
     border_m: float = inf  # distance to the protected border at the last report that was judged
+    # Areas with limits that it was over at the last report that was judged, at whatever height.
+    ground: set[int] = field(default_factory=set)
     coasted: bool = False  # the last report was predicted by its sensor, not measured
     # How often it is reported: learned, or as the policy says; None before the second report.
     scan_ms: int | None = None

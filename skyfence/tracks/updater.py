@@ -170,9 +170,13 @@ class TrackUpdater:
         if track.suppressed_by is not None and track.violation is None:
             track.depths = {}
             return
-        observation, inside = track.observation, self._airspace.is_protected_at(track.inside)
-        distance_m, accuracy_m = self.queries.protected_border(observation.lon, observation.lat)
-        if track.violation is None and not inside and distance_m > self._reach_m(observation):
+        observation, airspace = track.observation, self._airspace
+        inside = airspace.is_protected_at(track.inside)
+        place = observation.lon, observation.lat
+        track.ground = set(airspace.protected_ground(*place, observation.time_ms))
+        over = inside or bool(track.ground)
+        distance_m, accuracy_m = self.queries.protected_border(*place)
+        if track.violation is None and not over and distance_m > self._reach_m(observation):
             track.depths = {}
             return
         if track.judged_ms != before_ms:
@@ -183,8 +187,11 @@ class TrackUpdater:
             track.reference_fixes.note(observation.time_ms, observation.lat, observation.lon)
             track.flown_path.note(observation.time_ms, observation.lat, observation.lon)
             sigma = sigma_m(observation.accuracy_m, accuracy_m, self._parameters)
-            depth_m = distance_m if inside else -distance_m
-            track.belief.update(observation.time_ms, log_odds(depth_m, sigma), self._parameters)
+            odds = log_odds(distance_m if over else -distance_m, sigma)
+            odds = min(odds, self._height_odds(track)) if over else odds
+            track.belief.update(observation.time_ms, odds, self._parameters)
+        if over and not inside:
+            track.exit = None  # what went out through the ceiling has left no ground yet
         result.add_event(violation.update(self._context, track))
 
     def _sight_flight(self, result: FrameResult, track: TrackState) -> None:
@@ -194,6 +201,15 @@ class TrackUpdater:
         lon, lat = track.observation.lon, track.observation.lat
         border_m, _ = self.queries.protected_border(lon, lat)
         result.add_event(flights.sight(self._context, track, border_m))
+
+    def _height_odds(self, track: TrackState) -> float:
+        """Return the log odds of being within the limits of height of what the track is over."""
+        protected = track.inside.intersection(self._airspace.protected_areas)
+        observation = track.observation
+        depth_m = self._airspace.height_depth_m(
+            protected | track.ground, observation.altitude_m, observation.altitude_ref
+        )
+        return inf if depth_m == inf else log_odds(depth_m, self._parameters.height_error_m)
 
     def _reach_m(self, observation: Observation) -> float:
         """Return the distance from the border past which a track means nothing yet."""

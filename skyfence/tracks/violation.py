@@ -157,9 +157,11 @@ def _signal(context: Context, track: TrackState) -> Signal | None:
     episode = track.violation
     if episode is None or episode.status in (THREAT, EXITED):
         return _signal_outside(context, track, inside=inside, likely=likely)
+    # What went out through a ceiling is over the nation's ground still.
+    over = inside or bool(track.ground)
     if episode.status is VIOLATION:
-        return _signal_inside(context, track, episode, inside=inside)
-    return _signal_lost(context, track, episode, inside=inside, likely=likely)
+        return _signal_inside(context, track, episode, inside=over)
+    return _signal_lost(context, track, episode, inside=over, likely=likely)
 
 
 def _signal_outside(

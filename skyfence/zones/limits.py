@@ -108,6 +108,17 @@ class Limits:
         stretch = self.active.stretch_at(time_ms)
         return Side.OUTSIDE if stretch is None else _side(stretch[0], time_ms, stretch[1])
 
+    def height_depth_m(self, altitude_m: float | None, altitude_ref: VerticalRef | None) -> float:
+        """Return how far within floor and ceiling a height is, metres; negative beyond them.
+
+        Infinite where nothing limits it, or it is not known. A floor at the ground is none.
+        """
+        if altitude_m is None:
+            return inf
+        low_m, high_m = self._band(altitude_ref)
+        above_m = inf if self.floor_m <= 0.0 else altitude_m - low_m
+        return min(above_m, high_m - altitude_m)
+
     def side_on(self, profile: Profile, fraction: float) -> Side:
         """Return the side of these limits that an object is on at a fraction 0..1 of a segment."""
         if fraction <= 0.0:

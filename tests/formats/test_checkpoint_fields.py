@@ -57,7 +57,7 @@ TRACK_FORMATS: Final[dict[int, Fields]] = {
             "track_id first_ms observation path_start inside entered_at depths flown_m "
             "live timers_run_ms crossing_count pending_outlier suppressed_by judged_ms "
             "crossed entry exit belief reference_fixes forecast violation identification "
-            "flown_path border_m coasted"
+            "flown_path border_m ground coasted scan_ms gap_ms counted_reports"
         ),
         "Fix": "time_ms lat lon accuracy_m",
         "CrossingPoint": "time_ms lat lon",
@@ -65,7 +65,9 @@ TRACK_FORMATS: Final[dict[int, Fields]] = {
         "Passage": "point before after",
         "Belief": "odds last_odds previous_odds time_ms has_left measured_count",
         "ReferenceFixes": "older newer",
-        "ForecastState": "latest time_ms heads_for_since_ms heads_away_since_ms",
+        "ForecastState": (
+            "latest time_ms heads_for_since_ms heads_away_since_ms course_deg steady_since_ms"
+        ),
         "ViolationEpisode": (
             "opened_ms status confidence since_ms event_count was_threat seen_elsewhere "
             "nations regions ahead ahead_ms minutes_left minute_marks deepest_m "

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -730,3 +731,53 @@ def test_events_carry_the_evidence() -> None:
     assert evidence.probability == 1.0
     assert entered.first is not None
     assert entered.first.time == OUT.time
+
+
+LOW_NATION = airspace(
+    zone("AA", (27.0, 56.0, 28.0, 57.0), ceiling_m=3_000.0, vertical_ref="amsl"),
+    zone("XX", (26.0, 56.0, 27.0, 57.0), nato=False),
+)
+
+
+def at_height(reports: list[Report], height_of: Callable[[int], float]) -> list[Report]:
+    """Return reports with heights above mean sea level, by their number."""
+    return [
+        report.model_copy(update={"altitude_m": height_of(number), "altitude_ref": "amsl"})
+        for number, report in enumerate(reports)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_along_a_ceiling_nothing_flaps(seed: int) -> None:
+    """Half an hour along a ceiling, heights off by 60 m: one violation at the most, and no exit."""
+    rng = random.Random(seed)
+    reports = flight(0, 26.95, EAST, reports=300)
+    events = tell(
+        tracker(LOW_NATION), *at_height(reports, lambda _: round(3_000 + rng.gauss(0, 60), 1))
+    )
+    assert [event.kind for event in steps(events)][:2] == ["threatened", "entered"]
+    assert of_kinds(events, "exited", "cleared", "receded") == []
+
+
+def test_what_climbs_through_the_ceiling_has_left_when_it_leaves_the_ground() -> None:
+    """Above the ceiling it is over the nation still; the exit is told where it crosses the border.
+
+    Well above all along, it never enters.
+    """
+    inbound = flight(0, 26.98, EAST, reports=60)
+    outbound = on_from(inbound, WEST, 100)
+    climbs = at_height([*inbound, *outbound], lambda number: 1_000.0 if number < 50 else 4_500.0)
+    events = steps(tell(tracker(LOW_NATION), *climbs))
+    assert [event.kind for event in events] == ["threatened", "entered", "exited"]
+    assert abs(events[-1].lon - 27.0) < 0.02
+    high = at_height([*inbound, *outbound], lambda _: 4_500.0)
+    assert of_kinds(tell(tracker(LOW_NATION), *high), "entered") == []
+
+
+@pytest.mark.parametrize("height", [None, -1_000.0])
+def test_a_height_that_is_not_known_counts_as_inside(height: float | None) -> None:
+    """Remote ID says -1000 m where it knows no height: the drone is taken to be within limits."""
+    given = {} if height is None else {"altitude_m": height, "altitude_ref": "wgs84"}
+    events = tell(tracker(LOW_NATION), *flight(0, 26.95, EAST, reports=60, **given))
+    (entered,) = of_kinds(events, "entered")
+    assert entered.object.altitude_m is None
