@@ -2,7 +2,8 @@
 
 Reports without speed and course are common (plots, simple feeds). Two positions a few seconds
 apart say little about a course when each errs by 100 m, so the older of two reference fixes is
-taken, which is 20 to 60 s old.
+taken, which is 20 to 60 s old, or as old as a slow radar has it; before there is one, the first
+fix, with the error that this means.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from skyfence.policy.parameters import DetectionParameters
 # Below walking pace a course means nothing.
 SLOWEST_MPS: Final = 5.0
 _ANCHOR_MS: Final = 20_000
-_OLDEST_MS: Final = 60_000
+_YOUNGEST_MS: Final = 3_000
+# The slowest radars turn once in 75 s, and may miss a turn.
+_OLDEST_MS: Final = 180_000
 # A tracker's course is rarely better than this.
 _COURSE_SIGMA_DEG: Final = 3.0
 # Worse than this, a course says nothing about where the object will be.
@@ -73,7 +76,7 @@ class ReferenceFixes:
     newer: ReferenceFix | None = None
 
     def note(self, time_ms: int, lat: float, lon: float) -> None:
-        """Take a track's fix, if the newer one is 20 s old; begin anew if that is over 60 s old."""
+        """Take a track's fix, if the newer one is 20 s old; begin anew if it is over 180 s old."""
         here = ReferenceFix(time_ms, lat, lon)
         if self.newer is None or time_ms - self.newer.time_ms > _OLDEST_MS:
             self.older, self.newer = None, here
@@ -90,19 +93,19 @@ class ReferenceFixes:
     ) -> Motion | None:
         """Return the velocity from the older fix to a new one, or None where that says too little.
 
-        Too little: no fix that is 10 to 120 s old, hardly any speed, or a course that may err by
+        Too little: no fix that is 3 to 180 s old, hardly any speed, or a course that may err by
         more than 30 degrees (1 sigma). ``accuracy_m`` is the new fix's.
         """
         reference = self.older or self.newer
-        if (
-            reference is None
-            or not _ANCHOR_MS // 2 <= time_ms - reference.time_ms <= 2 * _OLDEST_MS
-        ):
+        if reference is None or not _YOUNGEST_MS <= time_ms - reference.time_ms <= _OLDEST_MS:
             return None
         course, _, metres = WGS84.inv(reference.lon, reference.lat, lon, lat)
         speed_mps = metres / (time_ms - reference.time_ms) * 1000
         error_m = sqrt(2.0) * (parameters.unknown_accuracy_m if accuracy_m is None else accuracy_m)
         sigma_deg = max(_COURSE_SIGMA_DEG, degrees(atan(error_m / max(metres, 1.0))))
+        # The chord's course is that of the middle of the way.
+        wandered = _WANDER_DEG_PER_SQRT_S**2 * (time_ms - reference.time_ms) / 2_000
+        sigma_deg = sqrt(sigma_deg * sigma_deg + wandered)
         if speed_mps < SLOWEST_MPS or sigma_deg > _WORST_SIGMA_DEG:
             return None
         return Motion(speed_mps, course % 360.0, sigma_deg)

@@ -1,7 +1,7 @@
 """Motion: the velocity a track has, as reported or as its own positions tell."""
 
 import random
-from math import atan2, cos, degrees, radians, sin, sqrt
+from math import atan2, cos, degrees, hypot, radians, sin, sqrt
 from statistics import pstdev
 
 import pytest
@@ -61,11 +61,21 @@ def test_positions_tell_the_velocity(speed: int, course: int) -> None:
     assert (motion.course_deg - course + 180) % 360 - 180 == pytest.approx(0, abs=0.1)
 
 
-def test_a_velocity_needs_ten_seconds() -> None:
-    """Two positions less than ten seconds apart tell no course."""
+def test_a_velocity_needs_two_positions_that_differ() -> None:
+    """Two positions tell a course as soon as the way between them exceeds their errors."""
     assert measured(60, 90, [0]) is None
-    assert measured(60, 90, [0, 4, 8]) is None
-    assert measured(60, 90, [0, 4, 8, 12]) is not None
+    assert measured(60, 90, [0, 2]) is None
+    assert measured(60, 90, [0, 4]) is not None
+    assert measured(60, 90, [0, 4], accuracy_m=150.0) is None
+    rough = measured(60, 90, [0, 4], accuracy_m=80.0)
+    assert rough is not None
+    assert 20 < rough.sigma_deg <= 30
+
+
+def test_a_slow_radar_tells_the_velocity_too() -> None:
+    """A radar that turns once in 75 s tells speed and course with its second report."""
+    assert measured(50, 90, [0, 75]) is not None
+    assert measured(50, 90, [0, 75, 150, 225]) is not None
 
 
 @pytest.mark.parametrize("every_s", [1.0, 4.0, 12.0])
@@ -98,9 +108,9 @@ def test_a_turn_is_followed() -> None:
 
 
 def test_a_gap_begins_anew() -> None:
-    """After more than a minute of silence no anchor from before it is used."""
-    assert measured(60, 90, [0, 20, 40, 110]) is None
-    assert measured(60, 90, [0, 20, 40, 110, 122]) is not None
+    """After more than three minutes of silence no anchor from before it is used."""
+    assert measured(60, 90, [0, 20, 40, 230]) is None
+    assert measured(60, 90, [0, 20, 40, 230, 242]) is not None
 
 
 def test_a_course_within_the_noise_is_none() -> None:
@@ -115,13 +125,18 @@ def test_a_course_within_the_noise_is_none() -> None:
 
 
 def test_a_measured_course_is_as_sure_as_its_positions() -> None:
-    """One sigma of the course is that of both positions over the way, and 3 degrees at least."""
+    """One sigma of the course is that of both positions over the way, and 3 degrees at least.
+
+    The course of the chord is that of some time ago, and has wandered since.
+    """
     near = measured(50, 90, [0, 20, 40], accuracy_m=100.0)
     sharp = measured(50, 90, [0, 20, 40], accuracy_m=1.0)
     assert near is not None
     assert sharp is not None
-    assert near.sigma_deg == pytest.approx(degrees(atan2(sqrt(2) * 100, 1000)), rel=0.01)
-    assert sharp.sigma_deg == 3.0
+    wandered_deg = 0.55 * sqrt(20 / 2)
+    positions_deg = degrees(atan2(sqrt(2) * 100, 1000))
+    assert near.sigma_deg == pytest.approx(hypot(positions_deg, wandered_deg), rel=0.01)
+    assert sharp.sigma_deg == pytest.approx(hypot(3.0, wandered_deg), rel=0.01)
 
 
 @pytest.mark.parametrize("seed", [5])

@@ -35,10 +35,7 @@ def test_a_threat_comes_before_the_border() -> None:
     entered = of_kind(rest, "entered")[0]
     assert 285 <= (entered.time - first.last_seen).total_seconds() <= 300
     assert (first.nations, first.regions, first.minutes_left) == (("AA",), (), 4)
-    assert [(entry.place, entry.minutes_left) for entry in first.ahead] == [
-        ("AA-1", 4),
-        ("BB-1", 25),
-    ]
+    assert [(entry.place, entry.minutes_left) for entry in first.ahead] == [("AA-1", 4)]
     assert first.depth_m == 0
     assert entered.opened == first.opened == first.time == first.last_seen
 
@@ -248,15 +245,15 @@ def test_what_hardly_moves_is_no_threat() -> None:
 
 
 def turning() -> list[Report]:
-    """Return a flight into AA-1 towards BB, that turns north in it, towards AA-2."""
-    out = flight(0, 26.95, EAST, reports=60)
-    return [*out, *on_from(out, NORTH, 60)]
+    """Return a flight in AA-1 towards BB, that turns north in it, towards AA-2."""
+    out = flight(0, 27.5, EAST, reports=80, category="uav")
+    return [*out, *on_from(out, NORTH, 110, category="uav")]
 
 
 def test_regions_ahead_join_and_leave() -> None:
     """A region joins when most of the fan reaches it, and is dropped when hardly any does."""
     events = tell(tracker(WORLD), *turning())
-    turned_s = 60 * 4
+    turned_s = 80 * 4
     before = [e for e in events if (e.last_seen - seen(0, 0).time).total_seconds() < turned_s]
     after = events[len(before) :]
     assert {entry.place for entry in before[-1].ahead} == {"BB-1"}
@@ -266,6 +263,21 @@ def test_regions_ahead_join_and_leave() -> None:
     minutes = after[-1].ahead[0].minutes_left
     left_m = distance_m(after[-1].lon, after[-1].lat, after[-1].lon, 56.5)
     assert minutes == int(left_m / 50 / 60)
+
+
+def test_a_region_far_off_waits_for_a_long_straight_flight() -> None:
+    """A region ten minutes ahead hears once the object has kept its course as long, deep inside.
+
+    One that is a hundred kilometres ahead of a missile hears nothing.
+    """
+    events = tell(tracker(WORLD), *flight(0, 26.95, EAST, reports=360))
+    first = next(event for event in events if "BB-1" in {entry.place for entry in event.ahead})
+    (ahead,) = first.ahead
+    flown_s = (first.last_seen - seen(0, 0).time).total_seconds()
+    assert 9 <= ahead.minutes_left <= 12
+    assert flown_s >= 60 * ahead.minutes_left
+    missile = tell(tracker(WORLD), *flight(0, 26.2, EAST, reports=20, speed_mps=250.0))
+    assert {entry.place for event in missile for entry in event.ahead} == {"AA-1"}
 
 
 def test_where_it_is_is_not_ahead() -> None:
