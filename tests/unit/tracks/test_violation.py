@@ -777,7 +777,7 @@ def test_what_climbs_through_the_ceiling_has_left_when_it_leaves_the_ground() ->
 @pytest.mark.parametrize("height", [None, -1_000.0])
 def test_a_height_that_is_not_known_counts_as_inside(height: float | None) -> None:
     """Remote ID says -1000 m where it knows no height: the drone is taken to be within limits."""
-    given = {} if height is None else {"altitude_m": height, "altitude_ref": "wgs84"}
+    given: dict[str, Any] = {"altitude_m": height, "altitude_ref": "wgs84"} if height else {}
     events = tell(tracker(LOW_NATION), *flight(0, 26.95, EAST, reports=60, **given))
     (entered,) = of_kinds(events, "entered")
     assert entered.object.altitude_m is None
