@@ -30,6 +30,9 @@ class DetectionParameters:
     # long-range radars, 12 s): the track is lost.
     lost_after_scans: int = 3
     lost_after_ms: int = MINUTE_MS
+    # How long a track that ended by its source's word is waited for under another number: until the
+    # next scan is missed, or the one after it where that comes within this time.
+    ended_wait_ms: int = 30 * SECOND_MS
     # After a longer silence the segment between two reports is not taken as the path flown.
     longest_gap_ms: int = 10 * MINUTE_MS
     # How long a lost track is remembered: one that was outside and is seen inside again has crossed

@@ -30,6 +30,7 @@ from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.policy.permit import EMERGENCY_CODES, NO_ADDRESSES
 from skyfence.policy.policy import CIVIL, SourceRules
 from skyfence.tracks.observation import Observation
+from skyfence.tracks.stitching import BOX_LAT_DEG, BOX_LON_DEG
 from skyfence.tracks.track_state import TrackState
 
 Rows = npt.NDArray[np.intp]
@@ -86,6 +87,7 @@ class CoarseFilter:
             "set": np.full(_FIRST_SLOTS, _JUDGE, np.int32),
             "civil": np.zeros(_FIRST_SLOTS, bool),
             "flight_due_ms": np.zeros(_FIRST_SLOTS, np.int64),
+            "number": np.empty(_FIRST_SLOTS, object),
             "row": np.full(_FIRST_SLOTS, -1, np.int32),  # of the frame; -1: the track has it
             "frame": np.empty(_FIRST_SLOTS, object),
         }
@@ -94,13 +96,17 @@ class CoarseFilter:
         """Note the rows of a frame that need no judgement; return the others, in order.
 
         With each row comes what its segment from the last report cuts properly, or None where that
-        was not asked. Tracks that are ``due`` have a timer that may run out in this frame, and are
-        judged.
+        was not asked. Tracks that are ``due`` have a timer that may run out in this frame, or may
+        go on under a number that began, and are judged; so are those that may go on under one that
+        begins in this frame.
         """
         self.refresh_columns(self._judged.values())
         self._judged.clear()
         slots = self._slots_of(frame)
         busy = [self._slots[name] for name in due if name in self._slots]
+        begins = slots < 0
+        if begins.any():
+            busy += self._near_beginnings(frame, begins)
         passing = self._passing(frame, slots, busy)
         rows = np.flatnonzero(passing)
         cells = self._grid.cells(frame.lons[rows], frame.lats[rows])
@@ -114,7 +120,7 @@ class CoarseFilter:
 
     def restore_observation(self, track: TrackState) -> None:
         """Give a track its last report, if that was skipped; it is no longer noted here then."""
-        slot = self._slots.get(track.track_id)
+        slot = self._slots.get(track.number)
         if slot is None or self._columns["row"][slot] < 0:
             return
         columns = self._columns
@@ -124,7 +130,7 @@ class CoarseFilter:
 
     def mark_judged(self, track: TrackState) -> None:
         """Take in a track that was judged: its columns are brought up to date when next sifted."""
-        self._judged[track.track_id] = track
+        self._judged[track.number] = track
 
     def refresh_columns(self, tracks: Collection[TrackState]) -> None:
         """Bring the columns of tracks up to date, and whether each must always be judged."""
@@ -133,7 +139,7 @@ class CoarseFilter:
         rows = [self._figures(track) for track in tracks]
         figures: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
         x, y = self._grid.cells(np.array(figures["lon"]), np.array(figures["lat"]))
-        slots = [self._slot_of(track.track_id) for track in tracks]
+        slots = [self._slot_of(track.number) for track in tracks]
         for name, values in (figures | {"x": x, "y": y}).items():
             self._columns[name][slots] = values
         self._columns["row"][slots], self._columns["frame"][slots] = -1, None
@@ -151,20 +157,55 @@ class CoarseFilter:
             "flight_due_ms": track.flight_due_ms,
         }
 
-    def drop(self, track_id: str) -> None:
-        """Forget a track."""
-        self._judged.pop(track_id, None)
-        slot = self._slots.pop(track_id, None)
+    def drop(self, number: str) -> None:
+        """Forget the track that is shown under a number."""
+        self._judged.pop(number, None)
+        slot = self._slots.pop(number, None)
         if slot is not None:
             self._columns["set"][slot], self._columns["frame"][slot] = _JUDGE, None
-            self._columns["row"][slot] = -1
+            self._columns["row"][slot], self._columns["scan_ms"][slot] = -1, 0
             self._free.append(slot)
+
+    def tracks_near(self, lon: float, lat: float) -> list[str]:
+        """Return the numbers of tracks whose last report lies in the stitching box about a place.
+
+        Only of those whose scan is known: what was seen once goes on as nothing else.
+        """
+        self.refresh_columns(self._judged.values())
+        self._judged.clear()
+        known = np.flatnonzero(self._columns["scan_ms"] > 0)
+        near = known[self._in_box(known, lon, lat, 0.0, 0.0)]
+        return list(self._columns["number"][near])
+
+    def _in_box(
+        self, slots: Rows, lon: float, lat: float, more_lon: float, more_lat: float
+    ) -> Mask:
+        """Mark the slots whose places lie in the stitching box about a place, or so much more."""
+        along = np.abs((self._columns["lon"][slots] - lon + 180.0) % 360.0 - 180.0)
+        near: Mask = np.abs(self._columns["lat"][slots] - lat) <= BOX_LAT_DEG + more_lat
+        return near & (along <= BOX_LON_DEG + more_lon)
+
+    def _near_beginnings(self, frame: Frame, begins: Mask) -> list[int]:
+        """Return the slots of tracks that may go on under a number which begins in a frame.
+
+        A row that is skipped moves its track by less than ``SHORT_LON_DEG`` and ``SHORT_LAT_DEG``.
+        """
+        known = np.flatnonzero(self._columns["scan_ms"] > 0)
+        if known.size == 0:
+            return []
+        first = {frame.track_ids[row]: row for row in reversed(np.flatnonzero(begins).tolist())}
+        near = np.zeros(known.size, dtype=bool)
+        for row in first.values():
+            place = (float(frame.lons[row]), float(frame.lats[row]))
+            near |= self._in_box(known, *place, SHORT_LON_DEG, SHORT_LAT_DEG)
+        return list(known[near].tolist())
 
     def _set_of(self, track: TrackState) -> int:
         """Return the number of the track's set of areas, or that it must always be judged."""
         civil = track.suppressed_by == CIVIL
+        is_over = not track.live or track.observation.ended
         has_story = track.violation is not None or bool(track.visits)
-        if not track.live or has_story or track.pending_outlier is not None:
+        if is_over or has_story or track.pending_outlier is not None:
             return _JUDGE
         if track.identification.emergency or track.identification.last_emergency:
             return _JUDGE  # whether it goes on is told by two reports in a row
@@ -285,10 +326,11 @@ class CoarseFilter:
         scans[slots] = np.maximum(lower, np.minimum(upper, scans[slots]))
         self._columns["gap_ms"][slots] = gaps_ms
 
-    def _slot_of(self, track_id: str) -> int:
-        slot = self._slots.get(track_id)
+    def _slot_of(self, number: str) -> int:
+        slot = self._slots.get(number)
         if slot is None:
-            slot = self._slots[track_id] = self._new_slot()
+            slot = self._slots[number] = self._new_slot()
+            self._columns["number"][slot] = number
         return slot
 
     def _new_slot(self) -> int:
@@ -298,7 +340,9 @@ class CoarseFilter:
         if slot >= len(self._columns["set"]):
             for name, column in self._columns.items():
                 more = np.resize(column, 2 * len(column))
-                more[len(column) :] = {"set": _JUDGE, "row": -1, "frame": None}.get(name, 0)
+                more[len(column) :] = {"set": _JUDGE, "row": -1, "frame": None, "number": None}.get(
+                    name, 0
+                )
                 self._columns[name] = more
         return slot
 

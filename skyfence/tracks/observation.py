@@ -74,7 +74,7 @@ class Observation:
         frame = replace(self.frame, batch=self.frame.batch.take([self.row]))
         return Observation(frame, 0, self.time_ms, self.lat, self.lon)
 
-    @property
+    @cached_property
     def phase(self) -> Phase:
         """Return how sure the source is of the track: see ``Report.phase``."""
         return cast("Phase", self.frame.text("phase", self.row))

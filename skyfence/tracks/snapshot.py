@@ -29,6 +29,7 @@ from skyfence.snapshots.track_formats import from_1_to_2, from_2_to_3, read_form
 from skyfence.tracks.evidence import Belief
 from skyfence.tracks.motion import ReferenceFixes
 from skyfence.tracks.observation import Observation
+from skyfence.tracks.pending_births import PendingBirth, PendingBirths
 from skyfence.tracks.source_tracks import SourceTracks
 from skyfence.tracks.track_state import ForecastState, TrackState
 from skyfence.tracks.tracker import Tracker
@@ -59,10 +60,17 @@ _values = attrgetter(*_FIELDS)
 _OBSERVATION, _OUTLIER, _INSIDE = map(_FIELDS.index, ("observation", "pending_outlier", "inside"))
 _JUDGED: Final = [_FIELDS.index(name) for name in _WHERE_JUDGED]
 _Waiting = tuple[int, str, int, int]  # time, track, arrival, row
+_Birth = tuple[str, list[int], dict[str, int], int]  # number, rows, candidates, due
+# What follows from the tracks.
+_MADE_ANEW: Final = ("timers", "renamed")
 _SourceRows: Any = codec.packed_form(
     SourceTracks,
-    without=("timers",),
-    instead={"tracks": GenericAlias(list, (_TrackRow,)), "waiting": list[_Waiting]},
+    without=_MADE_ANEW,
+    instead={
+        "tracks": GenericAlias(list, (_TrackRow,)),
+        "waiting": list[_Waiting],
+        "births": list[_Birth],
+    },
     more={"reports": bytes},  # an Arrow IPC stream
 )
 # ``areas`` names those that tracks are inside of, by their numbers.
@@ -74,7 +82,7 @@ _Snapshot: Any = msgspec.defstruct(
         ("sources", GenericAlias(list, (_SourceRows,))),
     ],
 )
-_SOURCE_FIELDS: Final = [field.name for field in fields(SourceTracks) if field.name != "timers"]
+_SOURCE_FIELDS: Final = [f.name for f in fields(SourceTracks) if f.name not in _MADE_ANEW]
 
 
 def take_snapshot(tracker: Tracker) -> bytes:
@@ -146,6 +154,10 @@ def _source(source: SourceTracks) -> Any:
         (time_ms, track_id, arrival, reports.add(observation))
         for time_ms, track_id, arrival, observation in source.waiting
     ]
+    values["births"] = [
+        (birth.number, list(map(reports.add, birth.reports)), birth.candidates, birth.due_ms)
+        for birth in source.births
+    ]
     return _SourceRows(**values, reports=reports.pack())
 
 
@@ -172,7 +184,12 @@ def _restored(packed: Any) -> SourceTracks:
     places = zip(frame.times_ms.tolist(), frame.lats.tolist(), frame.lons.tolist(), strict=True)
     observations = [Observation(frame, row, *place) for row, place in enumerate(places)]
     values = {name: getattr(packed, name) for name in _SOURCE_FIELDS}
-    values["tracks"] = {row.track_id: _track_of(frame, row, observations) for row in packed.tracks}
+    tracks = [_track_of(frame, row, observations) for row in packed.tracks]
+    values["tracks"] = {track.number: track for track in tracks}
+    values["births"] = PendingBirths(
+        PendingBirth(number, [observations[row] for row in rows], candidates, due_ms)
+        for number, rows, candidates, due_ms in packed.births
+    )
     values["waiting"] = [
         (time_ms, track_id, arrival, observations[row])
         for time_ms, track_id, arrival, row in packed.waiting

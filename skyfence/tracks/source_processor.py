@@ -1,8 +1,8 @@
 """One source in one run: its frames in, each report to its track when the watermark has come there.
 
     frame -> rows in order of arrival, or of time where the source may be late
-          -> each row: watermark -> timers due -> late? -> its track is updated
-          -> scan time: watermark -> timers due
+          -> each row: watermark -> timers due -> late? -> its track is updated (births)
+          -> scan time: watermark -> timers and births due
           -> last: every track ends as its timers say
 
 Rows that the coarse filter skips are no more than noted there: before a track is looked at, its
@@ -15,10 +15,10 @@ import numpy as np
 
 from skyfence.airspace.batch_queries import QueryPoint, Segment
 from skyfence.contracts.track_event import SourceWatermark
-from skyfence.frames.frame import Frame, source_of
+from skyfence.frames.frame import Frame
 from skyfence.geometry.proper_intersections import Cuts
-from skyfence.policy.parameters import SECOND_MS
 from skyfence.times import from_ms
+from skyfence.tracks.births import TrackBirths
 from skyfence.tracks.coarse_filter import FEWEST_ROWS, CoarseFilter
 from skyfence.tracks.context import Context
 from skyfence.tracks.frame_result import FrameResult
@@ -54,7 +54,7 @@ class SourceProcessor:
         self._source = source
         self._filter = coarse_filter
         self._sift = sift
-        self._rules = context.policy.rules_of(source_of(source.key))
+        self._births = TrackBirths(context, updater, source, coarse_filter)
         for track in source.tracks.values():
             source.schedule(track, self._parameters)
         coarse_filter.refresh_columns(source.tracks.values())
@@ -95,7 +95,8 @@ class SourceProcessor:
         rows: Sequence[_Row] = [(row, None) for row in range(len(frame))]
         latest_ms = np.maximum.accumulate(frame.times_ms)
         if self._sift and len(frame) >= FEWEST_ROWS:
-            rows = self._filter.sift(frame, self._tracks_due(int(latest_ms[-1]) - 1))
+            due = self._tracks_due(int(latest_ms[-1]) - 1)
+            rows = self._filter.sift(frame, [*due, *self._source.births.candidates])
         self._prefetch(frame, rows)
         for row, _ in rows:
             self._advance(result, int(latest_ms[row]))
@@ -132,19 +133,25 @@ class SourceProcessor:
             _, track = entry
             self._filter.restore_observation(track)
             if track.deadline_ms(self._parameters) <= until_ms:
-                due.append(track.track_id)
+                due.append(track.number)
             else:
                 source.schedule(track, self._parameters)
-        for track_id in due:
-            source.schedule(source.tracks[track_id], self._parameters)
+        for number in due:
+            source.schedule(source.tracks[number], self._parameters)
         return due
 
     def _announce_watermark(self, result: FrameResult, reached_ms: int) -> None:
         """Say how far the source has come, after everything that happened until then.
 
-        In whole steps, so that it comes between the same events in frames of any size.
+        In whole steps, so that it comes between the same events in frames of any size. What is held
+        back of numbers that begin is still to happen.
         """
         source, every_ms = self._source, self._parameters.clock_every_ms
+        if reached_ms - source.announced_watermark_ms < every_ms:
+            return
+        first_ms = source.births.earliest_ms()
+        if first_ms is not None:
+            reached_ms = min(reached_ms, first_ms - 1)
         if reached_ms - source.announced_watermark_ms >= every_ms:
             source.announced_watermark_ms = reached_ms - reached_ms % every_ms
             self._add_watermark(result, source.announced_watermark_ms)
@@ -155,7 +162,7 @@ class SourceProcessor:
         result.events.append(watermark)
 
     def _advance(self, result: FrameResult, time_ms: int) -> None:
-        """Move the watermark on and run out the timers before it.
+        """Move the watermark on; run out the timers and decide the births before it.
 
         Rows are never later than their frame's scan, so moving with each of them only makes one
         large frame mean the same as many small ones.
@@ -163,49 +170,38 @@ class SourceProcessor:
         source = self._source
         source.watermark_ms = max(source.watermark_ms, time_ms)
         until_ms = source.watermark_ms - 1  # a report at the very deadline is in time
-        while (entry := source.pop_due(until_ms)) is not None:
-            due_ms, track = entry
-            self._filter.restore_observation(track)
-            self._announce_watermark(result, due_ms - 1)
-            self._updater.run_timers(result, track, due_ms)
-            if self._updater.is_finished(track, due_ms):
-                del source.tracks[track.track_id]
-                self._filter.drop(track.track_id)
+        while True:
+            birth_ms = source.births.next_due_ms()
+            if birth_ms is None or birth_ms > until_ms:
+                entry = source.pop_due(until_ms)
+            else:  # a track is not lost before the number that it may go on under had its chance
+                entry = source.pop_due(birth_ms - 1)
+            if entry is not None:
+                self._run_timers(result, *entry)
+            elif birth_ms is not None and birth_ms <= until_ms:
+                self._births.decide_next(result)
             else:
-                source.schedule(track, self._parameters)
-                self._filter.mark_judged(track)
+                break
         self._announce_watermark(result, until_ms)
 
-    def _observe(self, result: FrameResult, track_id: str, observation: Observation) -> None:
-        """Judge one report, unless it is late: not newer than what its track was judged by."""
-        result.judged += 1
-        source = self._source
-        track = source.tracks.get(track_id)
-        if track is not None:
-            self._filter.restore_observation(track)
-        too_old_ms = source.watermark_ms - self._parameters.lost_after_ms
-        if track.is_late(observation.time_ms) if track else observation.time_ms <= too_old_ms:
-            result.late += 1
+    def _run_timers(self, result: FrameResult, due_ms: int, track: TrackState) -> None:
+        """Run out a track's timers that are due at a time, and forget the track after the last."""
+        self._filter.restore_observation(track)
+        self._announce_watermark(result, due_ms - 1)
+        if track.deadline_ms(self._parameters) > due_ms:  # it was reported since
+            self._source.schedule(track, self._parameters)
             return
-        if track is None:
-            track = source.tracks[track_id] = _new_track(track_id, observation)
-            self._count(track, observation)
-            self._updater.start(result, track)
+        self._updater.run_timers(result, track, due_ms)
+        if self._updater.is_finished(track, due_ms):
+            self._source.take_away(track)
+            self._filter.drop(track.number)
         else:
-            self._count(track, observation)
-            self._updater.update(result, track, observation)
-        source.schedule(track, self._parameters)
-        self._filter.mark_judged(track)
+            self._births.note_timer(track, due_ms)
 
-    def _count(self, track: TrackState, observation: Observation) -> None:
-        """Note what a report says of how often its track is reported, and how established it is."""
-        rules = self._rules
-        if rules.scan_interval_s is not None:
-            track.scan_ms = round(rules.scan_interval_s * SECOND_MS)
-        elif observation is not track.observation:
-            track.learn_scan(observation.time_ms)
-        if track.counted_reports < rules.least_reports:
-            track.counted_reports += observation.counts(rules.least_speed_mps)
+    def _observe(self, result: FrameResult, number: str, observation: Observation) -> None:
+        """Judge one report."""
+        result.judged += 1
+        self._births.observe(result, number, observation)
 
     def _finish(self, result: FrameResult) -> None:
         """End a finite source: lose what it still saw, clear what had left or never came.
@@ -213,20 +209,11 @@ class SourceProcessor:
         What is lost inside stays lost: its source has not watched for it since, so
         that no time can end it.
         """
+        while self._source.births.next_due_ms() is not None:
+            self._births.decide_next(result)
         for track in list(self._source.tracks.values()):
             self._filter.restore_observation(track)
             self._updater.run_timers(result, track, track.lost_ms(self._parameters))
             episode = track.violation
             if episode and (episode.status is ViolationStatus.EXITED or episode.was_threat):
                 self._updater.run_timers(result, track, track.deadline_ms(self._parameters))
-
-
-def _new_track(track_id: str, observation: Observation) -> TrackState:
-    return TrackState(
-        run=observation.frame.run,
-        source=observation.frame.source,
-        track_id=track_id,
-        first_ms=observation.time_ms,
-        observation=observation,
-        path_start=observation.fix,
-    )

@@ -53,6 +53,7 @@ def track_event(
         coasted=track.coasted,
         circling=track.flown_path.circles,
         within_reach=within_reach(context, track),
+        shown_as=track.shown_as,
         evidence=_evidence(track, passage),
         first=track.path_start.position_fix,
         zones_version=context.airspace.version,

@@ -117,6 +117,13 @@ class TrackState:
     # To zones of kinds of one's own, by the zone's identifier.
     visits: dict[str, VisitState] = field(default_factory=dict)
     flight_due_ms: int = 0  # identified: its next report from this time on is one to publish
+    # The number under which its source shows it now, where that is not ``track_id`` any more.
+    shown_as: str | None = None
+
+    @property
+    def number(self) -> str:
+        """Return the number under which its source shows the track now."""
+        return self.shown_as or self.track_id
 
     def forget(self) -> None:
         """Drop evidence, forecast and depths: they are about another place or another object."""
@@ -147,11 +154,22 @@ class TrackState:
             self.scan_ms = sorted((self.scan_ms, self.gap_ms, gap_ms))[1]
         self.gap_ms = gap_ms
 
-    def lost_ms(self, parameters: DetectionParameters) -> int:
-        """Return when the track is lost if no report comes, milliseconds since 1970, UTC."""
+    def missed_ms(self, parameters: DetectionParameters) -> int:
+        """Return after how long a silence the track is lost, milliseconds."""
         scan_ms = min(self.scan_ms or 0, parameters.longest_gap_ms)
-        missed_ms = parameters.lost_after_scans * scan_ms
-        return self.observation.time_ms + max(parameters.lost_after_ms, missed_ms)
+        return max(parameters.lost_after_ms, parameters.lost_after_scans * scan_ms)
+
+    def lost_ms(self, parameters: DetectionParameters) -> int:
+        """Return when the track is lost if no report comes, milliseconds since 1970, UTC.
+
+        After an end by its source's word sooner, but not before a new number had its chance.
+        """
+        wait_ms = self.missed_ms(parameters)
+        if self.observation.ended:
+            scan_ms = self.scan_ms or 0
+            next_scans_ms = min(5 * scan_ms // 2, parameters.ended_wait_ms)
+            wait_ms = min(wait_ms, max(3 * scan_ms // 2, next_scans_ms))
+        return self.observation.time_ms + wait_ms
 
     def is_late(self, time_ms: int) -> bool:
         """Tell whether a report of this time comes after what has been decided without it."""

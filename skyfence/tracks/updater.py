@@ -53,8 +53,15 @@ class TrackUpdater:
         self._appear(result, track, cut=False)
         self._seen_now(result, track, None)
 
-    def update(self, result: FrameResult, track: TrackState, observation: Observation) -> None:
-        """Take in a track's next report.
+    def update(
+        self,
+        result: FrameResult,
+        track: TrackState,
+        observation: Observation,
+        *,
+        stitched: bool = False,
+    ) -> None:
+        """Take in a track's next report; ``stitched``: the first one under another number.
 
         Precondition: it is not late, and the timers before it have run.
         """
@@ -62,18 +69,16 @@ class TrackUpdater:
             self._jump(result, track, observation)
         else:
             self._record_outlier(result, track)
-            self._move(result, track, observation)
+            self._move(result, track, observation, stitched=stitched)
 
     def _seen_now(self, result: FrameResult, track: TrackState, before_ms: int | None) -> None:
-        """Judge a track where it is now, and end it if its source says so."""
+        """Judge a track where it is now; one that has ended is lost by its timer."""
         if not track.observation.ended:  # what ends a coasted track is coasted
             track.coasted = track.observation.coasted
         self._judge(result, track, before_ms)
         result.events.extend(self._visits.update(track))
         self._sight_flight(result, track)
         track.live = True
-        if track.observation.ended:
-            self._lose(result, track, track.observation.time_ms)
 
     def _leaves(self, track: TrackState, observation: Observation) -> bool:
         """Tell whether a report does not go on from the track's last one."""
@@ -137,16 +142,27 @@ class TrackUpdater:
                 identified=who.holds(time_ms, policy.civil),
             )
 
-    def _move(self, result: FrameResult, track: TrackState, observation: Observation) -> None:
-        """Follow a track to its next report, or let it begin anew where its path is not known."""
+    def _move(
+        self,
+        result: FrameResult,
+        track: TrackState,
+        observation: Observation,
+        *,
+        stitched: bool = False,
+    ) -> None:
+        """Follow a track to its next report, or let it begin anew where its path is not known.
+
+        A number that is given again after an end was told is another object, unless it is stitched.
+        """
         before = track.observation
+        reused = before.ended and not track.live and not stitched
         silent = observation.time_ms - before.time_ms > self._parameters.longest_gap_ms
         jumped = not track.live and self._is_jump(before, observation)
         if silent and track.live:
             self._lose(result, track, before.time_ms)
         track.observation = observation
-        if jumped or silent or before.ended:
-            another = jumped or before.ended
+        if jumped or silent or reused:
+            another = jumped or reused
             if jumped and track.violation is not None:
                 track.violation.seen_elsewhere = True
             if another:

@@ -211,10 +211,10 @@ def test_the_scan_interval_may_be_set() -> None:
 
 
 def test_a_track_may_end_inside() -> None:
-    """A report with phase ended loses the track at once, and silence does not lose it again."""
+    """A report with phase ended loses the track after two scans, and silence not once more."""
     result = judge(OUT, seen(10, 27.01, phase="ended"), beat(500))
     assert rows(result) == [("enter", "AA", 5.0), ("vanish", "AA", 10.0)]
-    assert events(result) == [("entered", 5.0), ("lost", 10.0)]
+    assert events(result) == [("entered", 5.0), ("lost", 35.0)]
 
 
 @pytest.mark.parametrize("gap_s", [61, 130, 599, 600])

@@ -566,7 +566,7 @@ def test_coasted_reports_confirm_nothing() -> None:
     out = flight(0, 26.95, EAST, reports=10)
     coasting = on_from(out, EAST, 60, phase="coasting")
     ended = on_from(coasting, EAST, 1, phase="ended")
-    events = tell(tracker(WORLD), *out, *coasting, *ended)
+    events = tell(tracker(WORLD), *out, *coasting, *ended, beat(320))
     assert {event.kind for event in events} <= {"threatened", "updated", "lost"}
     assert {event.confidence for event in events} == {"possible"}
     assert events[-1].coasted
