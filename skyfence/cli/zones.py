@@ -18,7 +18,7 @@ from skyfence.contracts.base import describe_validation_error
 from skyfence.errors import InputError
 from skyfence.geometry.polygons import area_m2
 from skyfence.times import parse_time
-from skyfence.zone_import.lint import lint_zones, repeated
+from skyfence.zone_import.lint import lint_zones, repeated, swapped
 from skyfence.zone_import.normalize import ImportOptions, normalize, zone_file_text
 from skyfence.zone_import.readers import (
     GEOJSON,
@@ -92,6 +92,8 @@ def check(files: Sequence[Path], at: str | None) -> int:
 @click.option("--name-field", help="The field that names a zone for people.")
 @click.option("--layer", help="The one layer to read, instead of all.")
 @click.option("--crs", help="Reference system of a file that does not say its own (EPSG:3059).")
+@click.option("--encoding", help="Of the letters of a Shapefile or OpenAir file (cp1257).")
+@click.option("--force", is_flag=True, help="Write zones whose coordinates look exchanged, too.")
 @click.option("--source", help="Where the outlines come from.")
 @click.option("--license", "license_", help="Under which terms.")
 @click.option("--repair", is_flag=True, help="Mend outlines that cross themselves, and say how.")
@@ -102,6 +104,8 @@ def import_(
     version: str,
     layer: str | None,
     crs: str | None,
+    encoding: str | None,
+    force: bool,
     source: str | None,
     license_: str | None,
     **options: Any,
@@ -113,15 +117,23 @@ def import_(
     """
     if not version.strip():
         raise click.BadParameter("alerts could not name it", param_hint="--version")
-    read = read_raw(file, layer=layer, crs=crs)
+    read = read_raw(file, layer=layer, crs=crs, encoding=encoding)
     placed, findings = normalize(read.raws, _wanted(version, options), str(file))
-    findings = [*read.findings, *findings, *repeated(placed)]
+    extents = known_extents() if any(_country(located) for located in placed) else {}
+    exchanged = swapped(placed, extents)
+    findings = [*read.findings, *findings, *repeated(placed), *exchanged]
     for finding in findings:
         click.echo(str(finding), err=True)
     errors = _count(findings)["error"]
     if errors or not placed:
         reason = counted(errors, "error") if errors else "no zone is left"
         raise InputError(f"{file}: {reason}; nothing was written")
+    if exchanged and not force:
+        zones_ = counted(len(exchanged), "zone")
+        raise InputError(
+            f"{file}: longitude and latitude of {zones_} look exchanged; nothing was written, "
+            "--force writes them as they are"
+        )
     given = {"version": version, "source": source, "license": license_}
     header = {"version": version, "source": file.name} | read.header
     header |= {name: value for name, value in given.items() if value}

@@ -54,7 +54,7 @@ def lint_zones(
     findings = [
         *repeated(located_zones),
         *_narrow(located_zones),
-        *_swapped(located_zones, extents),
+        *swapped(located_zones, extents),
     ]
     findings += [*_overlaps(located_zones, where), *_between_members(located_zones, where)]
     return findings + ([] if at is None else _not_valid(located_zones, at))
@@ -88,7 +88,7 @@ def _narrow(located_zones: Sequence[LocatedZone]) -> list[Finding]:
     return findings
 
 
-def _swapped(located_zones: Sequence[LocatedZone], extents: Mapping[str, Box]) -> list[Finding]:
+def swapped(located_zones: Sequence[LocatedZone], extents: Mapping[str, Box]) -> list[Finding]:
     """Warn of zones that lie in their country only if longitude and latitude are exchanged."""
     boxes = [_box(located.zone) for located in located_zones]
     findings: list[Finding] = []

@@ -9,9 +9,10 @@ are loaded when they are needed: a worker reads only the project's form, and nee
 Does not check outlines (``normalize``, ``repair``) or compare zones (``lint``).
 """
 
+import glob
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,12 +27,19 @@ from skyfence.adapters.os_errors import describe_os_error
 from skyfence.errors import InputError, UnavailableError, UsageError
 from skyfence.zone_import.lint import Box
 from skyfence.zone_import.normalize import RawZone
+from skyfence.zone_import.parts import only_areas
 from skyfence.zone_import.reproject import ReferenceSystem, reference_system
+from skyfence.zone_import.text_encoding import checked_encoding, guess_encoding
 from skyfence.zones.finding import Finding
 from skyfence.zones.outline_checks import ring_findings
 
 GEOJSON: Final = (".geojson", ".json")
 _OPEN_AIR: Final = (".txt", ".openair", ".air")
+_SHAPEFILE: Final = ".shp"
+# Where a .dbf says its language, and what says none (0x57: whatever Windows is set to).
+_DBF_LANGUAGE: Final = 29
+_NO_LANGUAGE: Final = (b"", b"\x00", b"\x57")
+_BYTES_AS_LETTERS: Final = "ISO-8859-1"  # each byte is the letter of its number
 # The first bytes of each kind. GDAL opens any file by its content, even a list of web addresses.
 _BEGINS: Final = {
     ".gpkg": b"SQLite format 3\0",
@@ -66,20 +74,25 @@ class ReadResult:
     header: dict[str, str]
 
 
-def read_raw(path: Path, *, layer: str | None = None, crs: str | None = None) -> ReadResult:
+def read_raw(
+    path: Path, *, layer: str | None = None, crs: str | None = None, encoding: str | None = None
+) -> ReadResult:
     """Read a file of any known form, by the ending of its name.
 
     ``layer`` names the only layer to read, ``crs`` the reference system of a file that does not
-    name its own. Raises ``UnavailableError`` where the file cannot be opened, ``InputError`` where
-    its content is not what its name says, ``UsageError`` where a layer or a library is missing.
+    name its own, ``encoding`` that of the letters of a Shapefile or an OpenAir file. Raises
+    ``UnavailableError`` where the file cannot be opened, ``InputError`` where its content is not
+    what its name says, ``UsageError`` where a layer or a library is missing.
     """
     suffix = path.suffix.lower()
+    if checked_encoding(encoding) is not None and suffix not in (_SHAPEFILE, *_OPEN_AIR):
+        raise UsageError(f"{path}: --encoding is for Shapefile and OpenAir")
     if suffix in GEOJSON:
         return _geojson(read_json(path), str(path), crs)
     if suffix in _OPEN_AIR:
-        return _open_air(_bytes(path), str(path))
+        return _open_air(_bytes(path), str(path), encoding)
     if suffix in _BEGINS:
-        return _layers(path, layer, crs)
+        return _layers(path, layer, crs, encoding)
     known = " ".join((*GEOJSON, *_BEGINS, *_OPEN_AIR))
     raise InputError(f"{path}: a zone file's name ends in one of {known}")
 
@@ -181,14 +194,11 @@ def _geojson_feature(feature: Any, where: str, crs_of_file: ReferenceSystem) -> 
     return RawZone(where, fields, crs_of_file.to_wgs84(area))
 
 
-def _open_air(content: bytes, where: str) -> ReadResult:
+def _open_air(content: bytes, where: str, encoding: str | None) -> ReadResult:
     findings: list[Finding] = []
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
-        reason = "not UTF-8: its letters were read as Windows-1252"
-        findings.append(Finding(where, reason, severity="remark"))
+    if encoding is None:
+        encoding, findings = _guessed([content], where)
+    text = content.decode("utf-8-sig" if encoding == "utf-8" else encoding, errors="replace")
     try:
         from skyfence.zone_import.openair import read_open_air  # noqa: PLC0415 - its library is an extra
     except ImportError:
@@ -199,7 +209,23 @@ def _open_air(content: bytes, where: str) -> ReadResult:
     return ReadResult(raws, [*findings, *outside], {})
 
 
-def _layers(path: Path, layer: str | None, crs: str | None) -> ReadResult:
+def _guessed(texts: Iterable[bytes], where: str) -> tuple[str, list[Finding]]:
+    """Return the likely encoding of texts, and a warning where it is no more than likely."""
+    texts = list(texts)
+    guess = guess_encoding(texts)
+    if guess is None or guess.name == "utf-8":
+        return "utf-8", []
+    lines = (line for text in texts for line in text.splitlines())
+    shown = next(line for line in lines if not line.isascii()).decode(guess.name, "replace")
+    doubt = "" if guess.is_sure else ", which is not sure"
+    reason = (
+        f"it does not say its encoding: its letters were read as {guess.name}{doubt} "
+        f"({shown.strip()[:40]!r}); give --encoding if they are others"
+    )
+    return guess.name, [Finding(where, reason, severity="warning")]
+
+
+def _layers(path: Path, layer: str | None, crs: str | None, encoding: str | None) -> ReadResult:
     _check_begin(path)
     try:
         import pyogrio  # noqa: PLC0415 - it brings 100 MB of GDAL and is an extra
@@ -214,7 +240,7 @@ def _layers(path: Path, layer: str | None, crs: str | None) -> ReadResult:
             if layer is not None and layer not in names:
                 raise UsageError(f"{path}: no layer {layer!r}, it has {', '.join(names)}")
             results = [
-                _layer(pyogrio, path, name, crs, several=len(names) > 1)
+                _layer(pyogrio, path, name, crs, encoding=encoding, several=len(names) > 1)
                 for name in names
                 if layer in (None, name)
             ]
@@ -233,11 +259,21 @@ def _layers(path: Path, layer: str | None, crs: str | None) -> ReadResult:
     )
 
 
-def _layer(pyogrio: Any, path: Path, name: str, crs: str | None, *, several: bool) -> ReadResult:
+def _layer(
+    pyogrio: Any, path: Path, name: str, crs: str | None, *, encoding: str | None, several: bool
+) -> ReadResult:
     where = f"{path}: layer {name!r}" if several else str(path)
+    as_bytes = encoding is not None or _says_no_encoding(path)
     meta, _, geometries, columns = pyogrio.raw.read(
-        path, layer=name, force_2d=True, datetime_as_string=True
+        path,
+        layer=name,
+        force_2d=True,
+        datetime_as_string=True,
+        encoding=_BYTES_AS_LETTERS if as_bytes else None,
     )
+    findings: list[Finding] = []
+    if as_bytes:
+        columns, findings = _decoded(columns, encoding, where)
     crs_of_file = _reference_system(_choose_crs(meta["crs"], crs, where), where)
     rows: Iterator[tuple[Any, ...]] = zip(*columns, strict=True)
     raws: list[RawZone] = []
@@ -249,7 +285,44 @@ def _layer(pyogrio: Any, path: Path, name: str, crs: str | None, *, several: boo
         }
         place = f"{where}, feature {number}" if several else f"{where}: feature {number}"
         raws.append(_from_wkb(wkb, place, _without_drawing_fields(fields, path), crs_of_file))
-    return ReadResult(raws, _reprojection_findings(crs_of_file, where), {})
+    return ReadResult(raws, [*findings, *_reprojection_findings(crs_of_file, where)], {})
+
+
+def _says_no_encoding(path: Path) -> bool:
+    """Tell whether a file is a Shapefile that does not say what its letters are in."""
+    if path.suffix.lower() != _SHAPEFILE:
+        return False
+    named_alike = path.parent.glob(f"{glob.escape(path.stem)}.*")
+    beside = {other.suffix.lower(): other for other in named_alike}
+    if ".cpg" in beside or ".dbf" not in beside:
+        return False
+    return _bytes(beside[".dbf"])[_DBF_LANGUAGE : _DBF_LANGUAGE + 1] in _NO_LANGUAGE
+
+
+def _decoded(
+    columns: Sequence[Any], encoding: str | None, where: str
+) -> tuple[list[list[Any]], list[Finding]]:
+    """Return columns whose texts hold bytes as letters in an encoding, or in the likely one."""
+    values = [list(column) for column in columns]
+    texts = [
+        value.encode(_BYTES_AS_LETTERS)
+        for column in values
+        for value in column
+        if isinstance(value, str)
+    ]
+    findings: list[Finding] = []
+    if encoding is None:
+        encoding, findings = _guessed(texts, where)
+    decoded = [
+        [
+            value.encode(_BYTES_AS_LETTERS).decode(encoding, "replace")
+            if isinstance(value, str)
+            else value
+            for value in column
+        ]
+        for column in values
+    ]
+    return decoded, findings
 
 
 def _from_wkb(
@@ -262,7 +335,8 @@ def _from_wkb(
     except ShapelyError as error:
         reason = f"unreadable geometry: {str(error).removeprefix('IllegalArgumentException: ')}"
         return RawZone(where, fields, None, (Finding("", reason),))
-    return RawZone(where, fields, crs_of_file.to_wgs84(area))
+    area, left_out = only_areas(crs_of_file.to_wgs84(area))
+    return RawZone(where, fields, area, left_out)
 
 
 def _without_drawing_fields(fields: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -270,6 +270,20 @@ def test_import(zones: Run) -> None:
     assert zones("check", "lv.geojson").out == []
 
 
+def test_exchanged_coordinates_are_not_written(zones: Run) -> None:
+    """Zones that lie in their country only with latitude first are not written without --force."""
+    name = save("z.geojson", feature("A", (56.0, 27.0, 57.0, 28.0)))
+    ended = zones("import", name, "--out", "o.geojson", *OPTIONS)
+    assert ended.code == 1
+    assert ended.errors == [
+        "z.geojson: feature 0 (A): warning: longitude and latitude look exchanged at 56.5 27.5",
+        "skyfence: z.geojson: longitude and latitude of 1 zone look exchanged; nothing was "
+        "written, --force writes them as they are",
+    ]
+    assert not Path("o.geojson").exists()
+    assert zones("import", name, "--out", "o.geojson", *OPTIONS, "--force").code == 0
+
+
 def test_nothing_is_written_after_an_error(zones: Run) -> None:
     """With one error in it a file is not imported, and the one that was there stays."""
     Path("out.geojson").write_text("before")

@@ -331,10 +331,13 @@ def test_open_air_and_its_letters(tmp_path: Path) -> None:
     zones, lines = imported(path)
     assert [zone.id for zone in zones] == ["Zagare"]
     assert lines == ["feature 1, line 7 (Zagare-2): floor_m 2895.6 is not below ceiling_m 304.8"]
-    path.write_bytes(text.replace("ė", "e").encode("cp1252"))
+    path.write_bytes(text.encode("cp1257"))
     zones, lines = imported(path)
-    assert zones[0].properties.name == "Žagare"
-    assert lines[0] == "remark: not UTF-8: its letters were read as Windows-1252"
+    assert zones[0].properties.name == "Žagarė"
+    assert lines[0] == (
+        "warning: it does not say its encoding: its letters were read as cp1257 ('AN Žagarė'); "
+        "give --encoding if they are others"
+    )
 
 
 def test_identifiers(tmp_path: Path) -> None:
@@ -474,3 +477,81 @@ def test_a_missing_file(tmp_path: Path, name: str) -> None:
     """A file that is not there is unavailable, whatever its form."""
     with pytest.raises(UnavailableError, match="no such file or directory"):
         read_raw(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [
+        ("cp1257", "Ādaži Ķekava Šķaune"),
+        ("cp1257", "Õhtu Pärnu Võru"),
+        ("cp1250", "Bucureşti Vâlcea"),
+        ("cp1250", "Łódź Gdańsk"),
+        ("cp1251", "Рівне Київ"),
+        ("cp1253", "Αθήνα"),
+        ("cp1254", "Şırnak Ağrı"),
+        ("cp1252", "Ålesund Tromsø"),
+        ("utf-8", "Ādaži"),
+    ],
+)
+def test_a_shapefile_that_does_not_say_its_encoding(
+    tmp_path: Path, encoding: str, name: str
+) -> None:
+    """Without a .cpg its letters are read as what makes words of them, and a guess is said."""
+    path = shapefile(tmp_path, name, encoding)
+    zones, lines = imported(path)
+    assert [zone.properties.name for zone in zones] == [name]
+    warned = [line for line in lines if "does not say its encoding" in line]
+    assert len(warned) == (encoding != "utf-8")
+    assert all(f"read as {encoding} ('{name}')" in line for line in warned)
+
+
+def test_an_encoding_that_is_given(tmp_path: Path) -> None:
+    """What --encoding says is not guessed; it is for what has letters of its own only."""
+    path = shapefile(tmp_path, "Žagarė", "cp1257")
+    assert read_raw(path, encoding="cp1252").raws[0].fields["name"] == "Þagarë"
+    assert not read_raw(path, encoding="cp1257").findings
+    with pytest.raises(UsageError, match="--encoding: unknown encoding 'cp9999'"):
+        read_raw(path, encoding="cp9999")
+    with pytest.raises(UsageError, match="--encoding is for Shapefile and OpenAir"):
+        read_raw(geojson(tmp_path / "z.geojson", feature(SQUARE)), encoding="cp1257")
+
+
+def shapefile(folder: Path, name: str, encoding: str) -> Path:
+    """Write a Shapefile of one square with a name, without a file that says the encoding."""
+    path, raw = folder / "z.shp", name.encode(encoding)
+    pyogrio.raw.write(
+        path,
+        geometry=np.array([shapely.to_wkb(shapely.box(27, 56, 28, 57))], dtype=object),
+        field_data=[np.array(["x" * len(raw)], dtype=object)],
+        fields=["name"],
+        geometry_type="Polygon",
+        crs="OGC:CRS84",
+    )
+    path.with_suffix(".cpg").unlink()
+    content = path.with_suffix(".dbf").read_bytes().replace(b"x" * len(raw), raw)
+    path.with_suffix(".dbf").write_bytes(content[:29] + b"\0" + content[30:])
+    return path
+
+
+def test_areas_and_a_pin_in_one_placemark(tmp_path: Path) -> None:
+    """The areas of a collection are the zone, however deep they lie; a pin is left out by name."""
+    ring = (
+        "<outerBoundaryIs><LinearRing><coordinates>{}</coordinates></LinearRing></outerBoundaryIs>"
+    )
+    squares = [ring.format(f"{x},56 {x + 1},56 {x + 1},57 {x},57 {x},56") for x in (20, 22)]
+    one, two = (f"<Polygon>{square}</Polygon>" for square in squares)
+    pin = "<Point><coordinates>20.5,56.5</coordinates></Point>"
+    multi = "<MultiGeometry>{}</MultiGeometry>"
+    shapes = [multi.format(one + two + pin), multi.format(multi.format(one) + multi.format(two))]
+    marks = "".join(
+        f"<Placemark><name>P{number}</name>{inner}</Placemark>"
+        for number, inner in enumerate(shapes)
+    )
+    path = tmp_path / "z.kml"
+    head = '<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2">'
+    path.write_text(f"{head}<Document>{marks}</Document></kml>", encoding="utf-8")
+    zones, lines = imported(path)
+    assert [(zone.id, round(zone.area.area, 6)) for zone in zones] == [("P0", 2.0), ("P1", 2.0)]
+    assert [line for line in lines if "left out" in line] == [
+        "feature 0 (P0): remark: a Point beside its areas is left out at 20.5 56.5"
+    ]
