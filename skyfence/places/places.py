@@ -72,12 +72,14 @@ class Places:
         """Take in where an incident stands; ``flush`` must follow."""
         if standing.merged_into is not None:
             self._merge(places, standing)
+        is_new = all(standing.incident_id not in state.holdings for state in places.states.values())
         for place, contribution in standing.contributions.items():
             state = places.states.get(place)
             if state is None:
                 state = places.states[place] = PlaceState(contribution.kind)
             if self._hold(state, contribution, standing):
-                self._touch(places, place, state.new_directions)
+                # An object that turns is no new danger to those above.
+                self._touch(places, place, state.new_directions if is_new else ())
             self._expect_fall(places, state.holdings[standing.incident_id])
         for place, state in places.states.items():
             holding = state.holdings.get(standing.incident_id)

@@ -20,6 +20,16 @@ KINDS = ("entered", "confirmed", "updated", "sighted", "exited", "lost", "search
 STEP_MS = 150_000
 
 
+def test_an_object_that_turns_is_no_new_danger_to_its_nation() -> None:
+    """Another region is ahead on another course: the nation hears nothing that it has not heard."""
+    stage = AlertDecisions(Environment.EXERCISE, {}, ENGLISH.operators, nations=NATIONS)
+    north, east = ({"object": {"course_deg": course_deg}} for course_deg in (0.0, 90.0))
+    stage.process(track_event("entered", 1, **north))
+    ahead = ({"place": "AA-2", "minutes_left": 9},)
+    told = stage.process(track_event("updated", 2, ahead=ahead, changes=("ahead",), **east))
+    assert [message.place for message in told if isinstance(message, PlaceAlert)] == ["AA-2"]
+
+
 @st.composite
 def stories(draw: st.DrawFn) -> list[TrackTopicEvent]:
     """Draw the events of three tracks of a source, with its clock between them."""
