@@ -274,6 +274,14 @@ CASES_TABLE: Final[dict[str, dict[str, Check]]] = {
 }
 
 
+# Expectations of recordings beside changed ones (``test_variants``).
+VARIANTS: Final = (
+    "formation_pair/file as pipe",
+    "ids_every_60s/few more messages",
+    "ids_every_60s_ended/few more messages",
+)
+
+
 def expectations(table: dict[str, dict[str, Check]]) -> Iterator[Expectation]:
     """Yield the rows of a table."""
     for recording, checks in table.items():

@@ -19,3 +19,8 @@ def _marks(name: str) -> list[pytest.MarkDecorator]:
     if name not in NOT_YET:
         return []
     return [pytest.mark.xfail(strict=True, reason=NOT_YET[name], raises=AssertionError)]
+
+
+def named(name: str) -> ParameterSet:
+    """Return an expectation's name as a parameter, strict while ``not_yet`` names it."""
+    return pytest.param(name, id=name, marks=_marks(name))

@@ -1,0 +1,70 @@
+"""Recordings as they are, beside changed ones: another framing, one number, a ceiling."""
+
+from dataclasses import replace
+
+import pytest
+from scenarios.attention import incidents_opened
+from scenarios.expectations import VARIANTS
+from scenarios.judged import CASES, RECORDINGS, Judge, ScenarioResult, engine_of, messages_of, read
+from scenarios.marking import named
+
+from skyfence.adapters.files import read_zones
+from skyfence.contracts.alert import Alert
+from skyfence.zones.zone_file import ZoneSet, zone_set
+
+# A track whose number changes may cost this much more in messages than one number.
+MOST_MORE = 1.2
+
+
+def with_ceiling(zones: ZoneSet, nation: str, ceiling_m: float) -> ZoneSet:
+    """Return the zones with a ceiling over a nation and its regions."""
+    changed = [
+        replace(zone, properties=zone.properties.model_copy(update={"ceiling_m": ceiling_m}))
+        if zone.nation == nation
+        else zone
+        for zone in zones.zones
+    ]
+    return zone_set([changed])
+
+
+def test_a_ceiling_does_not_flap(judge: Judge) -> None:
+    """Along a ceiling of 3,000 m, with errors of 60 m, one incident is opened."""
+    zones = with_ceiling(judge.zones, "LV", 3_000.0)
+    reports, _ = read(RECORDINGS / "altitude_flap.jsonl.gz")
+    messages = messages_of(engine_of(zones), reports, run="altitude-flap")
+    assert incidents_opened(ScenarioResult("altitude_flap", reports, messages, zones)) == 1
+
+
+def test_an_unknown_height_is_inside() -> None:
+    """A drone of unknown height flies through a zone from 0 to 500 m: that is told."""
+    zones = zone_set([read_zones(CASES / "19-limited.geojson")])
+    reports, _ = read(CASES / "19-altitude-unknown.jsonl.gz")
+    messages = messages_of(engine_of(zones), reports, run="altitude-unknown")
+    states = {each.incident_state for each in messages if isinstance(each, Alert)}
+    assert "violation" in states
+
+
+@pytest.mark.parametrize("name", [named(name) for name in VARIANTS if name.startswith("ids")])
+def test_changing_numbers_cost_few_messages(name: str, judge: Judge) -> None:
+    """A number that changes every minute gives a fifth more messages than one number at most."""
+    changing = judge.result(RECORDINGS / f"{name.split('/', maxsplit=1)[0]}.jsonl.gz")
+    steady = [
+        report.model_copy(update={"track_id": "X"})
+        for report in changing.reports
+        if report.phase != "ended"
+    ]
+    reference = judge.changed("ids-steady", steady)
+    more = len(changing.messages) / len(reference.messages)
+    assert more <= MOST_MORE
+
+
+@pytest.mark.parametrize("name", [named("formation_pair/file as pipe")])
+def test_a_formation_is_the_same_from_file_and_pipe(name: str, judge: Judge) -> None:
+    """Two drones that two radars see give the same messages in large frames and one by one."""
+    from_file = judge.result(RECORDINGS / f"{name.split('/', maxsplit=1)[0]}.jsonl.gz")
+    from_pipe = judge.changed("formation-pipe", from_file.reports, frame_reports=1)
+
+    def told(result: ScenarioResult) -> list[tuple[str, int, str]]:
+        return sorted((each.channel, each.step, each.headline) for each in result.messages)
+
+    assert told(from_file) == told(from_pipe)
