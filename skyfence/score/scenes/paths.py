@@ -83,7 +83,7 @@ def fly(
 
 
 def direct(rng: np.random.Generator, gate: Gate) -> list[Point]:
-    """Return waypoints from outside straight to a target 10 to 200 km inside."""
+    """Return waypoints from outside straight to a target up to 200 km inside."""
     return [_outside(rng, gate, 40.0), _target(rng, gate)]
 
 

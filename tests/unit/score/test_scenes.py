@@ -147,6 +147,14 @@ def test_a_scene_depends_on_its_seed_and_name_alone(frontier: Frontier, kind: Sc
         assert not frontier.is_member(float(each.path.lons[0]), float(each.path.lats[0]))
 
 
+def test_most_of_what_heads_for_a_border_comes_over_it() -> None:
+    """Three flights straight in, and three by way of others, for each that turns back."""
+    kinds = [name.kind for name in scene_names(2)]
+    counts = [kinds.count(kind) for kind in (SceneKind.DIRECT, SceneKind.LEGS)]
+    assert counts == [3 * kinds.count(SceneKind.TURNS_BACK)] * 2
+    assert kinds.count(SceneKind.TURNS_BACK) == 2
+
+
 def test_raids_have_their_sizes() -> None:
     """The long run has raids of up to 200 objects, any run those of five."""
     sizes = {name.objects for name in scene_names(1) if name.kind is SceneKind.RAID}
