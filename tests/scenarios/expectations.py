@@ -276,6 +276,7 @@ CASES_TABLE: Final[dict[str, dict[str, Check]]] = {
 
 # Expectations of recordings beside changed ones (``test_variants``).
 VARIANTS: Final = (
+    "19-altitude-unknown/inside",
     "formation_pair/file as pipe",
     "ids_every_60s/few more messages",
     "ids_every_60s_ended/few more messages",

@@ -24,6 +24,5 @@ NOT_YET: Final[dict[str, str]] = {
     "slow_radar_75s/warned before": "a slow radar's tracks are lost at each turn",
     "squawk_7500_inside/told at once": "an emergency code first seen inside is told to nobody",
     "formation_pair/file as pipe": "association follows the order in which sources arrive",
-    "ids_every_60s/few more messages": "a new track number is a new object",
-    "ids_every_60s_ended/few more messages": "a new track number is a new object",
+    "19-altitude-unknown/inside": "an unknown height is taken for a height",
 }

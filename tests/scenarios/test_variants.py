@@ -35,10 +35,11 @@ def test_a_ceiling_does_not_flap(judge: Judge) -> None:
     assert incidents_opened(ScenarioResult("altitude_flap", reports, messages, zones)) == 1
 
 
-def test_an_unknown_height_is_inside() -> None:
+@pytest.mark.parametrize("name", [named("19-altitude-unknown/inside")])
+def test_an_unknown_height_is_inside(name: str) -> None:
     """A drone of unknown height flies through a zone from 0 to 500 m: that is told."""
     zones = zone_set([read_zones(CASES / "19-limited.geojson")])
-    reports, _ = read(CASES / "19-altitude-unknown.jsonl.gz")
+    reports, _ = read(CASES / f"{name.split('/', maxsplit=1)[0]}.jsonl.gz")
     messages = messages_of(engine_of(zones), reports, run="altitude-unknown")
     states = {each.incident_state for each in messages if isinstance(each, Alert)}
     assert "violation" in states
