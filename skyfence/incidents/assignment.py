@@ -8,7 +8,7 @@ A track is assigned to another only if each is the other's nearest, so that of t
 radars see, both 600 m off, none is taken for the other. Does not change incidents (``joining``).
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import hypot, inf
 from typing import Final
@@ -26,9 +26,6 @@ _PAIRS_AGREE: Final = 2
 _WEIGHED: Final = 8
 # Offsets of one bias agree within their error and this, metres: it differs with the place.
 _AGREE_M: Final = 100.0
-# Nearer than this to a second track of its source, a track is not assigned by one report alone: the
-# bias of two sources may be as large as the distance of two objects.
-_CROWDED_M: Final = 2_500
 # Comparisons of pairs are remembered, as long as no new report came; forgotten beyond so many.
 _REMEMBERED: Final = 20_000
 
@@ -55,16 +52,15 @@ class Assignment:
     def partner_of(
         self,
         track: MemberTrack,
-        tracks: Collection[MemberTrack],
+        near: Sequence[MemberTrack],
         pairs: Sequence[JoinedPair],
         may_join: MayJoin,
     ) -> MemberTrack | None:
         """Return the track of another source that is the same object, or None.
 
-        ``tracks`` are all that are seen, in a fixed order; ``may_join`` tells which two incidents
-        may become one.
+        ``near`` are those that are seen near it (``association.is_near``), in a fixed order;
+        ``may_join`` tells which two incidents may become one.
         """
-        near = [other for other in tracks if association.is_near(track.position, other.position)]
         sources = sorted({other.key.source for other in near} - {track.key.source})
         candidates = [
             (cost, other.key.order, other)
@@ -125,7 +121,7 @@ class Assignment:
             for group in (mine, theirs)
             for track in group
             for other in group
-            if track.key != other.key and _apart_m(track, other) <= _CROWDED_M
+            if track.key != other.key and _apart_m(track, other) <= association.CROWDED_M
         }
 
         def may(track: MemberTrack, other: MemberTrack) -> bool:

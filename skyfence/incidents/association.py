@@ -14,7 +14,7 @@ from typing import Final
 from skyfence.contracts.crossing import ObjectInfo, PositionFix
 from skyfence.geometry.geodesy import distance_m
 from skyfence.incidents.incident import MemberTrack, Position
-from skyfence.incidents.offsets import Expected, Offset
+from skyfence.incidents.offsets import COMPARABLE_S, Expected, Offset
 from skyfence.policy.parameters import DRONE_MPS, SECOND_MS, DetectionParameters
 from skyfence.policy.permit import NO_ADDRESSES
 from skyfence.times import to_ms
@@ -48,10 +48,15 @@ _VELOCITY_SHARE: Final = 0.3
 _VELOCITY_MPS: Final = 15.0
 # No drone flies longer: past this the reach of a lost object grows no more.
 _ENDURANCE_S: Final = DetectionParameters.expire_after_ms / SECOND_MS
+# Nearer than this to a second track of its source, a track is not assigned by one report alone: the
+# bias of two sources may be as large as the distance of two objects.
+CROWDED_M: Final = 2_500
+# Shorter than any degree of latitude, metres (WGS 84).
+_LEAST_LAT_M: Final = 110_500.0
+# So long after an object was lost, its reach is half a country with its private flights.
+_OF_LATE_S: Final = 30 * 60.0
 # A lost object may have flown faster than when it was seen, by this factor.
 _SPEED_UP: Final = 1.3
-# No two tracks farther apart than this are compared: the bounds at a missile's 1,000 m/s.
-REACH_M: Final = 20_000.0
 
 
 def address_of(known: ObjectInfo) -> str | None:
@@ -79,13 +84,21 @@ def shares_address(track: MemberTrack, other: MemberTrack) -> bool | None:
     return None if None in (mine, theirs) else mine == theirs
 
 
-def is_near(position: Position | None, other: Position | None) -> bool:
-    """Tell whether two positions are worth comparing: no farther apart than ``REACH_M``."""
-    if position is None or other is None:
+def is_near(track: MemberTrack, other: MemberTrack) -> bool:
+    """Tell whether two tracks are worth comparing, roughly: a bias, a clock and the way flown.
+
+    Those that may have one address are worth it farther apart.
+    """
+    if track.position is None or other.position is None:
         return False
-    mine, theirs = position.seen, other.seen
-    degrees = abs(mine.lat - theirs.lat)
-    return degrees * 110_000 <= REACH_M and _apart_m(mine, theirs) <= REACH_M
+    here, there = track.position, other.position
+    speed_mps = max(here.speed_mps or DRONE_MPS, there.speed_mps or DRONE_MPS)
+    reach_m = CROWDED_M + speed_mps * (COMPARABLE_S + _MOST_CLOCK_S)
+    if track.last.object.icao_address and other.last.object.icao_address:
+        reach_m = max(reach_m, _ADDRESS_M)
+    if abs(here.seen.lat - there.seen.lat) * _LEAST_LAT_M > reach_m:
+        return False
+    return metres_apart(here, there) <= reach_m
 
 
 def fits(
@@ -170,6 +183,12 @@ def may_be_lost(lost: MemberTrack, track: MemberTrack) -> bool:
     error_m = _SIGMAS * _combined_sigma_m(last.seen, first)
     is_slow = speed_mps <= fastest_mps + _VELOCITY_MPS
     return is_slow and seconds > 0 and _apart_m(last.seen, first) <= fastest_mps * seconds + error_m
+
+
+def was_lost_of_late(lost: MemberTrack, track: MemberTrack) -> bool:
+    """Tell whether a track begins within half an hour of where another was seen last."""
+    first, last = track.last.first, lost.position
+    return first is not None and last is not None and _seconds(last.seen, first) <= _OF_LATE_S
 
 
 def apart_m(lost: MemberTrack, track: MemberTrack) -> float:

@@ -51,12 +51,9 @@ class Joining:
         if not _is_seen(track) or run.tracks[track.key].silenced:
             return
         yield from self._part(run, track)
-        decided = [
-            other
-            for key, other in run.decisions.decided.items()
-            if key in run.tracks and not run.tracks[key].silenced
-        ]
-        seen = [other for other in decided if _is_seen(other)]
+        decided = run.decisions.decided.values()
+        near = [other for other in decided if association.is_near(track, other)]
+        seen = [other for other in near if _is_seen(other) and _takes_part(run, other)]
         partner = self._assignment.partner_of(
             track, seen, run.pairs, lambda mine, other: self._may_join(run, mine, other)
         )
@@ -66,7 +63,8 @@ class Joining:
                 run.pairs = pairs_after(run.pairs, track, partner, offset)
             yield from self._unite(run, track.key, partner.key)
         elif knowledge_rank(track):
-            yield from self._find_lost(run, track, decided)
+            lost = [other for other in decided if other.state == "lost"]
+            yield from self._find_lost(run, track, lost)
 
     def _may_join(self, run: Run, track: MemberTrack, other: MemberTrack) -> bool:
         """Tell whether two tracks' incidents may become one; at least one of them must have one."""
@@ -92,25 +90,29 @@ class Joining:
         return [track, *(decided[key] for key in keys if key in decided and key != track.key)]
 
     def _find_lost(
-        self, run: Run, track: MemberTrack, decided: Iterable[MemberTrack]
+        self, run: Run, track: MemberTrack, lost_tracks: Iterable[MemberTrack]
     ) -> Iterator[Alert]:
         """Let a track that appears go on with the incident of the lost one that it may be.
 
-        Where it may be one of several, that is told, and an operator decides.
+        Where it may be one of several, or may as well be a private flight long after, that is told,
+        and an operator decides.
         """
         own = self._chains.incident_of(run.tracks[track.key])
         if own is not None and own.may_be:
             return
         lost = [
             (round(association.apart_m(other, track)), other.key.order, other.key)
-            for other in decided
-            if other.state == "lost"
+            for other in lost_tracks
+            if association.may_be_lost(other, track)
+            and _takes_part(run, other)
             and self._may_join(run, track, other)
             and self._may_go_on(run.tracks[other.key], track)
-            and association.may_be_lost(other, track)
         ]
         incidents = dict.fromkeys(run.tracks[key].incident_id for *_, key in sorted(lost))
-        if len(incidents) == 1:
+        doubtful = track.last.private_flight and not any(
+            association.was_lost_of_late(run.decisions.decided[key], track) for *_, key in lost
+        )
+        if len(incidents) == 1 and not doubtful:
             yield from self._reacquire(run, min(lost)[2], track.key)
         elif incidents and own is not None:
             may_be = tuple(incident for incident in incidents if incident)[:_MOST_NAMED]
@@ -260,6 +262,12 @@ class Joining:
             track, kind = track.model_copy(update={"last": sure}), "continued"
         incident = incident.model_copy(update={"lead_key": track.key})
         yield from self._chains.tell(incident, IncidentUpdate(kind, track.last, track.state))
+
+
+def _takes_part(run: Run, track: MemberTrack) -> bool:
+    """Tell whether a track, as it was decided on, is still there and may be joined."""
+    now = run.tracks.get(track.key)
+    return now is not None and now.silenced is None
 
 
 def _are_in(pair: tuple[EpisodeKey, EpisodeKey], groups: list[set[EpisodeKey]]) -> bool:

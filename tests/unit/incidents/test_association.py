@@ -157,7 +157,8 @@ def lost_and_found(
 ) -> tuple[IncidentManager, list[Alert]]:
     """Lose a track at 100 s; let another enter the story so much later, at a longitude."""
     manager = new_manager()
-    first = event("appeared", 1, 100 + seconds, "b", lon=lon, confidence="fact", **changes)
+    given = {"confidence": "possible" if "private_flight" in changes else "fact"}
+    first = event("appeared", 1, 100 + seconds, "b", lon=lon, **(given | changes))
     entered, lost = event("entered", 1, 40, "a"), event("lost", 2, 100, "a")
     take(manager, *clocks(0, "a", "b"), entered, lost, *clocks(100, "a", "b"))
     return manager, take(manager, first, *clocks(101 + seconds, "a", "b"))
@@ -435,7 +436,7 @@ def test_what_may_be_one_of_several_is_told_so() -> None:
     last = alerts[-1]
     assert set(last.may_be) == {incident.incident_id for incident in manager.open[:2]}
     assert "may be one that was lost" in last.headline
-    assert "any of 2 lost objects" in last.description
+    assert "a lost object (2 can have come here)" in last.description
     again = take(manager, event("sighted", 2, 420, "b", lon=27.31, lat=56.27, crossed=False))
     assert again + take(manager, *clocks(421, "a", "b")) == []
 
@@ -456,6 +457,19 @@ def test_what_may_be_a_private_flight_near_something_lost_is_told_to_all() -> No
     _, alerts = lost_two(private_flight=True)
     places = [alert.place for alert in alerts if alert.track_id == "T-b"]
     assert places == ["AA", "AA-1", "AA", "NATO"]
+
+
+@pytest.mark.parametrize(("minutes", "is_joined"), [(20, True), (60, False)])
+def test_long_after_a_private_flight_is_not_taken_for_the_lost_one(
+    minutes: int, is_joined: bool
+) -> None:
+    """Within half an hour it goes on with the lost one's incident; later it only may be it."""
+    flight = {"private_flight": True, "lon": 27.4}
+    manager, alerts = lost_and_found(60.0 * minutes, **flight)
+    assert [incident.state for incident in manager.open] == (
+        ["violation"] if is_joined else ["lost", "violation"]
+    )
+    assert bool(alerts[-1].may_be) is not is_joined
 
 
 def test_private_flights_are_no_violations() -> None:
