@@ -84,6 +84,12 @@ class Airspace:
         holds = shapely.intersects_xy(self._areas[candidates], lon, lat)
         return frozenset(candidates[holds].tolist())
 
+    def areas_meeting(self, outline: BaseGeometry) -> list[int]:
+        """Return the areas that an outline (degrees) meets, ascending."""
+        candidates = self._boxes.query(outline)
+        met = shapely.intersects(self._areas[candidates], outline)
+        return sorted(candidates[met].tolist())
+
     def covering_many(self, lons: Floats, lats: Floats) -> list[frozenset[int]]:
         """Return for each point what ``covering`` does; longitudes and latitudes are (n,)."""
         point, area = self._boxes.query(shapely.points(lons, lats))

@@ -24,3 +24,12 @@ class Hold(Contract):
     exit_s: _Seconds = 600.0
     # Three rounds of a drone that waits in circles.
     away_s: _Seconds = 1_200.0
+
+
+class Lost(Contract):
+    """For how long the regions that a lost object may have reached are warned of it.
+
+    Afterwards its nation alone knows of it, until it expires.
+    """
+
+    regions_for_s: _Seconds = 1_800.0

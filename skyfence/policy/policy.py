@@ -24,7 +24,7 @@ from skyfence.contracts.base import Contract, SourceName
 from skyfence.contracts.crossing import ObjectInfo
 from skyfence.errors import InputError
 from skyfence.policy.civil import Civil, Inside, implausible, not_civil
-from skyfence.policy.holding import Hold
+from skyfence.policy.holding import Hold, Lost
 from skyfence.policy.permit import (
     AIRLINE_LETTERS,
     EMERGENCY_CODES,
@@ -130,6 +130,7 @@ class PolicyFile(Contract):
     civil: Civil = Civil()
     inside: Inside = Inside()
     hold: Hold = Hold()
+    lost: Lost = Lost()
     public: Public = Public()
     zones: dict[ZoneKind, ZoneRules] = Field(default_factory=dict)
     permit: Annotated[tuple[Permit, ...], BeforeValidator(_is_a_list)] = ()
@@ -179,6 +180,11 @@ class Policy:
     def hold(self) -> Hold:
         """Return how long episodes are held."""
         return self.file.hold
+
+    @property
+    def lost(self) -> Lost:
+        """Return how long a lost object's regions are warned."""
+        return self.file.lost
 
     @property
     def inside(self) -> Inside:

@@ -52,12 +52,12 @@ def track_event(
         private_flight=episode.private_flight,
         coasted=track.coasted,
         circling=track.flown_path.circles,
-        within_reach=within_reach(context, track),
         shown_as=track.shown_as,
         evidence=_evidence(track, passage),
         first=track.path_start.position_fix,
         zones_version=context.airspace.version,
         object=track.observation.object_info,
+        within_reach=() if kind == "searched" else within_reach(context, track),
         **_situation(episode),
         **more,
     )

@@ -3,8 +3,8 @@
     report or timer --> signal --(status, signal)--> (status, event) --> effects --> track event
 
 ``TRANSITIONS`` is all of it; ARCHITECTURE.md draws it. What changes no status (``updated``,
-``sighted``) is told while an episode goes on without a signal. What an event changes in the episode
-is in ``violation_effects``.
+``sighted``, ``searched``) is told while an episode goes on without a signal. What an event changes
+in the episode is in ``violation_effects``.
 
 A violation is possible or confirmed, by its evidence, whether the track came over the border or was
 first seen inside; what then may well be a private flight stays possible. What the policy suppresses
@@ -30,6 +30,7 @@ from skyfence.tracks.violation_effects import (
     is_private_still,
     open_episode,
     reach,
+    search,
 )
 from skyfence.tracks.violation_episode import ViolationEpisode, ViolationStatus
 
@@ -131,7 +132,15 @@ def lose(context: Context, track: TrackState, time_ms: int) -> TrackEvent | None
 
 
 def end(context: Context, track: TrackState, time_ms: int) -> TrackEvent | None:
-    """End an episode whose deadline has come, as of that: out for long enough, or lost too long."""
+    """Go on with an episode whose deadline has come, as of that.
+
+    It ends, out for long enough or lost too long, or the places of what is lost are estimated anew.
+    """
+    episode = track.violation
+    if episode is not None and episode.search_ms() is not None:
+        search(context, track, episode)
+        point = CrossingPoint(time_ms, track.observation.lat, track.observation.lon)
+        return track_event(context, "searched", track, point)
     return _step(context, track, Signal.TIME_UP, time_ms)
 
 

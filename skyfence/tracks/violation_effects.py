@@ -12,6 +12,7 @@ from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.tracks import threat
 from skyfence.tracks.context import Context
 from skyfence.tracks.observation import CrossingPoint
+from skyfence.tracks.search import regions_reached
 from skyfence.tracks.track_state import TrackState
 from skyfence.tracks.violation_episode import ViolationEpisode, ViolationStatus
 
@@ -19,6 +20,7 @@ from skyfence.tracks.violation_episode import ViolationEpisode, ViolationStatus
 _DEPTH_MARKS_M: Final = (10_000, 25_000, 50_000, 100_000, 200_000, 400_000)
 _FASTER_SHARE: Final = 1.5
 _FASTER_MPS: Final = 50.0
+_WARNED_BEFORE_MS: Final = 300 * SECOND_MS
 
 Change = Literal["place", "ahead", "deeper", "faster"]
 
@@ -67,6 +69,7 @@ def reach(episode: ViolationEpisode, status: ViolationStatus, time_ms: int) -> N
         return
     if status is ViolationStatus.LOST:
         episode.was_threat = episode.status is ViolationStatus.THREAT
+        episode.search_count = 0
     elif episode.status is ViolationStatus.LOST:
         episode.seen_elsewhere = False
     episode.status, episode.since_ms = status, time_ms
@@ -100,12 +103,31 @@ def apply_effects(
     elif kind == "confirmed":
         episode.confidence, episode.private_flight = "confirmed", False
         _locate(context, track, episode)
+    elif kind == "lost":
+        episode.search_for_ms = round(context.policy.lost.regions_for_s * SECOND_MS)
     elif kind == "exited":
         episode.back_within_ms = round(context.policy.hold.exit_s * SECOND_MS)
         episode.ahead, episode.ahead_ms = {}, {}
         # After an exit the minute marks start again.
         episode.minutes_left, episode.minute_marks = None, {}
         track.crossed = track.belief.has_left = True  # what comes back from here will have crossed
+
+
+def search(context: Context, track: TrackState, episode: ViolationEpisode) -> None:
+    """Estimate anew where what was lost inside can be soon; in the end nowhere.
+
+    Where it was seen last it may have come down. Precondition: it is due, see ``search_ms``.
+    """
+    now_ms = episode.search_ms()
+    episode.search_count += 1
+    next_ms = episode.search_ms()
+    if now_ms is None or next_ms is None:
+        episode.regions, episode.ahead = (), {}
+        return
+    # As the border, a region is warned five minutes before.
+    until_ms = max(next_ms, now_ms + _WARNED_BEFORE_MS)
+    reached = regions_reached(context, track, now_ms, until_ms)
+    episode.ahead = {place: left for place, left in reached.items() if place not in episode.regions}
 
 
 def changes_since(

@@ -6,9 +6,13 @@ One object an episode, from the first threat or entry to the end. Does not decid
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from skyfence.contracts.track_event import Confidence
 from skyfence.policy.parameters import MINUTE_MS, DetectionParameters
+
+# After a loss, its places are estimated anew: often at first, as it can be farther away soon.
+_SEARCHED_MS: Final = tuple(minutes * MINUTE_MS for minutes in (1, 2, 5, 10, 20, 30, 60, 120, 240))
 
 
 class ViolationStatus(StrEnum):
@@ -49,6 +53,9 @@ class ViolationEpisode:
     announced_ms: int = 0  # when an event said last where the track is
     # Of what has left and is not seen any more: how long it may need to be back.
     back_within_ms: int = 10 * MINUTE_MS
+    # Of what was lost inside: for how long its regions are searched, and how often they were.
+    search_for_ms: int = 30 * MINUTE_MS
+    search_count: int = 0
     # When it was in each of its regions and nations last.
     been_ms: dict[str, int] = field(default_factory=dict)
     private_flight: bool = False  # first seen inside, it may well be one without a transponder
@@ -66,9 +73,23 @@ class ViolationEpisode:
         if self.status is ViolationStatus.EXITED:
             return max(self.since_ms + parameters.clear_after_ms, seen_ms + self.back_within_ms)
         if self.status is ViolationStatus.LOST:
+            search_ms = self.search_ms()
+            if search_ms is not None:
+                return search_ms
             if self.was_threat:
                 return self.since_ms + parameters.threat_expires_after_ms
             if self.private_flight:
                 return self.since_ms + parameters.remembered_ms
             return self.since_ms + parameters.expire_after_ms
         return None
+
+    def search_ms(self) -> int | None:
+        """Return when the places of what was lost inside are estimated next; None when no more."""
+        is_sought = self.status is ViolationStatus.LOST and not (
+            self.was_threat or self.private_flight
+        )
+        due_ms = [mark for mark in _SEARCHED_MS if mark < self.search_for_ms]
+        due_ms.append(self.search_for_ms)
+        if not is_sought or self.search_count >= len(due_ms):
+            return None
+        return self.since_ms + due_ms[self.search_count]

@@ -72,7 +72,7 @@ TRACK_FORMATS: Final[dict[int, Fields]] = {
             "opened_ms status confidence since_ms event_count was_threat seen_elsewhere "
             "nations regions ahead ahead_ms minutes_left minute_marks deepest_m "
             "announced_depth_m announced_speed_mps announced_ms back_within_ms "
-            "been_ms private_flight"
+            "search_for_ms search_count been_ms private_flight"
         ),
         "Forecast": "border border_area regions",
         "ReferenceFix": "time_ms lat lon",

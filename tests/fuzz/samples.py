@@ -208,6 +208,12 @@ identified = "no-alert"
 least_speed_mps = 70
 least_height_m = 600
 holds_s = 300
+[hold]
+threat_s = 300
+exit_s = 600
+away_s = 1200
+[lost]
+regions_for_s = 1800
 [inside]
 private_flights = "nation"
 near_border_m = 5000

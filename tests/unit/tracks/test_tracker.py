@@ -55,7 +55,7 @@ def rows(result: FrameResult) -> list[Row]:
 def told(result: FrameResult) -> list[TrackEvent]:
     """Return what happened, without clocks and what is only for those who join tracks."""
     tracks = [event for event in result.events if isinstance(event, TrackEvent)]
-    return [event for event in tracks if event.kind != "sighted"]
+    return [event for event in tracks if event.kind not in ("sighted", "searched")]
 
 
 def events(result: FrameResult) -> list[tuple[str, float]]:

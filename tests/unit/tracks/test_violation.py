@@ -24,8 +24,10 @@ from builders import (
 from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.report import Report
 from skyfence.contracts.track_event import TrackEvent
+from skyfence.frames.frame import Frame
 from skyfence.geometry.geodesy import metres_per_degree
 from skyfence.policy.civil import Inside
+from skyfence.policy.holding import Lost
 from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy, PolicyFile
 
@@ -53,8 +55,8 @@ def of_kinds(events: list[TrackEvent], *wanted: str) -> list[TrackEvent]:
 
 
 def steps(events: list[TrackEvent]) -> list[TrackEvent]:
-    """Return the events without updates."""
-    return [event for event in events if event.kind != "updated"]
+    """Return the events without updates and estimates of places."""
+    return [event for event in events if event.kind not in ("updated", "searched")]
 
 
 def test_entered_says_where_and_from_where() -> None:
@@ -136,19 +138,20 @@ def test_entering_again_after_the_all_clear() -> None:
 
 def test_lost_reacquired_and_expired() -> None:
     """A lost track keeps its story; seen again it goes on; unseen for six hours it expires."""
-    events = tell(tracker(WORLD), OUT, IN, seen(300, 27.02), beat(HOUR_S), beat(7 * HOUR_S))
+    told = tell(tracker(WORLD), OUT, IN, seen(300, 27.02), beat(HOUR_S), beat(7 * HOUR_S))
+    events = steps(told)
     assert kinds(events)[1:] == [
         ("lost", 70.0),
         ("reacquired", 300.0),
         ("lost", 360.0),
         ("expired", 360.0 + 6 * HOUR_S),
     ]
-    assert {(event.nations, event.regions) for event in events} == {(("AA",), ("AA-1",))}
+    assert {(event.nations, event.regions) for event in events[:-1]} == {(("AA",), ("AA-1",))}
 
 
 def test_seen_again_in_another_region() -> None:
     """A track that is seen again elsewhere names the region it is in now."""
-    events = tell(tracker(WORLD), OUT, IN, seen(300, 27.02, 56.6))
+    events = steps(tell(tracker(WORLD), OUT, IN, seen(300, 27.02, 56.6)))
     assert [event.regions for event in events] == [("AA-1",), ("AA-1",), ("AA-2",)]
 
 
@@ -173,9 +176,14 @@ def test_exited_stays_exited_when_the_track_is_lost() -> None:
 def test_a_story_closed_by_expiry_can_begin_again() -> None:
     """After the expiry the same track that enters again is another story."""
     later = 8 * HOUR_S
-    events = tell(
-        tracker(WORLD), OUT, IN, beat(7 * HOUR_S), seen(later, 26.99), seen(later + 10, 27.01)
-    )
+    track: list[Report | Frame] = [
+        OUT,
+        IN,
+        beat(7 * HOUR_S),
+        seen(later, 26.99),
+        seen(later + 10, 27.01),
+    ]
+    events = steps(tell(tracker(WORLD), *track))
     assert [event.kind for event in events][2:] == ["expired", "entered"]
     assert events[2].opened < events[3].opened
 
@@ -418,7 +426,7 @@ def test_a_threat_that_jumps_deep_inside_has_not_crossed() -> None:
 def test_a_lost_object_is_not_found_where_its_identity_jumps_to() -> None:
     """Seen far outside a moment after it was lost inside, it stays lost, and is not cleared."""
     jump = [seen(4 * n, 25.0 + n / 1000) for n in range(5, 40)]
-    events = tell(tracker(WORLD), OUT, IN, *jump, beat(HOUR_S))
+    events = steps(tell(tracker(WORLD), OUT, IN, *jump, beat(HOUR_S)))
     assert kinds(events) == [("entered", 5.0), ("lost", 10.0)]
 
 
@@ -426,7 +434,8 @@ def test_what_is_lost_by_silence_is_not_found_where_it_cannot_have_flown_to() ->
     """Seen hundreds of kilometres off a moment after its silence, it stays lost, and cut there."""
     away = [seen(72 + 4 * n, 20.0 + n / 1000) for n in range(40)]
     by = tracker(WORLD)
-    assert kinds(tell(by, OUT, IN, beat(71), *away)) == [("entered", 5.0), ("lost", 70.0)]
+    events = steps(tell(by, OUT, IN, beat(71), *away))
+    assert kinds(events) == [("entered", 5.0), ("lost", 70.0)]
     by = tracker(airspace(zone("AA", (27.0, 56.0, 28.0, 57.0)), zone("BB", (19.5, 56.0, 21, 57))))
     result = by.process(packed(OUT, IN, *away))
     assert [(crossing.kind, crossing.zone, crossing.cut) for crossing in result.crossings] == [
@@ -781,3 +790,49 @@ def test_a_height_that_is_not_known_counts_as_inside(height: float | None) -> No
     events = tell(tracker(LOW_NATION), *flight(0, 26.95, EAST, reports=60, **given))
     (entered,) = of_kinds(events, "entered")
     assert entered.object.altitude_m is None
+
+
+def searched(*items: Report | Frame, policy: Policy | None = None) -> list[TrackEvent]:
+    """Return how the places of what was lost are estimated."""
+    return of_kinds(tell(tracker(WORLD, policy=policy or Policy()), *items), "searched")
+
+
+def test_what_is_lost_warns_what_it_can_reach_by_then() -> None:
+    """At 50 m/s and 12 km from BB it may be there within minutes, and later has AA-1 behind it.
+
+    Where it was seen last it may have come down, for as long as its regions are warned.
+    """
+    lost = flight(0, 27.7, EAST, reports=30, category="uav")
+    estimates = searched(*lost, beat(HOUR_S))
+    last_s = 29 * 4
+    assert [at_s - last_s - 60 for _, at_s in kinds(estimates)] == [60, 120, 300, 600, 1200, 1800]
+    ahead = [{entry.place: entry.minutes_left for entry in event.ahead} for event in estimates]
+    assert ahead[0]["BB-1"] <= 3
+    assert ahead[0]["BB-1"] > ahead[2]["BB-1"]
+    assert ahead[3]["BB-1"] == 0
+    assert {event.regions for event in estimates[:-1]} == {("AA-1",)}
+    assert (estimates[-1].regions, estimates[-1].ahead, estimates[-1].nations) == ((), (), ("AA",))
+
+
+def test_regions_left_behind_are_let_go() -> None:
+    """What flew at BB-1 and cannot be in it any more by now does not hold it."""
+    fast = flight(0, 27.2, EAST, reports=30, speed_mps=200.0, category="missile")
+    ahead = [{entry.place for entry in event.ahead} for event in searched(*fast, beat(HOUR_S))]
+    assert "BB-1" in ahead[1]
+    assert "BB-1" not in ahead[4]
+
+
+def test_for_how_long_regions_are_warned_is_the_policy_s() -> None:
+    """After the policy's time no region is warned, and the nation is until it expires."""
+    policy = Policy(PolicyFile(version="v", lost=Lost(regions_for_s=200.0)))
+    lost = flight(0, 27.5, EAST, reports=5, category="uav")
+    estimates = searched(*lost, beat(7 * HOUR_S), policy=policy)
+    assert [at_s - 16 - 60 for _, at_s in kinds(estimates)] == [60, 120, 200]
+    (expired,) = of_kinds(tell(tracker(WORLD, policy=policy), *lost, beat(7 * HOUR_S)), "expired")
+    assert kinds([expired]) == [("expired", 76.0 + 6 * HOUR_S)]
+
+
+def test_a_lost_threat_and_a_private_flight_are_not_searched_for() -> None:
+    """What was never inside for sure, or flies home, warns nobody farther on."""
+    assert searched(*flight(0, 26.9, EAST, reports=10), beat(HOUR_S)) == []
+    assert searched(*flight(0, 27.5, EAST, reports=10), beat(HOUR_S)) == []
