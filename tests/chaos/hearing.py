@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
-from skyfence.contracts.alert import Alert
+from skyfence.contracts.alert import Alert, FeedAlarm, PlaceAlert
 from skyfence.contracts.channel_message import OperatorsMessage
 from skyfence.errors import SkyfenceError
 from skyfence.naming import Audience, Channel
@@ -26,7 +26,7 @@ class Hearing:
             for place in places
         }
         self._last = dict.fromkeys(self._keys, "0")
-        self.heard: dict[str, list[Alert]] = defaultdict(list)
+        self.heard: dict[str, list[Alert | PlaceAlert]] = defaultdict(list)
         self.cuts = 0
 
     async def listen(self) -> None:
@@ -55,7 +55,7 @@ class Hearing:
             for number, fields in entries:
                 self._last[name] = number.decode()
                 message = OperatorsMessage.model_validate_json(fields[b"message"])
-                assert isinstance(message.alert, Alert), "no monitor runs here"
+                assert not isinstance(message.alert, FeedAlarm), "no monitor runs here"
                 self.heard[self._keys[name]].append(message.alert)
                 count += 1
         return count

@@ -19,7 +19,7 @@ from repository import ZONES
 from words import ENGLISH
 
 from skyfence.adapters.files import load_zones, read_recording
-from skyfence.contracts.alert import Alert
+from skyfence.contracts.alert import Alert, PlaceAlert
 from skyfence.engine import Engine
 from skyfence.frames.packing import Packer, play
 
@@ -54,15 +54,15 @@ def recording(
     ]
 
 
-def undisturbed(path: Path, run: str) -> list[Alert]:
-    """Return what the engine says of a recording."""
+def undisturbed(path: Path, run: str) -> list[Alert | PlaceAlert]:
+    """Return what the engine says of a recording, of incidents and of places."""
     engine, packer = Engine(load_zones(ZONES, None), ENGLISH.operators), Packer(run)
     items = play(line.report for line in read_recording(str(path)) if line.report is not None)
     return [
-        alert
+        message
         for item in items
         for frame in packer.add(item)
-        for alert in engine.process(frame).alerts
+        for message in engine.process(frame).messages
     ]
 
 

@@ -14,7 +14,7 @@ from verdict import judge
 
 from producers.publisher import Publisher
 from skyfence.adapters.files import load_zones, read_recording
-from skyfence.contracts.alert import Alert
+from skyfence.contracts.alert import Alert, PlaceAlert
 from skyfence.frames.packing import SourceItem, play
 from skyfence.naming import ALLIANCE
 
@@ -42,7 +42,7 @@ async def in_parts(stage: Stage, path: Path, run: str) -> None:
     await drained(stage.settings)
 
 
-async def heard(stage: Stage, run: str) -> dict[str, list[Alert]]:
+async def heard(stage: Stage, run: str) -> dict[str, list[Alert | PlaceAlert]]:
     """Return what a subscriber who reads all channels from their beginning holds of a run."""
     hearing = Hearing(stage.settings, [ALLIANCE, *(zone.id for zone in load_zones(ZONES).zones)])
     await hearing.read_rest()
