@@ -64,7 +64,7 @@ class Topics:
 
     @property
     def alerts(self) -> str:
-        """Return the topic of alerts, keyed by incident."""
+        """Return the topic of alerts, keyed by run and place, or by incident."""
         return self._name("alerts")
 
     @property
@@ -80,7 +80,7 @@ class Topics:
             self.crossings: track_partitions,
             self.track_events: 1,
             checkpoint_topic(self.track_events): 1,
-            self.alerts: 4,  # keyed by incident; few messages, room for a few relays
+            self.alerts: 4,  # keyed by place or incident; few messages, room for a few relays
             self.rejected: 1,
         }
 

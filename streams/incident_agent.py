@@ -1,4 +1,4 @@
-"""The incident agent: track events in, alerts out, keyed by incident.
+"""The incident agent: track events in, alerts out, keyed by place or incident.
 
 Thin around ``AlertDecisions``. ``track.events`` has one partition, so that one agent sees
 everything. An event is covered by a checkpoint only when its alerts are stored.
@@ -84,10 +84,10 @@ class IncidentAgent:
     ) -> None:
         headers = decided_headers(message, round(time.time() * 1000))
         for alert in await self._alerts(message, decisions, event):
-            key = str(alert.incident_id)
-            await self._sends.send(self._topics.alerts, key, alert.to_json(), headers)
+            await self._sends.send(self._topics.alerts, key_of(alert), alert.to_json(), headers)
             metrics.decided(alert, headers)
-            log.info("alert.decided", channel=alert.channel, step=alert.step, incident=key)
+            chain = str(alert.incident_id)
+            log.info("alert.decided", channel=alert.channel, step=alert.step, incident=chain)
 
     async def _alerts(
         self, message: KafkaMessage, decisions: AlertDecisions, event: TrackTopicEvent
@@ -111,10 +111,10 @@ class IncidentAgent:
         state, cancels = end_open_chains(last, self._environment, self._texts, from_ms(now_ms))
         headers = {"decided": str(now_ms).encode()}
         for alert in cancels:
-            incident = str(alert.incident_id)
-            await self._sends.send(self._topics.alerts, incident, alert.to_json(), headers)
+            await self._sends.send(self._topics.alerts, key_of(alert), alert.to_json(), headers)
             metrics.decided(alert, headers)
-            log.error("incident.abandoned", channel=alert.channel, incident=incident)
+            chain = str(alert.incident_id)
+            log.error("incident.abandoned", channel=alert.channel, incident=chain)
         await self._sends.flush()
         decisions = self._empty()
         decisions.state = state
@@ -127,3 +127,14 @@ def _pack(decisions: AlertDecisions) -> bytes:
 
 def _restore(decisions: AlertDecisions, state: bytes) -> None:
     decisions.state = snapshot.restore_snapshot(state)
+
+
+def key_of(alert: Alert | PlaceAlert) -> str:
+    """Return the key of an alert's message: what has one key arrives in order.
+
+    That is an incident's chain, and all episodes of a place: a new one must not be heard of before
+    the all-clear of the last.
+    """
+    if isinstance(alert, PlaceAlert):
+        return f"{alert.run}/{alert.place}"
+    return str(alert.incident_id)

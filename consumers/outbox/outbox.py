@@ -186,17 +186,16 @@ class Outbox:
         """Return the items that the last process was submitting when it died, oldest first."""
         return await self._select("state = 'submitting'", ())
 
-    async def chain_entries(self, recipient: str, chain: str) -> list[Entry]:
-        """Return all items of a chain for a recipient, in the order in which they were added."""
-        return await self._select("recipient = ? AND chain = ?", (recipient, chain))
-
     async def entries_for(
         self, recipients: Sequence[str], *, chain: str, since_ms: int
     ) -> list[Entry]:
-        """Return some recipients' items of a chain, and all added since, in order of addition."""
+        """Return some recipients' items of a chain, and all that wait or were added since.
+
+        They are in the order of their addition.
+        """
         marks = ", ".join("?" * len(recipients))
         return await self._select(
-            f"recipient IN ({marks}) AND (chain = ? OR put_ms >= ?)",
+            f"recipient IN ({marks}) AND (chain = ? OR put_ms >= ? OR state = 'pending')",
             (*recipients, chain, since_ms),
         )
 

@@ -13,7 +13,14 @@ from consumers.outbox.items import Item
 from consumers.outbox.outbox import Outbox
 from consumers.outgoing.dispatcher import GIVE_UP_AFTER_MS, Dispatcher, Receiver
 from skyfence.adapters.clock import Clock
-from skyfence.contracts.alert import AlertMessage, Severity, gravest_first, status_of
+from skyfence.contracts.alert import (
+    AlertMessage,
+    AnyAlert,
+    PlaceAlert,
+    Severity,
+    gravest_first,
+    status_of,
+)
 from skyfence.naming import Environment, recipient
 from skyfence.times import to_ms
 
@@ -58,7 +65,7 @@ class OutboxSink:
         return Item(
             key=f"{key}/{alert.alert_id}",
             recipient=key,
-            chain=f"{alert.channel}/{alert.incident_id}",
+            chain=_chain(alert),
             body=payload.body,
             priority=gravest_first(alert.severity, Severity),
             expires_ms=payload.expires_ms,
@@ -66,3 +73,9 @@ class OutboxSink:
 
     async def close(self) -> None:
         """Do nothing: the outbox belongs to the caller, who closes it."""
+
+
+def _chain(alert: AnyAlert) -> str:
+    """Return what stays in order for a receiver: a place over all its episodes, else a chain."""
+    of = alert.run if isinstance(alert, PlaceAlert) else alert.incident_id
+    return f"{alert.channel}/{of}"

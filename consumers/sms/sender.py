@@ -217,14 +217,19 @@ class Sender:
         return change
 
     async def _is_overtaken(self, entry: Entry, notice: Notice) -> bool:
-        """Tell whether a newer step of the entry's chain was sent, or will be."""
-        entries = await self._outbox.chain_entries(entry.recipient, entry.chain)
-        others = (
-            read_notice(other)
-            for other in entries
-            if other.key != entry.key and other.state in REACHING
+        """Tell whether a newer step of the entry's place was sent, or will be."""
+        entries = await self._outbox.entries_for(
+            [entry.recipient], chain=entry.chain, since_ms=entry.added_ms
         )
-        return is_overtaken(notice, [other for other in others if other is not None])
+        others = [
+            other
+            for later in entries
+            if later.key != entry.key
+            and later.state in REACHING
+            and (other := read_notice(later)) is not None
+            and (later.chain == entry.chain or notice.is_of_one_place(other))
+        ]
+        return is_overtaken(notice, others)
 
 
 async def _uninterrupted(work: Coroutine[Any, Any, T]) -> T:

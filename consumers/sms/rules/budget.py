@@ -1,7 +1,7 @@
 """The attention budget: which news becomes an SMS to a person, and what it replaces.
 
-    news ──▶ a newer step of its chain was put                 not sent
-         ──▶ something of its chain still waits                sent in its place
+    news ──▶ a newer step or episode of its place was put      not sent
+         ──▶ something of its place still waits                sent in its place
          ──▶ the end                                           sent to whoever was told of it
          ──▶ first warning, shelter after less                 sent, unless a place beneath said it
          ──▶ quiet, or the same words again                    not sent
@@ -12,7 +12,8 @@ Three SMS in half an hour are enough for a person who is to act: a place's first
 shelter and its end always come. Other news is sent only where room is left beside those of them
 that may still come. Nothing is lost by what is held back, because each message says the whole state
 of its place. What waits is always replaced by what is newer, because an old "in 4 minutes" or "take
-shelter" is wrong by then. A message that the gateway has is not called back.
+shelter" is wrong by then; so is the end of an episode when the next one has begun. A message that
+the gateway has is not called back.
 """
 
 from collections.abc import Sequence
@@ -57,13 +58,18 @@ def decide(
     """Decide whether news of a chain is sent to one person at ``now_ms`` (wall clock).
 
     ``earlier`` are the messages to that person, the oldest first: all of ``chain``, and of others
-    at least those of the last half hour. ``most`` may be sent in half an hour before only the news
-    that must be sent are.
+    at least those that wait and those of the last half hour. ``most`` may be sent in half an hour
+    before only the news that must be sent are.
     """
-    own = [m for m in earlier if m.chain == chain and m.notice.place == news.place]
+    own = [
+        message
+        for message in earlier
+        if news.is_of_one_place(message.notice)
+        or (message.chain, message.notice.place) == (chain, news.place)
+    ]
     if is_overtaken(news, [message.notice for message in own]):
         return Verdict(sent=False)
-    told = [message.notice for message in own if message.reaches]
+    told = [message.notice for message in own if message.reaches and message.chain == chain]
     replaces = tuple(message.key for message in own if message.reaches and message.waits)
     if replaces:
         return Verdict(sent=True, replaces=replaces)
@@ -77,8 +83,8 @@ def decide(
 
 
 def is_overtaken(notice: Notice, others: Sequence[Notice]) -> bool:
-    """Tell whether a newer step of a notice's chain is among others of it."""
-    return any(other.place == notice.place and other.step > notice.step for other in others)
+    """Tell whether a newer one is among others of its silence, or of its place in any episode."""
+    return any(other.place == notice.place and other.order > notice.order for other in others)
 
 
 def _must_be_sent(news: Notice, told: Sequence[Notice]) -> bool:

@@ -58,7 +58,8 @@ _MS_PER_MINUTE: Final = 60_000
 class Notice(Contract):
     """An alert as an SMS tells it.
 
-    ``level`` is the place's, None for a sensor feed; ``objects`` concern it. ``sounds`` says that
+    ``level`` is the place's and ``episode`` its number in the ``run``, None for a sensor feed;
+    ``objects`` concern the place. ``sounds`` says that
     somebody has to act. ``nations`` are named to the alliance only; ``beneath`` are the regions and
     nations of a wider place that are in danger. ``time`` is the alert's own and the same in all
     notices of one event; ``as_of`` is the wall clock's time at that moment, and ``minutes`` were
@@ -74,6 +75,8 @@ class Notice(Contract):
     level: PlaceLevel | None = None
     objects: int = 0
     sounds: bool = True
+    run: str = ""
+    episode: int | None = None
     nations: tuple[str, ...] = ()
     beneath: tuple[ZoneName, ...] = ()
     step: int
@@ -82,6 +85,18 @@ class Notice(Contract):
     as_of: UtcTime
     decided: UtcTime | None = None
     minutes: int | None = None
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Return what orders the notices of one place's state, or of one silence."""
+        return (self.episode or 0, self.step)
+
+    def is_of_one_place(self, other: "Notice") -> bool:
+        """Tell whether both tell the state of one place in one run, in whatever episode."""
+        return None not in (self.episode, other.episode) and (self.run, self.place) == (
+            other.run,
+            other.place,
+        )
 
     @property
     def rank(self) -> int:
@@ -132,6 +147,8 @@ def notice_of(alert: PlaceAlert | FeedAlarm, as_of_ms: int, decided_ms: int | No
         level=state.level if state else None,
         objects=state.objects if state else 0,
         sounds=alert.notify == "sound" if state else True,
+        run=alert.run,
+        episode=state.episode if state else None,
         nations=state.nations if state and alert.place_kind == "alliance" else (),
         beneath=(*state.nations, *state.regions) if state else (),
         step=alert.step,

@@ -94,7 +94,7 @@ async def test_a_receipt_may_come_before_its_name(outbox: Outbox, early: bool) -
     await outbox.apply_changes([submitted], 2)
     if not early:
         assert await outbox.record_receipt("g7", ItemState.DELIVERED, 1)
-    (entry,) = await outbox.chain_entries(ONE.recipient, "c")
+    (entry,) = await outbox.entries_for([ONE.recipient], chain="c", since_ms=9)
     assert entry.state is ItemState.DELIVERED
 
 
@@ -109,7 +109,7 @@ async def test_a_second_receipt_takes_no_delivery_back(outbox: Outbox) -> None:
         (ItemState.FAILED, ItemState.DELIVERED),
     ):
         await outbox.record_receipt("g7", told, 1)
-        (entry,) = await outbox.chain_entries(ONE.recipient, "c")
+        (entry,) = await outbox.entries_for([ONE.recipient], chain="c", since_ms=9)
         assert entry.state is expected
 
 
@@ -153,13 +153,22 @@ async def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
 
 
 async def test_a_chain_is_read_with_what_came_lately(outbox: Outbox) -> None:
-    """All of the chain, of others what was added since, and nothing of other recipients."""
+    """All of the chain, of others what waits or was added since, and nothing of other people."""
     for at_ms, (key, recipient, chain) in enumerate(
-        [("a", "x", "c"), ("b", "x", "d"), ("e", "x", "d"), ("f", "y", "c"), ("g", "z", "c")]
+        [
+            ("a", "x", "c"),
+            ("b", "x", "d"),
+            ("w", "x", "d"),
+            ("e", "x", "d"),
+            ("f", "y", "c"),
+            ("g", "z", "c"),
+        ]
     ):
         await outbox.add([Item(key=key, recipient=recipient, chain=chain, body="")], at_ms)
-    entries = await outbox.entries_for(["x", "y"], chain="c", since_ms=2)
-    assert [entry.key for entry in entries] == ["a", "e", "f"]
+        if key != "w":
+            await outbox.apply_changes([Change(key=key, state=ItemState.SUBMITTED)], at_ms)
+    entries = await outbox.entries_for(["x", "y"], chain="c", since_ms=3)
+    assert [entry.key for entry in entries] == ["a", "w", "e", "f"]
 
 
 async def test_what_is_merged_is_replaced_in_one_step(outbox: Outbox) -> None:

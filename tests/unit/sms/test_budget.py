@@ -148,6 +148,24 @@ def test_an_older_step_is_no_news() -> None:
     assert not judge(notice("shelter", 1), earlier(notice("prepare", 2))).sent
 
 
+def test_a_new_episode_takes_the_place_of_an_end_that_waits() -> None:
+    """Nobody reads an all-clear after the next danger has begun; another run's stays."""
+    ends = earlier(notice("clear", 9, run="live", episode=1), waits=True)
+    ends = [replace(message, chain="before") for message in ends]
+    news = notice("prepare", 1, run="live", episode=2)
+    assert judge(news, ends) == Verdict(sent=True, replaces=("AA-1/9",))
+    assert judge(notice("prepare", 1, run="drill", episode=2), ends) == Verdict(sent=True)
+
+
+def test_an_end_that_comes_after_the_next_beginning_is_not_sent() -> None:
+    """The later episode holds, whatever the numbers of its steps."""
+    begun = [replace(m, chain="next") for m in earlier(notice(run="live", episode=2))]
+    told = earlier(notice("shelter", 3, run="live", episode=1))
+    end = notice("clear", 4, run="live", episode=1)
+    assert judge(end, told).sent
+    assert not judge(end, [*told, *begun]).sent
+
+
 def test_the_same_words_are_not_sent_again() -> None:
     """A person reads them once; other minutes, another number and other nations are other words."""
     told = earlier(notice("shelter"), minute=-30)

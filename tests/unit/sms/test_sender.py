@@ -48,9 +48,9 @@ def sample(name: str, **labels: str) -> float:
 
 
 def severe(number: int = 1, **changes: Any) -> AlertMessage:
-    """Return the first alert of the region's episode of a number."""
+    """Return the first alert of the region in a run of that number."""
     first = episode(number, place="AA-1", decided_ms=START_MS)[0]
-    return changed(first, **{"severity": "Severe"} | changes)
+    return changed(first, **{"severity": "Severe", "run": f"run-{number}"} | changes)
 
 
 def crowd(count: int) -> RecipientList:
