@@ -49,7 +49,13 @@ class Engine:
         airspace = Airspace(zones)
         self.protects = bool(airspace.protected_areas)
         self._tracker = Tracker(airspace, environment, policy, parameters)
-        self._decisions = AlertDecisions(environment, zones.names, texts, nations=zones.nations)
+        self._decisions = AlertDecisions(
+            environment,
+            zones.names,
+            texts,
+            nations=zones.nations,
+            biases=(policy or Policy()).biases,
+        )
 
     @property
     def open_incidents(self) -> list[Incident]:

@@ -52,6 +52,7 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
         PendingSends(app, topics),
         CheckpointStore(app, settings, topics.track_events),
         nations=zones.nations,
+        biases=policy.biases,
         stored_alerts=partial(stored_alerts, settings),
     )
 

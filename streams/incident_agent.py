@@ -18,6 +18,7 @@ from skyfence.contracts.rejected import Reason
 from skyfence.contracts.track_event import TrackTopicEvent, parse_event
 from skyfence.incidents import snapshot
 from skyfence.incidents.decisions import AlertDecisions
+from skyfence.incidents.incident import Bias
 from skyfence.incidents.lost_state import LastMessages, end_open_chains, keep_last
 from skyfence.naming import Environment, Topics
 from skyfence.texts.tables import OperatorTexts
@@ -30,13 +31,14 @@ from streams.sends import PendingSends, decided_headers, origin_of
 log = structlog.get_logger()
 
 _NO_NATIONS: Final[Mapping[str, str]] = {}
+_NO_BIASES: Final[Mapping[str, Bias]] = {}
 
 
 class IncidentAgent:
     """Decides on alerts from the events of tracks, for the one partition of ``track.events``.
 
     ``names`` are the places' names for people, by region, nation or alliance; ``nations`` names the
-    nation of each region. ``stored_alerts``
+    nation of each region, ``biases`` are those of sources that the policy names. ``stored_alerts``
     reads what stands in ``alerts``, for a state that was lost.
     """
 
@@ -49,6 +51,7 @@ class IncidentAgent:
         store: CheckpointStore,
         *,
         nations: Mapping[str, str] = _NO_NATIONS,
+        biases: Mapping[str, Bias] = _NO_BIASES,
         stored_alerts: Callable[[], AsyncIterator[Alert | PlaceAlert]],
     ) -> None:
         self._environment = environment
@@ -56,7 +59,9 @@ class IncidentAgent:
         self._topics = Topics(environment)
         self._sends = sends
         self._stored_alerts = stored_alerts
-        self._empty = partial(AlertDecisions, environment, names, texts, nations=nations)
+        self._empty = partial(
+            AlertDecisions, environment, names, texts, nations=nations, biases=biases
+        )
         codec = StateCodec(self._empty, _pack, _restore, self._recover)
         self.states = PartitionStates("incident", codec, store)
 

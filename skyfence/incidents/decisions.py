@@ -18,7 +18,7 @@ from skyfence.contracts.track_event import (
     ZoneVisit,
 )
 from skyfence.incidents.contributions import standing
-from skyfence.incidents.incident import Incident
+from skyfence.incidents.incident import Bias, Incident
 from skyfence.incidents.manager import IncidentManager
 from skyfence.incidents.snapshot import IncidentState, Run
 from skyfence.incidents.visit_contributions import visit_id, visit_standing
@@ -32,12 +32,14 @@ from skyfence.times import LATEST_MS, to_ms
 # Visits whose last step is remembered in a run, for steps that Kafka hands out again.
 _VISITS_KEPT: Final = 10_000
 _NO_NATIONS: Final[Mapping[str, str]] = {}
+_NO_BIASES: Final[Mapping[str, Bias]] = {}
 
 
 class AlertDecisions:
     """Decides on all alerts of one environment.
 
-    ``names`` gives zones their names in texts, ``nations`` names the nation of each region.
+    ``names`` gives zones their names in texts, ``nations`` names the nation of each region;
+    ``biases`` are those of sources that the policy names.
     """
 
     def __init__(
@@ -47,8 +49,9 @@ class AlertDecisions:
         texts: OperatorTexts,
         *,
         nations: Mapping[str, str] = _NO_NATIONS,
+        biases: Mapping[str, Bias] = _NO_BIASES,
     ) -> None:
-        self._manager = IncidentManager(environment, names, texts)
+        self._manager = IncidentManager(environment, names, texts, biases=biases)
         self._nations = nations
         self._environment = environment
         wording = PlaceWording(texts, self._manager.vocabulary.names)

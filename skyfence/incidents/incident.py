@@ -12,13 +12,16 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from skyfence.contracts.alert import IncidentState
-from skyfence.contracts.base import Contract, RunName, SourceName, TrackName, UtcTime
+from skyfence.contracts.base import Contract, RunName, SourceName, TrackName, UtcTime, round_degrees
 from skyfence.contracts.crossing import PositionFix
 from skyfence.contracts.track_event import Ahead, Confidence, TrackEvent
+from skyfence.geometry.geodesy import metres_per_degree
 from skyfence.identity import derive
 from skyfence.naming import ALLIANCE, Environment
 from skyfence.times import to_ms
 
+# How far east and north of the truth a source's reports lie, metres.
+Bias = tuple[float, float]
 MemberState = Literal["threat", "violation", "exited", "lost", "closed"]
 # What a track's event makes of it; None: as it was.
 STATE_AFTER: dict[str, MemberState | None] = {
@@ -149,20 +152,28 @@ def incident_id(environment: Environment, key: EpisodeKey) -> UUID:
     )
 
 
-def position_of(event: TrackEvent) -> Position | None:
-    """Return where an event saw its track, if it rests on a report."""
+def position_of(event: TrackEvent, bias: Bias | None = None) -> Position | None:
+    """Return where an event saw its track, if it rests on a report, without its source's bias."""
     if event.evidence is None:
         return None
-    known = event.object
-    return Position(
-        seen=event.evidence.after, speed_mps=known.ground_speed_mps, course_deg=known.course_deg
-    )
+    known, seen = event.object, event.evidence.after
+    if bias is not None:
+        lon_m, lat_m = metres_per_degree(seen.lat)
+        lat, lon = seen.lat - bias[1] / lat_m, seen.lon - bias[0] / lon_m
+        lon = (lon + 180.0) % 360.0 - 180.0
+        seen = seen.model_copy(update={"lat": round_degrees(lat), "lon": round_degrees(lon)})
+    return Position(seen=seen, speed_mps=known.ground_speed_mps, course_deg=known.course_deg)
 
 
-def member_after(before: MemberTrack | None, event: TrackEvent) -> MemberTrack:
-    """Return a track as it stands with one more event; ``before`` is None at its first."""
+def member_after(
+    before: MemberTrack | None, event: TrackEvent, bias: Bias | None = None
+) -> MemberTrack:
+    """Return a track as it stands with one more event; ``before`` is None at its first.
+
+    ``bias`` is that of its source, where the policy names one.
+    """
     state = STATE_AFTER[event.kind] or (before.state if before else "violation")
-    position = position_of(event)
+    position = position_of(event, bias)
     return MemberTrack(
         key=EpisodeKey.of(event),
         state=state,

@@ -31,6 +31,7 @@ from skyfence.incidents.flight_sightings import forget, note
 from skyfence.incidents.flights import EchoRecognition
 from skyfence.incidents.incident import (
     STATE_AFTER,
+    Bias,
     EpisodeKey,
     Incident,
     MemberTrack,
@@ -51,15 +52,26 @@ from skyfence.times import LATEST_MS, to_ms
 
 # Two sensors' tracks of one object must have been joined before it counts as two violations.
 _COUNT_DELAY_MS: Final = 60_000
+_NO_BIASES: Final[Mapping[str, Bias]] = {}
 
 
 class IncidentManager:
-    """The open incidents of one environment. ``names`` gives zones their names in texts."""
+    """The open incidents of one environment.
+
+    ``names`` gives zones their names in texts, ``biases`` are those of sources that the policy
+    names.
+    """
 
     def __init__(
-        self, environment: Environment, names: Mapping[str, str], texts: OperatorTexts
+        self,
+        environment: Environment,
+        names: Mapping[str, str],
+        texts: OperatorTexts,
+        *,
+        biases: Mapping[str, Bias] = _NO_BIASES,
     ) -> None:
         self._environment = environment
+        self._biases = biases
         self._chains = AlertChains(environment, names, texts)
         self._counter = ViolationCounter(environment, self._chains.vocabulary)
         self._joining = Joining(self._chains, self._counter)
@@ -132,7 +144,7 @@ class IncidentManager:
         last_number = before.last.number if before else self.state.closed.get(key, (0, None))[0]
         if event.number <= last_number:
             return
-        track = member_after(before, event)
+        track = member_after(before, event, self._biases.get(event.source))
         kind: UpdateKind = event.kind
         opens = track.confidence != "fact" and knowledge_rank(track) and not track.silenced
         if track.incident_id is None and opens:

@@ -61,6 +61,10 @@ def _is_a_list(value: object) -> object:
     return value
 
 
+# A radar that is farther off is to be repaired, not corrected for.
+BiasM = Annotated[float, Field(strict=True, ge=-10_000, le=10_000, allow_inf_nan=False)]
+
+
 class SourceRules(Contract):
     """How late a source's reports may come, after what silence it raises an alarm, and where.
 
@@ -69,6 +73,8 @@ class SourceRules(Contract):
     ``scan_interval_s`` is how often the source reports a track; without it that
     is learned from each track. Nobody is told of a track before it has had ``least_reports`` that
     are measured and confirmed, and at least as fast as ``least_speed_mps`` where they name a speed.
+    ``bias_east_m`` and ``bias_north_m`` are how far its reports lie off the truth, where that was
+    surveyed: tracks of several sources are compared without it.
     """
 
     lateness_ms: Annotated[int, Field(strict=True, ge=0, le=600_000)] = 0
@@ -83,6 +89,8 @@ class SourceRules(Contract):
     # A single plot wakes nobody: radars and decoders make hundreds of false ones an hour.
     least_reports: Annotated[int, Field(strict=True, ge=1, le=100)] = 2
     least_speed_mps: Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)] = 0.0
+    bias_east_m: BiasM = 0.0
+    bias_north_m: BiasM = 0.0
 
 
 _NO_SOURCE: Final = SourceRules()
@@ -215,6 +223,15 @@ class Policy:
     def rules_of(self, source: str) -> SourceRules:
         """Return the rules of a source, those of any other where the file does not name it."""
         return self.file.sources.get(source, _NO_SOURCE)
+
+    @property
+    def biases(self) -> dict[str, tuple[float, float]]:
+        """Return how far east and north of the truth sources' reports lie, metres, where set."""
+        return {
+            source: (rules.bias_east_m, rules.bias_north_m)
+            for source, rules in self.file.sources.items()
+            if rules.bias_east_m or rules.bias_north_m
+        }
 
     def watches(self, source: str) -> tuple[str, ...] | None:
         """Return the places whose operators hear of a source's silence, None for all members."""

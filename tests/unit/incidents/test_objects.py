@@ -1,6 +1,6 @@
 """One object or two: sources that disagree by a bias or a clock, and drones side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import cycle
@@ -21,6 +21,7 @@ from skyfence.naming import Environment
 
 LON_M, LAT_M = 61_990, 111_300  # metres a degree, at 56.25 N
 END_S = 120
+_NO_BIASES: Mapping[str, tuple[float, float]] = {}
 
 
 def at(seconds: float) -> datetime:
@@ -96,10 +97,12 @@ class Radar:
 
 
 def judged(
-    *sources: list[TrackTopicEvent], choices: Sequence[int] = (0,)
+    *sources: list[TrackTopicEvent],
+    choices: Sequence[int] = (0,),
+    biases: Mapping[str, tuple[float, float]] = _NO_BIASES,
 ) -> tuple[IncidentManager, list[Alert]]:
     """Return a manager that has heard what sources say, mixed by time or by choices."""
-    manager = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators)
+    manager = IncidentManager(Environment.EXERCISE, {}, ENGLISH.operators, biases=biases)
     left, alerts, chosen = [list(events) for events in sources], list[Alert](), cycle(choices)
     for events in left:
         alerts += manager.process(events.pop(0))  # all sources are known
@@ -156,6 +159,17 @@ def test_a_column_in_two_radars_that_disagree_is_counted_right() -> None:
     first = Radar("a").events(column, 1)
     manager, _ = judged(first, Radar("b", starts_s=12, east_m=700).events(column, 2))
     assert members(manager) == {(f"a/{number}", f"b/{number}") for number in range(6)}
+
+
+@pytest.mark.parametrize(("biases", "count"), [({}, 2), ({"b": (3_000.0, -900.0)}, 1)])
+def test_a_bias_that_the_policy_names_is_taken_off(
+    biases: dict[str, tuple[float, float]], count: int
+) -> None:
+    """A radar that is 3 km off sees its own object until the policy says so."""
+    first = Radar("a").events({"1": Drone()}, 1)
+    second = Radar("b", starts_s=12, east_m=3_000, north_m=-900).events({"1": Drone()}, 2)
+    manager, _ = judged(first, second, biases=biases)
+    assert len(manager.open) == count
 
 
 def test_what_one_source_shows_at_once_is_two_through_a_third_track() -> None:
