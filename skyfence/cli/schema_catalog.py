@@ -38,6 +38,7 @@ from skyfence.contracts.track_event import (
     PartitionWatermark,
     SourceWatermark,
     TrackEvent,
+    ZoneVisit,
 )
 from skyfence.incidents.incident import Incident
 from skyfence.monitoring.status import SystemStatus
@@ -46,6 +47,7 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
     "report": Report,
     "crossing": Crossing,
     "track-event": TrackEvent,
+    "zone-visit": ZoneVisit,
     "source-clock": SourceWatermark,
     "partition-clock": PartitionWatermark,
     "operator-closed": OperatorClosed,
