@@ -33,6 +33,7 @@ class EngineResult:
     place_alerts: list[PlaceAlert]
     messages: list[Alert | PlaceAlert]
     late: int
+    left_out: int  # reports that say nothing of where an object was when
 
 
 class Engine:
@@ -74,4 +75,5 @@ class Engine:
             place_alerts=[message for message in messages if isinstance(message, PlaceAlert)],
             messages=messages,
             late=result.late,
+            left_out=result.left_out.total(),
         )

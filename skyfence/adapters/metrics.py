@@ -48,6 +48,11 @@ INFO = Gauge(
 FRAMES = Counter("skyfence_frames", "Frames that the track agent judged.")
 REPORTS = Counter("skyfence_reports", "Reports in them.")
 LATE_REPORTS = Counter("skyfence_late_reports", "Reports that came too late to be judged.")
+REPORTS_LEFT_OUT = Counter(
+    "skyfence_reports_left_out",
+    "Reports that say nothing of where an object was when.",
+    ["reason"],
+)
 CROSSINGS = Counter("skyfence_crossings", "Border crossings found.", ["kind"])
 FIELDS_LEFT_OUT = Counter(
     "skyfence_fields_left_out",
@@ -186,6 +191,8 @@ def judged(frame: Frame, result: FrameResult, published_ms: int) -> None:
     FRAMES.inc()
     REPORTS.inc(len(frame))
     LATE_REPORTS.inc(result.late)
+    for reason, count in result.left_out.items():
+        REPORTS_LEFT_OUT.labels(reason).inc(count)
     for kind, count in Tally(crossing.kind for crossing in result.pending_crossings).items():
         CROSSINGS.labels(kind).inc(count)
     if frame.run == LIVE_RUN:

@@ -22,6 +22,7 @@ from skyfence.frames.packing import FRAME_REPORTS, Packer, play
 @dataclass
 class _Tally:
     late: int = 0
+    left_out: int = 0
     crossings: int = 0
     alerts: int = 0
     place_alerts: int = 0
@@ -71,6 +72,7 @@ def scan(
         tally.sources.add(frame.source)
         outcome = engine.process(frame)
         tally.late += outcome.late
+        tally.left_out += outcome.left_out
         tally.crossings += len(outcome.crossings)
         tally.alerts += len(outcome.alerts)
         tally.place_alerts += len(outcome.place_alerts)
@@ -92,6 +94,8 @@ def _lines(outcome: EngineResult, *, crossings: bool, places: bool) -> list[byte
 def _summarize(recording: Recording, tally: _Tally, engine: Engine) -> None:
     fields = recording.fields_left_out
     left_out = f"{counted(fields, 'field')} left out, " if fields else ""
+    if tally.left_out:
+        left_out += f"{counted(tally.left_out, 'report')} left out, "
     click.echo(
         f"{counted(recording.read, 'report')} of {counted(len(tally.sources), 'source')}, "
         f"{counted(recording.bad_lines, 'bad line')}, "

@@ -17,6 +17,9 @@ from skyfence.times import to_ms
 
 # Half the time after which the slowest radar's tracks begin to miss scans.
 HEARTBEAT_MS: Final = 10_000
+# A report so far ahead of all before it may have a wrong time, until another one bears it out.
+# Longer than any source's usual silence.
+AHEAD_MS: Final = 600_000
 # Large enough for the cost of a message not to matter, small enough to be judged in milliseconds.
 FRAME_REPORTS: Final = 500
 
@@ -48,8 +51,17 @@ def time_of(item: SourceItem) -> int:
 def play(reports: Iterable[Report]) -> Iterator[SourceItem]:
     """Yield reports in the order given, each source's heartbeats between them, and ends last."""
     heard_ms: dict[str, int] = {}
+    clock_ms: int | None = None
+    ahead_ms: int | None = None
     for report in reports:
         now_ms = to_ms(report.time)
+        borne_out = ahead_ms is not None and now_ms >= ahead_ms - AHEAD_MS
+        if clock_ms is not None and now_ms - clock_ms > AHEAD_MS and not borne_out:
+            ahead_ms = now_ms  # one wrong stamp moves no source's clock
+            heard_ms.setdefault(report.source, clock_ms)
+            yield report
+            continue
+        clock_ms, ahead_ms = max(now_ms, clock_ms or now_ms), None
         for source, at_ms in heard_ms.items():
             if now_ms - at_ms >= HEARTBEAT_MS:
                 heard_ms[source] = now_ms
@@ -78,6 +90,7 @@ class Packer:
         now_ms = time_of(item)
         if self._oldest_ms is None:
             self._oldest_ms = now_ms
+        self._oldest_ms = min(self._oldest_ms, now_ms)
         frames = self.flush() if now_ms - self._oldest_ms >= HEARTBEAT_MS else []
         if not isinstance(item, Report):
             return [*frames, self._frame(item.source, now_ms, last=isinstance(item, End))]

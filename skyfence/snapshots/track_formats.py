@@ -52,7 +52,7 @@ def from_2_to_3(plain: Plain) -> Plain:
     What is judged already had reports enough for anything.
     """
     for source in plain["sources"]:
-        source |= {"births": [], "retired": {}}
+        source |= {"births": [], "retired": {}, "ahead": None}
         for track in source["tracks"]:
             belief, violation = track[_BELIEF_AT], track[_VIOLATION_AT]
             if belief is not None:

@@ -55,6 +55,8 @@ class TrackBirths:
         self._filter.restore_observation(track)
         if track.is_late(observation.time_ms):
             result.late += 1
+        elif observation.repeats(track.observation):
+            result.left_out["repeated position"] += 1
         else:
             self._take_in(result, track, observation)
 

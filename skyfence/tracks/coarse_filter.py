@@ -29,7 +29,7 @@ from skyfence.policy.civil import NEVER_CIVIL
 from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.policy.permit import EMERGENCY_CODES, NO_ADDRESSES
 from skyfence.policy.policy import CIVIL, SourceRules
-from skyfence.tracks.observation import Observation
+from skyfence.tracks.observation import STANDS_STILL_M, Observation
 from skyfence.tracks.stitching import BOX_LAT_DEG, BOX_LON_DEG
 from skyfence.tracks.track_state import TrackState
 
@@ -242,6 +242,10 @@ class CoarseFilter:
         up, along = np.abs(frame.lats - columns["lat"][slots]), frame.lons - columns["lon"][slots]
         passing &= (up < SHORT_LAT_DEG) & (np.abs(along) < SHORT_LON_DEG)
         metres = _LAT_DEG_M * up + _LON_DEG_M * np.abs(along) * np.cos(np.radians(frame.lats))
+        still = np.flatnonzero(passing & (metres == 0.0))
+        if still.size:  # which flies, and stands still, repeats an old place
+            flown_m = _filled(frame, "ground_speed_mps", 0.0)[still] * passed_ms[still] / SECOND_MS
+            passing[still] = flown_m <= STANDS_STILL_M
         slowest = self._parameters.slowest_limit_mps
         passing &= metres <= slowest / SECOND_MS * passed_ms + self._parameters.scatter_m / 2
         return passing

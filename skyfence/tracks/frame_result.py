@@ -4,6 +4,7 @@ A collector: ``updater`` and ``tracker`` add to it in the order in which things 
 no part of the ``context``, and no judgement depends on it.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from skyfence.contracts.crossing import Crossing
@@ -20,6 +21,8 @@ class FrameResult:
     reports: int = 0
     judged: int = 0  # of the reports, those that the coarse filter did not skip
     late: int = 0
+    # Reports that say nothing of where an object was when, by what is wrong with them.
+    left_out: Counter[str] = field(default_factory=Counter)
 
     @property
     def crossings(self) -> list[Crossing]:

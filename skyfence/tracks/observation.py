@@ -11,11 +11,14 @@ from skyfence.contracts.base import round_degrees
 from skyfence.contracts.crossing import ObjectInfo, PositionFix
 from skyfence.contracts.report import Phase
 from skyfence.frames.frame import Frame
+from skyfence.policy.parameters import SECOND_MS
 from skyfence.times import from_ms
 from skyfence.tracks.motion import Motion, reported_motion
 from skyfence.zones.limits import Profile
 from skyfence.zones.zone_file import VerticalRef
 
+# What flies farther than this between two reports is not at the same place in both, metres.
+STANDS_STILL_M: Final = 20.0
 # Not confirmed yet, or predicted by the source's tracker: no evidence of an object.
 UNSURE_PHASES: Final = frozenset({"tentative", "coasting"})
 
@@ -128,6 +131,17 @@ class Observation:
         """Return the velocity, or None where the report names none or hardly any speed."""
         speed_mps = self.frame.number("ground_speed_mps", self.row)
         return reported_motion(speed_mps, self.frame.number("course_deg", self.row))
+
+    def repeats(self, before: "Observation") -> bool:
+        """Tell whether this is an earlier report's place under a new time.
+
+        An object that flies at the speed it reports cannot have stood still meanwhile. Positions
+        are rounded to about 10 m by some sources, so twice that is asked for.
+        """
+        if (self.lat, self.lon) != (before.lat, before.lon):
+            return False
+        speed_mps = self.frame.number("ground_speed_mps", self.row) or 0.0
+        return speed_mps * (self.time_ms - before.time_ms) / SECOND_MS > STANDS_STILL_M
 
     @property
     def point(self) -> CrossingPoint:

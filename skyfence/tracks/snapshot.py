@@ -70,6 +70,7 @@ _SourceRows: Any = codec.packed_form(
         "tracks": GenericAlias(list, (_TrackRow,)),
         "waiting": list[_Waiting],
         "births": list[_Birth],
+        "ahead": int | None,
     },
     more={"reports": bytes},  # an Arrow IPC stream
 )
@@ -158,6 +159,7 @@ def _source(source: SourceTracks) -> Any:
         (birth.number, list(map(reports.add, birth.reports)), birth.candidates, birth.due_ms)
         for birth in source.births
     ]
+    values["ahead"] = None if source.ahead is None else reports.add(source.ahead)
     return _SourceRows(**values, reports=reports.pack())
 
 
@@ -186,6 +188,7 @@ def _restored(packed: Any) -> SourceTracks:
     values = {name: getattr(packed, name) for name in _SOURCE_FIELDS}
     tracks = [_track_of(frame, row, observations) for row in packed.tracks]
     values["tracks"] = {track.number: track for track in tracks}
+    values["ahead"] = None if packed.ahead is None else observations[packed.ahead]
     values["births"] = PendingBirths(
         PendingBirth(number, [observations[row] for row in rows], candidates, due_ms)
         for number, rows, candidates, due_ms in packed.births

@@ -1,6 +1,7 @@
 """One source in one run: its frames in, each report to its track when the watermark has come there.
 
-    frame -> rows in order of arrival, or of time where the source may be late
+    frame -> without rows that say nothing (screening)
+          -> rows in order of arrival, or of time where the source may be late
           -> each row: watermark -> timers due -> late? -> its track is updated (births)
           -> scan time: watermark -> timers and births due
           -> last: every track ends as its timers say
@@ -23,6 +24,7 @@ from skyfence.tracks.coarse_filter import FEWEST_ROWS, CoarseFilter
 from skyfence.tracks.context import Context
 from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.observation import Observation
+from skyfence.tracks.screening import screen
 from skyfence.tracks.source_tracks import SourceTracks
 from skyfence.tracks.track_state import TrackState
 from skyfence.tracks.updater import TrackUpdater
@@ -68,7 +70,9 @@ class SourceProcessor:
     def process(self, frame: Frame, result: FrameResult) -> None:
         """Judge one frame of the source, and record what happens."""
         source = self._source
-        waits_ms = 0 if frame.last else self._context.policy.lateness_ms(frame.source)
+        waits_ms = self._context.policy.lateness_ms(frame.source)
+        clock_ms = -1 if source.watermark_ms < 0 else source.watermark_ms + waits_ms
+        frame = screen(frame, source, clock_ms, self._parameters, result)
         if waits_ms or source.waiting:
             for row, time_ms in enumerate(frame.times_ms.tolist()):
                 if time_ms < source.watermark_ms:
@@ -78,7 +82,7 @@ class SourceProcessor:
                 self._release(result, time_ms - waits_ms)
         else:
             self._judge_rows(result, frame)
-        self._release(result, frame.scan_time_ms - waits_ms)
+        self._release(result, frame.scan_time_ms - (0 if frame.last else waits_ms))
         if frame.last:
             self._finish(result)
             self._add_watermark(result, source.watermark_ms, last=True)

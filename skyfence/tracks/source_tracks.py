@@ -40,6 +40,7 @@ class SourceTracks:
     waiting: list[tuple[int, str, int, Observation]] = field(default_factory=list)
     arrivals: int = 0
     births: PendingBirths = field(default_factory=PendingBirths)
+    ahead: Observation | None = None  # held until the next row tells whether its time is wrong
     # Numbers that were given up for others a short time ago: last report, and the track's name.
     retired: dict[str, tuple[int, str]] = field(default_factory=dict)
     # Present numbers of tracks that began under another, by that (``TrackState.track_id``).

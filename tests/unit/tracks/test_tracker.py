@@ -267,7 +267,7 @@ def test_lost_inside_and_back_outside() -> None:
 
 def test_lost_inside_and_found_outside_much_later() -> None:
     """Over a long silence there is no exit to place, and the story still ends as one that left."""
-    result = judge(OUT, IN, seen(1000, 26.5))
+    result = judge(OUT, IN, beat(990), seen(1000, 26.5))
     assert rows(result)[1:] == [("vanish", "AA", 10.0)]
     assert events(result)[1:] == [("lost", 70.0), ("exited", 1000.0)]
 
