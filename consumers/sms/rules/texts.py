@@ -64,7 +64,8 @@ class Texts:
         """
         language = self._language(notice)
         kind = notice.kind_at(now_ms)
-        above = {} if notice.place_kind == "region" else language.sms.above
+        is_above = notice.place_kind in ("nation", "alliance")
+        above = language.sms.above if is_above else {}
         template = above.get(kind, language.sms.texts[kind])
         text = template.format(
             place=self._place(notice, language),
