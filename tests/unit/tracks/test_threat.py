@@ -311,3 +311,17 @@ def test_of_two_nations_the_one_ahead_is_named() -> None:
             tracker(airspace(north, south)), *flight(0, 26.9, EAST, reports=3, lat=lat)
         )
         assert threat.nations == (nation,)
+
+
+@pytest.mark.parametrize("accuracy_m", [10.0, 80.0, 150.0])
+@pytest.mark.parametrize("every_s", [4.0, 10.0])
+def test_without_speed_and_course_it_is_told_two_reports_later_at_most(
+    accuracy_m: float, every_s: float
+) -> None:
+    """What flies at the border from four minutes away is known by its positions soon enough."""
+    told_s = []
+    for told in (True, False):
+        reports = flight(0, 26.8, EAST, reports=30, told=told, every_s=every_s)
+        rough = [report.model_copy(update={"accuracy_m": accuracy_m}) for report in reports]
+        told_s.append(kinds(of_kind(tell(tracker(WORLD), *rough), "threatened"))[0][1])
+    assert told_s[1] - told_s[0] <= 2 * every_s
