@@ -38,7 +38,7 @@ def screen(
     is_ahead = False
     if len(frame):
         before_ms = clock_ms if clock_ms >= 0 else int(frame.times_ms[0])
-        is_ahead = int(frame.times_ms.max()) - before_ms > parameters.lost_after_ms
+        is_ahead = int(frame.times_ms.max()) - before_ms > parameters.longest_gap_ms
     if source.ahead is None and not is_ahead and not no_fix.any():
         return frame
     result.left_out["no position"] += int(np.count_nonzero(no_fix))
@@ -46,7 +46,8 @@ def screen(
     accepted = _in_step(rows, source, clock_ms, parameters, result)
     ahead = source.ahead
     if ahead is not None and (frame.last or not rows):
-        if _is_borne_out(frame, ahead, max(clock_ms, *_times(accepted)), parameters):
+        # A heartbeat bears it out; the source's end does not.
+        if not frame.last and frame.scan_time_ms >= ahead.time_ms - parameters.lost_after_ms:
             accepted.append(ahead)
             source.ahead = None
         elif frame.last:
@@ -54,7 +55,7 @@ def screen(
             result.left_out["ahead of its source"] += 1
     reached_ms = max(clock_ms, *_times(accepted))
     scan_ms = frame.scan_time_ms
-    if rows and reached_ms >= 0 and scan_ms - reached_ms > parameters.lost_after_ms:
+    if rows and reached_ms >= 0 and scan_ms - reached_ms > parameters.longest_gap_ms:
         scan_ms = reached_ms  # it was that of a row which is left out or held
     slices = [row.frame.batch.slice(row.row, 1) for row in accepted]
     batch = pa.concat_batches([frame.batch.slice(0, 0), *slices])
@@ -75,8 +76,8 @@ def _in_step(
 ) -> list[Observation]:
     """Return the rows that go on from their source's clock, and those that a later one bears out.
 
-    A track that is known may have been unseen for as long as its path is followed; of any other
-    number the source has shown something lately, or the next row bears it out.
+    In step is what is not so far ahead that no path would be followed there. That hangs on no
+    track, so that frames of any size mean the same.
     """
     accepted = []
     for row in rows:
@@ -84,11 +85,7 @@ def _in_step(
         if ahead is not None and row.time_ms >= ahead.time_ms - parameters.lost_after_ms:
             accepted.append(ahead)
             clock_ms, source.ahead = max(clock_ms, ahead.time_ms), None
-        track = source.tracks.get(row.frame.track_ids[row.row])
-        most_ms = parameters.lost_after_ms
-        if track is not None:
-            most_ms = max(parameters.longest_gap_ms, track.missed_ms(parameters))
-        in_step = clock_ms < 0 or row.time_ms - clock_ms <= most_ms
+        in_step = clock_ms < 0 or row.time_ms - clock_ms <= parameters.longest_gap_ms
         if source.ahead is not None:
             source.ahead = None
             result.left_out["ahead of its source"] += 1
@@ -98,12 +95,3 @@ def _in_step(
         else:
             source.ahead = row.detached()
     return accepted
-
-
-def _is_borne_out(
-    frame: Frame, ahead: Observation, clock_ms: int, parameters: DetectionParameters
-) -> bool:
-    """Tell whether a row that is held counts where no row follows: a heartbeat, or the end."""
-    if frame.last:
-        return ahead.time_ms - clock_ms <= parameters.longest_gap_ms
-    return frame.scan_time_ms >= ahead.time_ms - parameters.lost_after_ms
