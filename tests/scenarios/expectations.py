@@ -201,7 +201,7 @@ TABLE: Final[dict[str, dict[str, Check]]] = {
     "slow_radar_75s": _one_drone(),
     "squawk_7500_inside": {
         "sounds": sounds_at_most(MOST_SOUNDS),
-        "told at once": warned_within(20.0, "LV", "LV-062"),
+        "told at once": warned_within(20.0, "LV", "LV-067"),
         "one incident": incidents(1),
     },
     "swarm50": {

@@ -11,5 +11,4 @@ NOT_YET: Final[dict[str, str]] = {
     "formation_pair/file as pipe": "association follows the order in which sources arrive",
     "formation_pair/two objects": "three objects are counted until the radars' tracks are joined",
     "loiter_circle_2km/two sounds": "first warning, minutes left and all-clear are three sounds",
-    "squawk_7500_inside/told at once": "the nation hears five minutes after the first report",
 }

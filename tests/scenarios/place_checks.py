@@ -23,6 +23,10 @@ from scenarios.truth import first_entry_ms
 from skyfence.contracts.alert import PlaceAlert
 from skyfence.geometry.geodesy import metres_per_degree
 from skyfence.naming import ALLIANCE
+from skyfence.times import to_ms
+
+# Unlawful interference, radio failure, emergency (ICAO Annex 10).
+EMERGENCY_CODES = frozenset({"7500", "7600", "7700"})
 
 
 def no_false_clear(*harmless: str) -> Check:
@@ -81,10 +85,12 @@ def warned_before(place: str, seconds: float = 0.0) -> Check:
 
 
 def warned_within(seconds: float, *places: str) -> Check:
-    """Expect places warned this soon after the recording's first report."""
+    """Expect places warned this soon after the first report with an emergency code."""
 
     def check(result: ScenarioResult) -> None:
-        begin_ms = report_times_ms(result)[0]
+        begin_ms = min(
+            to_ms(report.time) for report in result.reports if report.mode_3a in EMERGENCY_CODES
+        )
         for place in places:
             _ask_for(result, place)
             warned_ms = first_warning_ms(result, place)
