@@ -51,22 +51,23 @@ TRACK_FORMATS: Final[dict[int, Fields]] = {
     3: {
         "_Snapshot": "zones_version areas sources",
         "SourceTracks": (
-            "run key watermark_ms announced_watermark_ms tracks waiting arrivals reports"
+            "run key watermark_ms announced_watermark_ms tracks waiting arrivals births "
+            "retired reports"
         ),
         "TrackState": (
-            "track_id first_ms observation path_start inside entered_at depths flown_m "
-            "live timers_run_ms crossing_count pending_outlier suppressed_by judged_ms "
-            "crossed entry exit belief reference_fixes forecast violation identification "
-            "flown_path border_m ground coasted scan_ms gap_ms counted_reports"
+            "track_id first_ms observation path_start inside entered_at depths flown_m live "
+            "timers_run_ms crossing_count pending_outlier suppressed_by judged_ms crossed "
+            "entry exit belief reference_fixes forecast violation identification flown_path "
+            "border_m ground coasted scan_ms gap_ms counted_reports visits flight_due_ms "
+            "shown_as"
         ),
-        "Fix": "time_ms lat lon accuracy_m",
-        "CrossingPoint": "time_ms lat lon",
-        "Depth": "deepest_m bound_m",
-        "Passage": "point before after",
+        "VisitState": (
+            "opened_ms number status sure lost since_ms forecast_ms heads_ms away_ms mark belief"
+        ),
         "Belief": "odds last_odds previous_odds time_ms has_left measured_count",
-        "ReferenceFixes": "older newer",
-        "ForecastState": (
-            "latest time_ms heads_for_since_ms heads_away_since_ms course_deg steady_since_ms"
+        "FlownPath": "time_ms lat lon since_ms length_m east_m north_m circles",
+        "Identification": (
+            "named_ms last_named emergency last_emergency was_plausible was_low_and_slow"
         ),
         "ViolationEpisode": (
             "opened_ms status confidence since_ms event_count was_threat seen_elsewhere "
@@ -74,13 +75,17 @@ TRACK_FORMATS: Final[dict[int, Fields]] = {
             "announced_depth_m announced_speed_mps announced_ms back_within_ms "
             "search_for_ms search_count been_ms private_flight"
         ),
-        "Forecast": "border border_area regions",
-        "ReferenceFix": "time_ms lat lon",
-        "Arrival": "seconds share",
-        "FlownPath": "time_ms lat lon since_ms length_m east_m north_m circles",
-        "Identification": (
-            "named_ms last_named emergency last_emergency was_plausible was_low_and_slow"
+        "ForecastState": (
+            "latest time_ms heads_for_since_ms heads_away_since_ms course_deg steady_since_ms"
         ),
+        "Forecast": "border border_area regions",
+        "Arrival": "seconds share",
+        "ReferenceFixes": "older newer",
+        "ReferenceFix": "time_ms lat lon",
+        "Passage": "point before after",
+        "Fix": "time_ms lat lon accuracy_m",
+        "CrossingPoint": "time_ms lat lon",
+        "Depth": "deepest_m bound_m",
     },
 }
 INCIDENT_FORMATS: Final[dict[int, Fields]] = {
@@ -111,7 +116,51 @@ INCIDENT_FORMATS: Final[dict[int, Fields]] = {
         "Position": "seen speed_mps course_deg",
         "Evidence": "before after time lat lon probability probability_weighed",
         "PositionFix": "time lat lon accuracy_m",
-    }
+    },
+    3: {
+        "IncidentState": "open runs closed stood_down progress",
+        "EpisodeKey": "run source track_id opened",
+        "Run": "tracks decisions situation places visits pairs apart flights",
+        "Flight": "source name address altitude_m sightings",
+        "Sighting": "time_ms lat lon accuracy_m speed_mps course_deg",
+        "JoinedPair": "source other expected",
+        "Expected": "east_m north_m ahead_s right_m known",
+        "RunPlaces": "states touched next_fall_ms latest_ms unseen covered_ms",
+        "PlaceState": (
+            "kind holdings episode episode_id step level objects lost unseen told_unseen "
+            "since_ms told_ms highest most_objects mark directions new_directions waits "
+            "attention"
+        ),
+        "Attention": "saved_ms as_of_ms",
+        "Holding": "level asked below_ms in_reach reach_ms minutes_left lost over_ms",
+        "RepeatedViolations": "number step told count violations latest",
+        "Violation": "incident_id confirmed event tracks earlier",
+        "TrackEvent": (
+            "event_id kind confidence run source track_id opened number time last_seen lat "
+            "lon nations regions ahead minutes_left other_side depth_m changes "
+            "identified_as crossed private_flight circling coasted within_reach shown_as "
+            "evidence first zones_version object"
+        ),
+        "ObjectInfo": (
+            "altitude_m altitude_ref ground_speed_mps course_deg vertical_rate_mps "
+            "accuracy_m callsign mode_3a icao_address category simulated"
+        ),
+        "PositionFix": "time lat lon accuracy_m",
+        "Evidence": "before after time lat lon probability probability_weighed",
+        "Ahead": "place minutes_left",
+        "DecisionQueue": "clocks_ms ended waiting decided origins overtaken_ms",
+        "Origin": "partition published_ms",
+        "MemberTrack": (
+            "key state confidence last position trail incident_id silenced flight flight_ms"
+        ),
+        "Position": "seen speed_mps course_deg",
+        "PendingDecision": "time_ms rank track_order event_number track",
+        "Incident": (
+            "incident_id alliance state confidence lead_key member_keys opened updated "
+            "confirmed nations nations_left been_in regions ahead marks steps private "
+            "may_be held"
+        ),
+    },
 }
 
 

@@ -111,6 +111,6 @@ def test_webhooks_name_another_version_and_say_the_same(release: str) -> None:
     for row in documents(release, "redis.jsonl.gz"):
         if row["kind"] == "webhook":
             event = json.loads(row["value"])
-            name = f"{event.pop('dataschema')}:1"
+            name = f"{event.pop('dataschema')}:2"
             read = CloudEvent.model_validate(event)
             assert says_the_same(event | {"dataschema": name}, json.loads(read.to_json()))
