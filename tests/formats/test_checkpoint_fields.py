@@ -52,7 +52,7 @@ TRACK_FORMATS: Final[dict[int, Fields]] = {
         "_Snapshot": "zones_version areas sources",
         "SourceTracks": (
             "run key watermark_ms announced_watermark_ms tracks waiting arrivals births "
-            "retired reports"
+            "ahead retired reports"
         ),
         "TrackState": (
             "track_id first_ms observation path_start inside entered_at depths flown_m live "
