@@ -42,7 +42,7 @@ test: lint ## run the linters, then all tests, a file at a time on each of up to
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 coverage: $(VENV)/.installed ## branch coverage by the tests without servers, with the floor that only rises
-	$(BIN)/pytest -m "not integration" --numprocesses auto --maxprocesses 4 --dist loadfile \
+	$(BIN)/pytest -m "not integration" --ignore=tests/scenarios --numprocesses auto --maxprocesses 4 --dist loadfile \
 	  --cov --cov-report=term
 
 test-kafka: $(VENV)/.installed .cache/kafka/.fetched ## test on Apache Kafka, with a short fault run; needs Java 17 and Maven

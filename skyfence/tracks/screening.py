@@ -67,6 +67,12 @@ def _times(rows: list[Observation]) -> list[int]:
     return [-1, *(row.time_ms for row in rows)]
 
 
+def _repeats(row: Observation, ahead: Observation) -> bool:
+    """Tell whether a row is the report that is held, once more."""
+    same_track = row.frame.track_ids[row.row] == ahead.frame.track_ids[ahead.row]
+    return same_track and row.time_ms == ahead.time_ms
+
+
 def _in_step(
     rows: list[Observation],
     source: SourceTracks,
@@ -82,6 +88,8 @@ def _in_step(
     accepted = []
     for row in rows:
         ahead = source.ahead
+        if ahead is not None and _repeats(row, ahead):
+            continue  # the same word twice bears nothing out
         if ahead is not None and row.time_ms >= ahead.time_ms - parameters.lost_after_ms:
             accepted.append(ahead)
             clock_ms, source.ahead = max(clock_ms, ahead.time_ms), None

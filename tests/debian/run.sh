@@ -19,7 +19,7 @@ ROOT=$PWD/.cache/debian/$SUITE
 second_command="make test"
 case "${1:-}" in
   "") ;;
-  --short) second_command=".venv/bin/pytest -q -m 'not integration' --numprocesses auto --maxprocesses 4 --dist loadfile" ;;
+  --short) second_command=".venv/bin/pytest -q -m 'not integration' --ignore=tests/scenarios --numprocesses auto --maxprocesses 4 --dist loadfile" ;;
   *) echo >&2 "usage: tests/debian/run.sh [--short]"; exit 2 ;;
 esac
 [ "$(id -u)" -eq 0 ] || { echo >&2 "tests/debian/run.sh: needs root, for chroot"; exit 1; }

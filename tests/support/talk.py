@@ -14,7 +14,7 @@ from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
 from skyfence.cli.places import ALL, channels_of
 from skyfence.client.feed import AlertFeed, Connected, Received
-from skyfence.contracts.alert import Alert, PlaceAlert
+from skyfence.contracts.alert import Alert, PlaceAlert, parse_alert
 from skyfence.contracts.channel_message import OperatorsMessage
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -36,9 +36,9 @@ def entry(track_id: str, seconds: float = 0.0) -> list[dict[str, Any]]:
 
 
 def golden(recording: str) -> list[Alert]:
-    """Return the alerts that a recording must lead to (replayed as a run of its name)."""
-    path = GOLDEN / recording
-    return [Alert.model_validate_json(line) for line in path.read_text().splitlines()]
+    """Return incidents' alerts that a recording must lead to (replayed as a run of its name)."""
+    messages = map(parse_alert, (GOLDEN / recording).read_bytes().splitlines())
+    return [message for message in messages if isinstance(message, Alert)]
 
 
 async def drained(settings: Settings) -> None:

@@ -204,7 +204,7 @@ def test_a_number_given_again_names_another_track() -> None:
     """While a track flies on under another number, its first one may be given to another object."""
     flown = renumbered(INTRUDER, 60)
     again = [
-        seen(290 + 4 * n, 27.8, 56.6, track_id="X0", ground_speed_mps=50.0, course_deg=EAST)
+        seen(290 + 4 * n, 27.8 + n / 300, 56.6, track_id="X0", ground_speed_mps=50.0)
         for n in range(4)
     ]
     events = tell(tracker(WORLD), *in_order(flown, again))
