@@ -141,7 +141,8 @@ async def test_a_report_does_not_wait_for_a_full_frame(settings: Settings) -> No
 
 async def test_a_replay_skips_gaps_and_ends_each_source(settings: Settings) -> None:
     """Hours without reports take no time; heartbeats and a last frame say what they mean."""
-    reports = [report("T1", 0, 22.01), report("T1", 30_000, 22.01)]
+    # The third bears out that the second's time is right, and no wrong stamp.
+    reports = [report("T1", at_s, 22.01) for at_s in (0, 30_000, 30_004)]
     items = list(play([Report.model_validate(row) for row in reports]))
     assert [type(item) for item in items].count(SourceHeartbeat) == 1
     async with Publisher(settings, "run-1") as publisher:
