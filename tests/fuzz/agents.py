@@ -29,7 +29,7 @@ from skyfence.contracts.crossing import Crossing
 from skyfence.contracts.rejected import BadInputError, Reason, Rejected
 from skyfence.contracts.track_event import parse_event
 from skyfence.frames.codec import decode_message
-from skyfence.incidents.manager import IncidentManager
+from skyfence.incidents.decisions import AlertDecisions
 from skyfence.naming import Topics
 from skyfence.tracks.tracker import Tracker
 from streams.checkpoint import Checkpoint, CheckpointStore
@@ -290,7 +290,7 @@ class Incidents(Agent):
 
     def begin_engine(self) -> None:
         """Forget what the engine beside it remembers."""
-        self._engine = IncidentManager(EXERCISE, self._names, ENGLISH.operators)
+        self._engine = AlertDecisions(EXERCISE, self._names, ENGLISH.operators)
 
     def damaged(self, draw: Random, number: int) -> Mail:
         """Return the n-th message; each time the raid is flown is another run."""

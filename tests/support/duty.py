@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from kannel import PASSWORD
-from receiving import story
+from receiving import episode
 from sms_rig import TEXTS, gateway_file
 from smsc import Message, Smsc
 
@@ -61,10 +61,10 @@ class Duty:
     name: int = 0
 
     async def alert(self) -> None:
-        """Put one alert of a new incident, severe, for all people."""
+        """Put the first message of a new episode of the place, severe, for all people."""
         self.name += 1
-        track = f"T{time.monotonic_ns()}-{self.name}"
-        opening = story(track, place=PLACE, decided_ms=round(time.time() * 1000))[1]
+        number = time.monotonic_ns() // 1000 + self.name
+        opening = episode(number, place=PLACE, decided_ms=round(time.time() * 1000))[0]
         assert opening.alert.severity in {"Severe", "Extreme"}
         await self.sink.deliver(opening)
 
