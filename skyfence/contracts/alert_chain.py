@@ -11,7 +11,7 @@ message has is its maker's to say.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import Final, TypedDict
 from uuid import UUID
 
 from skyfence.contracts.alert import (
@@ -38,6 +38,16 @@ class CapWords:
     urgency: Urgency
     severity: Severity
     certainty: Certainty
+
+
+# Of a chain that ends because the danger is over.
+ALL_CLEAR_WORDS: Final = CapWords(
+    message_type="Cancel",
+    response_type="AllClear",
+    urgency="Past",
+    severity="Minor",
+    certainty="Observed",
+)
 
 
 class ChainFields(TypedDict):

@@ -17,7 +17,7 @@ from uuid import UUID
 from pydantic import Field
 
 from skyfence.contracts.alert import Alert
-from skyfence.contracts.alert_chain import CapWords, chain_fields
+from skyfence.contracts.alert_chain import ALL_CLEAR_WORDS, CapWords, chain_fields
 from skyfence.contracts.base import Contract, UtcTime
 from skyfence.contracts.track_event import TrackEvent
 from skyfence.identity import derive
@@ -262,13 +262,7 @@ def _as_one(before: Violation, violation: Violation) -> Violation:
 
 def _cap_words(step: int, *, over: bool) -> CapWords:
     if over:
-        return CapWords(
-            message_type="Cancel",
-            response_type="AllClear",
-            urgency="Past",
-            severity="Minor",
-            certainty="Observed",
-        )
+        return ALL_CLEAR_WORDS
     return CapWords(
         message_type="Alert" if step == 1 else "Update",
         response_type="Monitor",

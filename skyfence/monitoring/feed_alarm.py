@@ -8,13 +8,14 @@ that is told again after a crash is known for the same. Times are the wall clock
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import Field
 
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, SilenceCause
-from skyfence.contracts.alert_chain import CapWords, chain_fields
+from skyfence.contracts.alert_chain import ALL_CLEAR_WORDS, CapWords, chain_fields
 from skyfence.contracts.base import Contract, RunName, UtcTime
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.identity import derive
@@ -151,14 +152,9 @@ def _cap_words(silence: Silence, step: int) -> CapWords:
             severity="Severe",
             certainty="Observed",
         )
-    return CapWords(
-        message_type="Cancel",
-        # Given up is no all-clear: nobody watches there now.
-        response_type="Monitor" if silence.heard_again is None else "AllClear",
-        urgency="Past",
-        severity="Minor",
-        certainty="Observed",
-    )
+    # Given up is no all-clear: nobody watches there now.
+    given_up = silence.heard_again is None
+    return replace(ALL_CLEAR_WORDS, response_type="Monitor") if given_up else ALL_CLEAR_WORDS
 
 
 def _words(silence: Silence, step: int, key: str, texts: FeedTexts) -> tuple[str, str]:

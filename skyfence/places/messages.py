@@ -20,7 +20,7 @@ from skyfence.contracts.alert import (
     PlaceNews,
     ResponseType,
 )
-from skyfence.contracts.alert_chain import CapWords, chain_fields
+from skyfence.contracts.alert_chain import ALL_CLEAR_WORDS, CapWords, chain_fields
 from skyfence.naming import Environment, operators_channel
 from skyfence.places.place_state import PlaceState
 from skyfence.places.place_view import PlaceView
@@ -185,13 +185,7 @@ def _cap_words(level: PlaceLevel, kind: PlaceKind, step: int) -> CapWords:
     """Return CAP's words of a level: who answers for more than a region only watches."""
     above = kind in ("nation", "alliance")
     if level == "clear":
-        return CapWords(
-            message_type="Cancel",
-            response_type="AllClear",
-            urgency="Past",
-            severity="Minor",
-            certainty="Observed",
-        )
+        return ALL_CLEAR_WORDS
     sure = level == "shelter"
     people: ResponseType = "Shelter" if sure else "Prepare"
     return CapWords(

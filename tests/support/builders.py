@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from skyfence.adapters.files import load_zones
 from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.alert import PlaceAlert, PlaceLevel
-from skyfence.contracts.alert_chain import CapWords, chain_fields
+from skyfence.contracts.alert_chain import ALL_CLEAR_WORDS, CapWords, chain_fields
 from skyfence.contracts.report import Report
 from skyfence.contracts.track_event import SourceWatermark, TrackEvent
 from skyfence.frames.frame import Frame, frame_of, row_fields
@@ -218,13 +218,7 @@ _CAP_OF_LEVEL: dict[PlaceLevel, CapWords] = {
         severity="Moderate",
         certainty="Possible",
     ),
-    "clear": CapWords(
-        message_type="Cancel",
-        response_type="AllClear",
-        urgency="Past",
-        severity="Minor",
-        certainty="Observed",
-    ),
+    "clear": ALL_CLEAR_WORDS,
 }
 
 
