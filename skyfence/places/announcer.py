@@ -31,16 +31,14 @@ class Announcer:
         self._wording = wording
         self._parameters = parameters
 
-    def announce(self, state: PlaceState, now: PlaceSituation) -> PlaceAlert | None:
-        """Return the message that a place's state asks for; None where there is no news.
+    def announce(
+        self, state: PlaceState, now: PlaceSituation, news: tuple[PlaceNews, ...]
+    ) -> PlaceAlert | None:
+        """Return the message that news of a place asks for (``news_of``); None where it waits.
 
         Quiet news that comes soon after other news waits for the next time (``state.waits``).
         """
         time_ms = max(now.time_ms, state.since_ms)
-        news = news_of(state, now.view)
-        state.waits = False
-        if not news:
-            return None
         notify = self._notify(state, now.view, news, time_ms)
         minor = notify == "quiet" and "level" not in news and "unseen" not in news
         if minor and state.step and time_ms - state.told_ms < self._parameters.quiet_every_ms:
@@ -64,7 +62,7 @@ class Announcer:
         state.level, state.told_ms = view.level, time_ms
         state.step += 1
         state.objects, state.lost = len(view.concerned), view.lost
-        state.told_unseen = state.unseen
+        state.unseen = now.unseen
         state.highest = max(state.highest, view.level, key=rank)
         state.most_objects = max(state.most_objects, state.objects)
         state.mark = min(state.mark, view.minute_mark)
@@ -82,7 +80,7 @@ class Announcer:
         return "sound" if sounds else "quiet"
 
 
-def news_of(state: PlaceState, view: PlaceView) -> tuple[PlaceNews, ...]:
+def news_of(state: PlaceState, view: PlaceView, *, unseen: bool) -> tuple[PlaceNews, ...]:
     """Return what is new of a place since it was told last; nothing of one that stays clear."""
     if view.level == state.level == "clear":
         return ()
@@ -92,7 +90,7 @@ def news_of(state: PlaceState, view: PlaceView) -> tuple[PlaceNews, ...]:
         "direction": view.level != "clear" and not {*state.new_directions} <= {*state.directions},
         "minutes": view.minute_mark < state.mark,
         "lost": view.lost != state.lost,
-        "unseen": state.unseen != state.told_unseen,
+        "unseen": unseen != state.unseen,
     }
     return tuple(item for item, is_new in news.items() if is_new)
 

@@ -41,13 +41,15 @@ _VALID: Final[Mapping[PlaceLevel, timedelta]] = {
 class PlaceSituation:
     """A place as it is now, beside what was told of it (``PlaceState``).
 
-    ``view`` is what holds it; ``nations`` and ``regions`` are the places beneath it at ``prepare``
-    or above. Times are event time, ms since 1970: since when, and of what made it known.
+    ``view`` is what holds it, ``unseen`` whether no source covers it; ``nations`` and ``regions``
+    are the places beneath it at ``prepare`` or above. Times are event time, ms since 1970: since
+    when, and of what made it known.
     """
 
     run: str
     place: str
     view: PlaceView
+    unseen: bool
     nations: tuple[str, ...]
     regions: tuple[str, ...]
     time_ms: int

@@ -19,7 +19,7 @@ class PlaceState:
     ``holdings`` are by incident, of this place alone; a nation also has those of its regions, the
     alliance all (``place_view``). ``episode`` numbers the episodes of the place, the last one's
     identifier is ``episode_id`` and its last message's number ``step``. ``level``, ``objects``,
-    ``lost`` and ``told_unseen`` are as they were told last, at ``told_ms``; ``since_ms`` is since
+    ``lost`` and ``unseen`` are as they were told last, at ``told_ms``; ``since_ms`` is since
     when the level is so, event time. ``highest``, ``most_objects``, ``mark`` and ``directions`` say
     what the episode has told already. ``waits``: a quiet change is to be told when it is time.
     """
@@ -33,7 +33,6 @@ class PlaceState:
     objects: int = 0
     lost: int = 0
     unseen: bool = False
-    told_unseen: bool = False
     since_ms: int = 0
     told_ms: int = 0
     highest: PlaceLevel = "clear"

@@ -110,7 +110,7 @@ class Places:
         places.covered_ms = known_ms
         places.unseen = sorted(unseen)
         for name, state in places.states.items():
-            if state.told_unseen != (name in places.unseen):
+            if state.unseen != (name in places.unseen):
                 places.touched.append(name)
 
     def settle(self, run: str, places: RunPlaces, watermark_ms: int) -> Iterator[PlaceAlert]:
@@ -119,12 +119,11 @@ class Places:
             return
         while (due := self._next_fall(places, watermark_ms)) is not None:
             # What falls at the same instant is told together; at once is as of now.
-            while (falling := self._next_fall(places, due[0])) is not None:
-                self._apply_falls(places.states[falling[1]], due[0])
-                self._touch(places, falling[1])
-            yield from self.flush(run, places, due[0] or watermark_ms, watermark_ms)
-        later = self._next_fall(places, LATEST_MS)
-        places.next_fall_ms = None if later is None else later[0]
+            for name, state in list(places.states.items()):
+                if self._apply_falls(state, due):
+                    self._touch(places, name)
+            yield from self.flush(run, places, due or watermark_ms, watermark_ms)
+        places.next_fall_ms = self._next_fall(places, LATEST_MS)
 
     def flush(
         self, run: str, places: RunPlaces, time_ms: int, known_ms: int
@@ -203,44 +202,47 @@ class Places:
         )
         return PlaceView.over([own, *beneath])
 
-    def _next_fall(self, places: RunPlaces, until_ms: int) -> tuple[int, str] | None:
-        """Return the earliest fall that is due up to a time, and its place; None where none is."""
+    def _next_fall(self, places: RunPlaces, until_ms: int) -> int | None:
+        """Return when the earliest fall up to a time is due; None where none is."""
         falls = [
-            (fall[0], name)
-            for name, state in places.states.items()
+            fall[0]
+            for state in places.states.values()
             for holding in state.holdings.values()
             if (fall := holding.fall(self._parameters)) is not None and fall[0] <= until_ms
         ]
         return min(falls, default=None)
 
-    def _apply_falls(self, state: PlaceState, until_ms: int) -> None:
+    def _apply_falls(self, state: PlaceState, until_ms: int) -> bool:
+        """Let a place's holdings fall as is due up to a time; return whether any did."""
+        fell = False
         for incident_id, holding in list(state.holdings.items()):
-            fall = holding.fall(self._parameters)
-            if fall is None or fall[0] > until_ms:
-                continue
-            holding.level = fall[1]
-            if holding.level == "clear":
-                del state.holdings[incident_id]
+            while (fall := holding.fall(self._parameters)) is not None and fall[0] <= until_ms:
+                fell, holding.level = True, fall[1]
+                if holding.level == "clear":
+                    del state.holdings[incident_id]
+                    break
+        return fell
 
     def _tell(
         self, run: str, places: RunPlaces, name: str, times_ms: tuple[int, int]
     ) -> PlaceAlert | None:
         state = places.states[name]
-        state.unseen = name in places.unseen
-        view = self._view(places, name)
-        if not news_of(state, view):
-            state.waits = False
+        view, unseen = self._view(places, name), name in places.unseen
+        news = news_of(state, view, unseen=unseen)
+        state.waits = False
+        if not news:
             return None
         situation = PlaceSituation(
             run=run,
             place=name,
             view=view,
+            unseen=unseen,
             nations=self._beneath(places, name, "nation"),
             regions=self._beneath(places, name, "region"),
             time_ms=times_ms[0],
             known_ms=times_ms[1],
         )
-        return self._announcer.announce(state, situation)
+        return self._announcer.announce(state, situation, news)
 
     def _beneath(self, places: RunPlaces, name: str, kind: PlaceKind) -> tuple[str, ...]:
         """Return the places of a kind beneath another one that are at ``prepare`` or above."""

@@ -127,7 +127,7 @@ INCIDENT_FORMATS: Final[dict[int, Fields]] = {
         "Expected": "east_m north_m ahead_s right_m known",
         "RunPlaces": "states touched next_fall_ms latest_ms unseen covered_ms",
         "PlaceState": (
-            "kind holdings episode episode_id step level objects lost unseen told_unseen "
+            "kind holdings episode episode_id step level objects lost unseen "
             "since_ms told_ms highest most_objects mark directions new_directions waits "
             "attention"
         ),
