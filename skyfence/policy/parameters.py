@@ -129,8 +129,12 @@ class DetectionParameters:
         Speed and accuracy that are not known (None) are replaced by the assumed ones.
         """
         speed = self.unknown_speed_mps if speed_mps is None else speed_mps
-        accuracy = self.unknown_accuracy_m if accuracy_m is None else accuracy_m
+        accuracy = self.accuracy_or_assumed_m(accuracy_m)
         return speed * look_ahead_s + self.reach_accuracies * accuracy + self.reach_margin_m
+
+    def accuracy_or_assumed_m(self, accuracy_m: float | None) -> float:
+        """Return a report's accuracy, one sigma in metres; the assumed one where it names none."""
+        return self.unknown_accuracy_m if accuracy_m is None else accuracy_m
 
     def fastest(self, category: str) -> float:
         """Return the speed that no object of a category exceeds, metres per second."""

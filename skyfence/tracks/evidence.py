@@ -40,7 +40,7 @@ def sigma_m(report_m: float | None, border_m: float, parameters: DetectionParame
 
     A report without an accuracy counts as ``unknown_accuracy_m``.
     """
-    own_m = parameters.unknown_accuracy_m if report_m is None else report_m
+    own_m = parameters.accuracy_or_assumed_m(report_m)
     return sqrt(own_m * own_m + border_m * border_m)
 
 

@@ -101,7 +101,7 @@ class ReferenceFixes:
             return None
         course, _, metres = WGS84.inv(reference.lon, reference.lat, lon, lat)
         speed_mps = metres / (time_ms - reference.time_ms) * 1000
-        error_m = sqrt(2.0) * (parameters.unknown_accuracy_m if accuracy_m is None else accuracy_m)
+        error_m = sqrt(2.0) * parameters.accuracy_or_assumed_m(accuracy_m)
         sigma_deg = max(_COURSE_SIGMA_DEG, degrees(atan(error_m / max(metres, 1.0))))
         # The chord's course is that of the middle of the way.
         wandered = _WANDER_DEG_PER_SQRT_S**2 * (time_ms - reference.time_ms) / 2_000

@@ -90,10 +90,7 @@ def _distance_from_path_m(
 
 
 def _errors_m(last: Observation, report: Observation, parameters: DetectionParameters) -> float:
-    sigmas_m = [
-        parameters.unknown_accuracy_m if accuracy_m is None else accuracy_m
-        for accuracy_m in (last.accuracy_m, report.accuracy_m)
-    ]
+    sigmas_m = map(parameters.accuracy_or_assumed_m, (last.accuracy_m, report.accuracy_m))
     return _SIGMAS * hypot(*sigmas_m)
 
 
