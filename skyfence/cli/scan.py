@@ -66,7 +66,7 @@ def scan(
     known = load_zones(zones, regions, added_zones())
     engine = Engine(known, load_catalogue().english.operators, policy=load_policy(policy, known))
     reports = chain([] if first is None else [first], lines)
-    # From a pipe somebody may be waiting for each line; a file is read in large frames.
+    # From a pipe somebody may be waiting for each line; the same is told of a file's larger frames.
     packer = Packer(run, frame_reports=1 if recording == "-" else FRAME_REPORTS)
     for frame in (frame for item in play(reports) for frame in packer.add(item)):
         tally.sources.add(frame.source)

@@ -75,13 +75,20 @@ def play(reports: Iterable[Report]) -> Iterator[SourceItem]:
 class Packer:
     """Packs items into frames of one source each, in order within each source.
 
+    A frame ends where another source's item follows, so that frames of any size are judged in the
+    order of the items, and what is told is the same to the last byte. With ``by_source`` frames of
+    several sources are filled side by side: larger, and in another order of the sources.
+
     No report waits for longer than a heartbeat of event time. Association of tracks waits for all
     sources that are known, so a source must become known soon after its first report.
     """
 
-    def __init__(self, run: str, *, frame_reports: int = FRAME_REPORTS) -> None:
+    def __init__(
+        self, run: str, *, frame_reports: int = FRAME_REPORTS, by_source: bool = False
+    ) -> None:
         self._run = run
         self._frame_reports = frame_reports
+        self._by_source = by_source
         self._pending: dict[str, list[Report]] = {}
         self._oldest_ms: int | None = None
 
@@ -91,7 +98,8 @@ class Packer:
         if self._oldest_ms is None:
             self._oldest_ms = now_ms
         self._oldest_ms = min(self._oldest_ms, now_ms)
-        frames = self.flush() if now_ms - self._oldest_ms >= HEARTBEAT_MS else []
+        waited = now_ms - self._oldest_ms >= HEARTBEAT_MS
+        frames = self.flush() if waited or self._is_overtaken(item.source) else []
         if not isinstance(item, Report):
             return [*frames, self._frame(item.source, now_ms, last=isinstance(item, End))]
         self._oldest_ms = now_ms if self._oldest_ms is None else self._oldest_ms
@@ -100,6 +108,10 @@ class Packer:
         return (
             [*frames, self._frame(item.source)] if len(pending) >= self._frame_reports else frames
         )
+
+    def _is_overtaken(self, source: str) -> bool:
+        """Tell whether an item of a source must not come before what is pending of others."""
+        return not self._by_source and bool(self._pending.keys() - {source})
 
     def flush(self) -> list[Frame]:
         """Return the pending reports as frames."""

@@ -277,7 +277,11 @@ CASES_TABLE: Final[dict[str, dict[str, Check]]] = {
 # Expectations of recordings beside changed ones (``test_variants``).
 VARIANTS: Final = (
     "19-altitude-unknown/inside",
+    "airliner_primary_too/file as pipe",
+    "clock_behind_5s_fast/file as pipe",
     "formation_pair/file as pipe",
+    "two_radars_bias_600/file as pipe",
+    "two_radars_handover/file as pipe",
     "ids_every_60s/few more messages",
     "ids_every_60s_ended/few more messages",
 )

@@ -8,7 +8,6 @@ from typing import Final
 NOT_YET: Final[dict[str, str]] = {
     "03-outlier/no shelter": "one report aside confirms",
     "clock_behind_5s_fast/one incident": "two incidents stand for longer than 15 s",
-    "formation_pair/file as pipe": "association follows the order in which sources arrive",
     "formation_pair/two objects": "three objects are counted until the radars' tracks are joined",
     "loiter_circle_2km/two sounds": "first warning, minutes left and all-clear are three sounds",
 }

@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 from scenarios.attention import incidents_opened
 from scenarios.expectations import VARIANTS
-from scenarios.judged import CASES, RECORDINGS, Judge, ScenarioResult, engine_of, messages_of, read
+from scenarios.judged import (
+    CASES,
+    RECORDINGS,
+    Judge,
+    ScenarioResult,
+    engine_of,
+    known_ms,
+    messages_of,
+    read,
+)
 from scenarios.marking import named
 
 from skyfence.adapters.files import read_zones
@@ -59,13 +68,22 @@ def test_changing_numbers_cost_few_messages(name: str, judge: Judge) -> None:
     assert more <= MOST_MORE
 
 
-@pytest.mark.parametrize("name", [named("formation_pair/file as pipe")])
-def test_a_formation_is_the_same_from_file_and_pipe(name: str, judge: Judge) -> None:
-    """Two drones that two radars see give the same messages in large frames and one by one."""
-    from_file = judge.result(RECORDINGS / f"{name.split('/', maxsplit=1)[0]}.jsonl.gz")
-    from_pipe = judge.changed("formation-pipe", from_file.reports, frame_reports=1)
+@pytest.mark.parametrize("name", [named(name) for name in VARIANTS if name.endswith("as pipe")])
+def test_a_recording_tells_the_same_from_file_and_pipe(name: str, judge: Judge) -> None:
+    """Several sources' reports in large frames and one by one give the same messages, all of them.
 
-    def told(result: ScenarioResult) -> list[tuple[str, int, str]]:
-        return sorted((each.channel, each.step, each.headline) for each in result.messages)
-
+    ``skyfence scan`` reads files and pipes so.
+    """
+    recording = name.split("/", maxsplit=1)[0]
+    from_file = judge.result(RECORDINGS / f"{recording}.jsonl.gz")
+    run = f"{recording}-pipe"
+    from_pipe = judge.changed(run, from_file.reports, frame_reports=1)
     assert told(from_file) == told(from_pipe)
+
+
+def told(result: ScenarioResult) -> list[tuple[str, int, str, str, int]]:
+    """Return what was told, in order; identifiers name the run, and so they differ."""
+    return [
+        (each.channel, each.step, each.headline, each.description, known_ms(each))
+        for each in result.messages
+    ]

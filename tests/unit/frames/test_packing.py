@@ -1,5 +1,6 @@
 """Playback: the heartbeats and ends that a recording lacks, and frames."""
 
+import pytest
 from builders import T0, T0_MS, row_of, seen
 
 from skyfence.contracts.report import Report
@@ -58,13 +59,26 @@ def test_nothing_says_nothing() -> None:
 
 def test_reports_are_packed_by_source() -> None:
     """A frame is complete with its number of reports, all of one source, in order."""
-    packer = Packer("run", frame_reports=2)
+    packer = Packer("run", frame_reports=2, by_source=True)
     assert packer.add(of("a", 0)) == []
     assert packer.add(of("b", 1)) == []
     (frame,) = packer.add(of("a", 2))
     assert (frame.source, frame.key, frame.run, len(frame)) == ("a", "a", "run", 2)
     assert [row_of(frame, row) for row in range(2)] == [of("a", 0), of("a", 2)]
     assert not frame.last
+
+
+@pytest.mark.parametrize("frame_reports", [1, 2, 5])
+def test_frames_of_any_size_keep_the_order(frame_reports: int) -> None:
+    """However many reports a frame may hold, sources' items are judged in the order given."""
+    packer = Packer("run", frame_reports=frame_reports)
+    order = [("a", 0), ("a", 1), ("b", 1), ("a", 2), ("c", 2), ("b", 3), ("b", 4), ("b", 5)]
+    items: list[SourceItem] = [of(source, at_s) for source, at_s in order]
+    items[3] = SourceHeartbeat("a", T0_MS + 2000)
+    frames = [frame for item in items for frame in packer.add(item)] + packer.flush()
+    judged = [frame.source for frame in frames for _ in range(max(len(frame), 1))]
+    assert judged == [source for source, _ in order]
+    assert max(map(len, frames)) == min(frame_reports, 3)
 
 
 def test_a_frame_is_scanned_at_its_latest_report() -> None:
@@ -87,7 +101,7 @@ def test_a_heartbeat_takes_what_is_pending_along() -> None:
 
 def test_the_end_marks_the_last_frame() -> None:
     """A source's end makes its last frame, with what was pending, and leaves other sources be."""
-    packer = Packer("run")
+    packer = Packer("run", by_source=True)
     packer.add(of("a", 0))
     packer.add(of("b", 0))
     (frame,) = packer.add(End("a", T0_MS))
