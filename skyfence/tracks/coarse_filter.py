@@ -205,7 +205,7 @@ class CoarseFilter:
         civil = track.suppressed_by == CIVIL
         is_over = not track.live or track.observation.ended
         has_story = track.violation is not None or bool(track.visits)
-        if is_over or has_story or track.pending_outlier is not None:
+        if is_over or has_story or track.pending_outlier is not None or track.strayed:
             return _JUDGE
         if track.identification.emergency or track.identification.last_emergency:
             return _JUDGE  # whether it goes on is told by two reports in a row

@@ -34,8 +34,13 @@ class PathRecorder:
         self._parameters = context.parameters
         self._queries = queries
 
-    def fly(self, result: FrameResult, track: TrackState, before: Observation) -> None:
-        """Follow the straight path from the last report to this one, and record what it meets."""
+    def fly(
+        self, result: FrameResult, track: TrackState, before: Observation, *, is_known: bool = True
+    ) -> None:
+        """Follow the straight path from the last report to this one, and record what it meets.
+
+        Where it is not known (``is_known``), one of the two reports strays: no corner is cut.
+        """
         now, held = track.observation, frozenset(track.inside)
         transitions = self._transitions(track, before)
         track.flown_m = distance_m(before.lon, before.lat, now.lon, now.lat)
@@ -49,7 +54,7 @@ class PathRecorder:
             moved = {transition.area for transition in transitions}
             for area in sorted(held & track.inside - moved):
                 self.record(result, track, "appear", area, now.point)
-        self._pass_border(result, track, _Flight(before, held, transitions))
+        self._pass_border(result, track, _Flight(before, held, transitions, is_known))
         for area in track.entered_at.keys() - track.inside:
             del track.entered_at[area]
             track.depths.pop(area, None)
@@ -68,7 +73,7 @@ class PathRecorder:
                 track.entry = entry = passage
                 continue
             track.exit, track.crossed = passage, True
-            if entry is not None:
+            if entry is not None and flight.is_known:
                 self._clip(result, track, entry, passage)
 
     def _clip(self, result: FrameResult, track: TrackState, entry: Passage, leave: Passage) -> None:
@@ -119,6 +124,7 @@ class _Flight:
     before: Observation
     held: frozenset[int]
     transitions: list[Transition]
+    is_known: bool
 
 
 def _point_of(transition: Transition, before: Observation, after: Observation) -> CrossingPoint:

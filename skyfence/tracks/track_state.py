@@ -5,16 +5,22 @@ written to its checkpoint as it stands.
 """
 
 from dataclasses import dataclass, field
-from math import inf
-from typing import Literal
+from math import hypot, inf
+from typing import Final, Literal
 
-from skyfence.policy.parameters import DetectionParameters
+from skyfence.geometry.geodesy import distance_m
+from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.tracks.evidence import Belief
 from skyfence.tracks.forecast import Forecast
 from skyfence.tracks.identification import Identification
 from skyfence.tracks.motion import FlownPath, Motion, ReferenceFixes
 from skyfence.tracks.observation import CrossingPoint, Fix, Observation
 from skyfence.tracks.violation_episode import ViolationEpisode
+
+# A reported speed is good to some m/s, and objects speed up: half as far again, and six sigma of
+# both positions, which no radar's noise exceeds in years.
+_STRAY_SPEED_SHARE: Final = 1.5
+_STRAY_SIGMAS: Final = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,8 @@ class TrackState:
     flight_due_ms: int = 0  # identified: its next report from this time on is one to publish
     # The number under which its source shows it now, where that is not ``track_id`` any more.
     shown_as: str | None = None
+    # Its last report is where its speed cannot have brought it (``strays``); the next one tells.
+    strayed: bool = False
 
     @property
     def number(self) -> str:
@@ -140,6 +148,23 @@ class TrackState:
             observation.accuracy_m,
             parameters,
         )
+
+    def strays(self, report: Observation, parameters: DetectionParameters) -> bool:
+        """Tell whether a report is farther from the last one than its reported speed can bring it.
+
+        The greater of both reports' speeds counts; where neither names one, nothing strays.
+        """
+        last = self.observation
+        motions = (last.motion, report.motion)
+        speeds_mps = [motion.speed_mps for motion in motions if motion is not None]
+        if not speeds_mps:
+            return False
+        seconds = (report.time_ms - last.time_ms) / SECOND_MS
+        errors_m = hypot(
+            *map(parameters.accuracy_or_assumed_m, (last.accuracy_m, report.accuracy_m))
+        )
+        most_m = _STRAY_SPEED_SHARE * max(speeds_mps) * seconds + _STRAY_SIGMAS * errors_m
+        return round(distance_m(last.lon, last.lat, report.lon, report.lat)) > round(most_m)
 
     def learn_scan(self, time_ms: int) -> None:
         """Learn from a report's time how often the track is reported.

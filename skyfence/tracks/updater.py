@@ -76,7 +76,8 @@ class TrackUpdater:
         if not track.observation.ended:  # what ends a coasted track is coasted
             track.coasted = track.observation.coasted
         self._judge(result, track, before_ms)
-        result.events.extend(self._visits.update(track))
+        if not track.strayed:
+            result.events.extend(self._visits.update(track))
         self._sight_flight(result, track)
         track.live = True
 
@@ -158,9 +159,13 @@ class TrackUpdater:
         reused = before.ended and not track.live and not stitched
         silent = observation.time_ms - before.time_ms > self._parameters.longest_gap_ms
         jumped = not track.live and self._is_jump(before, observation)
+        # One report alone is passed over: the one after it tells where the track is.
+        is_followed = track.judged_ms == before.time_ms and not (track.strayed or stitched)
+        strays = is_followed and track.strays(observation, self._parameters)
         if silent and track.live:
             self._lose(result, track, before.time_ms)
         track.observation = observation
+        was_astray, track.strayed = track.strayed, False
         if jumped or silent or reused:
             another = jumped or reused
             if jumped and track.violation is not None:
@@ -171,16 +176,21 @@ class TrackUpdater:
             crossed = track.crossed and not another
             self._appear(result, track, cut=jumped, crossed=crossed, last_ms=before.time_ms)
         else:
+            track.strayed = strays
             self._identify(track, before.time_ms)
-            self._paths.fly(result, track, before)
+            self._paths.fly(result, track, before, is_known=not (strays or was_astray))
+            if was_astray:
+                track.flown_m = inf  # its depth is that of before the stray report
         self._seen_now(result, track, before.time_ms)
 
     def _judge(self, result: FrameResult, track: TrackState, before_ms: int | None) -> None:
         """Weigh the report as evidence, if it was measured, and tell what it means.
 
         What is suppressed, or farther away than it can come within the look-ahead, is not judged,
-        and what was remembered of it from when it was near means nothing any more.
+        and what was remembered of it from when it was near means nothing any more. Nor is a report
+        that strays, but what is remembered of its track stays.
         """
+        strays, track.strayed = track.strayed, False
         if not self._airspace.protected_areas:
             return
         if track.suppressed_by is not None and track.violation is None:
@@ -197,7 +207,11 @@ class TrackUpdater:
             return
         if track.judged_ms != before_ms:
             track.forget()  # it was far away meanwhile
-        track.judged_ms, track.border_m = observation.time_ms, distance_m
+        track.judged_ms = observation.time_ms
+        if strays:
+            track.strayed = True
+            return
+        track.border_m = distance_m
         self._measure(track)
         if not track.coasted:
             track.reference_fixes.note(observation.time_ms, observation.lat, observation.lon)

@@ -59,7 +59,7 @@ TRACK_FORMATS: Final[dict[int, Fields]] = {
             "timers_run_ms crossing_count pending_outlier suppressed_by judged_ms crossed "
             "entry exit belief reference_fixes forecast violation identification flown_path "
             "border_m ground coasted scan_ms gap_ms counted_reports visits flight_due_ms "
-            "shown_as"
+            "shown_as strayed"
         ),
         "VisitState": (
             "opened_ms number status sure lost since_ms forecast_ms heads_ms away_ms mark belief"
