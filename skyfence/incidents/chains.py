@@ -26,6 +26,8 @@ from skyfence.times import to_ms
 # So many closed tracks and incidents are remembered, for events that Kafka hands out again: those
 # come soon or never.
 _CLOSED_KEPT: Final = 10_000
+# From this probability on, as it is published, a track confirms (``confirmed_odds`` of the tracks).
+_CONFIRMED_PROBABILITY: Final = 0.998
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -79,8 +81,7 @@ class AlertChains:
             event = update.event.model_copy(update={"confidence": incident.confidence})
             update = replace(update, event=event)
         if update.event.private_flight and incident.steps and not incident.private:
-            event = update.event.model_copy(update={"private_flight": False})
-            update = replace(update, event=event)  # it has been taken for more than that
+            update = _taken_for_more(incident, update)
         event = update.event
         places = dict.fromkeys([*recipients(incident, update), *more])
         alerts = [
@@ -155,6 +156,25 @@ def _confirmed_at(update: IncidentUpdate) -> datetime | None:
     """Return the event time of an update that confirms a violation; None of any other."""
     sure = update.state == "violation" and update.event.confidence == "confirmed"
     return update.event.time if sure else None
+
+
+def _taken_for_more(incident: Incident, update: IncidentUpdate) -> IncidentUpdate:
+    """Return an update of a track that may be a private flight, in an incident that is none.
+
+    The track alone stays possible for as long as it may be private; in the incident of what was
+    lost it is as sure as its evidence.
+    """
+    event, sure = update.event, incident.confidence == "confirmed"
+    if event.evidence is not None:
+        weighed = (event.evidence.probability, event.evidence.probability_weighed)
+        sure = sure or max(weighed) >= _CONFIRMED_PROBABILITY
+    changes = {"private_flight": False, "confidence": "confirmed" if sure else event.confidence}
+    is_news = sure and incident.confidence != "confirmed" and update.news in ("sighted", "updated")
+    return replace(
+        update,
+        news="confirmed" if is_news else update.news,
+        event=event.model_copy(update=changes),
+    )
 
 
 def _with_places(before: tuple[str, ...], event: TrackEvent, state: str) -> tuple[str, ...]:

@@ -170,6 +170,19 @@ class Joining:
         track = run.tracks[key]
         update = IncidentUpdate("reacquired", track.last, track.state, joined)
         yield from self._chains.tell(incident, update, *warned)
+        self.count_confirmed(run, track, incident)
+
+    def count_confirmed(self, run: Run, track: MemberTrack, before: Incident) -> None:
+        """Have an incident counted that a track confirms which alone may be a private flight.
+
+        ``before`` is the incident as it was. What may be one of several lost objects is not counted
+        again.
+        """
+        now = self._chains.incident_of(run.tracks[track.key])
+        if now is None or now.may_be or not track.last.private_flight:
+            return
+        if now.confidence == "confirmed" != before.confidence:
+            run.decisions.add(track, VIOLATION_COUNT)
 
     def _add_members(
         self, run: Run, incident: Incident, key: EpisodeKey, other: Incident | None

@@ -157,6 +157,7 @@ class IncidentManager:
             yield from self._chains.tell(incident, IncidentUpdate(kind, event, track.state))
             if incident.private and not event.private_flight and event.confidence == "confirmed":
                 run.decisions.add(track, VIOLATION_COUNT, _COUNT_DELAY_MS)
+            self._joining.count_confirmed(run, track, incident)
         if track.state == "closed":
             self._chains.forget_track(run, track)
         run.decisions.add(track)

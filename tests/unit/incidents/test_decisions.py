@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from builders import T0, clock, track_event
 from words import ENGLISH
 
@@ -71,6 +72,30 @@ def test_a_private_flight_concerns_no_place() -> None:
     """What may well be a private flight is no danger to any place."""
     event = track_event("appeared", 1, crossed=False, private_flight=True)
     assert states(decisions().process(event)) == []
+
+
+@pytest.mark.parametrize("lost", ["entered", "threatened"])
+def test_what_goes_on_with_a_lost_object_is_as_sure_as_its_evidence(lost: str) -> None:
+    """A supposed private flight that is the lost object has people take shelter, and counts."""
+    stage = decisions()
+    stage.process(clock(T0))
+    confidence = "confirmed" if lost == "entered" else "possible"
+    stage.process(track_event(lost, 1, confidence=confidence))
+    stage.process(track_event("lost", 2, confidence=confidence))
+    stage.process(clock(T0 + timedelta(minutes=2)))
+    begins = T0 + timedelta(minutes=8)
+    unknown = {"track_id": "T2", "opened": begins, "confidence": "possible", "crossed": False}
+    first = {"time": begins, "lat": 56.25, "lon": 27.1, "accuracy_m": 50.0}
+    unknown |= {"private_flight": True, "first": first}
+    stage.process(track_event("appeared", 1, at=begins, **unknown))
+    stage.process(clock(begins))
+    stage.process(track_event("sighted", 2, at=begins + timedelta(minutes=7), **unknown))
+    told = stage.process(clock(begins + timedelta(minutes=20)))
+    levels = [level for place, _, level in states(told) if place == "AA-1"]
+    assert "prepare" not in levels
+    assert stage.state.runs["run"].places.states["AA-1"].level == "shelter"
+    (violation,) = stage.state.runs["run"].situation.violations
+    assert violation.incident_id == stage.open[0].incident_id
 
 
 def test_circling_holds_all_places_within_reach() -> None:
