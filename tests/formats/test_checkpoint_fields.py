@@ -67,7 +67,8 @@ TRACK_FORMATS: Final[dict[int, Fields]] = {
         "Belief": "odds last_odds previous_odds time_ms has_left measured_count",
         "FlownPath": "time_ms lat lon since_ms length_m east_m north_m circles",
         "Identification": (
-            "named_ms last_named emergency last_emergency was_plausible was_low_and_slow"
+            "named_ms last_named emergency last_emergency was_plausible was_low_and_slow "
+            "plausible_balance"
         ),
         "ViolationEpisode": (
             "opened_ms status confidence since_ms event_count was_threat seen_elsewhere "

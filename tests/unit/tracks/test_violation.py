@@ -640,6 +640,23 @@ def test_what_flies_like_a_drone_is_none_of_those_it_calls_itself() -> None:
     assert [event.kind for event in steps(events)][:2] == ["threatened", "entered"]
 
 
+@pytest.mark.parametrize("wrong", [{"ground_speed_mps": 71.0}, {"altitude_m": 640.0}])
+def test_a_report_that_errs_makes_no_airliner_of_a_drone(wrong: dict[str, Any]) -> None:
+    """A drone that names itself and seems to fly too fast or too high now and then is told."""
+    drone = CIVIL | {"altitude_m": 300.0}
+    names = [drone | (wrong if n % 5 == 4 else {}) for n in range(60)]
+    reports = _named(flight(0, 26.9, EAST, reports=60), names)
+    events = tell(tracker(WORLD), *reports)
+    assert [event.kind for event in steps(events)][:2] == ["threatened", "entered"]
+
+
+def test_a_light_aircraft_that_has_climbed_is_known() -> None:
+    """What names itself is a civil flight after three more reports of a plausible height."""
+    names = [CIVIL | {"altitude_m": 300.0 if n < 5 else 800.0} for n in range(30)]
+    events = tell(tracker(WORLD), *_named(flight(0, 26.95, EAST, reports=30), names))
+    assert kinds(events) == [("threatened", 4.0), ("identified", 28.0)]
+
+
 @pytest.mark.parametrize("category", ["aircraft", "unknown"])
 def test_a_light_aircraft_takes_off_and_lands_unnoticed(category: str) -> None:
     """What was first seen inside, or flew high on the way, is known however low it is then."""
