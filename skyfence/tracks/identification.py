@@ -2,7 +2,7 @@
 
 A callsign comes in some reports and not in others, and a code is misread now and then. So an
 identity that was plausible once holds for some minutes without a callsign and through a landing,
-and an emergency code counts, or ceases to, once two reports in a row say so. Sensors
+and an emergency code counts, or ceases to, once two reports with a code in a row say so. Sensors
 err: a drone that seems to fly as fast as an airliner in one report of many is none.
 
 Which rule holds an alert back is the policy's; what follows is decided in ``violation``.
@@ -71,6 +71,8 @@ class Identification:
         self.plausible_balance = max(_LEAST_BALANCE, min(1, self.plausible_balance + step))
 
     def _note_emergency(self, known: ObjectInfo) -> None:
+        if known.mode_3a is None:
+            return  # radars do not read the code in every turn
         emergency = known.mode_3a in EMERGENCY_CODES
         if emergency is self.last_emergency:
             self.emergency = emergency

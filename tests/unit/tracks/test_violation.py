@@ -677,6 +677,15 @@ def test_one_report_makes_no_emergency_and_ends_none() -> None:
     assert kinds(events) == [("appeared", 44.0), ("confirmed", 48.0)]
 
 
+def test_an_emergency_goes_on_in_reports_without_a_code() -> None:
+    """A flight in distress whose code comes in every second report has one story."""
+    reports = flight(0, 27.3, EAST, reports=60)
+    names = [CIVIL | {"mode_3a": "7700" if n % 2 else None} for n in range(60)]
+    events = tell(tracker(WORLD), *_named(reports, names))
+    assert kinds(events)[:2] == [("appeared", 12.0), ("confirmed", 16.0)]
+    assert {event.kind for event in events[2:]} <= {"updated", "sighted", "lost"}
+
+
 @pytest.mark.parametrize("changes", [{"mode_3a": "7700"}, {"category": "uav"}])
 def test_losing_its_identity_inside_begins_a_story(changes: dict[str, Any]) -> None:
     """A civil flight that is in distress, or none after all, has entered where it did."""
