@@ -18,7 +18,7 @@ import structlog
 from skyfence.adapters import metrics
 from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.rejected import BadInputError
-from skyfence.contracts.track_event import SourceWatermark, TrackEvent
+from skyfence.contracts.track_event import FlightsSighted, SourceWatermark, TrackEvent
 from skyfence.frames.codec import Decoded, RawMessage, decode_message
 from skyfence.frames.frame import Frame
 from skyfence.naming import Environment, Topics
@@ -118,11 +118,10 @@ class TrackAgent:
             key = f"{crossing.source}/{crossing.track_id}"
             await self._sends.send(self._topics.crossings, key, crossing.to_json(), {})
         for event in result.events:
-            if isinstance(event, SourceWatermark):
+            if isinstance(event, SourceWatermark | FlightsSighted):
                 headers = observed_headers(message, event.time)
-                await self._sends.send(
-                    self._topics.track_events, event.key, event.to_json(), headers
-                )
+                own_key = event.key if isinstance(event, SourceWatermark) else event.source
+                await self._sends.send(self._topics.track_events, own_key, event.to_json(), headers)
                 continue
             key = f"{event.source}/{event.track_id}"
             seen = event.last_seen if isinstance(event, TrackEvent) else event.time

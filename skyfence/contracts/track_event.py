@@ -27,6 +27,7 @@ from skyfence.contracts.base import (
     UtcTime,
 )
 from skyfence.contracts.crossing import Evidence, ObjectInfo, PositionFix
+from skyfence.contracts.report import AccuracyM, AltitudeM, CourseDeg, GroundSpeedMps
 from skyfence.naming import ZoneName
 
 TrackEventKind = Literal[
@@ -150,21 +151,33 @@ class ZoneVisit(Contract):
     object: ObjectInfo = ObjectInfo()
 
 
-class FlightSighted(Contract):
-    """Where an identified flight is that flies near the protected border: told to nobody.
+class FlightSighting(Contract):
+    """Where an identified flight was at a time, and what tells it from others; as in ``Report``."""
 
-    Another source may show the same aircraft without its identity (primary radar). ``fix`` is its
-    last report, of that ``time``; ``identified_as`` is the rule of the policy that knows it.
-    """
-
-    kind: Literal["flight"] = "flight"
-    run: RunName
-    source: SourceName
     track_id: TrackName
     time: UtcTime
-    fix: PositionFix
-    object: ObjectInfo
-    identified_as: str
+    lat: Latitude
+    lon: Longitude
+    accuracy_m: AccuracyM | None = None
+    altitude_m: AltitudeM | None = None
+    ground_speed_mps: GroundSpeedMps | None = None
+    course_deg: CourseDeg | None = None
+    callsign: str | None = None
+    icao_address: str | None = None
+
+
+class FlightsSighted(Contract):
+    """Where identified flights are that fly near the protected border: told to nobody.
+
+    Another source may show the same aircraft without its identity (primary radar). Many come in one
+    message, because a message costs far more than a flight in it. ``time`` is the latest of theirs.
+    """
+
+    kind: Literal["flights"] = "flights"
+    run: RunName
+    source: SourceName
+    time: UtcTime
+    flights: Annotated[tuple[FlightSighting, ...], Field(min_length=1)]
 
 
 class OperatorClosed(Contract):
@@ -234,7 +247,7 @@ class Coverage(Contract):
     unseen: tuple[ZoneName, ...] = ()
 
 
-TrackFact = TrackEvent | ZoneVisit | FlightSighted | SourceWatermark
+TrackFact = TrackEvent | ZoneVisit | FlightsSighted | SourceWatermark
 OperatorEvent = OperatorClosed | OperatorJoined | OperatorSeparated
 TrackTopicEvent = TrackFact | OperatorEvent | PartitionWatermark | Coverage
 _EVENT: TypeAdapter[TrackTopicEvent] = TypeAdapter(

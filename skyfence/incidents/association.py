@@ -59,9 +59,14 @@ _OF_LATE_S: Final = 30 * 60.0
 _SPEED_UP: Final = 1.3
 
 
+def aircraft_address(icao_address: str | None) -> str | None:
+    """Return an ICAO address, or None where it is none of an aircraft's."""
+    return None if icao_address in NO_ADDRESSES else icao_address
+
+
 def address_of(known: ObjectInfo) -> str | None:
     """Return an object's ICAO address, or None where it has none that is an aircraft's."""
-    return None if known.icao_address in NO_ADDRESSES else known.icao_address
+    return aircraft_address(known.icao_address)
 
 
 def are_shown_at_once(tracks: Iterable[MemberTrack], others: Iterable[MemberTrack]) -> bool:

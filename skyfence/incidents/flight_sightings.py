@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from skyfence.contracts.crossing import PositionFix
-from skyfence.contracts.track_event import FlightSighted
-from skyfence.incidents import association
+from skyfence.contracts.track_event import FlightSighting, FlightsSighted
+from skyfence.incidents.association import aircraft_address
 from skyfence.incidents.incident import Position
 from skyfence.policy.parameters import SECOND_MS
 from skyfence.times import from_ms, to_ms
@@ -56,24 +56,27 @@ class Flight:
         return [seen.position for seen in self.sightings if seen.time_ms <= until_ms]
 
 
-def note(flights: dict[str, Flight], event: FlightSighted) -> None:
-    """Take in where a flight was sighted."""
-    known = event.object
+def note(flights: dict[str, Flight], event: FlightsSighted) -> None:
+    """Take in where flights were sighted."""
+    for seen in event.flights:
+        _note(flights, event.source, seen)
+
+
+def _note(flights: dict[str, Flight], source: str, seen: FlightSighting) -> None:
     flight = flights.setdefault(
-        f"{event.source}/{event.track_id}",
-        Flight(event.source, (known.callsign or "").strip() or event.track_id),
+        f"{source}/{seen.track_id}", Flight(source, (seen.callsign or "").strip() or seen.track_id)
     )
-    flight.address, flight.altitude_m = association.address_of(known), known.altitude_m
-    time_ms = to_ms(event.fix.time)
+    time_ms = to_ms(seen.time)
     if flight.sightings and time_ms <= flight.sightings[-1].time_ms:
         return
+    flight.address, flight.altitude_m = aircraft_address(seen.icao_address), seen.altitude_m
     sighting = Sighting(
         time_ms=time_ms,
-        lat=event.fix.lat,
-        lon=event.fix.lon,
-        accuracy_m=event.fix.accuracy_m,
-        speed_mps=known.ground_speed_mps,
-        course_deg=known.course_deg,
+        lat=seen.lat,
+        lon=seen.lon,
+        accuracy_m=seen.accuracy_m,
+        speed_mps=seen.ground_speed_mps,
+        course_deg=seen.course_deg,
     )
     flight.sightings = [*flight.sightings[1 - _SIGHTINGS_KEPT :], sighting]
 

@@ -3,7 +3,7 @@
 A primary radar shows an airliner as an unknown object. Its track agent alerts at once, and is right
 to: it knows no better. Here both sources are seen:
 
-    FlightSighted ──▶ the flights near the border ─┐
+    FlightsSighted ─▶ the flights near the border ─┐
     unknown track, as decided ─────────────────────┴▶ fly alike over several reports?
         ──▶ its incident closes as identified, and its track opens no other
         ──▶ parted, or the flight not sighted for an hour: it has an incident again

@@ -19,7 +19,7 @@ from uuid import UUID
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import (
     Coverage,
-    FlightSighted,
+    FlightsSighted,
     OperatorEvent,
     PartitionWatermark,
     SourceWatermark,
@@ -126,7 +126,7 @@ class IncidentManager:
             return list(self._process_due(run))
         if isinstance(event, TrackEvent):
             return [*self._tell_own_track(run, event), *self._process_due(run)]
-        if isinstance(event, FlightSighted):
+        if isinstance(event, FlightsSighted):
             note(run.flights, event)
         return []
 

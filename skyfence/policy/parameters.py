@@ -91,8 +91,9 @@ class DetectionParameters:
     sighted_every_ms: int = 20 * SECOND_MS
     # How often the position of an identified flight is published, and how near to the protected
     # border: another source may show the same aircraft without its identity. Positions 30 s apart
-    # can still be compared; 60 km is what an airliner flies in the look-ahead.
-    flight_sighted_every_ms: int = 25 * SECOND_MS
+    # can still be compared, and a report is up to 12 s later than it is due; 60 km is what an
+    # airliner flies in the look-ahead.
+    flight_sighted_every_ms: int = 20 * SECOND_MS
     flight_sighted_within_m: float = 60_000.0
     # How often a source says how far it has come: what joins sources waits for it.
     clock_every_ms: int = 5 * SECOND_MS

@@ -12,6 +12,7 @@ Does not judge (``updater``) and knows no exception of its own: what is in doubt
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +30,7 @@ from skyfence.policy.civil import NEVER_CIVIL
 from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.policy.permit import EMERGENCY_CODES, NO_ADDRESSES
 from skyfence.policy.policy import CIVIL, SourceRules
+from skyfence.tracks.flights import FlightSights
 from skyfence.tracks.observation import STANDS_STILL_M, Observation
 from skyfence.tracks.stitching import BOX_LAT_DEG, BOX_LON_DEG
 from skyfence.tracks.track_state import TrackState
@@ -48,6 +50,18 @@ _LON_DEG_M: Final = 111_330.0
 _FIRST_SLOTS: Final = 64
 
 
+@dataclass(frozen=True, slots=True)
+class SiftResult:
+    """Rows of a frame, in order: those to be judged, and flights to be published that are not.
+
+    With each row to be judged comes what its segment from the last report cuts properly, or None
+    where that was not asked.
+    """
+
+    judged: list[tuple[int, Cuts | None]]
+    sighted: list[int]
+
+
 class CoarseFilter:
     """The tracks of one source as columns, one slot a track, which it has as long as it lives.
 
@@ -64,9 +78,11 @@ class CoarseFilter:
         rules: SourceRules,
         *,
         own_zones: OwnZones,
+        flights: FlightSights,
     ) -> None:
         """Remember no track yet; ``rules`` are the policy's for the source."""
         self._own_zones = own_zones
+        self._flights = flights
         self._zone_clearance = grid.clearance(own_zones.lower_bounds_m)
         self._rules = rules
         self._grid = grid
@@ -92,11 +108,10 @@ class CoarseFilter:
             "frame": np.empty(_FIRST_SLOTS, object),
         }
 
-    def sift(self, frame: Frame, due: Iterable[str]) -> list[tuple[int, Cuts | None]]:
-        """Note the rows of a frame that need no judgement; return the others, in order.
+    def sift(self, frame: Frame, due: Iterable[str]) -> SiftResult:
+        """Note the rows of a frame that need no judgement; return the others.
 
-        With each row comes what its segment from the last report cuts properly, or None where that
-        was not asked. Tracks that are ``due`` have a timer that may run out in this frame, or may
+        Tracks that are ``due`` have a timer that may run out in this frame, or may
         go on under a number that began, and are judged; so are those that may go on under one that
         begins in this frame.
         """
@@ -116,7 +131,10 @@ class CoarseFilter:
         self._note(frame, skipped, slots[skipped], (cells[0][skips], cells[1][skips]))
         judged = np.ones(len(frame), dtype=bool)
         judged[skipped] = False
-        return [(row, cuts.get(row)) for row in np.flatnonzero(judged).tolist()]
+        return SiftResult(
+            judged=[(row, cuts.get(row)) for row in np.flatnonzero(judged).tolist()],
+            sighted=self._sighted(frame, skipped, slots[skipped]),
+        )
 
     def restore_observation(self, track: TrackState) -> None:
         """Give a track its last report, if that was skipped; it is no longer noted here then."""
@@ -126,6 +144,7 @@ class CoarseFilter:
         columns = self._columns
         track.observation = Observation.of(columns["frame"][slot], int(columns["row"][slot]))
         track.scan_ms, track.gap_ms = int(columns["scan_ms"][slot]), int(columns["gap_ms"][slot])
+        track.flight_due_ms = int(columns["flight_due_ms"][slot])
         columns["row"][slot], columns["frame"][slot] = -1, None
 
     def mark_judged(self, track: TrackState) -> None:
@@ -280,8 +299,6 @@ class CoarseFilter:
         """Mark rows of civil flights as before, and of others too far from the border to matter."""
         civil = self._columns["civil"][slots]
         same: Mask = civil == civil_rows(frame.batch)[rows]
-        # What is due is published (``flights``).
-        same &= ~civil | (frame.times_ms[rows] < self._columns["flight_due_ms"][slots])
         self._meets_own_zones(frame, rows, cells, same, civil)
         others = np.flatnonzero(same & ~civil)
         if others.size:
@@ -290,6 +307,21 @@ class CoarseFilter:
             reach_m = self._reach_m(frame, rows[others], self._look_ahead_s)
             same[others] = clear_m > reach_m + _ROUNDING_M
         return same
+
+    def _sighted(self, frame: Frame, rows: Rows, slots: Rows) -> list[int]:
+        """Return the rows, of those skipped, that are published: ``FlightSights.sight`` for many.
+
+        Notes when the next of each flight is.
+        """
+        times_ms, due_ms = frame.times_ms[rows], self._columns["flight_due_ms"]
+        due = np.flatnonzero(self._columns["civil"][slots] & (times_ms >= due_ms[slots]))
+        if due.size == 0:
+            return []
+        due = due[~_is_in(frame.batch.column("phase"), _COASTING)[rows[due]]]
+        due_ms[slots[due]] = self._flights.next_due_ms(times_ms[due])
+        due_rows = rows[due]
+        near = self._flights.are_near(frame.lons[due_rows], frame.lats[due_rows])
+        return list(due_rows[near].tolist())
 
     def _meets_own_zones(
         self, frame: Frame, rows: Rows, cells: Any, same: Mask, civil: Mask
@@ -371,6 +403,7 @@ def _options(values: Iterable[str]) -> pc.SetLookupOptions:
 
 # Made once, and asked for below the friendly functions, which take three times as long.
 _ENDED: Final = _options(["ended"])
+_COASTING: Final = _options(["coasting"])
 _UNKNOWN: Final = _options(["unknown"])
 _NO_ADDRESSES: Final = _options(NO_ADDRESSES)
 _NEVER_CIVIL: Final = _options(NEVER_CIVIL)

@@ -5,11 +5,16 @@ no part of the ``context``, and no judgement depends on it.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from skyfence.contracts.crossing import Crossing
-from skyfence.contracts.track_event import FlightSighted, TrackEvent, TrackFact
+from skyfence.contracts.track_event import FlightSighting, FlightsSighted, TrackEvent, TrackFact
 from skyfence.tracks.crossing_details import PendingCrossing
+
+# A flight takes about 250 bytes of a message, which may have 1 MB.
+_MOST_FLIGHTS: Final = 1_000
 
 
 @dataclass
@@ -29,7 +34,18 @@ class FrameResult:
         """Return the crossings as they are published, made anew each time."""
         return [crossing.published() for crossing in self.pending_crossings]
 
-    def add_event(self, event: TrackEvent | FlightSighted | None) -> None:
-        """Take in a step of a violation episode, or where a flight is, if there was one."""
+    def add_event(self, event: TrackEvent | None) -> None:
+        """Take in a step of a violation episode, if there was one."""
         if event is not None:
             self.events.append(event)
+
+    def add_flights(self, run: str, source: str, flights: Sequence[FlightSighting]) -> None:
+        """Take in where identified flights are: with those just before them, in one event."""
+        last = self.events[-1] if self.events else None
+        if isinstance(last, FlightsSighted):
+            self.events.pop()
+            flights = [*last.flights, *flights]
+        for first in range(0, len(flights), _MOST_FLIGHTS):
+            part = tuple(flights[first : first + _MOST_FLIGHTS])
+            latest = max(flight.time for flight in part)
+            self.events.append(FlightsSighted(run=run, source=source, time=latest, flights=part))

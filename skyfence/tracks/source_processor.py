@@ -22,6 +22,7 @@ from skyfence.times import from_ms
 from skyfence.tracks.births import TrackBirths
 from skyfence.tracks.coarse_filter import FEWEST_ROWS, CoarseFilter
 from skyfence.tracks.context import Context
+from skyfence.tracks.flights import sighting_of
 from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.observation import Observation
 from skyfence.tracks.screening import screen
@@ -100,11 +101,23 @@ class SourceProcessor:
         latest_ms = np.maximum.accumulate(frame.times_ms)
         if self._sift and len(frame) >= FEWEST_ROWS:
             due = self._tracks_due(int(latest_ms[-1]) - 1)
-            rows = self._filter.sift(frame, [*due, *self._source.births.candidates])
+            sifted = self._filter.sift(frame, [*due, *self._source.births.candidates])
+            rows = sifted.judged
+            self._add_flights(result, frame, sifted.sighted)
         self._prefetch(frame, rows)
         for row, _ in rows:
             self._advance(result, int(latest_ms[row]))
             self._observe(result, frame.track_ids[row], Observation.of(frame, row))
+
+    def _add_flights(self, result: FrameResult, frame: Frame, rows: Sequence[int]) -> None:
+        """Publish flights that the coarse filter skipped, given their rows."""
+        flights = [
+            sighting_of(self._source.tracks[frame.track_ids[row]].track_id, observation)
+            for row in rows
+            if (observation := Observation.of(frame, row))
+        ]
+        if flights:
+            result.add_flights(self._source.run, frame.source, flights)
 
     def _prefetch(self, frame: Frame, rows: Sequence[_Row]) -> None:
         """Ask the airspace at once what judging these rows will ask one by one."""
@@ -117,9 +130,7 @@ class SourceProcessor:
             if track is not None and name not in last:
                 self._filter.restore_observation(track)
                 last[name] = (track.observation.lon, track.observation.lat)
-            time_ms = int(frame.times_ms[row])
-            is_judged = track is None or track.suppressed_by is None
-            if track is None or is_judged or time_ms >= track.flight_due_ms:
+            if track is None or track.suppressed_by is None:
                 points.append(point)
             if name in last:
                 segment = (*last[name], *point)

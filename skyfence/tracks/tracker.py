@@ -89,5 +89,6 @@ class Tracker:
             self._updater.look_ahead_s,
             self._context.policy.rules_of(source_of(source.key)),
             own_zones=self._updater.own_zones,
+            flights=self._updater.flights,
         )
         return SourceProcessor(self._context, self._updater, source, coarse_filter, sift=self._sift)

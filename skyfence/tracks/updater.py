@@ -14,9 +14,10 @@ from skyfence.airspace.batch_queries import BatchedBorderQueries
 from skyfence.airspace.own_zones import OwnZones
 from skyfence.geometry.geodesy import distance_m
 from skyfence.policy.parameters import SECOND_MS
-from skyfence.tracks import flights, violation
+from skyfence.tracks import violation
 from skyfence.tracks.context import Context
 from skyfence.tracks.evidence import log_odds, sigma_m
+from skyfence.tracks.flights import FlightSights
 from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.identification import Identification
 from skyfence.tracks.observation import Observation
@@ -44,6 +45,7 @@ class TrackUpdater:
         self._paths = PathRecorder(context, self.queries)
         self.own_zones = OwnZones(airspace, context.policy)
         self._visits = ZoneVisits(context, self.own_zones)
+        self.flights = FlightSights(airspace, context.parameters)
         kinds = [airspace.zones[area].properties.kind for area in airspace.limited_areas]
         kinds += airspace.protected_kinds
         self.look_ahead_s = max(map(context.policy.look_ahead_s, kinds), default=0.0)
@@ -78,7 +80,9 @@ class TrackUpdater:
         self._judge(result, track, before_ms)
         if not track.strayed:
             result.events.extend(self._visits.update(track))
-        self._sight_flight(result, track)
+        sighting = self.flights.sight(track)
+        if sighting is not None:
+            result.add_flights(track.run, track.source, [sighting])
         track.live = True
 
     def _leaves(self, track: TrackState, observation: Observation) -> bool:
@@ -223,14 +227,6 @@ class TrackUpdater:
         if over and not inside:
             track.exit = None  # what went out through the ceiling has left no ground yet
         result.add_event(violation.update(self._context, track))
-
-    def _sight_flight(self, result: FrameResult, track: TrackState) -> None:
-        """Publish where an identified track is, if it is near and was not published of late."""
-        if not self._airspace.protected_areas or not flights.is_due(track):
-            return
-        lon, lat = track.observation.lon, track.observation.lat
-        border_m, _ = self.queries.protected_border(lon, lat)
-        result.add_event(flights.sight(self._context, track, border_m))
 
     def _height_odds(self, track: TrackState) -> float:
         """Return the log odds of being within the limits of height of what the track is over."""

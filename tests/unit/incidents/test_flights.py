@@ -7,7 +7,7 @@ from builders import T0, clock, track_event
 from words import ENGLISH
 
 from skyfence.contracts.alert import Alert
-from skyfence.contracts.track_event import FlightSighted, TrackTopicEvent
+from skyfence.contracts.track_event import FlightsSighted, TrackTopicEvent
 from skyfence.incidents.manager import IncidentManager
 from skyfence.incidents.snapshot import restore_snapshot, take_snapshot
 from skyfence.naming import Environment
@@ -29,19 +29,17 @@ def place(seconds: float, east_m: float = 0.0, north_m: float = 0.0) -> dict[str
     }
 
 
-def sighted(seconds: float, source: str = "adsb", **known: Any) -> FlightSighted:
+def sighted(seconds: float, source: str = "adsb", **known: Any) -> FlightsSighted:
     """Return where the receiver sights the airliner."""
     named = {"callsign": "TEST12", "icao_address": "F00001", "altitude_m": 10_000.0}
+    flight = {"track_id": "F00001", "time": at(seconds), "accuracy_m": 10.0}
     given = {
         "run": "run",
         "source": source,
-        "track_id": "F00001",
         "time": at(seconds),
-        "fix": {"time": at(seconds), "accuracy_m": 10.0} | place(seconds),
-        "object": MOTION | named | known,
-        "identified_as": "civil",
+        "flights": [flight | place(seconds) | MOTION | named | known],
     }
-    return FlightSighted.model_validate(given)
+    return FlightsSighted.model_validate(given)
 
 
 def echo(number: int, seconds: float, **changes: Any) -> TrackTopicEvent:
