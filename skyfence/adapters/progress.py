@@ -107,11 +107,26 @@ class GroupProgress:
 
         Each stage commits only after its output is stored, so they are looked at in their order.
         """
+        for group, topic in self._stages():
+            while await self.left(group, topic):  # noqa: ASYNC110 - the broker tells nobody
+                await asyncio.sleep(_LOOK_AGAIN_S)
+
+    async def waiting(self) -> dict[str, dict[int, int]]:
+        """Return, by topic and partition, how many messages wait for a worker or the relay.
+
+        Raise ``KafkaError`` where a group has no coordinator yet.
+        """
+        lags = {topic: (await self.lags(group, topic))[1] for group, topic in self._stages()}
+        return {
+            topic: {partition: left for partition, left in by_partition.items() if left}
+            for topic, by_partition in lags.items()
+        }
+
+    def _stages(self) -> list[tuple[str, str]]:
+        """Return the groups and the topics that they read, in the order of the flow."""
         topics = self._settings.topics
-        for group, topic in (
+        return [
             (topics.worker_group, topics.tracks),
             (topics.worker_group, topics.track_events),
             (topics.relay_group, topics.alerts),
-        ):
-            while await self.left(group, topic):  # noqa: ASYNC110 - the broker tells nobody
-                await asyncio.sleep(_LOOK_AGAIN_S)
+        ]

@@ -20,7 +20,7 @@ from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import RedisSettings, Settings
 from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.local import embedded
-from skyfence.errors import SkyfenceError
+from skyfence.errors import SkyfenceError, UnavailableError
 from skyfence.naming import Environment
 
 _PARTITIONS = 8
@@ -114,19 +114,27 @@ def _settings_of(kafka: Brokers, zones: Path | None) -> Settings:
 
 
 async def drained(settings: Settings) -> None:
-    """Return when all that was published has come out at the end."""
+    """Return when all that was published has come out; raise ``UnavailableError`` if it does not.
 
-    async def once() -> None:
+    The error says how many messages of which topics and partitions wait.
+    """
+
+    async def come_out() -> None:
         async with GroupProgress(settings) as progress:
             await progress.drained()
 
-    async with asyncio.timeout(_DRAIN_S):
-        await until(once)
+    try:
+        await until(come_out, _DRAIN_S)
+    except TimeoutError as error:
+        async with GroupProgress(settings) as progress:
+            waiting = await progress.waiting()
+        message = f"not drained after {_DRAIN_S:.0f} s, there wait: {waiting}"
+        raise UnavailableError(message) from error
 
 
-async def until(answers: Callable[[], Awaitable[None]]) -> None:
-    """Return when something answers."""
-    async with asyncio.timeout(_LONGEST_S):
+async def until(answers: Callable[[], Awaitable[None]], longest_s: float = _LONGEST_S) -> None:
+    """Return when something answers; raise ``TimeoutError`` when it does not."""
+    async with asyncio.timeout(longest_s):
         while True:
             try:
                 await answers()
