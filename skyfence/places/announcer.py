@@ -41,13 +41,17 @@ class Announcer:
         time_ms = max(now.time_ms, state.since_ms)
         notify = self._notify(state, now.view, news, time_ms)
         minor = notify == "quiet" and "level" not in news and "unseen" not in news
-        if minor and state.step and time_ms - state.told_ms < self._parameters.quiet_every_ms:
+        if minor and state.step and not self.is_quiet_due(state, time_ms):
             state.waits = True
             return None
         self._step(state, now, time_ms)
         return self._wording.compose(
             state, now, environment=self._environment, time_ms=time_ms, news=news, notify=notify
         )
+
+    def is_quiet_due(self, state: PlaceState, time_ms: int) -> bool:
+        """Tell whether quiet news of a place may be told at a time (event time, ms since 1970)."""
+        return time_ms - state.told_ms >= self._parameters.quiet_every_ms
 
     def _step(self, state: PlaceState, now: PlaceSituation, time_ms: int) -> None:
         """Bring what was told of a place up to what holds now, and count the message."""

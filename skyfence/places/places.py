@@ -129,7 +129,11 @@ class Places:
         self, run: str, places: RunPlaces, time_ms: int, known_ms: int
     ) -> Iterator[PlaceAlert]:
         """Yield a message for each place whose state is another than was told."""
-        waiting = [name for name, state in places.states.items() if state.waits]
+        waiting = [
+            name
+            for name, state in places.states.items()
+            if state.waits and self._announcer.is_quiet_due(state, time_ms)
+        ]
         touched = dict.fromkeys([*places.touched, *waiting])
         places.touched = []
         order = sorted(touched, key=lambda name: (_TOLD_IN_ORDER[places.states[name].kind], name))
