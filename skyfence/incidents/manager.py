@@ -13,6 +13,7 @@ members' events only enter into decisions. Does no I/O and reads no clock.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -52,6 +53,8 @@ from skyfence.times import LATEST_MS, to_ms
 
 # Two sensors' tracks of one object must have been joined before it counts as two violations.
 _COUNT_DELAY_MS: Final = 60_000
+# What may well be a private flight has landed somewhere when it was not seen for so long.
+_PRIVATE_LANDED: Final = timedelta(minutes=30)
 _NO_BIASES: Final[Mapping[str, Bias]] = {}
 
 
@@ -154,7 +157,12 @@ class IncidentManager:
         run.tracks[key] = track
         incident = self._chains.incident_of(track)
         if incident is not None and incident.lead_key == key:
-            yield from self._chains.tell(incident, IncidentUpdate(kind, event, track.state))
+            if incident.private and _has_landed(event):
+                closing = IncidentUpdate("expired", event, "closed")
+                yield from self._chains.close_while_seen(run, incident, closing)
+                track = run.tracks[key]
+            else:
+                yield from self._chains.tell(incident, IncidentUpdate(kind, event, track.state))
             if incident.private and not event.private_flight and event.confidence == "confirmed":
                 run.decisions.add(track, VIOLATION_COUNT, _COUNT_DELAY_MS)
             self._joining.count_confirmed(run, track, incident)
@@ -195,3 +203,8 @@ class IncidentManager:
         own_id = joined_id or incident_id(self._environment, track.key)
         run.situation, alerts = self._counter.add(run.situation, own_id, track.last)
         yield from alerts
+
+
+def _has_landed(event: TrackEvent) -> bool:
+    """Tell whether what may be a private flight, and is lost, was not seen for long."""
+    return event.kind == "searched" and event.time - event.last_seen >= _PRIVATE_LANDED

@@ -78,16 +78,12 @@ class ViolationEpisode:
                 return search_ms
             if self.was_threat:
                 return self.since_ms + parameters.threat_expires_after_ms
-            if self.private_flight:
-                return self.since_ms + parameters.remembered_ms
             return self.since_ms + parameters.expire_after_ms
         return None
 
     def search_ms(self) -> int | None:
         """Return when the places of what was lost inside are estimated next; None when no more."""
-        is_sought = self.status is ViolationStatus.LOST and not (
-            self.was_threat or self.private_flight
-        )
+        is_sought = self.status is ViolationStatus.LOST and not self.was_threat
         due_ms = [mark for mark in _SEARCHED_MS if mark < self.search_for_ms]
         due_ms.append(self.search_for_ms)
         if not is_sought or self.search_count >= len(due_ms):

@@ -472,6 +472,34 @@ def test_long_after_a_private_flight_is_not_taken_for_the_lost_one(
     assert bool(alerts[-1].may_be) is not is_joined
 
 
+def test_what_goes_on_with_a_violation_is_no_less_certain() -> None:
+    """Its track alone holds a private flight possible; the lost object that it is was confirmed.
+
+    So people below it take shelter, and it counts as before when it is lost again.
+    """
+    manager, alerts = lost_and_found(600.0, lon=27.35, private_flight=True, crossed=False)
+    assert {alert.response_type for alert in alerts if alert.place == "AA-1"} == {"Shelter"}
+    given = {"private_flight": True, "crossed": False, "confidence": "possible"}
+    on = event("updated", 2, 720, "b", changes=("place",), **given)
+    take(manager, on, event("lost", 3, 900, "b", **given))
+    take(manager, event("searched", 4, 900 + 3_600, "b", last_seen=at(900), **given))
+    (incident,) = manager.open
+    assert (incident.state, incident.confidence) == ("lost", "confirmed")
+
+
+def test_a_lost_private_flight_is_not_waited_for_long() -> None:
+    """Half an hour after it was seen last its nation is told that it is over, once."""
+    manager = new_manager()
+    given = {"private_flight": True, "crossed": False, "confidence": "possible"}
+    take(manager, *clocks(0, "a"), event("appeared", 1, 10, "a", **given))
+    take(manager, event("lost", 2, 70, "a", last_seen=at(10), **given))
+    assert take(manager, event("searched", 3, 1_270, "a", last_seen=at(10), **given)) == []
+    ended = take(manager, event("searched", 4, 1_870, "a", last_seen=at(10), **given))
+    assert rows(ended) == [("T-a", "AA", "Cancel", 3)]
+    assert take(manager, event("searched", 5, 3_670, "a", last_seen=at(10), **given)) == []
+    assert manager.open == []
+
+
 def test_private_flights_are_no_violations() -> None:
     """Two confirmed tracks that may be private flights are no repeated violation."""
     manager = new_manager()

@@ -561,10 +561,13 @@ def test_a_private_flight_that_lands_is_one_still() -> None:
     assert private(*high, *on_from(high, EAST, 10, altitude_m=200.0)) == {True}
 
 
-def test_a_lost_private_flight_is_not_waited_for_long() -> None:
-    """Half an hour after it was lost it has landed somewhere."""
-    events = tell(tracker(WORLD), *flight(0, 27.5, EAST, reports=3), beat(HOUR_S))
-    assert kinds(events)[-2:] == [("lost", 68.0), ("expired", 1868.0)]
+def test_a_lost_private_flight_is_searched_like_any_other() -> None:
+    """It may have been taken for a lost object meanwhile: the track agent cannot know."""
+    events = tell(tracker(WORLD), *flight(0, 27.5, EAST, reports=3), beat(HOUR_S / 4))
+    assert kinds(events)[1:] == [
+        *(("lost", 68.0), ("searched", 128.0), ("searched", 188.0)),
+        *(("searched", 368.0), ("searched", 668.0)),
+    ]
 
 
 def test_coasted_reports_confirm_nothing() -> None:
@@ -858,7 +861,6 @@ def test_for_how_long_regions_are_warned_is_the_policy_s() -> None:
     assert kinds([expired]) == [("expired", 76.0 + 6 * HOUR_S)]
 
 
-def test_a_lost_threat_and_a_private_flight_are_not_searched_for() -> None:
-    """What was never inside for sure, or flies home, warns nobody farther on."""
+def test_a_lost_threat_is_not_searched_for() -> None:
+    """What was never inside warns nobody farther on."""
     assert searched(*flight(0, 26.9, EAST, reports=10), beat(HOUR_S)) == []
-    assert searched(*flight(0, 27.5, EAST, reports=10), beat(HOUR_S)) == []
