@@ -9,9 +9,11 @@ from uuid import UUID
 from scenarios.judged import Message, ScenarioResult, channel_of, known_ms
 
 from skyfence.contracts.alert import Alert, PlaceAlert, PlaceLevel
-from skyfence.times import to_ms
+from skyfence.times import from_ms, to_ms
 
 WINDOW_MS: Final = 600_000
+# A track that has been over a region for so long has been told of.
+_OVER_MS: Final = 60_000
 # Two sensors' tracks of one object are told apart for no longer than this.
 JOINED_WITHIN_MS: Final = 15_000
 LEVELS: Final[Sequence[PlaceLevel]] = ("clear", "watch", "prepare", "shelter")
@@ -112,6 +114,27 @@ def false_all_clears(result: ScenarioResult, harmless: Iterable[str] = ()) -> li
             if over:
                 belied.append(f"{message.place} at {message.known:%H:%M:%S}: {', '.join(over)}")
     return belied
+
+
+def without_shelter(result: ScenarioResult, harmless: Iterable[str] = ()) -> list[str]:
+    """Return where a track was over a region for a minute, and the region not at ``shelter``.
+
+    Looked at every half minute; the first moment of each level of a region stands for all.
+    """
+    presence, harmless = result.presence, tuple(harmless)
+    lacking: dict[tuple[str, str], int] = {}
+    for place in presence.regions:
+        spans = level_spans(result.by_place.get(place, []), presence.end_ms)
+        for at_ms in range(presence.begin_ms + 2 * _OVER_MS, presence.end_ms, _OVER_MS // 2):
+            before = presence.over(place, at_ms - 4 * _OVER_MS // 3, at_ms - _OVER_MS, harmless)
+            now = presence.over(place, at_ms - _OVER_MS // 3, at_ms) if before else ()
+            held = [span.level for span in spans if span.from_ms <= at_ms < span.until_ms]
+            if set(before) & set(now) and held != ["shelter"]:
+                lacking.setdefault((place, held[0] if held else "clear"), at_ms)
+    return [
+        f"{place}: {level} at {from_ms(at_ms):%H:%M:%S}"
+        for (place, level), at_ms in lacking.items()
+    ]
 
 
 def report_times_ms(result: ScenarioResult) -> list[int]:

@@ -40,6 +40,7 @@ from scenarios.place_checks import (
     shelter_at,
     shelter_holds,
     shelter_spells_at_most,
+    shelter_where_seen,
     warned_before,
     warned_for_at_most,
     warned_within,
@@ -79,6 +80,7 @@ def _common(*harmless: str) -> dict[str, Check]:
     return {
         "sounds": sounds_at_most(MOST_SOUNDS),
         "no false all-clear": no_false_clear(*harmless),
+        "shelter where seen": shelter_where_seen(*harmless),
         "one clear an episode": one_clear_an_episode(),
     }
 

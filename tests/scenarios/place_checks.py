@@ -15,6 +15,7 @@ from scenarios.attention import (
     is_raised,
     level_spans,
     report_times_ms,
+    without_shelter,
 )
 from scenarios.checks import Check
 from scenarios.judged import ScenarioResult, known_ms
@@ -121,6 +122,17 @@ def no_shelter() -> Check:
     def check(result: ScenarioResult) -> None:
         told = sorted({each.place for each in result.messages if each.response_type == "Shelter"})
         assert not told, f"shelter at {told}"
+
+    return check
+
+
+def shelter_where_seen(*harmless: str) -> Check:
+    """Expect shelter in each region that a track has been over for a minute."""
+
+    def check(result: ScenarioResult) -> None:
+        _ask_for_places(result)
+        lacking = without_shelter(result, harmless)
+        assert not lacking, f"{lacking}"
 
     return check
 

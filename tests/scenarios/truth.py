@@ -131,6 +131,17 @@ class Presence:
         return int(self._times_ms.max())
 
     @property
+    def begin_ms(self) -> int:
+        """Return the time of the first sighting."""
+        return int(self._times_ms.min())
+
+    @property
+    def regions(self) -> list[str]:
+        """Return the regions of members over which something was seen for sure."""
+        regions = {zone.id for zone in self._zones.zones if zone.is_region}
+        return [place for place in self.places if place in regions]
+
+    @property
     def places(self) -> list[str]:
         """Return the regions and nations of members over which something was seen for sure."""
         names = {
