@@ -315,6 +315,14 @@ class TrackUpdater:
                 self._lose(result, track, due_ms)
             else:
                 result.add_event(violation.end(self._context, track, due_ms))
+                if self._has_landed(track, due_ms):
+                    result.events.extend(self._visits.forget(track, due_ms))
+
+    def _has_landed(self, track: TrackState, now_ms: int) -> bool:
+        """Tell whether what may be a private flight was lost so long ago that no zone waits."""
+        if track.live or track.violation is None or not track.violation.private_flight:
+            return False
+        return now_ms - track.observation.time_ms >= self._parameters.remembered_ms
 
     def is_finished(self, track: TrackState, at_ms: int) -> bool:
         """Tell whether nothing of a track is waited for any more."""
