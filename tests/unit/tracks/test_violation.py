@@ -157,8 +157,8 @@ def test_seen_again_in_another_region() -> None:
 
 def test_what_is_seen_again_is_told_as_it_is_now() -> None:
     """A lost object that is seen again says how deep it is and what lies ahead of it now."""
-    back = flight(190, 27.8, EAST, reports=1)
-    _, lost, again = steps(tell(tracker(WORLD), OUT, IN, *back))
+    back = flight(190, 27.8, EAST, reports=2)
+    _, lost, again = steps(tell(tracker(WORLD), OUT, IN, *back))[:3]
     assert (lost.kind, again.kind) == ("lost", "reacquired")
     assert lost.ahead == ()
     assert [(entry.place, entry.minutes_left) for entry in again.ahead] == [("BB-1", 4)]
