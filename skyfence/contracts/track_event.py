@@ -62,6 +62,13 @@ class Ahead(Contract):
     minutes_left: Annotated[int, Field(ge=0)]
 
 
+class EarlierFix(PositionFix):
+    """Where a track was some time before its first event, and the velocity that it reported."""
+
+    ground_speed_mps: GroundSpeedMps | None = None
+    course_deg: CourseDeg | None = None
+
+
 class TrackEvent(Contract):
     """One step in the story of one track, which ``opened`` with the report of that time.
 
@@ -69,7 +76,8 @@ class TrackEvent(Contract):
     place is on the border for entered and exited, the last known place otherwise. ``nations`` and
     ``regions`` are those the track is in (for a threat: whose border it will reach), ``ahead`` the
     regions it will reach; ``minutes_left`` those to the border. ``other_side`` are the neighbours
-    across the border. ``first`` is where the track was first seen. ``changes`` says what is new.
+    across the border. ``first`` is where the track was first seen, ``earlier_fixes`` (with an
+    episode's first event only) where it was of late. ``changes`` says what is new.
 
     ``crossed`` is False where the track was first seen inside, so that nobody knows where it came
     from. ``private_flight``: it may well be a private flight without a transponder. ``circling``:
@@ -107,6 +115,7 @@ class TrackEvent(Contract):
     shown_as: TrackName | None = None
     evidence: Evidence | None = None
     first: PositionFix | None = None
+    earlier_fixes: tuple[EarlierFix, ...] = ()
     zones_version: str
     object: ObjectInfo = ObjectInfo()
 

@@ -16,6 +16,8 @@ from typing import Final
 from skyfence.incidents import association
 from skyfence.incidents.incident import EpisodeKey, MemberTrack
 from skyfence.incidents.offsets import Expected, Offset, middle_of, offset_of
+from skyfence.policy.parameters import SECOND_MS
+from skyfence.times import to_ms
 
 # So many joined pairs say how far two sources are apart; fewer may be wrong.
 _PAIRS_KNOWN: Final = 3
@@ -96,8 +98,10 @@ class Assignment:
         if not any(may_join(track, other) for other in theirs):
             return
         expected = self._expected(mine, theirs, pairs)
+        crowded = frozenset[EpisodeKey]()
         if expected is None or not expected.known:
-            may_join = self._where_clear(mine, theirs, expected, may_join)
+            crowded = _crowded(mine, theirs)
+            may_join = self._where_clear(crowded, expected, may_join)
         best = self._best(track, theirs, expected, may_join)
         if best is None:
             return
@@ -106,23 +110,22 @@ class Assignment:
             theirs_best = self._best(rival, theirs, expected, may_join)
             if theirs_best and theirs_best[1].key == other.key and theirs_best[0] < cost:
                 return
-        yield cost, other
+        # As many of the one source as of the other, two pairs of which agree: all have come.
+        have_all_come = expected is not None and len(mine) == len(theirs)
+        if (
+            have_all_come
+            or not {track.key, other.key} & crowded
+            or _are_known_for_long(track, other)
+        ):
+            yield cost, other
 
     def _where_clear(
         self,
-        mine: Sequence[MemberTrack],
-        theirs: Sequence[MemberTrack],
+        crowded: frozenset[EpisodeKey],
         expected: Expected | None,
         may_join: MayJoin,
     ) -> MayJoin:
         """Return a ``may_join`` that asks several reports of tracks that fly in a crowd."""
-        crowded = {
-            track.key
-            for group in (mine, theirs)
-            for track in group
-            for other in group
-            if track.key != other.key and _apart_m(track, other) <= association.CROWDED_M
-        }
 
         def may(track: MemberTrack, other: MemberTrack) -> bool:
             if {track.key, other.key} & crowded:
@@ -202,6 +205,23 @@ def _closest(track: MemberTrack, others: Sequence[MemberTrack]) -> list[MemberTr
         if other.position is not None
     )
     return [other for *_, other in apart[:_WEIGHED]]
+
+
+def _crowded(mine: Sequence[MemberTrack], theirs: Sequence[MemberTrack]) -> frozenset[EpisodeKey]:
+    """Return the tracks of two sources that fly near another one of their own source."""
+    return frozenset(
+        track.key
+        for group in (mine, theirs)
+        for track in group
+        for other in group
+        if track.key != other.key and _apart_m(track, other) <= association.CROWDED_M
+    )
+
+
+def _are_known_for_long(track: MemberTrack, other: MemberTrack) -> bool:
+    """Tell whether two tracks had their first events so long ago that others' have come, too."""
+    opened_ms = max(to_ms(track.key.opened), to_ms(other.key.opened))
+    return to_ms(track.last.last_seen) - opened_ms >= association.SPAN_S * SECOND_MS
 
 
 def _apart_m(track: MemberTrack, other: MemberTrack) -> float:

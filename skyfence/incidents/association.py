@@ -33,7 +33,7 @@ _MOST_CLOCK_S: Final = 6.0
 # Reports over so many seconds, of one of the two tracks, show that an offset is constant: three
 # scans of a radar that turns in four seconds.
 _REPORTS: Final = 3
-_SPAN_S: Final = 6.0
+SPAN_S: Final = 6.0
 # Differences scatter by 1.4 sigma; sensors are often worse than they say.
 _MOST_SCATTER: Final = 3.0
 # One ICAO address is one aircraft, save where it is shared or forged: farther apart than this, a
@@ -121,7 +121,7 @@ def fits(
     """
     if not _fly_alike(track, other):
         return None
-    several = offset.reports >= _REPORTS and offset.span_s >= _SPAN_S
+    several = offset.reports >= _REPORTS and offset.span_s >= SPAN_S
     aim = expected or Expected()
     residual_m = aim.residual_m(offset) if several else aim.last_residual_m(offset)
     if (at_once or several) and residual_m <= min(_SIGMAS * offset.last.sigma_m, _CLOSE_M):

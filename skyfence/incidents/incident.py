@@ -172,13 +172,30 @@ def position_of(event: TrackEvent, bias: Bias | None = None) -> Position | None:
     """Return where an event saw its track, if it rests on a report, without its source's bias."""
     if event.evidence is None:
         return None
-    known, seen = event.object, event.evidence.after
-    if bias is not None:
-        lon_m, lat_m = metres_per_degree(seen.lat)
-        lat, lon = seen.lat - bias[1] / lat_m, seen.lon - bias[0] / lon_m
-        lon = (lon + 180.0) % 360.0 - 180.0
-        seen = seen.model_copy(update={"lat": round_degrees(lat), "lon": round_degrees(lon)})
+    known, seen = event.object, _without_bias(event.evidence.after, bias)
     return Position(seen=seen, speed_mps=known.ground_speed_mps, course_deg=known.course_deg)
+
+
+def earlier_positions(event: TrackEvent, bias: Bias | None = None) -> tuple[Position, ...]:
+    """Return where a track was before an event, oldest first, without its source's bias."""
+    return tuple(
+        Position(
+            seen=_without_bias(fix, bias), speed_mps=fix.ground_speed_mps, course_deg=fix.course_deg
+        )
+        for fix in event.earlier_fixes
+    )
+
+
+def _without_bias(fix: PositionFix, bias: Bias | None) -> PositionFix:
+    """Return where a source with a bias should have seen what it saw."""
+    lat, lon = fix.lat, fix.lon
+    if bias is not None:
+        lon_m, lat_m = metres_per_degree(lat)
+        lat, lon = lat - bias[1] / lat_m, lon - bias[0] / lon_m
+        lon = (lon + 180.0) % 360.0 - 180.0
+    return PositionFix(
+        time=fix.time, lat=round_degrees(lat), lon=round_degrees(lon), accuracy_m=fix.accuracy_m
+    )
 
 
 def member_after(
@@ -190,13 +207,14 @@ def member_after(
     """
     state = STATE_AFTER[event.kind] or (before.state if before else "violation")
     position = position_of(event, bias)
+    trail = before.trail if before else earlier_positions(event, bias)
     return MemberTrack(
         key=EpisodeKey.of(event),
         state=state,
         confidence=event.confidence,
         last=event,
         position=position or (before.position if before else None),
-        trail=trail_after(before.trail if before else (), position),
+        trail=trail_after(trail, position),
         incident_id=before.incident_id if before else None,
         silenced=before.silenced if before else None,
         flight=before.flight if before else None,

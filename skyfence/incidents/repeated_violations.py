@@ -222,7 +222,7 @@ def _name(event: TrackEvent) -> str:
 
 def _without_details(event: TrackEvent) -> TrackEvent:
     """Return an event without what no message of a situation says."""
-    nothing = {"evidence": None, "ahead": (), "within_reach": ()}
+    nothing = {"evidence": None, "earlier_fixes": (), "ahead": (), "within_reach": ()}
     return event.model_copy(update=nothing)
 
 

@@ -11,7 +11,7 @@ from skyfence.contracts.base import round_degrees
 from skyfence.contracts.crossing import Evidence
 from skyfence.contracts.track_event import Ahead, TrackEvent, TrackEventKind
 from skyfence.identity import derive
-from skyfence.times import from_ms
+from skyfence.times import from_ms, to_ms
 from skyfence.tracks.context import Context
 from skyfence.tracks.evidence import probability
 from skyfence.tracks.observation import CrossingPoint
@@ -33,6 +33,8 @@ def track_event(
     episode.event_count += 1
     episode.announced_ms = track.observation.time_ms
     passage = track.entry if kind == "entered" else track.exit if kind == "exited" else None
+    evidence = _evidence(track, passage)
+    earlier_fixes = track.recent_fixes.take_before(to_ms(evidence.after.time))
     names = (context.environment, track.run, track.source, track.track_id)
     return TrackEvent(
         event_id=derive("event", *names, episode.opened_ms, episode.event_count),
@@ -53,8 +55,9 @@ def track_event(
         coasted=track.coasted,
         circling=track.flown_path.circles,
         shown_as=track.shown_as,
-        evidence=_evidence(track, passage),
+        evidence=evidence,
         first=track.path_start.position_fix,
+        earlier_fixes=earlier_fixes,
         zones_version=context.airspace.version,
         object=track.observation.object_info,
         within_reach=() if kind == "searched" else within_reach(context, track),

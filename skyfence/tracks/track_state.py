@@ -15,6 +15,7 @@ from skyfence.tracks.forecast import Forecast
 from skyfence.tracks.identification import Identification
 from skyfence.tracks.motion import FlownPath, Motion, ReferenceFixes
 from skyfence.tracks.observation import CrossingPoint, Fix, Observation
+from skyfence.tracks.recent_fixes import RecentFixes
 from skyfence.tracks.violation_episode import ViolationEpisode
 
 # A reported speed is good to some m/s, and objects speed up: half as far again, and six sigma of
@@ -127,6 +128,8 @@ class TrackState:
     shown_as: str | None = None
     # Its last report is where its speed cannot have brought it (``strays``); the next one tells.
     strayed: bool = False
+    # While it has no episode: where it was of late.
+    recent_fixes: RecentFixes = field(default_factory=RecentFixes)
 
     @property
     def number(self) -> str:
@@ -137,6 +140,7 @@ class TrackState:
         """Drop evidence, forecast and depths: they are about another place or another object."""
         self.belief, self.reference_fixes = Belief(), ReferenceFixes()
         self.forecast, self.depths, self.flown_path = ForecastState(), {}, FlownPath()
+        self.recent_fixes = RecentFixes()
 
     def motion(self, parameters: DetectionParameters) -> Motion | None:
         """Return the velocity: reported, else measured from reference fixes; None if neither is."""

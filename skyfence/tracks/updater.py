@@ -220,6 +220,8 @@ class TrackUpdater:
         if not track.coasted:
             track.reference_fixes.note(observation.time_ms, observation.lat, observation.lon)
             track.flown_path.note(observation.time_ms, observation.lat, observation.lon)
+            if track.violation is None:
+                track.recent_fixes.note(observation, self._parameters.sighted_at_first_ms)
             sigma = sigma_m(observation.accuracy_m, accuracy_m, self._parameters)
             odds = log_odds(distance_m if over else -distance_m, sigma)
             odds = min(odds, self._height_odds(track)) if over else odds

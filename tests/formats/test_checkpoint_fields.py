@@ -59,8 +59,10 @@ TRACK_FORMATS: Final[dict[int, Fields]] = {
             "timers_run_ms crossing_count pending_outlier suppressed_by judged_ms crossed "
             "entry exit belief reference_fixes forecast violation identification flown_path "
             "border_m ground coasted scan_ms gap_ms counted_reports visits flight_due_ms "
-            "shown_as strayed"
+            "shown_as strayed recent_fixes"
         ),
+        "RecentFixes": "fixes",
+        "RecentFix": "time_ms lat lon accuracy_m speed_mps course_deg",
         "VisitState": (
             "opened_ms number status sure lost since_ms forecast_ms heads_ms away_ms mark belief"
         ),
@@ -140,12 +142,13 @@ INCIDENT_FORMATS: Final[dict[int, Fields]] = {
             "event_id kind confidence run source track_id opened number time last_seen lat "
             "lon nations regions ahead minutes_left other_side depth_m changes "
             "identified_as crossed private_flight circling coasted within_reach shown_as "
-            "evidence first zones_version object"
+            "evidence first earlier_fixes zones_version object"
         ),
         "ObjectInfo": (
             "altitude_m altitude_ref ground_speed_mps course_deg vertical_rate_mps "
             "accuracy_m callsign mode_3a icao_address category simulated"
         ),
+        "EarlierFix": "time lat lon accuracy_m ground_speed_mps course_deg",
         "PositionFix": "time lat lon accuracy_m",
         "Evidence": "before after time lat lon probability probability_weighed",
         "Ahead": "place minutes_left",

@@ -1,17 +1,14 @@
 """One object or two: sources that disagree by a bias or a clock, and drones side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import cycle
-from math import cos, radians, sin
-from random import Random
-from typing import Any
 
 import pytest
-from builders import T0, clock, track_event
+from builders import clock, track_event
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from radars import LAT_M, Drone, Radar, at
 from words import ENGLISH
 
 from skyfence.contracts.alert import Alert
@@ -19,81 +16,7 @@ from skyfence.contracts.track_event import TrackTopicEvent
 from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 
-LON_M, LAT_M = 61_990, 111_300  # metres a degree, at 56.25 N
-END_S = 120
 _NO_BIASES: Mapping[str, tuple[float, float]] = {}
-
-
-def at(seconds: float) -> datetime:
-    return T0 + timedelta(seconds=seconds)
-
-
-@dataclass(frozen=True)
-class Drone:
-    """A drone that flies straight: where it is at T0, metres, its course and speed."""
-
-    east_m: float = 0.0
-    north_m: float = 0.0
-    course_deg: float = 90.0
-    speed_mps: float = 50.0
-
-    def place(self, seconds: float) -> tuple[float, float]:
-        """Return where it is, metres to east and north."""
-        way_m, course = self.speed_mps * seconds, radians(self.course_deg)
-        return self.east_m + way_m * sin(course), self.north_m + way_m * cos(course)
-
-
-@dataclass(frozen=True)
-class Radar:
-    """A radar that turns every four seconds, is off by a bias, and whose clock is behind."""
-
-    name: str
-    east_m: float = 0.0
-    north_m: float = 0.0
-    behind_s: float = 0.0
-    accuracy_m: float = 100.0
-    starts_s: float = 10.0
-
-    def events(self, drones: dict[str, Drone], seed: int) -> list[TrackTopicEvent]:
-        """Return what the radar says of drones, scan by scan, with its clock and its end."""
-        noise, events = Random(seed), list[TrackTopicEvent]()
-        events.append(clock(at(0), self.name))
-        for number in range(1, int((END_S - self.starts_s) // 4)):
-            seconds = self.starts_s + 4 * number
-            for track_id, drone in drones.items():
-                events.append(self._event(number, seconds, track_id, drone, noise))
-            events.append(clock(at(seconds - self.behind_s), self.name))
-        return events
-
-    def _event(
-        self, number: int, seconds: float, track_id: str, drone: Drone, noise: Random
-    ) -> TrackTopicEvent:
-        east_m, north_m = drone.place(seconds)
-        east_m += self.east_m + noise.gauss(0, self.accuracy_m / 2)
-        north_m += self.north_m + noise.gauss(0, self.accuracy_m / 2)
-        stamp = at(seconds - self.behind_s)
-        lat, lon = round(56.25 + north_m / LAT_M, 6), round(27.1 + east_m / LON_M, 6)
-        after = {"time": stamp, "lat": lat, "lon": lon, "accuracy_m": self.accuracy_m}
-        flies = {"ground_speed_mps": drone.speed_mps, "course_deg": drone.course_deg}
-        given: dict[str, Any] = {
-            "at": stamp,
-            "source": self.name,
-            "track_id": track_id,
-            "opened": at(self.starts_s + 4 - self.behind_s),
-            "lat": lat,
-            "lon": lon,
-            "object": flies,
-            "evidence": {
-                "after": after,
-                "time": stamp,
-                "lat": lat,
-                "lon": lon,
-                "probability": 0.999,
-                "probability_weighed": 0.999,
-            },
-            "first": after | {"time": at(self.starts_s + 4 - self.behind_s)},
-        }
-        return track_event("entered" if number == 1 else "sighted", number, **given)
 
 
 def judged(
@@ -140,6 +63,37 @@ def test_two_radars_of_one_object_are_one_incident(other: Radar, seed: int) -> N
     assert members(manager) == {("a/1", "b/1")}
     merged = [alert.time for alert in alerts if alert.message_type == "Cancel"]
     assert max(merged) <= at(16 + 15)
+
+
+@pytest.mark.parametrize("behind_s", [-6.0, -3.0, 5.0, 6.0])
+@pytest.mark.parametrize("speed_mps", [60.0, 120.0, 230.0, 300.0])
+@pytest.mark.parametrize("scan_s", [4.0, 10.0, 12.0])
+def test_what_was_seen_before_its_first_event_counts(
+    scan_s: float, speed_mps: float, behind_s: float
+) -> None:
+    """With where it was of late in both first events, whatever clock joins them within 15 s."""
+    missile = {"1": Drone(speed_mps=speed_mps)}
+    first = Radar("a", scan_s=scan_s, earlier=4).events(missile, 1)
+    second = Radar("b", starts_s=12, behind_s=behind_s, scan_s=scan_s, earlier=4)
+    manager, alerts = judged(first, second.events(missile, 2))
+    assert members(manager) == {("a/1", "b/1")}
+    merged = [alert for alert in alerts if alert.message_type == "Cancel"]
+    opened = min(alert.time for alert in alerts if alert.incident_id == merged[0].incident_id)
+    assert max(alert.time for alert in merged) <= opened + timedelta(seconds=15)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("behind_s", [0.0, 5.0])
+def test_what_flies_one_behind_the_other_stays_two(behind_s: float, seed: int) -> None:
+    """Two missiles five seconds apart are two, also where a clock puts one in the other's place."""
+    column = {
+        "1": Drone(speed_mps=230),
+        "2": Drone(east_m=-5 * 230, speed_mps=230, from_s=19),
+    }
+    first = Radar("a", earlier=4).events(column, seed)
+    second = Radar("b", behind_s=behind_s, earlier=4).events(column, seed + 100)
+    manager, _ = judged(first, second)
+    assert members(manager) == {("a/1", "b/1"), ("a/2", "b/2")}
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -40,6 +40,25 @@ def test_a_threat_comes_before_the_border() -> None:
     assert entered.opened == first.opened == first.time == first.last_seen
 
 
+def test_the_first_event_says_where_it_was_of_late() -> None:
+    """An episode's first event has up to six earlier fixes, some seconds apart; no other has any.
+
+    A radar that turns every second is not asked for more of them than one that takes four.
+    """
+    for seconds in (1.0, 4.0):
+        reports = round(480 / seconds)
+        approach = flight(0, 26.7, EAST, reports=reports, every_s=seconds)
+        first, *rest = tell(tracker(WORLD), *approach)
+        times = [fix.time for fix in first.earlier_fixes]
+        apart_s = [(after - before).total_seconds() for before, after in pairwise(times)]
+        assert set(apart_s) == {4.0}
+        assert len(times) >= 5
+        assert times[-1] < first.last_seen
+        assert {fix.ground_speed_mps for fix in first.earlier_fixes} == {50.0}
+        assert rest
+        assert all(event.earlier_fixes == () for event in rest)
+
+
 def test_minutes_are_those_that_are_left() -> None:
     """At each message, the minutes told are whole ones of the time until it enters."""
     events = tell(tracker(WORLD, policy=looking(nation=1_200)), *flight(0, 26.1, EAST, reports=320))
