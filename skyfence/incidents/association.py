@@ -106,6 +106,13 @@ def is_near(track: MemberTrack, other: MemberTrack) -> bool:
     return metres_apart(here, there) <= reach_m
 
 
+def may_be_one(track: MemberTrack, other: MemberTrack) -> bool:
+    """Tell whether two sources' tracks that are seen now may turn out to be one object."""
+    if track.position is None or other.position is None or shares_address(track, other) is False:
+        return False
+    return is_near(track, other) and _fly_alike(track.position, other.position)
+
+
 def fits(
     track: Position,
     other: Position,

@@ -52,9 +52,10 @@ class AlertChains:
         """Return the open incident that a track is a member of, if there is one."""
         return None if track.incident_id is None else self.state.open.get(track.incident_id)
 
-    def open_incident(self, track: MemberTrack) -> MemberTrack:
+    def open_incident(self, track: MemberTrack, counts_from_ms: int = 0) -> MemberTrack:
         """Open an incident that a track leads; return the track with the incident's identifier.
 
+        Until ``counts_from_ms``, event time, it may be an object that is counted already.
         The identifier derives from the track's story. A story whose incident an operator closed
         gets another one, from the event's time.
         """
@@ -69,6 +70,7 @@ class AlertChains:
             member_keys=(track.key,),
             opened=event.time,
             updated=event.time,
+            counts_from_ms=counts_from_ms,
         )
         return track.model_copy(update={"incident_id": own_id})
 
@@ -105,7 +107,8 @@ class AlertChains:
             }
         )
         self.state.open[incident.incident_id] = incident
-        self.updates.append((incident.incident_id, update))
+        noted = replace(update, counts_from_ms=incident.counts_from_ms)
+        self.updates.append((incident.incident_id, noted))
         if update.state == "closed":
             del self.state.open[incident.incident_id]
         yield from alerts

@@ -38,6 +38,7 @@ def standing(incident_id: UUID, update: IncidentUpdate, nations: Mapping[str, st
         over=over,
         merged_into=update.joined[0] if merged else None,
         at_once=update.closed is not None,
+        counts_from_ms=update.counts_from_ms,
     )
 
 

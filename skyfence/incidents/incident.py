@@ -133,7 +133,8 @@ class Incident(Contract):
     of each place that was warned, ``marks`` the lowest mark of minutes that it was told. With
     ``private`` it may well be a private flight, of which its nation alone was told. ``may_be``
     names incidents of lost objects that it may be one of. ``held`` together by an operator, its
-    tracks are not parted.
+    tracks are not parted. Until ``counts_from_ms``, event time, it may be the object of another
+    source's incident that is not joined yet.
     """
 
     model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
@@ -159,6 +160,7 @@ class Incident(Contract):
     private: bool = False
     may_be: tuple[UUID, ...] = ()
     held: bool = False
+    counts_from_ms: int = 0
 
 
 def incident_id(environment: Environment, key: EpisodeKey) -> UUID:
@@ -239,6 +241,11 @@ def may_lead(incident: Incident, track: MemberTrack) -> bool:
     """
     lost_inside = incident.state == "lost" and bool(incident.been_in)
     return track.state == "violation" or (track.state == "threat" and not lost_inside)
+
+
+def is_seen(track: MemberTrack) -> bool:
+    """Tell whether a track is one that its source shows."""
+    return track.state not in ("lost", "closed")
 
 
 def knowledge_rank(track: MemberTrack) -> int:

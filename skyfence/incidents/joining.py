@@ -21,6 +21,7 @@ from skyfence.incidents.incident import (
     EpisodeKey,
     Incident,
     MemberTrack,
+    is_seen,
     knowledge_rank,
     may_lead,
 )
@@ -48,12 +49,12 @@ class Joining:
 
         ``track`` is as it stood with the event that raised the decision, and so are the others.
         """
-        if not _is_seen(track) or run.tracks[track.key].silenced:
+        if not is_seen(track) or run.tracks[track.key].silenced:
             return
         yield from self._part(run, track)
         decided = run.decisions.decided.values()
         near = [other for other in decided if association.is_near(track, other)]
-        seen = [other for other in near if _is_seen(other) and _takes_part(run, other)]
+        seen = [other for other in near if is_seen(other) and _takes_part(run, other)]
         partner = self._assignment.partner_of(
             track, seen, run.pairs, lambda mine, other: self._may_join(run, mine, other)
         )
@@ -150,7 +151,7 @@ class Joining:
         news: UpdateKind = "joined"
         if word is not None:
             news, incident = "operator_joined", incident.model_copy(update={"held": True})
-            if not _is_seen(tracks[0]) and _is_seen(tracks[1]):
+            if not is_seen(tracks[0]) and is_seen(tracks[1]):
                 incident = incident.model_copy(update={"lead_key": other.lead_key})
         lead = run.tracks[incident.lead_key]
         update = IncidentUpdate(news, lead.last, lead.state, (other.incident_id,), operator=word)
@@ -190,7 +191,9 @@ class Joining:
         """Make a track a member of an incident, with all of ``other``, its own, which is closed."""
         keys = (key,) if other is None else other.member_keys
         nations_left, been_in = set(incident.nations_left), set(incident.been_in)
+        counts_from_ms = incident.counts_from_ms
         if other is not None:
+            counts_from_ms = min(counts_from_ms, other.counts_from_ms)
             event = run.tracks[other.lead_key].last
             closing = IncidentUpdate("merged", event, "closed", (incident.incident_id,))
             yield from self._chains.tell(other, closing)
@@ -210,6 +213,7 @@ class Joining:
                 "member_keys": tuple(dict.fromkeys([*incident.member_keys, *keys])),
                 "nations_left": tuple(sorted(nations_left)),
                 "been_in": tuple(sorted(been_in)),
+                "counts_from_ms": counts_from_ms,
             }
         )
 
@@ -219,7 +223,7 @@ class Joining:
         if incident is None or incident.held or incident.lead_key == track.key:
             return
         lead = run.decisions.decided.get(incident.lead_key)
-        if lead is None or lead.key.source == track.key.source or not _is_seen(lead):
+        if lead is None or lead.key.source == track.key.source or not is_seen(lead):
             return
         offset = self._assignment.offset(lead, track)
         if offset is not None and association.have_parted(offset):
@@ -292,11 +296,6 @@ def _knows_less(track: MemberTrack, incident: Incident) -> bool:
     """Tell whether a track only holds possible what an incident has told to be certain."""
     inside = track.state == incident.state == "violation"
     return inside and incident.confidence == "confirmed" != track.confidence
-
-
-def _is_seen(track: MemberTrack) -> bool:
-    """Tell whether a track is one that its source shows."""
-    return track.state not in ("lost", "closed")
 
 
 def _opening(incident: Incident) -> tuple[int, str]:

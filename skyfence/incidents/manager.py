@@ -12,6 +12,7 @@ An incident's messages follow its lead track, the member that knows most of the 
 members' events only enter into decisions. Does no I/O and reads no clock.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final
@@ -27,6 +28,7 @@ from skyfence.contracts.track_event import (
     TrackEvent,
     TrackTopicEvent,
 )
+from skyfence.incidents.association import may_be_one
 from skyfence.incidents.chains import AlertChains
 from skyfence.incidents.flight_sightings import forget, note
 from skyfence.incidents.flights import EchoRecognition
@@ -37,6 +39,7 @@ from skyfence.incidents.incident import (
     Incident,
     MemberTrack,
     incident_id,
+    is_seen,
     knowledge_rank,
     member_after,
 )
@@ -51,6 +54,8 @@ from skyfence.naming import Environment
 from skyfence.texts.tables import OperatorTexts, UpdateKind
 from skyfence.times import LATEST_MS, to_ms
 
+# Within this time two sensors' tracks of one object are joined; until then it counts once.
+_JOINED_WITHIN_MS: Final = 15_000
 # Two sensors' tracks of one object must have been joined before it counts as two violations.
 _COUNT_DELAY_MS: Final = 60_000
 # What may well be a private flight has landed somewhere when it was not seen for so long.
@@ -151,7 +156,7 @@ class IncidentManager:
         kind: UpdateKind = event.kind
         opens = track.confidence != "fact" and knowledge_rank(track) and not track.silenced
         if track.incident_id is None and opens:
-            track = self._chains.open_incident(track)
+            track = self._chains.open_incident(track, self._counts_from_ms(run, track))
             if STATE_AFTER[event.kind] is None:
                 kind = "continued"  # another track told of it until now
         run.tracks[key] = track
@@ -172,6 +177,21 @@ class IncidentManager:
         confirmed = event.kind in ("entered", "confirmed") and event.confidence == "confirmed"
         if confirmed and not event.private_flight:
             run.decisions.add(track, VIOLATION_COUNT, _COUNT_DELAY_MS)
+
+    def _counts_from_ms(self, run: Run, track: MemberTrack) -> int:
+        """Return from when on a track's new incident counts as an object of its own.
+
+        At once, unless another source shows more objects here than the track's own does: then it is
+        probably one of those, and is about to be joined with it.
+        """
+        shown: Counter[str] = Counter()
+        for incident in self.state.open.values():
+            members = [run.tracks[key] for key in incident.member_keys if key in run.tracks]
+            near = [other for other in members if may_be_one(track, other)]
+            shown.update({other.key.source for other in near if is_seen(other)})
+        if max(shown.values(), default=0) <= shown[track.key.source]:
+            return 0
+        return max(to_ms(track.last.time), to_ms(track.last.last_seen)) + _JOINED_WITHIN_MS
 
     def _process_due(self, run: Run) -> Iterator[Alert]:
         """Make the decisions that the run's watermark has come up to, in order of event time."""

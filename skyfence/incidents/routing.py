@@ -38,7 +38,8 @@ from skyfence.texts.tables import UpdateKind
 class IncidentUpdate:
     """Something to tell about an incident: the news, and the track event that it rests on.
 
-    ``operator`` is the operator's word where that is the news.
+    ``operator`` is the operator's word where that is the news. Until ``counts_from_ms``, event
+    time, the incident may be an object that is counted already.
     """
 
     news: UpdateKind
@@ -46,6 +47,7 @@ class IncidentUpdate:
     state: IncidentState
     joined: tuple[UUID, ...] = ()
     operator: OperatorEvent | None = None
+    counts_from_ms: int = 0
 
     @property
     def closed(self) -> OperatorClosed | None:

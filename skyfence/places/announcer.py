@@ -65,7 +65,7 @@ class Announcer:
             state.since_ms = time_ms
         state.level, state.told_ms = view.level, time_ms
         state.step += 1
-        state.objects, state.lost = len(view.concerned), view.lost
+        state.objects, state.lost = view.objects, view.lost
         state.unseen = now.unseen
         state.highest = max(state.highest, view.level, key=rank)
         state.most_objects = max(state.most_objects, state.objects)
@@ -90,7 +90,7 @@ def news_of(state: PlaceState, view: PlaceView, *, unseen: bool) -> tuple[PlaceN
         return ()
     news: dict[PlaceNews, bool] = {
         "level": view.level != state.level,
-        "objects": len(view.concerned) != state.objects,
+        "objects": view.objects != state.objects,
         "direction": view.level != "clear" and not {*state.new_directions} <= {*state.directions},
         "minutes": view.minute_mark < state.mark,
         "lost": view.lost != state.lost,
@@ -103,7 +103,7 @@ def _wants_sound(state: PlaceState, view: PlaceView, news: tuple[PlaceNews, ...]
     """Tell whether news that raises no level asks a person to act."""
     if "direction" in news or "minutes" in news:
         return True
-    count = len(view.concerned)
+    count = view.objects
     return view.lost > state.lost or any(
         state.most_objects < mark <= count for mark in _COUNT_MARKS
     )

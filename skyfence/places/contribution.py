@@ -42,8 +42,9 @@ class Standing:
     object has moved away from: it stays held while it is ``in_reach`` of the object, and is let go
     at once, without being watched, with ``lets_go``. ``over``: the
     incident is closed; with ``merged_into`` another one goes on with its object. ``at_once``: it
-    is over by an operator's word, which follows no sensor's clock. Times are event time, ms since
-    1970: since when it stands so, and of the report that made it known.
+    is over by an operator's word, which follows no sensor's clock. Until ``counts_from_ms`` it may
+    be an object that is counted already. Times are event time, ms since 1970: since when it stands
+    so, and of the report that made it known.
     """
 
     incident_id: UUID
@@ -55,3 +56,4 @@ class Standing:
     over: bool = False
     merged_into: UUID | None = None
     at_once: bool = False
+    counts_from_ms: int = 0

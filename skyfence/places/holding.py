@@ -20,7 +20,7 @@ class Holding:
 
     ``asked`` is the level that its last event asked for; ``below_ms`` says since when that has been
     lower than ``level``, ``reach_ms`` since when ``in_reach`` is as it is. ``over_ms`` is when
-    the incident closed.
+    the incident closed. From ``counts_from_ms`` on it counts as an object of its own.
     """
 
     level: PlaceLevel
@@ -31,9 +31,10 @@ class Holding:
     minutes_left: int | None = None
     lost: bool = False
     over_ms: int | None = None
+    counts_from_ms: int = 0
 
     @classmethod
-    def begin(cls, contribution: Contribution, time_ms: int) -> "Holding":
+    def begin(cls, contribution: Contribution, time_ms: int, counts_from_ms: int = 0) -> "Holding":
         """Return the holding that an incident's first contribution to a place makes."""
         return cls(
             level=contribution.level,
@@ -43,6 +44,7 @@ class Holding:
             reach_ms=time_ms,
             minutes_left=contribution.minutes_left,
             lost=contribution.lost,
+            counts_from_ms=counts_from_ms,
         )
 
     def take(self, contribution: Contribution, time_ms: int, *, in_reach: bool = True) -> bool:

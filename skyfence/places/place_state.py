@@ -22,6 +22,7 @@ class PlaceState:
     ``lost`` and ``unseen`` are as they were told last, at ``told_ms``; ``since_ms`` is since
     when the level is so, event time. ``highest``, ``most_objects``, ``mark`` and ``directions`` say
     what the episode has told already. ``waits``: a quiet change is to be told when it is time.
+    At ``count_due_ms``, event time, an object counts that may be one of the others until then.
     """
 
     kind: PlaceKind
@@ -41,6 +42,7 @@ class PlaceState:
     directions: list[int] = field(default_factory=list)
     new_directions: list[int] = field(default_factory=list)
     waits: bool = False
+    count_due_ms: int | None = None
     attention: Attention = field(default_factory=Attention)
 
     def begin_episode(self, episode_id: UUID) -> None:

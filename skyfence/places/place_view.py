@@ -21,12 +21,16 @@ NO_MARK: Final = 99
 
 @dataclass(frozen=True)
 class PlaceView:
-    """The holdings of a place and of those beneath it, the gravest of each incident."""
+    """The holdings of a place and of those beneath it, the gravest of each incident.
+
+    ``at_ms`` is the event time as of which it is looked at, milliseconds since 1970.
+    """
 
     holdings: Mapping[UUID, Holding]
+    at_ms: int
 
     @classmethod
-    def over(cls, holdings: Iterable[Mapping[UUID, Holding]]) -> "PlaceView":
+    def over(cls, holdings: Iterable[Mapping[UUID, Holding]], at_ms: int) -> "PlaceView":
         """Return the view over the holdings of several places."""
         gravest: dict[UUID, Holding] = {}
         for of_place in holdings:
@@ -34,7 +38,7 @@ class PlaceView:
                 other = gravest.get(incident_id)
                 if other is None or _gravity(holding) > _gravity(other):
                     gravest[incident_id] = holding
-        return cls(gravest)
+        return cls(gravest, at_ms)
 
     @cached_property
     def level(self) -> PlaceLevel:
@@ -50,10 +54,33 @@ class PlaceView:
         least = min(rank("prepare"), rank(self.level))
         return {key: held for key, held in self.holdings.items() if rank(held.level) >= least}
 
+    @cached_property
+    def counted(self) -> Mapping[UUID, Holding]:
+        """Return the holdings of the objects that concern the place, each object once.
+
+        Without those that may be counted already; where all may be, one of them stands for it.
+        """
+        concerned = self.concerned
+        counted = {
+            key: held for key, held in concerned.items() if held.counts_from_ms <= self.at_ms
+        }
+        return counted or dict(list(concerned.items())[:1])
+
+    @property
+    def count_due_ms(self) -> int | None:
+        """Return when the next object counts that does not yet; None where all do."""
+        later = [held.counts_from_ms for held in self.concerned.values()]
+        return min((at_ms for at_ms in later if at_ms > self.at_ms), default=None)
+
+    @property
+    def objects(self) -> int:
+        """Return the number of objects that concern the place."""
+        return len(self.counted)
+
     @property
     def lost(self) -> int:
         """Return how many of the objects that concern the place are not seen."""
-        return sum(held.lost for held in self.concerned.values())
+        return sum(held.lost for held in self.counted.values())
 
     @property
     def minutes_left(self) -> int | None:

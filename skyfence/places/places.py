@@ -72,6 +72,7 @@ class Places:
         """Take in where an incident stands; ``flush`` must follow."""
         if standing.merged_into is not None:
             self._merge(places, standing)
+        self._count(places, standing)
         is_new = all(standing.incident_id not in state.holdings for state in places.states.values())
         for place, contribution in standing.contributions.items():
             state = places.states.get(place)
@@ -132,7 +133,8 @@ class Places:
         waiting = [
             name
             for name, state in places.states.items()
-            if state.waits and self._announcer.is_quiet_due(state, time_ms)
+            if (state.waits and self._announcer.is_quiet_due(state, time_ms))
+            or (state.count_due_ms is not None and state.count_due_ms <= known_ms)
         ]
         touched = dict.fromkeys([*places.touched, *waiting])
         places.touched = []
@@ -147,12 +149,22 @@ class Places:
         holding = state.holdings.get(standing.incident_id)
         if holding is not None:
             return holding.take(contribution, standing.time_ms)
-        holding = Holding.begin(contribution, standing.time_ms)
+        counts_from_ms = standing.counts_from_ms
+        holding = Holding.begin(contribution, standing.time_ms, counts_from_ms)
         state.holdings[standing.incident_id] = holding
         direction = contribution.direction
-        if direction is not None and rank(contribution.level) >= rank("prepare"):
+        # What may be an object that is counted flies as that does.
+        counts = counts_from_ms <= standing.known_ms
+        if counts and direction is not None and rank(contribution.level) >= rank("prepare"):
             state.new_directions.append(direction)
         return True
+
+    def _count(self, places: RunPlaces, standing: Standing) -> None:
+        """Count an incident from when it counts now: joined with one that is counted, it is."""
+        for state in places.states.values():
+            holding = state.holdings.get(standing.incident_id)
+            if holding is not None:
+                holding.counts_from_ms = min(holding.counts_from_ms, standing.counts_from_ms)
 
     def _expect_fall(self, places: RunPlaces, holding: Holding) -> None:
         """Note when a holding may fall, so that nobody looks for falls before."""
@@ -170,6 +182,9 @@ class Places:
             if moved is None:
                 continue
             own = state.holdings.get(standing.merged_into)
+            if own is not None:
+                moved.counts_from_ms = min(own.counts_from_ms, moved.counts_from_ms)
+                own.counts_from_ms = moved.counts_from_ms
             if own is None or rank(own.level) < rank(moved.level):
                 state.holdings[standing.merged_into] = moved
             self._touch(places, name)
@@ -191,12 +206,12 @@ class Places:
                 state.new_directions.extend(directions)
         places.touched.extend([name, *(other for other, _ in above)])
 
-    def _view(self, places: RunPlaces, name: str) -> PlaceView:
-        """Return what holds a place now."""
+    def _view(self, places: RunPlaces, name: str, at_ms: int) -> PlaceView:
+        """Return what holds a place as of an event time."""
         kind = places.states[name].kind
         own = places.states[name].holdings
         if kind not in ("nation", "alliance"):
-            return PlaceView(own)
+            return PlaceView(own, at_ms)
         beneath = (
             state.holdings
             for other, state in places.states.items()
@@ -204,7 +219,7 @@ class Places:
             and state.kind != "zone"
             and name in (ALLIANCE, self._nations.get(other))
         )
-        return PlaceView.over([own, *beneath])
+        return PlaceView.over([own, *beneath], at_ms)
 
     def _next_fall(self, places: RunPlaces, until_ms: int) -> int | None:
         """Return when the earliest fall up to a time is due; None where none is."""
@@ -231,9 +246,9 @@ class Places:
         self, run: str, places: RunPlaces, name: str, times_ms: tuple[int, int]
     ) -> PlaceAlert | None:
         state = places.states[name]
-        view, unseen = self._view(places, name), name in places.unseen
+        view, unseen = self._view(places, name, times_ms[1]), name in places.unseen
         news = news_of(state, view, unseen=unseen)
-        state.waits = False
+        state.waits, state.count_due_ms = False, view.count_due_ms
         if not news:
             return None
         situation = PlaceSituation(
@@ -241,14 +256,16 @@ class Places:
             place=name,
             view=view,
             unseen=unseen,
-            nations=self._beneath(places, name, "nation"),
-            regions=self._beneath(places, name, "region"),
+            nations=self._beneath(places, name, "nation", times_ms[1]),
+            regions=self._beneath(places, name, "region", times_ms[1]),
             time_ms=times_ms[0],
             known_ms=times_ms[1],
         )
         return self._announcer.announce(state, situation, news)
 
-    def _beneath(self, places: RunPlaces, name: str, kind: PlaceKind) -> tuple[str, ...]:
+    def _beneath(
+        self, places: RunPlaces, name: str, kind: PlaceKind, at_ms: int
+    ) -> tuple[str, ...]:
         """Return the places of a kind beneath another one that are at ``prepare`` or above."""
         if places.states[name].kind not in ("nation", "alliance"):
             return ()
@@ -258,7 +275,7 @@ class Places:
                 for other, state in places.states.items()
                 if state.kind == kind
                 and other != name
-                and rank(self._view(places, other).level) >= rank("prepare")
+                and rank(self._view(places, other, at_ms).level) >= rank("prepare")
                 and name in (ALLIANCE, self._nations.get(other))
             )
         )

@@ -132,10 +132,12 @@ INCIDENT_FORMATS: Final[dict[int, Fields]] = {
         "PlaceState": (
             "kind holdings episode episode_id step level objects lost unseen "
             "since_ms told_ms highest most_objects mark directions new_directions waits "
-            "attention"
+            "count_due_ms attention"
         ),
         "Attention": "saved_ms as_of_ms",
-        "Holding": "level asked below_ms in_reach reach_ms minutes_left lost over_ms",
+        "Holding": (
+            "level asked below_ms in_reach reach_ms minutes_left lost over_ms counts_from_ms"
+        ),
         "RepeatedViolations": "number step told count violations latest",
         "Violation": "incident_id confirmed event tracks earlier",
         "TrackEvent": (
@@ -162,7 +164,7 @@ INCIDENT_FORMATS: Final[dict[int, Fields]] = {
         "Incident": (
             "incident_id alliance state confidence lead_key member_keys opened updated "
             "confirmed nations nations_left been_in regions ahead marks steps private "
-            "may_be held"
+            "may_be held counts_from_ms"
         ),
     },
 }

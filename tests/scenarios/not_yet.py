@@ -6,6 +6,5 @@ Each fails strictly: whoever mends it takes its line away.
 from typing import Final
 
 NOT_YET: Final[dict[str, str]] = {
-    "formation_pair/two objects": "three objects are counted until the radars' tracks are joined",
     "loiter_circle_2km/two sounds": "first warning, minutes left and all-clear are three sounds",
 }

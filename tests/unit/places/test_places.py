@@ -42,8 +42,12 @@ class Stage:
         over: bool = False,
         merged_into: str | None = None,
         at_once: bool = False,
+        counts_from: float = 0.0,
     ) -> list[PlaceAlert]:
-        """Take an incident's word for a place (or for none); return what is told."""
+        """Take an incident's word for a place (or for none); return what is told.
+
+        It counts from a minute on.
+        """
         time_ms = T0_MS + round(minute * MINUTE_MS)
         contribution = Contribution(
             kind="region",
@@ -63,6 +67,7 @@ class Stage:
                 over=over,
                 merged_into=named(merged_into) if merged_into else None,
                 at_once=at_once,
+                counts_from_ms=T0_MS + round(counts_from * MINUTE_MS),
             ),
         )
         return own(self.places.flush("run", self.run, time_ms, time_ms))
@@ -255,3 +260,31 @@ def test_unseen_is_told() -> None:
     assert told[0].headline.endswith("no sensor sees Southshire now")
     stage.places.cover(stage.run, [], T0_MS - 1)  # found out before, and read later
     assert own(stage.places.flush("run", stage.run, T0_MS, T0_MS)) == []
+
+
+def test_what_may_be_counted_already_adds_its_level_alone() -> None:
+    """Another source's view of an object raises the level at once, the number when it is due."""
+    stage = Stage()
+    told = stage.take(0, "a", "prepare", 4)
+    told += stage.take(0.1, "b", "shelter", counts_from=0.35)
+    told += stage.pass_until(0.3)
+    assert levels(told) == [("prepare", 1, "sound"), ("shelter", 1, "sound")]
+    assert levels(stage.pass_until(0.4)) == [("shelter", 2, "sound")]
+
+
+def test_what_is_joined_with_what_counts_is_counted() -> None:
+    """Of two incidents of one object, the one that goes on counts once, whichever came first."""
+    stage = Stage()
+    stage.take(0, "a", "prepare", 4)
+    stage.take(0.1, "b", "prepare", 4, counts_from=0.35)
+    told = stage.take(0.2, "a", over=True, merged_into="b")
+    told += stage.take(0.2, "b", "prepare", 4)
+    told += stage.take(0.3, "c", "prepare", 4)
+    assert [alert.objects for alert in told] == [2]
+
+
+def test_a_direction_is_no_news_from_what_may_be_counted_already() -> None:
+    """What flies as an object that is counted comes from no direction of its own."""
+    stage = Stage()
+    stage.take(0, "a", "prepare", 4, direction=0)
+    assert stage.take(0.1, "b", "prepare", 4, direction=1, counts_from=0.35) == []
