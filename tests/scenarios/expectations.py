@@ -180,6 +180,12 @@ TABLE: Final[dict[str, dict[str, Check]]] = {
         "one episode": episodes_at_most(1),
         "shelter stays": shelter_spells_at_most(1),
     },
+    "lost_13min_over_border": {
+        **_common("AIR"),
+        "one incident": incidents(1),
+        "one counted": counted(1),
+        "warned before": warned_before("FI-13", 60.0),
+    },
     "lost_and_found_20min": {
         **_common(),
         "one incident": incidents(1),

@@ -370,16 +370,16 @@ def test_a_threat_is_the_beginning_of_the_story_of_its_entry() -> None:
 
 
 def test_a_threat_that_is_lost_expires() -> None:
-    """A threat that is not seen any more is waited for ten minutes, and not for six hours."""
+    """A threat that is not seen any more is waited for half an hour, and not for six."""
     events = tell(tracker(WORLD), *flight(0, 26.9, EAST, reports=10), beat(HOUR_S))
-    assert kinds(events) == [("threatened", 8.0), ("lost", 96.0), ("expired", 696.0)]
+    assert kinds(events) == [("threatened", 8.0), ("lost", 96.0), ("expired", 1896.0)]
     assert {event.confidence for event in events} == {"possible"}
 
 
 def test_a_threat_ends_with_its_source() -> None:
     """At the end of a source a threat expires as it would; what had entered stays lost."""
     events = tell(tracker(WORLD), *flight(0, 26.9, EAST, reports=10), beat(37, last=True))
-    assert kinds(events)[1:] == [("lost", 96.0), ("expired", 696.0)]
+    assert kinds(events)[1:] == [("lost", 96.0), ("expired", 1896.0)]
     assert kinds(tell(tracker(WORLD), OUT, IN, beat(11, last=True)))[1:] == [("lost", 70.0)]
 
 
