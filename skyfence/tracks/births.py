@@ -7,7 +7,9 @@
                               a track begins <--+--> an old track is shown under the number
 
 A track that was taken to go on under another number, and is reported under its own again, gets
-that back: two that a source shows at once are two, and the other one begins then.
+that back: two that a source shows at once are two, and the other one begins then. A number that is
+given to another object while the first is lost amid a violation begins a track, and what is lost
+stays so.
 
 Does not judge a report (``updater``) nor move the watermark (``source_processor``).
 """
@@ -22,9 +24,10 @@ from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.observation import Observation
 from skyfence.tracks.pending_births import PendingBirth, due_ms, settled_ms
 from skyfence.tracks.source_tracks import SourceTracks
-from skyfence.tracks.stitching import may_be_back, mismatch_m
+from skyfence.tracks.stitching import is_out_of_reach, may_be_back, mismatch_m
 from skyfence.tracks.track_state import TrackState
 from skyfence.tracks.updater import TrackUpdater
+from skyfence.tracks.violation_episode import ViolationStatus
 
 
 class TrackBirths:
@@ -38,6 +41,7 @@ class TrackBirths:
         coarse_filter: CoarseFilter,
     ) -> None:
         self._parameters = context.parameters
+        self._airspace = context.airspace
         self._rules = context.policy.rules_of(source_of(source.key))
         self._updater = updater
         self._source = source
@@ -55,6 +59,9 @@ class TrackBirths:
         self._filter.restore_observation(track)
         if track.is_late(observation.time_ms):
             result.late += 1
+        elif self._is_given_again(track, observation):
+            self._set_aside(track)
+            self._observe_unknown(result, number, observation)
         elif observation.repeats(track.observation):
             result.left_out["repeated position"] += 1
         else:
@@ -168,6 +175,32 @@ class TrackBirths:
         self._updater.start(result, track)
         self._note_change(track)
         self._judge_held(result, track, reports[1:])
+
+    def _is_given_again(self, track: TrackState, observation: Observation) -> bool:
+        """Tell whether the number of what is lost amid a violation is another object's by now.
+
+        The object cannot have got there at its speed; or it ended inside by its source's word, and
+        the report is outside.
+        """
+        episode, last = track.violation, track.observation
+        if track.live or episode is None:
+            return False
+        if is_out_of_reach(track, observation, self._parameters):
+            return True
+        lost_inside = episode.status is ViolationStatus.LOST and not episode.was_threat
+        if not (last.ended and lost_inside):
+            return False
+        covering = self._airspace.covering(observation.lon, observation.lat)
+        return not self._airspace.is_protected_at(covering)
+
+    def _set_aside(self, track: TrackState) -> None:
+        """Keep what is lost under a number that its source does not give."""
+        number = track.number
+        self._show_as(track, self._source.spare_number(number))
+        if self._source.births.wants(number):
+            self._source.births.review(
+                number, self._source.tracks, self._parameters, lambda _: None, self._now_ms
+            )
 
     def _show_as(self, track: TrackState, number: str) -> None:
         self._filter.drop(track.number)

@@ -86,6 +86,13 @@ class SourceTracks:
             name = f"{number[:_LONGEST_NUMBER]}~{count}"
         return name
 
+    def spare_number(self, number: str) -> str:
+        """Return a number that no track is shown under, for one whose own was given again."""
+        count = 1
+        while (spare := f"{number[:_LONGEST_NUMBER]}~lost{count}") in self.tracks:
+            count += 1
+        return spare
+
     def hold_back(self, frame: Frame, row: int) -> None:
         """Keep a report until none that is earlier can come: its source may be late."""
         self.arrivals += 1

@@ -34,6 +34,8 @@ _SIGMAS: Final = 4.0
 # The most that velocities may differ, besides by a turn: reported ones are good to 5 m/s or so.
 _VELOCITY_SHARE: Final = 0.5
 _VELOCITY_MPS: Final = 15.0
+# How many times its last speed a lost object may fly, at most.
+_MOST_SPEED_UP: Final = 3.0
 # Where neither says how fast it is: twice as fast as a propeller drone.
 _UNKNOWN_MPS: Final = 2 * DRONE_MPS
 
@@ -67,6 +69,20 @@ def may_be_back(track: TrackState, report: Observation, parameters: DetectionPar
     if motion is not None:
         most_m += motion.speed_mps * seconds
     return distance_m(last.lon, last.lat, report.lon, report.lat) <= most_m
+
+
+def is_out_of_reach(
+    track: TrackState, report: Observation, parameters: DetectionParameters
+) -> bool:
+    """Tell whether a lost track cannot have got to a report, however much faster it flies now.
+
+    Its last speed errs, and may have grown.
+    """
+    last, motion = track.observation, track.motion(parameters)
+    seconds = (report.time_ms - last.time_ms) / SECOND_MS
+    speed_mps = parameters.unknown_speed_mps if motion is None else motion.speed_mps
+    most_m = _MOST_SPEED_UP * speed_mps * seconds + _errors_m(last, report, parameters)
+    return distance_m(last.lon, last.lat, report.lon, report.lat) > most_m
 
 
 def _distance_from_path_m(

@@ -172,8 +172,6 @@ class TrackUpdater:
         was_astray, track.strayed = track.strayed, False
         if jumped or silent or reused:
             another = jumped or reused
-            if jumped and track.violation is not None:
-                track.violation.seen_elsewhere = True
             if another:
                 track.identification = Identification()
             # What was outside and is inside has crossed, though unseen.

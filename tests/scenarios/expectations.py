@@ -103,6 +103,13 @@ _SHORT_WARNING: Final[dict[str, Check]] = {
     "counted as none": counted(0),
 }
 
+# Three drones, one after the other is lost, that a radar gives the same number.
+_THREE_IN_TURN: Final[dict[str, Check]] = {
+    **_common("AIR"),
+    "three incidents": incidents(3),
+    "three counted": counted(3),
+}
+
 TABLE: Final[dict[str, dict[str, Check]]] = {
     "airliner_callsign_flicker": _SHORT_WARNING,
     "airliner_primary_too": _SHORT_WARNING,
@@ -199,6 +206,8 @@ TABLE: Final[dict[str, dict[str, Check]]] = {
         "nation with region": region_and_nation_together("LV"),
         "warned before": warned_before("LV-042", 60.0),
     },
+    "number_given_again": _THREE_IN_TURN,
+    "number_given_again_soon": _THREE_IN_TURN,
     "rescue_helicopter": {"silence": silence()},
     "sea_skimmer_fast": {
         **_common(),

@@ -173,6 +173,19 @@ def test_exited_stays_exited_when_the_track_is_lost() -> None:
     ]
 
 
+@pytest.mark.parametrize(("phase", "seconds"), [("confirmed", 100), ("ended", 1_200)])
+def test_a_number_that_is_given_to_another_object(phase: str, seconds: int) -> None:
+    """What comes from 41 km off, or after an end by its source's word, is told beside the lost."""
+    lost = flight(0, 26.9, EAST, reports=100)
+    lost[-1] = lost[-1].model_copy(update={"phase": phase})
+    events = tell(tracker(WORLD), *lost, *flight(396 + seconds, 26.6, EAST, reports=150))
+    stories = {event.opened: event.track_id for event in events}
+    assert list(stories.values()) == ["T1", "T1~2"]
+    second = [event for event in events if event.track_id == "T1~2"]
+    assert [event.kind for event in steps(second)][:2] == ["threatened", "entered"]
+    assert {event.shown_as for event in second} == {"T1"}
+
+
 def test_a_story_closed_by_expiry_can_begin_again() -> None:
     """After the expiry the same track that enters again is another story."""
     later = 8 * HOUR_S
@@ -431,7 +444,7 @@ def test_a_lost_object_is_not_found_where_its_identity_jumps_to() -> None:
 
 
 def test_what_is_lost_by_silence_is_not_found_where_it_cannot_have_flown_to() -> None:
-    """Seen hundreds of kilometres off a moment after its silence, it stays lost, and cut there."""
+    """Seen hundreds of kilometres off a moment after its silence, it is another, and stays lost."""
     away = [seen(72 + 4 * n, 20.0 + n / 1000) for n in range(40)]
     by = tracker(WORLD)
     events = steps(tell(by, OUT, IN, beat(71), *away))
@@ -441,7 +454,7 @@ def test_what_is_lost_by_silence_is_not_found_where_it_cannot_have_flown_to() ->
     assert [(crossing.kind, crossing.zone, crossing.cut) for crossing in result.crossings] == [
         ("enter", "AA", False),
         ("vanish", "AA", False),
-        ("appear", "BB", True),
+        ("appear", "BB", False),
     ]
 
 
