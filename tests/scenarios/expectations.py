@@ -145,6 +145,10 @@ TABLE: Final[dict[str, dict[str, Check]]] = {
         **_one_drone(),
         "shelter": shelter_at("LV-047", 60.0),
     },
+    "drone_with_callsign_fast": {
+        **_one_drone("TR-65"),
+        "shelter": shelter_at("TR-65", 60.0),
+    },
     "exit_to_missing_member": {
         **_common(),
         "one incident": incidents(1),
@@ -163,6 +167,7 @@ TABLE: Final[dict[str, dict[str, Check]]] = {
         "two objects": most_objects("LV-047", 2),
     },
     "ghosts": {"nobody woken": nobody_woken(), "no shelter": no_shelter()},
+    "handover_unknown": _one_drone("EE-87"),
     "ids_every_60s": _one_drone(),
     "ids_every_60s_ended": _one_drone(),
     "inland_ga_unknown": {"nobody woken": nobody_woken(channels=frozenset({"alerts:PL"}))},
@@ -216,6 +221,12 @@ TABLE: Final[dict[str, dict[str, Check]]] = {
         "nobody far": nobody_warned_beyond(150_000.0),
     },
     "slow_radar_75s": _one_drone(),
+    "squawk_7500_in_some": {
+        "sounds": sounds_at_most(MOST_SOUNDS),
+        "told soon": warned_within(60.0, "RO", "RO-IL"),
+        "one incident": incidents(1),
+        "goes on": never_says("identified"),
+    },
     "squawk_7500_inside": {
         "sounds": sounds_at_most(MOST_SOUNDS),
         "told at once": warned_within(20.0, "LV", "LV-067"),
