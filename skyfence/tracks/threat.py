@@ -3,8 +3,8 @@
 A threat counts when the fan of likely courses has mostly met the border for some seconds (a turn
 that sweeps past is none), at once where less than a minute is left; it is over when the fan has
 hardly met it for as long as a full circle takes, and the object is too far away to be back soon, or
-has headed elsewhere for long. Regions ahead join at that share where they are near; the farther off
-they are, at the larger a share and after the longer a straight flight.
+has headed elsewhere for long. Regions ahead join at that share where they are near; those farther
+off at a larger share, after a straight flight, and only some way behind the border.
 
 Does not decide what follows from it (``violation``).
 """
@@ -26,15 +26,18 @@ from skyfence.tracks.violation_episode import ViolationEpisode, ViolationStatus
 # A region stays ahead where more than the outermost course of the fan reaches it.
 _STAY_SHARE: Final = 0.2
 # How much of the fan must reach a region for it to be warned: the farther off it is, the more.
-# From five minutes on the track must also have kept its course for as long as is left; from ten on
-# twice as long, deep inside: most do not go on so far. So of all first warnings at least 70 % come
-# true in each class of minutes left.
 _CLOSE_S: Final = 120
 _NEAR_S: Final = 300
 _NEAR_SHARE: Final = 0.75
-_FAR_S: Final = 600
 _FAR_SHARE: Final = 0.95
-_FAR_DEPTH_M: Final = 20_000
+# From five minutes on the track must have kept its course for as long, and of what is farther than
+# twelve minutes off no rule that was tried came true often enough. Unless it is close, a region is
+# not warned of what would be deeper inside than this by then: most flights have ended or turned.
+# So at least 70 % of first warnings come true in each class of minutes left (docs/score.md).
+_STEADY_S: Final = 300
+_FURTHEST_S: Final = 720
+_NEAR_DEPTH_M: Final = 70_000
+_FAR_DEPTH_M: Final = 55_000
 # Courses wander by this much in twenty minutes; a turn at a waypoint is sharper.
 _STEADY_DEG: Final = 25
 # A quarter of the quickest round.
@@ -155,8 +158,8 @@ def _is_ahead(
 ) -> bool:
     """Tell whether a region is to be warned that the forecast says the track will reach.
 
-    The farther off, the more of the fan must reach it, and the longer must the track have kept its
-    course: drones turn at waypoints, which no fan foresees. What circles points everywhere in turn.
+    The farther off, the more of the fan must reach it, and the track must have kept its course:
+    drones turn at waypoints, which no fan foresees. What circles points everywhere in turn.
     """
     state = track.forecast
     steady_s = (track.observation.time_ms - state.steady_since_ms) // SECOND_MS
@@ -164,13 +167,21 @@ def _is_ahead(
         return False
     if arrival.seconds < _CLOSE_S:
         return arrival.share >= context.parameters.threat_share
+    depth_m = round(_depth_then_m(context, track, episode, arrival))
     if arrival.seconds < _NEAR_S:
-        return arrival.share >= _NEAR_SHARE
-    if arrival.share < _FAR_SHARE or steady_s < arrival.seconds:
-        return False
-    if arrival.seconds < _FAR_S:
-        return True
-    return steady_s >= 2 * arrival.seconds and episode.deepest_m >= _FAR_DEPTH_M
+        return arrival.share >= _NEAR_SHARE and depth_m <= _NEAR_DEPTH_M
+    is_straight = arrival.share >= _FAR_SHARE and steady_s >= _STEADY_S
+    return is_straight and arrival.seconds < _FURTHEST_S and depth_m <= _FAR_DEPTH_M
+
+
+def _depth_then_m(
+    context: Context, track: TrackState, episode: ViolationEpisode, arrival: Arrival
+) -> float:
+    """Return how far inside an object will have been when it arrives, metres, by its way there."""
+    motion, border = track.motion(context.parameters), track.forecast.latest.border
+    speed_mps = 0.0 if motion is None else motion.speed_mps
+    inside_s = arrival.seconds - (0 if border is None else border.seconds)
+    return episode.deepest_m + speed_mps * inside_s
 
 
 def _minutes_ahead(
