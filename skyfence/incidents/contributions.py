@@ -58,6 +58,7 @@ class _Asked:
             minutes_left=minutes_left,
             lost=self._lost,
             direction=_direction(self._event),
+            circling=self._event.circling and not self._event.depth_m,
         )
         self.contributions[place] = _graver(self.contributions.get(place), contribution)
 

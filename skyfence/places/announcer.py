@@ -69,6 +69,7 @@ class Announcer:
         state.unseen = now.unseen
         state.highest = max(state.highest, view.level, key=rank)
         state.most_objects = max(state.most_objects, state.objects)
+        state.most_vanished = max(state.most_vanished, view.vanished)
         state.mark = min(state.mark, view.minute_mark)
         state.directions = sorted({*state.directions, *state.new_directions})
         state.new_directions = []
@@ -79,9 +80,21 @@ class Announcer:
         rises = rank(view.level) > rank(state.level)
         first = rises and rank(view.level) > rank(state.highest)
         always = view.level == "clear" or first
-        wanted = always or rises or _wants_sound(state, view, news)
+        wanted = always or rises or self._wants_sound(state, view, news, time_ms)
         sounds = wanted and state.attention.sound(time_ms, always=always)
         return "sound" if sounds else "quiet"
+
+    def _wants_sound(
+        self, state: PlaceState, view: PlaceView, news: tuple[PlaceNews, ...], time_ms: int
+    ) -> bool:
+        """Tell whether news that raises no level asks a person to act."""
+        if "direction" in news or view.vanished > state.most_vanished:
+            return True
+        silent_ms = time_ms - state.attention.sounded_ms
+        if "minutes" in news and silent_ms >= self._parameters.minutes_sound_after_ms:
+            return True
+        count = view.objects
+        return any(state.most_objects < mark <= count for mark in _COUNT_MARKS)
 
 
 def news_of(state: PlaceState, view: PlaceView, *, unseen: bool) -> tuple[PlaceNews, ...]:
@@ -97,13 +110,3 @@ def news_of(state: PlaceState, view: PlaceView, *, unseen: bool) -> tuple[PlaceN
         "unseen": unseen != state.unseen,
     }
     return tuple(item for item, is_new in news.items() if is_new)
-
-
-def _wants_sound(state: PlaceState, view: PlaceView, news: tuple[PlaceNews, ...]) -> bool:
-    """Tell whether news that raises no level asks a person to act."""
-    if "direction" in news or "minutes" in news:
-        return True
-    count = view.objects
-    return view.lost > state.lost or any(
-        state.most_objects < mark <= count for mark in _COUNT_MARKS
-    )

@@ -13,10 +13,14 @@ _FULL_MS = SOUNDS_AT_ONCE * SOUND_EVERY_MS
 
 @dataclass
 class Attention:
-    """What is left of a place's budget, as time that has been saved up, at an event time."""
+    """What is left of a place's budget, as time that has been saved up, at an event time.
+
+    ``sounded_ms`` is when the place sounded last.
+    """
 
     saved_ms: int = _FULL_MS
     as_of_ms: int = 0
+    sounded_ms: int = 0
 
     def sound(self, now_ms: int, *, always: bool) -> bool:
         """Tell whether a message may sound now, and take its share if so.
@@ -29,4 +33,5 @@ class Attention:
         if not always and self.saved_ms < SOUND_EVERY_MS:
             return False
         self.saved_ms = max(0, self.saved_ms - SOUND_EVERY_MS)
+        self.sounded_ms = max(self.sounded_ms, now_ms)
         return True

@@ -24,7 +24,7 @@ class Contribution:
     """What one object asks of one place.
 
     ``minutes_left`` are whole minutes until it is there; ``direction`` is the octant of its course,
-    0 (north) to 7.
+    0 (north) to 7. ``circling``: it flies in circles outside, on its way to nowhere.
     """
 
     kind: PlaceKind
@@ -32,6 +32,7 @@ class Contribution:
     minutes_left: int | None = None
     lost: bool = False
     direction: int | None = None
+    circling: bool = False
 
 
 @dataclass(frozen=True)

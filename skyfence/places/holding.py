@@ -32,6 +32,7 @@ class Holding:
     lost: bool = False
     over_ms: int | None = None
     counts_from_ms: int = 0
+    circling: bool = False
 
     @classmethod
     def begin(cls, contribution: Contribution, time_ms: int, counts_from_ms: int = 0) -> "Holding":
@@ -45,6 +46,7 @@ class Holding:
             minutes_left=contribution.minutes_left,
             lost=contribution.lost,
             counts_from_ms=counts_from_ms,
+            circling=contribution.circling,
         )
 
     def take(self, contribution: Contribution, time_ms: int, *, in_reach: bool = True) -> bool:
@@ -60,6 +62,7 @@ class Holding:
         if in_reach != self.in_reach:
             self.in_reach, self.reach_ms = in_reach, time_ms
         self.minutes_left, self.lost = contribution.minutes_left, contribution.lost
+        self.circling = contribution.circling
         if rank(self.asked) > rank(self.level):
             self.level = self.asked
         return (self.level, self.minutes_left, self.lost) != before

@@ -7,8 +7,8 @@ from skyfence.policy.parameters import MINUTE_MS, SECOND_MS
 
 # A channel may sound this often at once, and then once in this time: EEMUA 191 and ISA-18.2 give an
 # operator one alarm in ten minutes in the long run, and ten in ten minutes at the very most. The
-# first warning, the first shelter and the all-clear come on top, so that seven leave room for them.
-SOUNDS_AT_ONCE: Final = 6
+# first warning, the first shelter and the all-clear come on top: with them, four leave room enough.
+SOUNDS_AT_ONCE: Final = 4
 SOUND_EVERY_MS: Final = 10 * MINUTE_MS
 
 
@@ -25,3 +25,5 @@ class PlaceParameters:
     watch_ms: int = 30 * MINUTE_MS
     # Quiet changes of a place are told together: a raid changes the count with each report.
     quiet_every_ms: int = 30 * SECOND_MS
+    # Who heard so lately how long there is needs no second sound for the minutes that are left.
+    minutes_sound_after_ms: int = 5 * MINUTE_MS

@@ -20,8 +20,9 @@ class PlaceState:
     alliance all (``place_view``). ``episode`` numbers the episodes of the place, the last one's
     identifier is ``episode_id`` and its last message's number ``step``. ``level``, ``objects``,
     ``lost`` and ``unseen`` are as they were told last, at ``told_ms``; ``since_ms`` is since
-    when the level is so, event time. ``highest``, ``most_objects``, ``mark`` and ``directions`` say
-    what the episode has told already. ``waits``: a quiet change is to be told when it is time.
+    when the level is so, event time. ``highest``, ``most_objects``, ``most_vanished``, ``mark`` and
+    ``directions`` say what the episode has told already. ``waits``: a quiet change is to be told
+    when it is time.
     At ``count_due_ms``, event time, an object counts that may be one of the others until then.
     """
 
@@ -44,9 +45,10 @@ class PlaceState:
     waits: bool = False
     count_due_ms: int | None = None
     attention: Attention = field(default_factory=Attention)
+    most_vanished: int = 0
 
     def begin_episode(self, episode_id: UUID) -> None:
         """Begin the next episode: nothing has been told of it."""
         self.episode_id, self.step = episode_id, 0
         self.highest, self.most_objects, self.mark = "clear", 0, NO_MARK
-        self.directions = []
+        self.most_vanished, self.directions = 0, []

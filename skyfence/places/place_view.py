@@ -83,6 +83,11 @@ class PlaceView:
         return sum(held.lost for held in self.counted.values())
 
     @property
+    def vanished(self) -> int:
+        """Return how many of these were lost on their way, and not while they circled."""
+        return sum(held.lost and not held.circling for held in self.concerned.values())
+
+    @property
     def minutes_left(self) -> int | None:
         """Return the fewest whole minutes of any object on its way, None if one is here."""
         if self.level != "prepare":

@@ -94,6 +94,7 @@ class Places:
                     kind=state.kind,
                     level="clear" if standing.lets_go else "watch",
                     lost=holding.lost,
+                    circling=holding.circling,
                 )
                 reach = place in standing.in_reach
                 if holding.take(gone, standing.time_ms, in_reach=reach):

@@ -132,11 +132,12 @@ INCIDENT_FORMATS: Final[dict[int, Fields]] = {
         "PlaceState": (
             "kind holdings episode episode_id step level objects lost unseen "
             "since_ms told_ms highest most_objects mark directions new_directions waits "
-            "count_due_ms attention"
+            "count_due_ms attention most_vanished"
         ),
-        "Attention": "saved_ms as_of_ms",
+        "Attention": "saved_ms as_of_ms sounded_ms",
         "Holding": (
-            "level asked below_ms in_reach reach_ms minutes_left lost over_ms counts_from_ms"
+            "level asked below_ms in_reach reach_ms minutes_left lost over_ms counts_from_ms "
+            "circling"
         ),
         "RepeatedViolations": "number step told count violations latest",
         "Violation": "incident_id confirmed event tracks earlier",

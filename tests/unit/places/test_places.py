@@ -38,6 +38,7 @@ class Stage:
         in_reach: Iterable[str] = (),
         place: str = "AA-1",
         lost: bool = False,
+        circling: bool = False,
         direction: int | None = 0,
         over: bool = False,
         merged_into: str | None = None,
@@ -54,6 +55,7 @@ class Stage:
             level=level or "clear",
             minutes_left=minutes_left,
             lost=lost,
+            circling=circling,
             direction=direction,
         )
         self.places.note(
@@ -205,8 +207,8 @@ def test_joining_two_incidents_is_one_object() -> None:
     assert levels(told) == [("shelter", 1, "quiet")]
 
 
-def test_minutes_sound_at_ten_five_and_one() -> None:
-    """Fewer minutes sound when they fall below a mark, each mark once an episode."""
+def test_minutes_are_told_at_ten_five_and_one() -> None:
+    """Fewer minutes are news when they fall below a mark, each mark once an episode."""
     stage = Stage()
     heard = [
         minutes
@@ -214,6 +216,37 @@ def test_minutes_sound_at_ten_five_and_one() -> None:
         for _ in stage.take(step, "a", "prepare", minutes)
     ]
     assert heard == [14, 9, 4, 0]
+
+
+def test_minutes_sound_only_after_some_silence() -> None:
+    """A mark that is passed within five minutes of the last sound is quiet: it said how long."""
+    for passed, notify in ((4, "quiet"), (6, "sound")):
+        stage = Stage()
+        stage.take(0, "a", "prepare", 4 + passed)
+        (told,) = stage.take(passed, "a", "prepare", 4)
+        assert (told.news, told.notify) == (("minutes",), notify)
+
+
+def test_what_was_circling_is_lost_quietly() -> None:
+    """An object that got nowhere before it was lost asks nobody to act."""
+    stage = Stage()
+    stage.take(0, "a", "prepare", 4)
+    (told,) = stage.take(60, "a", "prepare", lost=True, circling=True)
+    assert (told.news, told.notify) == (("lost",), "quiet")
+
+
+def test_an_object_that_is_lost_again_sounds_once() -> None:
+    """An object that comes and goes sounds when it is lost first; a second one sounds again."""
+    stage = Stage()
+    told = stage.take(0, "a", "shelter")
+    for minute in (30, 90):
+        told += stage.take(minute, "a", "prepare", lost=True)
+        told += stage.take(minute + 30, "a", "shelter")
+    assert [alert.notify for alert in told if "lost" in alert.news] == ["sound", *["quiet"] * 3]
+    stage.take(150, "b", "shelter", direction=None)
+    stage.take(160, "a", "prepare", lost=True)
+    (told_of_both,) = stage.take(170, "b", "prepare", lost=True)
+    assert (told_of_both.lost, told_of_both.notify) == (2, "sound")
 
 
 def test_a_lost_object_sounds() -> None:
@@ -241,13 +274,13 @@ def test_no_channel_sounds_more_than_ten_times(objects: int) -> None:
 
 
 def test_in_the_long_run_one_sound_in_ten_minutes() -> None:
-    """Six hours of objects that come and are lost sound not more than 6 + 36 times."""
+    """Six hours of objects that come and are lost sound not more than 4 + 36 times."""
     stage = Stage()
     told = stage.take(0, "a", "shelter")
     for minute in range(1, 361):
         told += stage.take(minute, f"b{minute}", "prepare", 9, direction=minute % 8)
         told += stage.take(minute + 0.5, f"b{minute}", "prepare", lost=True)
-    assert sum(alert.notify == "sound" for alert in told) <= 6 + 36 + 1
+    assert sum(alert.notify == "sound" for alert in told) <= 4 + 36 + 1
 
 
 def test_unseen_is_told() -> None:
