@@ -37,7 +37,7 @@ _FAR_SHARE: Final = 0.95
 _STEADY_S: Final = 300
 _FURTHEST_S: Final = 720
 _NEAR_DEPTH_M: Final = 70_000
-_FAR_DEPTH_M: Final = 55_000
+_FAR_DEPTH_M: Final = 45_000
 # Courses wander by this much in twenty minutes; a turn at a waypoint is sharper.
 _STEADY_DEG: Final = 25
 # A quarter of the quickest round.
