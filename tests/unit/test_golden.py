@@ -73,7 +73,7 @@ def row(alert: PlaceAlert) -> str:
     ("name", "place", "minutes"),
     [
         ("latvia-2024-09-07", "LV-047", 4),
-        ("latvia-2024-09-07", "LV-077", 8),
+        ("latvia-2024-09-07", "LV-077", 11),
         ("romania-2024-09-08", "RO-TL", 4),
     ],
 )
