@@ -110,13 +110,7 @@ class Assignment:
             theirs_best = self._best(rival, theirs, expected, may_join)
             if theirs_best and theirs_best[1].key == other.key and theirs_best[0] < cost:
                 return
-        # As many of the one source as of the other, two pairs of which agree: all have come.
-        have_all_come = expected is not None and len(mine) == len(theirs)
-        if (
-            have_all_come
-            or not {track.key, other.key} & crowded
-            or _are_known_for_long(track, other)
-        ):
+        if not {track.key, other.key} & crowded or _are_known_for_long(track, other):
             yield cost, other
 
     def _where_clear(
