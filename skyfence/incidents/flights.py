@@ -12,7 +12,7 @@ What says that it is a drone or a missile, or in an emergency, is nobody's echo.
 flights that are elsewhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from skyfence.contracts.alert import Alert
@@ -58,10 +58,11 @@ class EchoRecognition:
 
     def _flight_of(self, run: Run, track: MemberTrack) -> str | None:
         """Return the key of the flight that a track is, if any."""
+        known_ms = _known_ms(track)
         costs = [
             (cost, key)
-            for key, flight in run.flights.items()
-            if (cost := _cost(track, flight, _known_ms(track))) is not None
+            for key, flight in _near(run.flights, track)
+            if (cost := _cost(track, flight, known_ms)) is not None
         ]
         if not costs:
             return None
@@ -76,7 +77,8 @@ class EchoRecognition:
                 continue
             now = run.tracks.get(own_key)
             taken = now is not None and now.flight == key
-            theirs = _cost(other, flight, known_ms) if now is not None and not taken else None
+            may_be = now is not None and not taken and _near({key: flight}, other)
+            theirs = _cost(other, flight, known_ms) if may_be else None
             if association.are_shown_at_once([track], [other]) and (
                 taken or (theirs is not None and theirs < cost)
             ):
@@ -140,13 +142,27 @@ def _may_be_flight(track: MemberTrack) -> bool:
     )
 
 
+def _near(flights: Mapping[str, Flight], track: MemberTrack) -> list[tuple[str, Flight]]:
+    """Return the flights that were sighted near a track last, with their keys.
+
+    All flights near the border are passed over with each decision: so nothing is called for each.
+    """
+    if track.position is None:
+        return []
+    lat, lon = track.position.seen.lat, track.position.seen.lon
+    south, north = lat - _NEAR_LAT_DEG, lat + _NEAR_LAT_DEG
+    return [
+        (key, flight)
+        for key, flight in flights.items()
+        if south <= (last := flight.sightings[-1]).lat <= north
+        and abs(last.lon - lon) <= _NEAR_LON_DEG
+    ]
+
+
 def _cost(track: MemberTrack, flight: Flight, until_ms: int) -> int | None:
     """Return how far a track is off a flight of another source, metres; None if it is not it."""
     position, known = track.position, track.last.object
     if position is None or flight.source == track.key.source:
-        return None
-    last, seen = flight.sightings[-1], position.seen
-    if abs(last.lat - seen.lat) > _NEAR_LAT_DEG or abs(last.lon - seen.lon) > _NEAR_LON_DEG:
         return None
     addresses = {association.address_of(known), flight.address} - {None}
     heights = (known.altitude_m, flight.altitude_m)
