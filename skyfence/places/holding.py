@@ -20,7 +20,9 @@ class Holding:
 
     ``asked`` is the level that its last event asked for; ``below_ms`` says since when that has been
     lower than ``level``, ``reach_ms`` since when ``in_reach`` is as it is. ``over_ms`` is when
-    the incident closed. From ``counts_from_ms`` on it counts as an object of its own.
+    the incident closed. From ``counts_from_ms`` on it counts as an object of its own. ``fallen`` is
+    the level that it has fallen to at ``fallen_ms``, before its last event, where that could not be
+    told yet because another source had not come as far.
     """
 
     level: PlaceLevel
@@ -33,6 +35,8 @@ class Holding:
     over_ms: int | None = None
     counts_from_ms: int = 0
     circling: bool = False
+    fallen: PlaceLevel | None = None
+    fallen_ms: int = 0
 
     @classmethod
     def begin(cls, contribution: Contribution, time_ms: int, counts_from_ms: int = 0) -> "Holding":
@@ -49,33 +53,76 @@ class Holding:
             circling=contribution.circling,
         )
 
-    def take(self, contribution: Contribution, time_ms: int, *, in_reach: bool = True) -> bool:
+    def take(
+        self,
+        contribution: Contribution,
+        time_ms: int,
+        parameters: PlaceParameters,
+        *,
+        in_reach: bool = True,
+    ) -> bool:
         """Take in what the incident asks now, and whether its object can be back soon.
 
         Returns whether that changes what there is to tell of the place.
         """
         before = (self.level, self.minutes_left, self.lost)
+        self._note_falls(time_ms, parameters)
         self.over_ms = None
-        if rank(self.asked) >= rank(self.level):
+        if rank(self.asked) >= rank(self._present):
             self.below_ms = time_ms
         self.asked = contribution.level
         if in_reach != self.in_reach:
             self.in_reach, self.reach_ms = in_reach, time_ms
         self.minutes_left, self.lost = contribution.minutes_left, contribution.lost
         self.circling = contribution.circling
-        if rank(self.asked) > rank(self.level):
-            self.level = self.asked
+        if rank(self.asked) > rank(self._present):
+            self._rise()
         return (self.level, self.minutes_left, self.lost) != before
 
     def fall(self, parameters: PlaceParameters) -> tuple[int, PlaceLevel] | None:
         """Return when the level falls next, and to which; None while it is held."""
+        if self.fallen is not None and self.over_ms is None:
+            return self.fallen_ms, self.fallen
+        return self._next_fall(parameters)
+
+    def settle(self, level: PlaceLevel) -> None:
+        """Let the level fall as ``fall`` said, now that every source has come as far."""
+        self.level, self.fallen = level, None
+
+    @property
+    def _present(self) -> PlaceLevel:
+        """Return the level as of the last event, also where its fall is not settled yet."""
+        return self.level if self.fallen is None else self.fallen
+
+    def has_ended(self, time_ms: int, parameters: PlaceParameters) -> bool:
+        """Tell whether it had fallen to ``clear`` before an event, told or not."""
+        self._note_falls(time_ms, parameters)
+        return self.fallen == "clear"
+
+    def _note_falls(self, time_ms: int, parameters: PlaceParameters) -> None:
+        """Note the falls that were due before an event, which must not hold them up."""
+        while (fall := self._next_fall(parameters)) is not None and fall[0] < time_ms:
+            if self.fallen is None:
+                self.fallen_ms = fall[0]
+            self.fallen = fall[1]
+            if self.fallen == "clear":
+                return
+
+    def _rise(self) -> None:
+        if rank(self.asked) >= rank(self.level):
+            self.level, self.fallen = self.asked, None
+        else:
+            self.fallen = self.asked
+
+    def _next_fall(self, parameters: PlaceParameters) -> tuple[int, PlaceLevel] | None:
+        level = self._present
         if self.over_ms is not None:
             return self.over_ms, "clear"
-        if rank(self.asked) >= rank(self.level):
-            leaves = self.level == "watch" and not self.in_reach
+        if rank(self.asked) >= rank(level):
+            leaves = level == "watch" and not self.in_reach
             return (self.reach_ms + parameters.watch_ms, "clear") if leaves else None
         if not self.in_reach:
             return max(self.below_ms, self.reach_ms) + parameters.hold_ms, self.asked
-        if self.level == "shelter":
+        if level == "shelter":
             return self.below_ms + parameters.shelter_hold_ms, "prepare"
         return None

@@ -88,7 +88,7 @@ class Places:
                 continue
             if standing.over:
                 holding.over_ms = 0 if standing.at_once else standing.time_ms
-            else:
+            elif not holding.has_ended(standing.time_ms, self._parameters):
                 # What it does not ask for any more changes a level only when that falls.
                 gone = Contribution(
                     kind=state.kind,
@@ -97,7 +97,7 @@ class Places:
                     circling=holding.circling,
                 )
                 reach = place in standing.in_reach
-                if holding.take(gone, standing.time_ms, in_reach=reach):
+                if holding.take(gone, standing.time_ms, self._parameters, in_reach=reach):
                     self._touch(places, place)
             self._expect_fall(places, holding)
         places.latest_ms = max(places.latest_ms, standing.time_ms)
@@ -149,7 +149,7 @@ class Places:
         """Have an incident hold a place; return whether there may be something to tell."""
         holding = state.holdings.get(standing.incident_id)
         if holding is not None:
-            return holding.take(contribution, standing.time_ms)
+            return holding.take(contribution, standing.time_ms, self._parameters)
         counts_from_ms = standing.counts_from_ms
         holding = Holding.begin(contribution, standing.time_ms, counts_from_ms)
         state.holdings[standing.incident_id] = holding
@@ -237,7 +237,8 @@ class Places:
         fell = False
         for incident_id, holding in list(state.holdings.items()):
             while (fall := holding.fall(self._parameters)) is not None and fall[0] <= until_ms:
-                fell, holding.level = True, fall[1]
+                fell = True
+                holding.settle(fall[1])
                 if holding.level == "clear":
                     del state.holdings[incident_id]
                     break

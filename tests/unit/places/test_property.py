@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, get_args
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from words import ENGLISH
@@ -235,7 +234,6 @@ def test_no_order_of_arrival_lowers_a_level(data: st.DataObject) -> None:
         assert rank(late.get(place, "clear")) >= rank(level), place
 
 
-@pytest.mark.xfail(strict=True, reason="a fall that waits is overtaken by its own next standing")
 def test_levels_are_the_same_in_any_order_of_arrival() -> None:
     """What falls at the first minute has fallen, though the second source comes half an hour late.
 
