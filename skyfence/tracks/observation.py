@@ -136,10 +136,9 @@ class Observation:
         """Tell whether this is an earlier report's place under a new time.
 
         An object that flies at the speed it reports cannot have stood still meanwhile. Positions
-        are rounded to about 10 m by some sources, so twice that is asked for. A source that says
-        that a track ended says so at its last place.
+        are rounded to about 10 m by some sources, so twice that is asked for.
         """
-        if self.ended or (self.lat, self.lon) != (before.lat, before.lon):
+        if (self.lat, self.lon) != (before.lat, before.lon):
             return False
         speed_mps = self.frame.number("ground_speed_mps", self.row) or 0.0
         return speed_mps * (self.time_ms - before.time_ms) / SECOND_MS > STANDS_STILL_M

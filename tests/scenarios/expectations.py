@@ -192,6 +192,7 @@ TABLE: Final[dict[str, dict[str, Check]]] = {
         "one episode": episodes_at_most(1),
         "shelter stays": shelter_spells_at_most(1),
     },
+    "ids_ended_at_last_place": _one_drone("FI-02"),
     "lost_13min_over_border": {
         **_common("AIR"),
         "one incident": incidents(1),
@@ -211,7 +212,6 @@ TABLE: Final[dict[str, dict[str, Check]]] = {
         "nation with region": region_and_nation_together("LV"),
         "warned before": warned_before("LV-042", 60.0),
     },
-    "number_given_again": _THREE_IN_TURN,
     "number_given_again_soon": _THREE_IN_TURN,
     "rescue_helicopter": {"silence": silence()},
     "sea_skimmer_fast": {

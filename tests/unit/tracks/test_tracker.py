@@ -210,14 +210,6 @@ def test_the_scan_interval_may_be_set() -> None:
     assert lost_s(*every(4, 20), by=by) == [76 + 300]
 
 
-def test_an_end_at_the_last_place_is_an_end() -> None:
-    """What a source says when it drops a track repeats the place, and is no old place."""
-    over = IN.model_copy(update={"time": seen(20, 0).time, "phase": "ended"})
-    flies = {"ground_speed_mps": 120.0}
-    result = judge(*(report.model_copy(update=flies) for report in (OUT, IN, over)), beat(65))
-    assert [event.kind for event in told(result)] == ["entered", "lost"]
-
-
 def test_a_track_may_end_inside() -> None:
     """A report with phase ended loses the track after two scans, and silence not once more."""
     result = judge(OUT, seen(10, 27.01, phase="ended"), beat(500))
