@@ -34,7 +34,14 @@ from skyfence.contracts.channel_message import (
 )
 from skyfence.identity import derive
 from skyfence.naming import Audience, Channel, Environment, decisions_key, held_key
-from skyfence.operators.public_release import HeldState, PendingRelease, at_deadline, hold, is_stale
+from skyfence.operators.public_release import (
+    HeldState,
+    PendingRelease,
+    at_deadline,
+    continued,
+    hold,
+    is_stale,
+)
 from skyfence.operators.public_text import public_alert
 from skyfence.policy.policy import Policy
 from skyfence.texts.tables import PublicTexts
@@ -185,14 +192,11 @@ class ReleaseService:
         return await self._functions.deliver(self._channel(alert.region), alert, message)
 
     async def _continued(self, alert: PublicAlert) -> PublicAlert:
-        """Return a message that goes on from what the public was told, not from what was held."""
+        """Return a message as it goes on from what the public was told, not from what was held."""
         channel = self._channel(alert.region)
         raw = await self._ask(self._redis.hget(channel.active, str(alert.incident_id)))
         before = None if raw is None else parse_channel_message(Audience.PUBLIC, raw)
-        if not isinstance(before, PublicMessage):
-            return alert.model_copy(update={"message_type": "Alert", "references": ()})
-        known = (*before.alert.references, before.alert.alert_id)
-        return alert.model_copy(update={"references": known})
+        return continued(alert, before.alert if isinstance(before, PublicMessage) else None)
 
     async def _publish_at_once(
         self, ready: PublicAlertMessage, raw: bytes | None, *, is_first: bool
@@ -226,7 +230,8 @@ class ReleaseService:
         if held is not None:
             if not await self._functions.swap(self._held, _field(public), raw, held.to_json()):
                 return False
-            await self._record_pending(held, "held")
+            if held.state == "held":
+                await self._record_pending(held, "held")
         elif before is not None and (before.state, before.alert_id) == ("held", public.alert_id):
             await self._record_pending(before, "held")  # a crash may have left it unrecorded
         return True

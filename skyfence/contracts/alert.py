@@ -232,6 +232,11 @@ def parse_alert(value: bytes) -> Alert | PlaceAlert | FeedAlarm:
     return _ANY_ALERT.validate_json(value)
 
 
+def level_rank(level: PlaceLevel) -> int:
+    """Return a place's level as a number: 0 is ``clear``, 3 ``shelter``."""
+    return get_args(PlaceLevel).index(level)
+
+
 def gravest_first(word: str, words: object) -> int:
     """Return the place of one of CAP's words among its kind's: 0 is the gravest, the last unknown.
 

@@ -6,17 +6,14 @@ them (``places``).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
-from skyfence.contracts.alert import PlaceKind, PlaceLevel
-
-_RANKS: Final[Mapping[PlaceLevel, int]] = {"clear": 0, "watch": 1, "prepare": 2, "shelter": 3}
+from skyfence.contracts.alert import PlaceKind, PlaceLevel, level_rank
 
 
 def rank(level: PlaceLevel) -> int:
     """Return a level as a number: 0 is ``clear``, 3 ``shelter``."""
-    return _RANKS[level]
+    return level_rank(level)
 
 
 @dataclass(frozen=True)

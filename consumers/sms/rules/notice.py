@@ -29,6 +29,7 @@ from skyfence.contracts.alert import (
     Urgency,
     gravest_first,
     is_abandoned,
+    level_rank,
 )
 from skyfence.contracts.base import Contract, UtcTime
 from skyfence.frames.frame import LIVE_RUN
@@ -36,8 +37,6 @@ from skyfence.naming import Environment, ZoneName
 from skyfence.texts.tables import NoticeKind
 from skyfence.times import from_ms, to_ms
 
-# How grave a place's level is, to compare it with another place's.
-_RANKS: Final[Mapping[PlaceLevel, int]] = {"clear": 0, "watch": 1, "prepare": 2, "shelter": 3}
 # Kinds that name the number of objects, and those of the same meaning that do not.
 _MANY: Final[Mapping[NoticeKind, NoticeKind]] = {
     "threat": "threat_many",
@@ -103,7 +102,7 @@ class Notice(Contract):
         """Return how grave the notice is, 0 to 3: a silent sensor is as grave as it gets."""
         if self.level is None:
             return 3 if self.kind == "feed_silent" else 0
-        return _RANKS[self.level]
+        return level_rank(self.level)
 
     @property
     def words(self) -> tuple[object, ...]:

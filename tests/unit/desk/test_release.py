@@ -18,7 +18,7 @@ from words import ENGLISH
 
 from consumers.channels.functions import install
 from consumers.desk.release import ReleaseService
-from skyfence.contracts.alert import AlertMessage, PlaceLevel, Timeline
+from skyfence.contracts.alert import AlertMessage, PlaceLevel, PublicAlert, Timeline
 from skyfence.contracts.channel_message import (
     Decision,
     NoteMessage,
@@ -64,10 +64,17 @@ class Office:
 
     async def told(self) -> list[tuple[int, str]]:
         """Return the steps that the public was told."""
+        return [(alert.step, alert.message_type) for alert in await self.published()]
+
+    async def heard(self) -> list[tuple[int, str]]:
+        """Return the same steps, and whether each sounds."""
+        return [(alert.step, alert.notify) for alert in await self.published()]
+
+    async def published(self) -> list[PublicAlert]:
+        """Return the public's messages in order."""
         entries: Any = await self.redis.xrange(PUBLIC.stream)
         read = [parse_channel_message(Audience.PUBLIC, fields[b"message"]) for _, fields in entries]
-        public = [message for message in read if isinstance(message, PublicMessage)]
-        return [(message.alert.step, message.alert.message_type) for message in public]
+        return [message.alert for message in read if isinstance(message, PublicMessage)]
 
     async def recorded(self) -> list[tuple[int, str, str | None]]:
         """Return what is on record, each decision once: step, decision, by whom."""
@@ -187,6 +194,34 @@ STORIES = {
             (4, "released", None),
         ],
     ),
+    "withdrawn, then a quiet rise": (
+        [
+            *(comes(1, "prepare"), withdraws(1), comes(2, notify="quiet"), 60.0, ticks),
+            ends(3),
+        ],
+        [(2, "Alert"), (3, "Cancel")],
+        [
+            (1, "held", None),
+            (1, "withdrawn", "anna"),
+            (2, "held", None),
+            (2, "released", None),
+            (3, "released", None),
+        ],
+    ),
+    "withdrawn, fallen, then a quiet rise": (
+        [
+            *(comes(1), withdraws(1), comes(2, "watch", notify="quiet")),
+            *(comes(3, notify="quiet"), releases(3), ends(4)),
+        ],
+        [(3, "Alert"), (4, "Cancel")],
+        [
+            (1, "held", None),
+            (1, "withdrawn", "anna"),
+            (3, "held", None),
+            (3, "released", "anna"),
+            (4, "released", None),
+        ],
+    ),
     "withdrawn, and over": (
         [comes(1, "prepare"), withdraws(1), ends(2)],
         [],
@@ -250,6 +285,35 @@ async def test_a_release_that_crosses_an_alert_is_not_lost(
     await act(office.desk(Mortal(redis, cross=lambda: releases(1)(office.desk()))))
     await office.desk().process_pending()
     assert await office.told() == told
+
+
+@pytest.mark.parametrize("decides", [[releases(2)], [60.0, ticks]], ids=["officer", "deadline"])
+async def test_what_the_public_hears_first_sounds(redis: Redis, decides: list[Act | float]) -> None:
+    """A quiet step that takes the place of the one that waits sounds once it is published."""
+    await install(redis)
+    office = Office(redis)
+    quiet = comes(2, objects=3, notify="quiet")
+    await play(office, [comes(1), quiet, *decides, comes(3, objects=4, notify="quiet")], 1_000)
+    assert await office.heard() == [(2, "sound"), (3, "quiet")]
+
+
+async def test_the_first_word_sounds_where_nobody_is_asked(redis: Redis) -> None:
+    """A step that was stale is left out, and the quiet one after it is the public's first."""
+    await install(redis)
+    office = Office(redis, AUTOMATIC)
+    await play(office, [comes(2, notify="quiet")], 1_000)
+    assert await office.heard() == [(2, "sound")]
+
+
+async def test_a_rise_above_what_was_published_sounds(redis: Redis) -> None:
+    """The public's last level decides: what rises above it sounds, what falls stays quiet."""
+    await install(redis)
+    office = Office(redis)
+    levels: list[PlaceLevel] = ["shelter", "prepare", "prepare", "shelter"]
+    quiet = [comes(step, level, notify="quiet") for step, level in enumerate(levels, 2)]
+    await play(office, [comes(1, "prepare"), releases(1), *quiet], 1_000)
+    heard = ["sound", "sound", "quiet", "quiet", "sound"]
+    assert await office.heard() == list(enumerate(heard, 1))
 
 
 async def test_the_all_clear_is_told_once(redis: Redis) -> None:

@@ -7,7 +7,7 @@ import pytest
 from builders import T0, place_alert
 from words import ENGLISH
 
-from skyfence.contracts.alert import Timeline
+from skyfence.contracts.alert import PlaceLevel, Timeline
 from skyfence.contracts.channel_message import PublicAlertMessage
 from skyfence.naming import Environment
 from skyfence.operators.public_release import PendingRelease, at_deadline, hold, is_stale
@@ -51,11 +51,35 @@ def test_after_a_withdrawal_a_new_step_is_a_new_question() -> None:
     assert (pending.state, pending.deadline) == ("held", T0 + timedelta(hours=1, seconds=60))
 
 
-@pytest.mark.parametrize(("state", "waits"), [("held", True), ("withdrawn", False)])
-def test_after_a_withdrawal_a_quiet_step_asks_nobody(state: str, waits: bool) -> None:
+@pytest.mark.parametrize("state", ["held", "withdrawn"])
+def test_after_a_withdrawal_a_quiet_step_asks_nobody(state: str) -> None:
     """A detail of what was withdrawn is no new question; one of what still waits replaces it."""
     pending = hold(message(step=2, notify="quiet"), held(state, step=1), RULES, T0)
-    assert (pending is not None) is waits
+    assert pending is not None
+    assert pending.state == state
+
+
+@pytest.mark.parametrize("levels", [("prepare", "shelter"), ("shelter", "watch", "prepare")])
+def test_after_a_withdrawal_a_quiet_rise_is_a_new_question(levels: tuple[PlaceLevel, ...]) -> None:
+    """A step at a higher level than the one before it is held, though it comes quietly."""
+    withdrawn: PendingRelease | None = held("withdrawn", step=1, level=levels[0])
+    for step, level in enumerate(levels[1:], 2):
+        assert withdrawn is not None
+        assert withdrawn.state == "withdrawn"
+        withdrawn = hold(message(step=step, level=level, notify="quiet"), withdrawn, RULES, T0)
+    assert withdrawn is not None
+    assert (withdrawn.state, withdrawn.message.alert.step) == ("held", len(levels))
+
+
+def test_what_was_handed_over_before_is_no_rise() -> None:
+    """Steps that come again, as after a crash, ask nobody: each is compared with the last."""
+    withdrawn = held("withdrawn", step=1, level="shelter")
+    for step, level in ((2, "prepare"), (3, "watch")):
+        quiet = message(step=step, level=level, notify="quiet")
+        next_withdrawn = hold(quiet, withdrawn, RULES, T0)
+        assert next_withdrawn is not None
+        withdrawn = next_withdrawn
+    assert hold(message(step=2, level="prepare", notify="quiet"), withdrawn, RULES, T0) is None
 
 
 @pytest.mark.parametrize("state", ["held", "withdrawn", "released"])
