@@ -68,17 +68,19 @@ local function admit(key, run, live, most)
   redis.call('HSET', key, RUNS, table.concat(runs, ' '))
 end
 
--- Keeps a place's last message. That of an earlier episode may come after one of a later episode,
--- which travels in another partition of Kafka: it changes nothing.
-local function remember(key, run, place, live, most, incident, stamped)
+-- Keeps a place's last message: that of the episode with the highest number, whatever the times,
+-- for an agent that lost its state ends an episode by the wall clock, later than the next began.
+-- What an earlier episode says may be handed out again and changes nothing; only where it goes on
+-- and is later in time are episodes counted anew, from one or from an older checkpoint.
+local function remember(key, run, place, live, most, incident, state, stamped)
   local field = run .. '/' .. place
   local kept = redis.call('HGET', key, field)
   if kept and not string.find(kept, '"incident_id":"' .. incident .. '"', 1, true) then
     local readable, before = pcall(cjson.decode, kept)
     local now = cjson.decode(stamped).alert
     before = readable and before.alert
-    if before and (before.time > now.time
-        or before.time == now.time and before.episode > now.episode) then
+    if before and before.episode > now.episode
+        and (state == 'over' or before.time >= now.time) then
       return
     end
   end
@@ -110,7 +112,7 @@ local function deliver(keys, args)
   end
   if keys[5] then
     local run, place, live, most = unpack(args, 9, 12)
-    remember(keys[5], run, place, live, most, incident, stamped)
+    remember(keys[5], run, place, live, most, incident, state, stamped)
   end
   return redis.call('PUBLISH', channel, stamped)
 end

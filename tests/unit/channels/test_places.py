@@ -14,11 +14,13 @@ from consumers.channels.functions import RUNS_KEPT, ChannelFunctions, install
 from consumers.channels.sink import RedisChannels
 from skyfence.contracts.alert import AlertMessage, PlaceLevel, Timeline
 from skyfence.contracts.channel_message import PublicAlertMessage
+from skyfence.incidents.lost_state import LastMessages, end_open_chains, keep_last
 from skyfence.naming import Audience, Channel, Environment, places_key
 from skyfence.operators.public_text import public_alert
 
 EXERCISE = Environment.EXERCISE
 KEY = places_key(EXERCISE)
+MINUTE = timedelta(minutes=1)
 CHANNEL = Channel(EXERCISE, Audience.OPERATORS, "AA-1")
 
 
@@ -82,10 +84,51 @@ async def test_an_earlier_episode_s_end_may_come_late(
     assert await states(redis) == {"live/AA-1": (2, "prepare")}
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1)], ids=["in order", "the end late"])
+async def test_an_episode_that_was_given_up_gives_way_to_the_next(
+    server: Server, redis: Redis, order: tuple[int, int, int]
+) -> None:
+    """An agent that lost its state ends an episode by the wall clock, later than the next began."""
+    first = place_alert("shelter", environment=EXERCISE)
+    last: LastMessages = {}
+    keep_last(last, first)
+    recovered = T0 + timedelta(minutes=10)
+    _, [cancel] = end_open_chains(last, EXERCISE, ENGLISH.operators.abandoned, recovered)
+    begins = place_alert(
+        "prepare", episode=2, at=recovered - timedelta(seconds=30), environment=EXERCISE
+    )
+    told = [AlertMessage(alert=alert, timeline=Timeline()) for alert in (first, cancel, begins)]
+    await deliver(server, *(told[number] for number in order))
+    assert await states(redis) == {"live/AA-1": (2, "prepare")}
+
+
+@pytest.mark.parametrize("minutes", [-1, 0])
+async def test_a_later_episode_holds_whatever_its_time(
+    server: Server, redis: Redis, minutes: int
+) -> None:
+    """The number of the episode decides: a source that is behind gives it an earlier time."""
+    earlier = message("shelter", 7, episode=4)
+    await deliver(server, earlier, message(episode=5, level="prepare", at=T0 + minutes * MINUTE))
+    assert await states(redis) == {"live/AA-1": (5, "prepare")}
+
+
+async def test_a_message_of_an_earlier_episode_that_is_not_later_changes_nothing(
+    server: Server, redis: Redis
+) -> None:
+    """What Kafka hands out again after Redis has forgotten its steps is no news."""
+    await deliver(server, message("prepare", episode=5, at=T0 + MINUTE), message("shelter", 3))
+    assert await states(redis) == {"live/AA-1": (5, "prepare")}
+
+
 async def test_a_state_that_begins_anew_is_taken(server: Server, redis: Redis) -> None:
-    """Where Kafka lost its memory episodes count from one again: what is later in time holds."""
+    """Where Kafka lost its memory episodes count from one again: what is later in time holds.
+
+    So it does from an older checkpoint, whose first steps Redis may know already.
+    """
     await deliver(server, message("shelter", episode=57))
-    await deliver(server, message("prepare", at=T0 + timedelta(days=1)))
+    await deliver(server, message("prepare", 4, episode=56, at=T0 + timedelta(days=1)))
+    assert await states(redis) == {"live/AA-1": (56, "prepare")}
+    await deliver(server, message("prepare", at=T0 + timedelta(days=2)))
     assert await states(redis) == {"live/AA-1": (1, "prepare")}
 
 
