@@ -54,16 +54,19 @@ IncidentState = Literal["threat", "violation", "exited", "lost", "closed"]
 # silent: all that came to its partition was judged, and nothing was of this source; unjudged: what
 # came may not have been judged.
 SilenceCause = Literal["silent", "unjudged"]
-# Each message names all earlier ones of its chain: 25,000 fill the megabyte that Kafka takes.
-Step = Annotated[int, Field(ge=1, le=25_000)]
+# A message names no more than so many earlier ones of its chain: a chain that lasts for weeks must
+# not grow past the megabyte that Kafka takes.
+MOST_REFERENCES: Final = 100
+Step = Annotated[int, Field(ge=1)]
 
 
 class _Message(Contract):
     """What any message of a chain says, whoever it is for.
 
-    ``references`` are the chain's earlier messages; ``time`` is when the fact stood and ``expires``
-    how long this message holds, both event time. ``incident_id`` is what the chain is about: an
-    incident, a place's episode, a silence. A message from before ``notify`` was known sounds.
+    ``references`` are the chain's latest earlier messages, ``MOST_REFERENCES`` at most; ``time`` is
+    when the fact stood and ``expires`` how long this message holds, both event time.
+    ``incident_id`` is what the chain is about: an incident, a place's episode, a silence. A message
+    from before ``notify`` was known sounds.
     """
 
     alert_id: UUID
@@ -85,6 +88,11 @@ class _Message(Contract):
     notify: Notify = "sound"
     headline: str
     instruction: str
+
+    @property
+    def references_after(self) -> tuple[UUID, ...]:
+        """Return the references of the message that follows in the chain."""
+        return (*self.references, self.alert_id)[-MOST_REFERENCES:]
 
 
 class Alert(_Message):

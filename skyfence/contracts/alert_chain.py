@@ -15,6 +15,7 @@ from typing import Final, TypedDict
 from uuid import UUID
 
 from skyfence.contracts.alert import (
+    MOST_REFERENCES,
     AlertStatus,
     Certainty,
     MessageType,
@@ -87,17 +88,20 @@ def chain_fields(
     """Return the common fields of one step of a chain.
 
     ``chain_id`` identifies what the chain is about: an incident, repeated violations, a silence.
-    ``step`` counts from 1; the message refers to all earlier steps. ``channel`` is one of the same
-    environment. ``time`` is when the fact stood, ``expires`` until when the message holds.
-    ``headline`` comes without the mark of exercises, which is put before it here. ``notify`` says
-    whether the message asks somebody to act.
+    ``step`` counts from 1; the message refers to the latest earlier steps (``MOST_REFERENCES``).
+    ``channel`` is one of the same environment. ``time`` is when the fact stood, ``expires`` until
+    when the message holds. ``headline`` comes without the mark of exercises, which is put before it
+    here. ``notify`` says whether the message asks somebody to act.
     """
     return ChainFields(
         alert_id=alert_id(chain_id, channel, step),
         incident_id=chain_id,
         channel=channel,
         step=step,
-        references=tuple(alert_id(chain_id, channel, earlier) for earlier in range(1, step)),
+        references=tuple(
+            alert_id(chain_id, channel, earlier)
+            for earlier in range(max(1, step - MOST_REFERENCES), step)
+        ),
         status=status_of(environment),
         message_type=cap.message_type,
         response_type=cap.response_type,

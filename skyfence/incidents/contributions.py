@@ -34,6 +34,7 @@ def standing(incident_id: UUID, update: IncidentUpdate, nations: Mapping[str, st
         known_ms=max(time, to_ms(event.last_seen)),
         contributions={} if over or event.private_flight else _contributions(update, nations),
         in_reach=_in_reach(event, nations),
+        lost=update.state == "lost",
         lets_go=event.kind == "searched",
         over=over,
         merged_into=update.joined[0] if merged else None,
@@ -48,7 +49,6 @@ class _Asked:
     def __init__(self, update: IncidentUpdate, nations: Mapping[str, str]) -> None:
         self.contributions: dict[str, Contribution] = {}
         self._event, self._nations = update.event, nations
-        self._lost = update.state == "lost"
 
     def ask(self, place: str, level: PlaceLevel, minutes_left: int | None = None) -> None:
         """Ask a level of a place; the highest and soonest counts."""
@@ -56,7 +56,6 @@ class _Asked:
             kind=_kind(place, self._event, self._nations),
             level=level,
             minutes_left=minutes_left,
-            lost=self._lost,
             direction=_direction(self._event),
             circling=self._event.circling and not self._event.depth_m,
         )
@@ -97,11 +96,10 @@ def _graver(before: Contribution | None, now: Contribution) -> Contribution:
 
 
 def _kind(place: str, event: TrackEvent, nations: Mapping[str, str]) -> PlaceKind:
+    """Return the kind of a place of an incident: its nations need not have regions."""
     if place in nations:
         return "region"
-    if place in event.nations or place in nations.values():
-        return "nation"
-    return "zone" if nations else "region"
+    return "nation" if nations or place in event.nations else "region"
 
 
 def _direction(event: TrackEvent) -> int | None:

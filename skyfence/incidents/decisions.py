@@ -17,6 +17,7 @@ from skyfence.contracts.track_event import (
     TrackTopicEvent,
     ZoneVisit,
 )
+from skyfence.frames.frame import LIVE_RUN
 from skyfence.incidents.contributions import standing
 from skyfence.incidents.incident import Bias, Incident
 from skyfence.incidents.manager import IncidentManager
@@ -90,7 +91,12 @@ class AlertDecisions:
         return [*place_alerts, *alerts]
 
     def _cover(self, coverage: Coverage) -> Iterator[PlaceAlert]:
-        """Yield what places hear whose sight has changed; a run that is over has none."""
+        """Yield what places hear whose sight has changed; a run that is over has none.
+
+        The live run is never over: what is said of it before its first report holds.
+        """
+        if coverage.run == LIVE_RUN:
+            self.state.runs.setdefault(LIVE_RUN, Run())
         run = self.state.runs.get(coverage.run)
         if run is not None:
             self._places.cover(run.places, coverage.unseen, to_ms(coverage.time))
@@ -135,4 +141,5 @@ class AlertDecisions:
         elif watermark_ms > 0:
             # All sources have ended: nobody watches any more, and time alone lets no level fall.
             yield from self._places.settle(name, run.places, time_ms)
-        yield from self._places.flush(name, run.places, time_ms, time_ms)
+        ended = watermark_ms >= LATEST_MS
+        yield from self._places.flush(name, run.places, time_ms, time_ms, at_end=ended)

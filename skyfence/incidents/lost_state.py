@@ -93,7 +93,7 @@ def _ending(
     return {
         "alert_id": alert_id(last.incident_id, last.channel, step),
         "step": step,
-        "references": (*last.references, last.alert_id),
+        "references": last.references_after,
         "message_type": "Cancel",
         "response_type": "Monitor",
         "urgency": "Unknown",

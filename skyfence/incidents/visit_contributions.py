@@ -33,7 +33,6 @@ def visit_standing(identifier: UUID, visit: ZoneVisit) -> Standing:
         kind="zone",
         level=level,
         minutes_left=visit.minutes_left,
-        lost=visit.step == "lost",
         direction=octant(visit.object.course_deg),
     )
     asks = visit.step not in ("left", "over")
@@ -44,5 +43,6 @@ def visit_standing(identifier: UUID, visit: ZoneVisit) -> Standing:
         known_ms=max(time_ms, to_ms(visit.last_seen)),
         contributions={visit.zone: contribution} if asks else {},
         in_reach=frozenset({visit.zone}),
+        lost=visit.step == "lost",
         over=visit.step == "over",
     )

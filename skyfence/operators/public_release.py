@@ -88,9 +88,8 @@ def continued(alert: PublicAlert, before: PublicAlert | None) -> PublicAlert:
     if before is None:
         first = {"message_type": "Alert", "references": (), "notify": "sound"}
         return alert.model_copy(update=first)
-    known = (*before.references, before.alert_id)
     notify = "sound" if _rises(alert, before) else alert.notify
-    return alert.model_copy(update={"references": known, "notify": notify})
+    return alert.model_copy(update={"references": before.references_after, "notify": notify})
 
 
 def _rises(alert: PublicAlert, before: PublicAlert | None) -> bool:

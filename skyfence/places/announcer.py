@@ -32,16 +32,22 @@ class Announcer:
         self._parameters = parameters
 
     def announce(
-        self, state: PlaceState, now: PlaceSituation, news: tuple[PlaceNews, ...]
+        self,
+        state: PlaceState,
+        now: PlaceSituation,
+        news: tuple[PlaceNews, ...],
+        *,
+        may_wait: bool = True,
     ) -> PlaceAlert | None:
         """Return the message that news of a place asks for (``news_of``); None where it waits.
 
-        Quiet news that comes soon after other news waits for the next time (``state.waits``).
+        Quiet news that comes soon after other news waits for the next time (``state.waits``), if it
+        ``may_wait``.
         """
         time_ms = max(now.time_ms, state.since_ms)
         notify = self._notify(state, now.view, news, time_ms)
         minor = notify == "quiet" and "level" not in news and "unseen" not in news
-        if minor and state.step and not self.is_quiet_due(state, time_ms):
+        if may_wait and minor and state.step and not self.is_quiet_due(state, time_ms):
             state.waits = True
             return None
         self._step(state, now, time_ms)

@@ -27,7 +27,6 @@ class Contribution:
     kind: PlaceKind
     level: PlaceLevel
     minutes_left: int | None = None
-    lost: bool = False
     direction: int | None = None
     circling: bool = False
 
@@ -38,11 +37,11 @@ class Standing:
 
     A place that ``contributions`` lacks, and that the incident concerned before, is one that its
     object has moved away from: it stays held while it is ``in_reach`` of the object, and is let go
-    at once, without being watched, with ``lets_go``. ``over``: the
-    incident is closed; with ``merged_into`` another one goes on with its object. ``at_once``: it
-    is over by an operator's word, which follows no sensor's clock. Until ``counts_from_ms`` it may
-    be an object that is counted already. Times are event time, ms since 1970: since when it stands
-    so, and of the report that made it known.
+    at once, without being watched, with ``lets_go``. ``lost``: its object is not seen now, which
+    holds for all places alike. ``over``: the incident is closed; with ``merged_into`` another one
+    goes on with its object. ``at_once``: it is over by an operator's word, which follows no
+    sensor's clock. Until ``counts_from_ms`` it may be an object that is counted already. Times are
+    event time, ms since 1970: since when it stands so, and of the report that made it known.
     """
 
     incident_id: UUID
@@ -51,6 +50,7 @@ class Standing:
     contributions: Mapping[str, Contribution]
     in_reach: frozenset[str] = frozenset()
     lets_go: bool = False
+    lost: bool = False
     over: bool = False
     merged_into: UUID | None = None
     at_once: bool = False

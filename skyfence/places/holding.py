@@ -39,7 +39,14 @@ class Holding:
     fallen_ms: int = 0
 
     @classmethod
-    def begin(cls, contribution: Contribution, time_ms: int, counts_from_ms: int = 0) -> "Holding":
+    def begin(
+        cls,
+        contribution: Contribution,
+        time_ms: int,
+        *,
+        lost: bool = False,
+        counts_from_ms: int = 0,
+    ) -> "Holding":
         """Return the holding that an incident's first contribution to a place makes."""
         return cls(
             level=contribution.level,
@@ -48,7 +55,7 @@ class Holding:
             in_reach=True,
             reach_ms=time_ms,
             minutes_left=contribution.minutes_left,
-            lost=contribution.lost,
+            lost=lost,
             counts_from_ms=counts_from_ms,
             circling=contribution.circling,
         )
@@ -59,9 +66,10 @@ class Holding:
         time_ms: int,
         parameters: PlaceParameters,
         *,
+        lost: bool = False,
         in_reach: bool = True,
     ) -> bool:
-        """Take in what the incident asks now, and whether its object can be back soon.
+        """Take in what the incident asks now, whether its object is lost, and can be back soon.
 
         Returns whether that changes what there is to tell of the place.
         """
@@ -73,7 +81,7 @@ class Holding:
         self.asked = contribution.level
         if in_reach != self.in_reach:
             self.in_reach, self.reach_ms = in_reach, time_ms
-        self.minutes_left, self.lost = contribution.minutes_left, contribution.lost
+        self.minutes_left, self.lost = contribution.minutes_left, lost
         self.circling = contribution.circling
         if rank(self.asked) > rank(self._present):
             self._rise()

@@ -84,8 +84,11 @@ class PlaceView:
 
     @property
     def vanished(self) -> int:
-        """Return how many of these were lost on their way, and not while they circled."""
-        return sum(held.lost and not held.circling for held in self.concerned.values())
+        """Return how many were lost on their way here, and not while they circled."""
+        return sum(
+            held.lost and not held.circling and rank(held.level) >= rank("prepare")
+            for held in self.concerned.values()
+        )
 
     @property
     def minutes_left(self) -> int | None:

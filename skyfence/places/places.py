@@ -93,11 +93,12 @@ class Places:
                 gone = Contribution(
                     kind=state.kind,
                     level="clear" if standing.lets_go else "watch",
-                    lost=holding.lost,
                     circling=holding.circling,
                 )
                 reach = place in standing.in_reach
-                if holding.take(gone, standing.time_ms, self._parameters, in_reach=reach):
+                if holding.take(
+                    gone, standing.time_ms, self._parameters, lost=standing.lost, in_reach=reach
+                ):
                     self._touch(places, place)
             self._expect_fall(places, holding)
         places.latest_ms = max(places.latest_ms, standing.time_ms)
@@ -128,20 +129,23 @@ class Places:
         places.next_fall_ms = self._next_fall(places, LATEST_MS)
 
     def flush(
-        self, run: str, places: RunPlaces, time_ms: int, known_ms: int
+        self, run: str, places: RunPlaces, time_ms: int, known_ms: int, *, at_end: bool = False
     ) -> Iterator[PlaceAlert]:
-        """Yield a message for each place whose state is another than was told."""
+        """Yield a message for each place whose state is another than was told.
+
+        ``at_end`` of a run what waits to be told quietly is told.
+        """
         waiting = [
             name
             for name, state in places.states.items()
-            if (state.waits and self._announcer.is_quiet_due(state, time_ms))
+            if (state.waits and (at_end or self._announcer.is_quiet_due(state, time_ms)))
             or (state.count_due_ms is not None and state.count_due_ms <= known_ms)
         ]
         touched = dict.fromkeys([*places.touched, *waiting])
         places.touched = []
         order = sorted(touched, key=lambda name: (_TOLD_IN_ORDER[places.states[name].kind], name))
         for name in order:
-            alert = self._tell(run, places, name, (time_ms, known_ms))
+            alert = self._tell(run, places, name, (time_ms, known_ms), may_wait=not at_end)
             if alert is not None:
                 yield alert
 
@@ -149,9 +153,13 @@ class Places:
         """Have an incident hold a place; return whether there may be something to tell."""
         holding = state.holdings.get(standing.incident_id)
         if holding is not None:
-            return holding.take(contribution, standing.time_ms, self._parameters)
+            return holding.take(
+                contribution, standing.time_ms, self._parameters, lost=standing.lost
+            )
         counts_from_ms = standing.counts_from_ms
-        holding = Holding.begin(contribution, standing.time_ms, counts_from_ms)
+        holding = Holding.begin(
+            contribution, standing.time_ms, lost=standing.lost, counts_from_ms=counts_from_ms
+        )
         state.holdings[standing.incident_id] = holding
         direction = contribution.direction
         # What may be an object that is counted flies as that does.
@@ -245,7 +253,13 @@ class Places:
         return fell
 
     def _tell(
-        self, run: str, places: RunPlaces, name: str, times_ms: tuple[int, int]
+        self,
+        run: str,
+        places: RunPlaces,
+        name: str,
+        times_ms: tuple[int, int],
+        *,
+        may_wait: bool,
     ) -> PlaceAlert | None:
         state = places.states[name]
         view, unseen = self._view(places, name, times_ms[1]), name in places.unseen
@@ -263,7 +277,7 @@ class Places:
             time_ms=times_ms[0],
             known_ms=times_ms[1],
         )
-        return self._announcer.announce(state, situation, news)
+        return self._announcer.announce(state, situation, news, may_wait=may_wait)
 
     def _beneath(
         self, places: RunPlaces, name: str, kind: PlaceKind, at_ms: int

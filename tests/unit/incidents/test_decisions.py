@@ -141,3 +141,37 @@ def test_a_place_that_nobody_sees_is_told_so() -> None:
     }
     assert stage.process(Coverage(run="other", time=T0, unseen=("AA-1",))) == []
     assert "other" not in stage.state.runs
+
+
+def test_a_nation_without_regions_is_a_nation() -> None:
+    """One that is first named because something circles within reach holds the alliance, too."""
+    stage = decisions()
+    near = ({"place": "DE", "minutes_left": 3},)
+    stage.process(track_event("entered", 1, circling=True, within_reach=near))
+    assert stage.state.runs["run"].places.states["DE"].kind == "nation"
+
+
+def test_what_is_lost_is_so_for_all_places_alike() -> None:
+    """A place that the object had left hears of its loss with those that it was lost in.
+
+    So no nation says "heading for" while the region beneath it says "not seen now".
+    """
+    stage = decisions()
+    reach = tuple({"place": place, "minutes_left": 0} for place in ("AA-1", "AA-2"))
+    stage.process(clock(T0))
+    stage.process(track_event("entered", 1, within_reach=reach))
+    on = {"regions": ("AA-2",), "within_reach": reach}
+    stage.process(track_event("updated", 2, changes=("place",), **on))
+    told = stage.process(track_event("lost", 4, **on))
+    lost = {each.place: each.lost for each in told if isinstance(each, PlaceAlert)}
+    assert lost == dict.fromkeys(lost, 1)
+    assert {"AA-2", "AA", "NATO"} <= set(lost)
+
+
+def test_coverage_of_the_live_run_may_come_first() -> None:
+    """What no source covers is known before the first report, and told with the first warning."""
+    stage = decisions()
+    stage.process(Coverage(run="live", time=T0, unseen=("AA-1",)))
+    told = stage.process(track_event("entered", 1, run="live"))
+    unseen = {each.place: each.unseen for each in told if isinstance(each, PlaceAlert)}
+    assert (unseen["AA-1"], unseen["AA"]) == (True, False)

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from words import ENGLISH
 
-from skyfence.contracts.alert import PlaceAlert, PlaceLevel
+from skyfence.contracts.alert import MOST_REFERENCES, PlaceAlert, PlaceLevel
 from skyfence.identity import derive
 from skyfence.naming import Environment
 from skyfence.places.contribution import Contribution, Standing
@@ -54,7 +54,6 @@ class Stage:
             kind="region",
             level=level or "clear",
             minutes_left=minutes_left,
-            lost=lost,
             circling=circling,
             direction=direction,
         )
@@ -66,6 +65,7 @@ class Stage:
                 known_ms=time_ms,
                 contributions={} if level is None else {place: contribution},
                 in_reach=frozenset(in_reach),
+                lost=lost,
                 over=over,
                 merged_into=named(merged_into) if merged_into else None,
                 at_once=at_once,
@@ -321,3 +321,24 @@ def test_a_direction_is_no_news_from_what_may_be_counted_already() -> None:
     stage = Stage()
     stage.take(0, "a", "prepare", 4, direction=0)
     assert stage.take(0.1, "b", "prepare", 4, direction=1, counts_from=0.35) == []
+
+
+def test_a_long_chain_names_its_latest_messages() -> None:
+    """An episode of weeks stays small: a message names a hundred earlier ones at most."""
+    stage = Stage()
+    told = [alert for minute in range(120) for alert in stage.take(minute, f"a{minute}", "prepare")]
+    last = told[-1]
+    assert last.step == len(told) > MOST_REFERENCES
+    assert last.references == tuple(alert.alert_id for alert in told[-101:-1])
+    assert last.references_after == (*last.references[1:], last.alert_id)
+
+
+def test_nothing_waits_beyond_the_end_of_a_run() -> None:
+    """What was to be told quietly later is told when nothing comes any more."""
+    stage = Stage()
+    stage.take(0, "a", "prepare", 8)
+    stage.take(0.1, "b", "prepare", 8)
+    stage.take(0.2, "c", "prepare", 8)
+    at_ms = T0_MS + MINUTE_MS // 4
+    told = own(stage.places.flush("run", stage.run, at_ms, at_ms, at_end=True))
+    assert [alert.objects for alert in told] == [3]

@@ -54,7 +54,8 @@ def incidents(draw: st.DrawFn, number: int, latest: int = 40) -> list[Standing]:
     regions = st.lists(st.sampled_from(sorted(NATIONS)), max_size=2, unique=True)
     for _ in range(draw(st.integers(1, 6))):
         contributions = {region: draw(contribution()) for region in draw(regions)}
-        standings.append(_standing(number, at_ms, contributions, draw(regions)))
+        lost = draw(st.booleans())
+        standings.append(_standing(number, at_ms, contributions, draw(regions), lost=lost))
         at_ms += draw(st.integers(1, 40)) * 15_000
     at_ms = max(at_ms, opened_ms + LIVES_MS)
     return [*standings, _standing(number, at_ms, {}, (), over=True)]
@@ -68,7 +69,6 @@ def contribution(draw: st.DrawFn) -> Contribution:
         kind="region",
         level=level,
         minutes_left=draw(st.integers(0, 20)) if level == "prepare" else None,
-        lost=draw(st.booleans()),
         direction=draw(st.none() | st.integers(0, 7)),
     )
 
@@ -79,6 +79,7 @@ def _standing(
     contributions: dict[str, Contribution],
     in_reach: Iterable[str],
     *,
+    lost: bool = False,
     over: bool = False,
 ) -> Standing:
     return Standing(
@@ -87,6 +88,7 @@ def _standing(
         known_ms=at_ms,
         contributions=contributions,
         in_reach=frozenset(in_reach),
+        lost=lost,
         over=over,
     )
 
