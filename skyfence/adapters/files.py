@@ -29,7 +29,8 @@ from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.report import Report, read_report
 from skyfence.errors import InputError, UnavailableError
 from skyfence.policy.places import unknown_places
-from skyfence.policy.policy import Policy, parse_policy
+from skyfence.policy.policy import Policy
+from skyfence.policy.reading import parse_policy
 from skyfence.texts.catalogue import Catalogue, TextFile, parse_catalogue
 from skyfence.zones.zone_file import Zone, ZoneSet, parse_zones, zone_set
 

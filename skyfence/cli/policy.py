@@ -22,7 +22,8 @@ from skyfence.errors import InputError
 from skyfence.policy.civil import implausible, not_civil
 from skyfence.policy.permit import EMERGENCY_CODES, Corridor, Permit
 from skyfence.policy.places import named_places, unknown_places
-from skyfence.policy.policy import CIVIL, Policy, PublicRules, check_policy, parse_policy
+from skyfence.policy.policy import CIVIL, Policy, PublicRules
+from skyfence.policy.reading import check_policy, parse_policy
 from skyfence.times import format_time, parse_time, to_ms
 
 # An exception for longer is a rule, and nobody remembers why. Leap years included.

@@ -26,7 +26,8 @@ from skyfence.incidents import snapshot as incident_snapshot
 from skyfence.incidents.manager import IncidentManager
 from skyfence.monitoring.feed_alarm import Silence, untold
 from skyfence.naming import Environment
-from skyfence.policy.policy import Policy, parse_policy
+from skyfence.policy.policy import Policy
+from skyfence.policy.reading import parse_policy
 from skyfence.tracks.snapshot import take_snapshot
 from skyfence.tracks.tracker import Tracker
 from skyfence.zones.zone_file import zone_set

@@ -39,7 +39,8 @@ from skyfence.errors import UnavailableError
 from skyfence.identity import derive
 from skyfence.naming import Audience, Channel, Environment
 from skyfence.operators.accounts import Operator
-from skyfence.policy.policy import Policy, parse_policy
+from skyfence.policy.policy import Policy
+from skyfence.policy.reading import parse_policy
 from skyfence.times import to_ms
 
 EXERCISE = Environment.EXERCISE

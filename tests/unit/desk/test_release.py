@@ -27,7 +27,8 @@ from skyfence.contracts.channel_message import (
 )
 from skyfence.identity import derive
 from skyfence.naming import Audience, Channel, Environment, public_channel
-from skyfence.policy.policy import Policy, parse_policy
+from skyfence.policy.policy import Policy
+from skyfence.policy.reading import parse_policy
 
 EXERCISE = Environment.EXERCISE
 CHANNEL = Channel(EXERCISE, Audience.OPERATORS, "RO-TL")

@@ -15,7 +15,8 @@ from skyfence.contracts.crossing import ObjectInfo
 from skyfence.errors import InputError, UnavailableError
 from skyfence.policy.civil import Civil, implausible, not_civil
 from skyfence.policy.permit import EMERGENCY_CODES, Permit
-from skyfence.policy.policy import CIVIL, Policy, PolicyFile, check_policy, parse_policy
+from skyfence.policy.policy import CIVIL, Policy, PolicyFile
+from skyfence.policy.reading import check_policy, parse_policy
 
 WHERE = "policy.toml"
 LON, LAT = 28.5, 45.5
