@@ -7,11 +7,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 # `make lock UPGRADE=--upgrade` looks for newer versions; without it the locked ones stay.
 UPGRADE ?=
+# A file's tests share what they start, so a file stays on one processor.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
         --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo score bench test coverage test-kafka test-sms test-debian chaos graceful recovery soak fuzz lint lock clean
+.PHONY: help venv demo score bench test coverage test-rest test-kafka test-sms test-debian chaos graceful recovery soak fuzz lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -39,11 +41,14 @@ score: $(VENV)/.installed ## the long score: docs/score.json and docs/score.png,
 	mv docs/score.json.part docs/score.json
 
 test: lint ## run the linters, then all tests, a file at a time on each of up to four processors
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest $(PARALLEL)
 
-coverage: $(VENV)/.installed ## branch coverage by the tests without servers, with the floor that only rises
-	$(BIN)/pytest -m "not integration" --ignore=tests/scenarios --numprocesses auto --maxprocesses 4 --dist loadfile \
-	  --cov --cov-report=term
+coverage: $(VENV)/.installed ## run the tests without servers, with branch coverage and its floor, which only rises
+	$(BIN)/pytest -m "not integration" --ignore=tests/scenarios $(PARALLEL) --cov --cov-report=term
+
+test-rest: $(VENV)/.installed ## run the tests that `coverage` leaves out: scenarios, and those with servers
+	$(BIN)/pytest -m integration $(PARALLEL)
+	$(BIN)/pytest -m "not integration" tests/scenarios $(PARALLEL)
 
 test-kafka: $(VENV)/.installed .cache/kafka/.fetched ## test on Apache Kafka, with a short fault run; needs Java 17 and Maven
 	SKYFENCE_TEST_KAFKA=1 $(BIN)/pytest tests/kafka
