@@ -11,10 +11,12 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
+    KafkaError,
     TopicAlreadyExistsError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
@@ -26,12 +28,16 @@ from skyfence.adapters.settings import Settings
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import CHECKPOINT_SUFFIX
 
+log = structlog.get_logger()
+
 # Of one partition: twenty checkpoints of 100,000 tracks each.
 _CHECKPOINTS_BYTES: Final = 256 * 1024 * 1024
 _MIN_INSYNC: Final = "min.insync.replicas"
 _LOOK_AGAIN_S: Final = 0.1
 # All brokers know a topic that was just created within this time, or something is wrong.
 _KNOWN_WITHIN_S: Final = 10.0
+# A cluster that loses the broker that is asked has chosen another one within this time.
+_ANSWERS_WITHIN_S: Final = 20.0
 # The topic exists already, or creating it is for somebody else; if nobody did, the check says so.
 _NOT_OURS_TO_CREATE: Final = (
     TopicAlreadyExistsError,
@@ -44,9 +50,25 @@ async def ensure_topics(settings: Settings) -> None:
     """Create the environment's topics where they are missing, and check those that exist.
 
     Where the user may not create topics, they must exist already (docs/security.md has the rights).
-    Raise ``UsageError`` for a topic that differs from the settings, ``UnavailableError`` where
-    Kafka does not answer or a topic does not exist.
+    While brokers come and go they are asked again for a while. Raise ``UsageError`` for a topic
+    that differs from the settings, ``UnavailableError`` where Kafka does not answer or a topic does
+    not exist.
     """
+    loop = asyncio.get_running_loop()
+    give_up_s = loop.time() + _ANSWERS_WITHIN_S
+    while True:
+        try:
+            return await _ensure_topics(settings)
+        except KafkaError as error:
+            if not error.retriable or loop.time() >= give_up_s:
+                where = settings.kafka.bootstrap
+                raise UnavailableError(f"kafka at {where} does not answer: {error!r}") from None
+            log.warning("topics.unknown", reason=repr(error))
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+async def _ensure_topics(settings: Settings) -> None:
+    """Do it once; raise a retriable ``KafkaError`` when the broker that is asked goes away."""
     widths = settings.topics.partitions(settings.track_partitions)
     loop = asyncio.get_running_loop()
     async with admin_client(settings) as admin:
@@ -80,6 +102,8 @@ async def _create_topics(
     )
     errors = {name: for_code(code) for name, code, *_ in answer.topic_errors if code}
     for name, error in errors.items():
+        if error.retriable and error not in _NOT_OURS_TO_CREATE:
+            raise error(name)  # no controller just now
         if error not in _NOT_OURS_TO_CREATE:
             raise UnavailableError(f"kafka refused topic {name}: {error.__name__}")
     return set(errors.values()) <= {TopicAlreadyExistsError}
