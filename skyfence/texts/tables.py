@@ -44,7 +44,7 @@ NoticeKind = Literal[
     "lost",  # where people are in shelter
     "lost_watch",  # where they are not
     "averted",
-    "unseen",  # no healthy source covers the place
+    "unseen",  # no healthy source covers the place, and nothing threatens it
     "all_clear",
     "untracked",  # the chain ends without an all-clear: the system lost track
     "feed_silent",
@@ -313,8 +313,12 @@ class PublicTexts(Contract):
 
 
 class SmsTexts(Contract):
-    """SMS for regions; ``above`` those for nations and the alliance that differ."""
+    """SMS for regions; ``above`` those for nations and the alliance that differ.
 
+    ``unseen`` is put behind any of them where no sensor covers the place and there is room.
+    """
+
+    unseen: Word
     texts: dict[NoticeKind, str]
     above: dict[NoticeKind, str] = Field(default_factory=dict)
 

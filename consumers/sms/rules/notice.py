@@ -58,11 +58,11 @@ class Notice(Contract):
     """An alert as an SMS tells it.
 
     ``level`` is the place's and ``episode`` its number in the ``run``, None for a sensor feed;
-    ``objects`` concern the place. ``sounds`` says that
-    somebody has to act. ``nations`` are named to the alliance only; ``beneath`` are the regions and
-    nations of a wider place that are in danger. ``time`` is the alert's own and the same in all
-    notices of one event; ``as_of`` is the wall clock's time at that moment, and ``minutes`` were
-    left then.
+    ``objects`` concern the place, and ``unseen`` says that no source covers it. ``sounds`` says
+    that somebody has to act. ``nations`` are named to the alliance only; ``beneath`` are the
+    regions and nations of a wider place that are in danger. ``time`` is the alert's own and the
+    same in all notices of one event; ``as_of`` is the wall clock's time at that moment, and
+    ``minutes`` were left then.
     """
 
     kind: NoticeKind
@@ -73,6 +73,7 @@ class Notice(Contract):
     place_kind: PlaceKind
     level: PlaceLevel | None = None
     objects: int = 0
+    unseen: bool = False
     sounds: bool = True
     run: str = ""
     episode: int | None = None
@@ -107,7 +108,7 @@ class Notice(Contract):
     @property
     def words(self) -> tuple[object, ...]:
         """Return what the words of the SMS follow from, its language aside."""
-        return (self.kind, self.minutes, self.objects, self.nations)
+        return (self.kind, self.minutes, self.objects, self.nations, self.unseen)
 
     @property
     def is_severe(self) -> bool:
@@ -145,6 +146,7 @@ def notice_of(alert: PlaceAlert | FeedAlarm, as_of_ms: int, decided_ms: int | No
         place_kind=alert.place_kind,
         level=state.level if state else None,
         objects=state.objects if state else 0,
+        unseen=state.unseen if state else False,
         sounds=alert.notify == "sound" if state else True,
         run=alert.run,
         episode=state.episode if state else None,
@@ -166,12 +168,11 @@ def kind_of(alert: PlaceAlert | FeedAlarm) -> NoticeKind:
         return back if alert.message_type == "Cancel" else "feed_silent"
     if is_abandoned(alert):
         return "untracked"
-    if alert.unseen and "unseen" in alert.news and "level" not in alert.news:
-        return "unseen"
     if alert.level == "clear":
         return "all_clear"
     if alert.level == "watch":
-        return "averted"
+        is_news = alert.unseen and "unseen" in alert.news and "level" not in alert.news
+        return "unseen" if is_news else "averted"
     kind = _of_danger(alert)
     return _MANY.get(kind, kind) if alert.objects > 1 else kind
 

@@ -60,7 +60,8 @@ class Texts:
     def render(self, notice: Notice, now_ms: int) -> str:
         """Return a notice's text at a time of the wall clock (ms), which its minutes depend on.
 
-        A notice in a language that has no texts any more is in English.
+        What to do comes first; that no sensor covers the place is added where that takes no
+        further SMS. A notice in a language that has no texts any more is in English.
         """
         language = self._language(notice)
         kind = notice.kind_at(now_ms)
@@ -72,7 +73,12 @@ class Texts:
             minutes=notice.minutes_at(now_ms),
             objects=notice.objects,
         )
-        return f"{language.exercise}: {text}" if notice.status == "Exercise" else text
+        if notice.status == "Exercise":
+            text = f"{language.exercise}: {text}"
+        if not notice.unseen or kind == "unseen":
+            return text
+        longer = text + language.sms.unseen
+        return longer if count(longer).parts == count(text).parts else text
 
     def fall_backs(self) -> Iterator[str]:
         """Yield one line for each language that lacks texts, which are then sent in English."""

@@ -15,6 +15,7 @@ from skyfence.monitoring.feed_alarm import Silence, untold
 from skyfence.naming import Environment
 
 HOUR_MS = 3_600_000
+NEWS_OF_ALL = ("objects", "direction", "unseen")
 
 
 def alarms(*, over: bool, back: bool = True) -> list[FeedAlarm]:
@@ -54,10 +55,12 @@ def alarms(*, over: bool, back: bool = True) -> list[FeedAlarm]:
         ("watch", {}, "averted"),
         ("clear", {}, "all_clear"),
         ("clear", {"certainty": "Unknown"}, "untracked"),
-        ("shelter", {"unseen": True, "news": ("unseen",)}, "unseen"),
-        ("shelter", {"unseen": True, "news": ("level", "unseen")}, "violation"),
-        ("shelter", {"unseen": True}, "violation"),
-        ("shelter", {"news": ("unseen",)}, "violation"),
+        ("shelter", {"unseen": True, "news": ("unseen",)}, "violation"),
+        ("shelter", {"unseen": True, "objects": 5, "news": NEWS_OF_ALL}, "violation_many"),
+        ("prepare", {"unseen": True, "objects": 5, "news": NEWS_OF_ALL}, "threat_open_many"),
+        ("watch", {"unseen": True, "news": ("unseen",)}, "unseen"),
+        ("watch", {"unseen": True, "news": ("level", "unseen")}, "averted"),
+        ("watch", {"news": ("unseen",)}, "averted"),
     ],
 )
 def test_the_state_of_a_place_has_a_kind(

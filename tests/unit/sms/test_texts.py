@@ -55,6 +55,33 @@ def test_a_text_that_is_too_long_is_named_with_language_kind_and_place() -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("language", "place", "objects", "text"),
+    [
+        ("en", "X-1", 5, "Short: 5 objects in the air! Take cover! Sky not seen."),
+        ("en", "X-1", 1, "Short: danger in the air! Take cover! Sky not seen."),
+        ("ro", "X-1", 5, "Short: ținte: 5. Adăpostiți-vă acum! Cer neobservat."),
+        ("ro", "X-2", 5, f"{'Long' * 7}: ținte: 5. Adăpostiți-vă acum!"),
+    ],
+)
+def test_that_the_sky_is_not_seen_is_added_where_there_is_room(
+    language: str, place: str, objects: int, text: str
+) -> None:
+    """Level, number and what to do come first; the rest only as long as it is one SMS."""
+    alert = place_alert(place=place, objects=objects, unseen=True, news=("objects", "unseen"))
+    texts = Texts(load_catalogue(), {"X-1": "Short", "X-2": "Long" * 7})
+    told = notice_of(alert, T0_MS, None).model_copy(update={"language": language})
+    assert texts.render(told, T0_MS) == text
+    assert count(text).parts == 1
+
+
+def test_what_says_that_the_sky_is_not_seen_says_it_once() -> None:
+    """Where nothing threatens, the text of that kind is enough."""
+    alert = place_alert("watch", unseen=True, news=("unseen",))
+    told = notice_of(alert, T0_MS, None)
+    assert TEXTS.render(told, T0_MS).endswith(": sky not seen now. Keep watch!")
+
+
 def test_a_text_is_counted_as_a_gateway_cuts_it() -> None:
     """160 plain letters are one SMS, 71 with a diacritic are two; some signs count twice."""
     assert [count("a" * n).parts for n in (160, 161)] == [1, 2]
