@@ -23,9 +23,13 @@ def as_undisturbed(folder: Path, *options: str) -> None:
 
 
 def test_nothing_is_lost_or_said_twice_while_parts_die(tmp_path: Path) -> None:
-    """Kill workers, relay, Redis and brokers, stop some, send junk: heard as if undisturbed."""
+    """Kill workers, relay, Redis and brokers, stop some, send junk: heard as if undisturbed.
+
+    Five minutes of the recording pass in 50 s: partitions that are without a leader for that long
+    would make of their sources silent ones, whom nobody waits for.
+    """
     faults = ["--kills", "12", "--pause-every", "6", "--pause", "20"]
-    as_undisturbed(tmp_path, *faults, "--speed", "8")
+    as_undisturbed(tmp_path, *faults, "--speed", "6")
 
 
 def test_nothing_is_lost_or_judged_twice_while_workers_restart_amid_a_backlog(
