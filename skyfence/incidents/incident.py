@@ -67,13 +67,15 @@ class EpisodeKey(Contract):
         """
         if self is other:
             return True
-        return isinstance(other, EpisodeKey) and self._fields() == other._fields()
+        return isinstance(other, EpisodeKey) and self.compared == other.compared
 
     def __hash__(self) -> int:
         """Return a hash of what is compared."""
         return hash((self.source, self.track_id, self.opened))
 
-    def _fields(self) -> tuple[str, str, UtcTime, str]:
+    @property
+    def compared(self) -> tuple[str, str, UtcTime, str]:
+        """Return what tells episodes apart, what differs most often first."""
         return (self.track_id, self.source, self.opened, self.run)
 
     @property
