@@ -15,12 +15,12 @@ from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import TrackEvent
 from skyfence.identity import derive
 from skyfence.incidents.composing import compose
-from skyfence.incidents.incident import Incident, MemberTrack, incident_id
+from skyfence.incidents.incident import Incident, MemberTrack, incident_id, knows_less
 from skyfence.incidents.routing import IncidentUpdate, marks_after, recipients
 from skyfence.incidents.snapshot import IncidentState, Run
 from skyfence.incidents.wording import Vocabulary
 from skyfence.naming import ALLIANCE, Environment
-from skyfence.texts.tables import OperatorTexts
+from skyfence.texts.tables import OperatorTexts, UpdateKind
 from skyfence.times import to_ms
 
 # So many closed tracks and incidents are remembered, for events that Kafka hands out again: those
@@ -113,6 +113,17 @@ class AlertChains:
             del self.state.open[incident.incident_id]
         yield from alerts
 
+    def hand_over(
+        self, incident: Incident, track: MemberTrack, ended: TrackEvent
+    ) -> Iterator[Alert]:
+        """Let another member lead an incident whose lead has ``ended``; tell what differs by it."""
+        event = track.last.model_copy(update={"time": max(track.last.time, ended.time)})
+        if knows_less(track, incident):  # what was told to be certain stays so
+            event = event.model_copy(update={"confidence": incident.confidence})
+        news = _news_of_lead(incident, track)
+        incident = incident.model_copy(update={"lead_key": track.key})
+        yield from self.tell(incident, IncidentUpdate(news, event, track.state))
+
     def forget_track(self, run: Run, track: MemberTrack) -> None:
         """Forget a track whose story is over, and take an incident that closed with it from others.
 
@@ -153,6 +164,16 @@ def _remember(known: dict[K, V], key: K, value: V) -> None:
     known[key] = value
     if len(known) > _CLOSED_KEPT:
         del known[next(iter(known))]
+
+
+def _news_of_lead(incident: Incident, track: MemberTrack) -> UpdateKind:
+    """Return the news that another track leads an incident: what of its state was not told yet."""
+    same = track.state == incident.state
+    if track.state == "lost":
+        return "searched" if same else "lost"
+    if track.state == "exited":
+        return "sighted" if same else "exited"
+    return "updated" if same else "continued"
 
 
 def _confirmed_at(update: IncidentUpdate) -> datetime | None:

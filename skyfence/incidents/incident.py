@@ -257,3 +257,9 @@ def knowledge_rank(track: MemberTrack) -> int:
     """
     sure = track.state == "violation" and track.confidence == "confirmed"
     return _KNOWLEDGE.get(track.state, 0) + sure
+
+
+def knows_less(track: MemberTrack, incident: Incident) -> bool:
+    """Tell whether a track only holds possible what an incident has told to be certain."""
+    inside = track.state == incident.state == "violation"
+    return inside and incident.confidence == "confirmed" != track.confidence

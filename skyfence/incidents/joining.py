@@ -23,6 +23,7 @@ from skyfence.incidents.incident import (
     MemberTrack,
     is_seen,
     knowledge_rank,
+    knows_less,
     may_lead,
 )
 from skyfence.incidents.repeated_violations import ViolationCounter
@@ -274,7 +275,7 @@ class Joining:
         kind: UpdateKind = "continued"
         if lead_rank:
             kind = "confirmed" if track.confidence == "confirmed" else "entered"
-        if _knows_less(track, incident):  # the lead's last event has been told already
+        if knows_less(track, incident):  # the lead's last event has been told already
             sure = track.last.model_copy(update={"confidence": incident.confidence})
             track, kind = track.model_copy(update={"last": sure}), "continued"
         incident = incident.model_copy(update={"lead_key": track.key})
@@ -290,12 +291,6 @@ def _takes_part(run: Run, track: MemberTrack) -> bool:
 def _are_in(pair: tuple[EpisodeKey, EpisodeKey], groups: list[set[EpisodeKey]]) -> bool:
     """Tell whether the first of a pair is in the first group, and the second in the second."""
     return pair[0] in groups[0] and pair[1] in groups[1]
-
-
-def _knows_less(track: MemberTrack, incident: Incident) -> bool:
-    """Tell whether a track only holds possible what an incident has told to be certain."""
-    inside = track.state == incident.state == "violation"
-    return inside and incident.confidence == "confirmed" != track.confidence
 
 
 def _opening(incident: Incident) -> tuple[int, str]:

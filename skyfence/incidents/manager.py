@@ -48,6 +48,7 @@ from skyfence.incidents.operators import OperatorDecisions
 from skyfence.incidents.repeated_violations import ViolationCounter
 from skyfence.incidents.routing import IncidentUpdate
 from skyfence.incidents.snapshot import IncidentState, Run
+from skyfence.incidents.succession import successor
 from skyfence.incidents.watermark import VIOLATION_COUNT, Origin
 from skyfence.incidents.wording import Vocabulary
 from skyfence.naming import Environment
@@ -166,6 +167,8 @@ class IncidentManager:
                 closing = IncidentUpdate("expired", event, "closed")
                 yield from self._chains.close_while_seen(run, incident, closing)
                 track = run.tracks[key]
+            elif track.state == "closed" and (lead := successor(run, incident, track)):
+                yield from self._chains.hand_over(incident, lead, event)
             else:
                 yield from self._chains.tell(incident, IncidentUpdate(kind, event, track.state))
             if incident.private and not event.private_flight and event.confidence == "confirmed":
