@@ -6,24 +6,26 @@ to: it knows no better. Here both sources are seen:
     FlightsSighted ─▶ the flights near the border ─┐
     unknown track, as decided ─────────────────────┴▶ fly alike over several reports?
         ──▶ its incident closes as identified, and its track opens no other
+        ──▶ it was taken for a lost object: its track alone is taken out, that stays lost
         ──▶ parted, or the flight not sighted for an hour: it has an incident again
 
 What says that it is a drone or a missile, or in an emergency, is nobody's echo. Does not keep
 flights that are elsewhere.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from skyfence.contracts.alert import Alert
 from skyfence.incidents import association
 from skyfence.incidents.chains import AlertChains
 from skyfence.incidents.flight_sightings import Flight
-from skyfence.incidents.incident import MemberTrack, knowledge_rank
+from skyfence.incidents.incident import EpisodeKey, Incident, MemberTrack, knowledge_rank
 from skyfence.incidents.offsets import offset_of
 from skyfence.incidents.repeated_violations import ViolationCounter
 from skyfence.incidents.routing import IncidentUpdate
 from skyfence.incidents.snapshot import Run
+from skyfence.incidents.succession import first_of, seen_with
 from skyfence.policy.civil import NEVER_CIVIL
 from skyfence.policy.parameters import HOUR_MS
 from skyfence.policy.permit import EMERGENCY_CODES
@@ -92,17 +94,25 @@ class EchoRecognition:
         return False
 
     def _identify(self, run: Run, track: MemberTrack, key: str) -> Iterator[Alert]:
-        """Close a track's incident, if it has one: it is an identified flight."""
+        """Take what is an identified flight out of its incident, which closes if nothing is left.
+
+        What was lost before the flight's echo appeared is another object, and stays lost.
+        """
         flight, incident = run.flights[key], self._chains.incident_of(run.tracks[track.key])
-        members = (track.key,) if incident is None else incident.member_keys
-        if any(member.source == flight.source for member in members):
+        echoes = [track.key] if incident is None else seen_with(run, incident, track)
+        if any(echo.source == flight.source for echo in echoes):
             return  # the flight's own source shows another object
         told = {"silenced": "flight", "flight": key, "flight_ms": _known_ms(track)}
         lead = run.tracks[track.key if incident is None else incident.lead_key]
-        for member in members:
-            if member in run.tracks:
-                run.tracks[member] = run.tracks[member].model_copy(update=told)
+        for echo in echoes:
+            if echo in run.tracks:
+                run.tracks[echo] = run.tracks[echo].model_copy(update=told)
         if incident is None:
+            return
+        others = [member for member in incident.member_keys if member not in echoes]
+        left = first_of(run.tracks[member] for member in others if member in run.tracks)
+        if left is not None:
+            yield from self._take_out(run, incident, echoes, left)
             return
         event = lead.last.model_copy(update={"identified_as": flight.name})
         update = IncidentUpdate("identified", event, "closed")
@@ -111,6 +121,22 @@ class EchoRecognition:
             run.situation, incident.incident_id, _known_ms(track)
         )
         yield from alerts
+
+    def _take_out(
+        self, run: Run, incident: Incident, echoes: Sequence[EpisodeKey], left: MemberTrack
+    ) -> Iterator[Alert]:
+        """Let an incident go on without the echoes of a flight; ``left`` leads if one of them did.
+
+        Precondition: ``left`` is no echo.
+        """
+        for echo in echoes:
+            run.tracks[echo] = run.tracks[echo].model_copy(update={"incident_id": None})
+        members = tuple(key for key in incident.member_keys if key not in echoes)
+        led_by = incident.lead_key
+        incident = incident.model_copy(update={"member_keys": members})
+        self._chains.state.open[incident.incident_id] = incident
+        if led_by in echoes:
+            yield from self._chains.hand_over(incident, left, run.tracks[led_by].last)
 
     def _go_on(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
         """Alert to what was an identified flight, if it no longer flies with it."""

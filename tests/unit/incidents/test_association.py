@@ -213,13 +213,15 @@ def test_another_track_goes_on_when_the_teller_is_lost() -> None:
     assert "still seen" in on[0].headline
 
 
-def test_what_is_still_seen_when_the_teller_s_story_ends_is_told_anew() -> None:
-    """A second track that goes on inside after the first one's all-clear opens its own incident."""
+def test_what_is_still_seen_when_the_lead_s_story_ends_goes_on() -> None:
+    """A second track that goes on inside after the first one's end leads the same incident."""
     manager = new_manager()
     take(manager, *two(), *clocks(12, "a", "b"))
-    take(manager, event("exited", 2, 50, "a"), event("cleared", 3, 170, "a"))
-    alerts = take(manager, event("sighted", 2, 171, "b"))
-    assert {(alert.message_type, alert.step) for alert in alerts} == {("Alert", 1)}
+    (before,) = manager.open
+    alerts = take(manager, event("exited", 2, 50, "a"), event("cleared", 3, 170, "a"))
+    (incident,) = manager.open
+    assert (incident.incident_id, incident.lead_key.source) == (before.incident_id, "b")
+    assert "Cancel" not in {alert.message_type for alert in alerts}
 
 
 def test_a_track_that_opened_nothing_is_joined_in_silence() -> None:

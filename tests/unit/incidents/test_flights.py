@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from builders import T0, clock, track_event
+from builders import T0, clock, flight, packed, track_event, world
 from words import ENGLISH
 
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.track_event import FlightsSighted, TrackTopicEvent
+from skyfence.engine import Engine
 from skyfence.incidents.manager import IncidentManager
 from skyfence.incidents.snapshot import restore_snapshot, take_snapshot
 from skyfence.naming import Environment
@@ -114,6 +115,24 @@ def test_what_leaves_the_flight_is_alerted_to() -> None:
     alerts = sky.fly(22, 26, 30, 34, first=4, north_m=9_000.0)
     assert [incident.state for incident in sky.manager.open] == ["threat"]
     assert alerts[0].step == 1
+
+
+def test_an_echo_that_was_taken_for_a_lost_object_leaves_that_lost() -> None:
+    """A drone that was lost stays so when what was taken for it is an identified flight."""
+    engine = Engine(world(), ENGLISH.operators)
+    light: dict[str, Any] = {"lat": 56.27, "speed_mps": 75.0}
+    named: dict[str, Any] = {"callsign": "TEST12", "icao_address": "F00001", "category": "aircraft"}
+    named |= {"altitude_m": 900.0, "altitude_ref": "pressure"}
+    echo_of_it = flight(100, 26.87, 100, reports=140, track_id="E", **light)
+    reports = flight(0, 26.90, 90, reports=60, track_id="D")  # lost inside
+    reports += flight(0, 26.2, 0, reports=170, lat=56.1, track_id="K")  # the radar goes on
+    reports += [report for report in echo_of_it if report.time >= at(340)]
+    reports += flight(100, 26.87, 100, reports=140, source="adsb", track_id="F", **(light | named))
+    reports.sort(key=lambda report: (report.time, report.source, report.track_id))
+    told = [message for report in reports for message in engine.process(packed(report)).messages]
+    assert any("is seen again" in message.headline for message in told)
+    ((state, lead),) = [(each.state, each.lead_key.name) for each in engine.open_incidents]
+    assert (state, lead) == ("lost", "radar/D")
 
 
 def test_of_two_unknowns_the_nearer_is_the_flight() -> None:
