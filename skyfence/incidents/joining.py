@@ -205,6 +205,7 @@ class Joining:
             yield from counted
             nations_left |= {*other.nations, *other.nations_left} - set(incident.nations)
             been_in |= set(other.been_in)
+            incident = _as_sure_as_both(incident, other)
         for member_key in keys:
             if member_key in run.tracks:
                 moved = {"incident_id": incident.incident_id}
@@ -286,6 +287,22 @@ def _takes_part(run: Run, track: MemberTrack) -> bool:
     """Tell whether a track, as it was decided on, is still there and may be joined."""
     now = run.tracks.get(track.key)
     return now is not None and now.silenced is None
+
+
+def _as_sure_as_both(incident: Incident, other: Incident) -> Incident:
+    """Return an incident as what is known of another one, of the same object, makes it.
+
+    It is a private flight's only if both are, and an operator's word on either holds it together.
+    """
+    sure = "confirmed" in (incident.confidence, other.confidence)
+    return incident.model_copy(
+        update={
+            "confidence": "confirmed" if sure else incident.confidence,
+            "confirmed": incident.confirmed or other.confirmed,
+            "private": incident.private and other.private,
+            "held": incident.held or other.held,
+        }
+    )
 
 
 def _are_in(pair: tuple[EpisodeKey, EpisodeKey], groups: list[set[EpisodeKey]]) -> bool:

@@ -124,3 +124,23 @@ def test_words_on_what_is_not_open_change_nothing() -> None:
     assert desk.join(first, derive("none")) == []
     assert desk.join(first, first) == []
     assert len(desk.open) == 2
+
+
+@pytest.mark.parametrize("opened_first", ["private", "drone"])
+def test_a_lost_drone_joined_with_a_private_flight_is_no_private_flight(opened_first: str) -> None:
+    """It stays a violation beyond doubt, led by the track that is seen, and is told to all."""
+    desk = Desk()
+    flight = {"source": "a", "track_id": "T-a", "lat": 56.6, "private_flight": True}
+    flight |= {"crossed": False, "confidence": "possible", "regions": ("AA-2",)}
+    flight["opened"] = at(10 if opened_first == "private" else 30)
+    if opened_first == "private":
+        desk.take(track_event("appeared", 1, at=at(10), **flight))
+    desk.seen("b", 1, 20, "entered", 56.1)
+    if opened_first == "drone":
+        desk.take(track_event("appeared", 1, at=at(30), **flight))
+    desk.seen("b", 2, 200, "lost", 56.1)
+    first, other = (incident.incident_id for incident in desk.open)
+    told = desk.join(first, other)
+    (joint,) = desk.open
+    assert (joint.private, joint.confidence, joint.lead_key.name) == (False, "confirmed", "a/T-a")
+    assert {"AA-1", "AA-2", "AA", "NATO"} <= {alert.place for alert in told}
