@@ -57,7 +57,8 @@ SilenceCause = Literal["silent", "unjudged"]
 # A message names no more than so many earlier ones of its chain: a chain that lasts for weeks must
 # not grow past the megabyte that Kafka takes.
 MOST_REFERENCES: Final = 100
-Step = Annotated[int, Field(ge=1)]
+# One a second for thirty years, and exact as a number of Lua's, in which channels compare steps.
+Step = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 class _Message(Contract):
