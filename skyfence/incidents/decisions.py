@@ -17,7 +17,6 @@ from skyfence.contracts.track_event import (
     TrackTopicEvent,
     ZoneVisit,
 )
-from skyfence.frames.frame import LIVE_RUN
 from skyfence.incidents.contributions import standing
 from skyfence.incidents.incident import Bias, Incident
 from skyfence.incidents.manager import IncidentManager
@@ -93,10 +92,9 @@ class AlertDecisions:
     def _cover(self, coverage: Coverage) -> Iterator[PlaceAlert]:
         """Yield what places hear whose sight has changed; a run that is over has none.
 
-        The live run is never over: what is said of it before its first report holds.
+        Nor has the live run before its first report: until then the monitor has heard no source,
+        and all places are unseen to it.
         """
-        if coverage.run == LIVE_RUN:
-            self.state.runs.setdefault(LIVE_RUN, Run())
         run = self.state.runs.get(coverage.run)
         if run is not None:
             self._places.cover(run.places, coverage.unseen, to_ms(coverage.time))

@@ -166,12 +166,3 @@ def test_what_is_lost_is_so_for_all_places_alike() -> None:
     lost = {each.place: each.lost for each in told if isinstance(each, PlaceAlert)}
     assert lost == dict.fromkeys(lost, 1)
     assert {"AA-2", "AA", "NATO"} <= set(lost)
-
-
-def test_coverage_of_the_live_run_may_come_first() -> None:
-    """What no source covers is known before the first report, and told with the first warning."""
-    stage = decisions()
-    stage.process(Coverage(run="live", time=T0, unseen=("AA-1",)))
-    told = stage.process(track_event("entered", 1, run="live"))
-    unseen = {each.place: each.unseen for each in told if isinstance(each, PlaceAlert)}
-    assert (unseen["AA-1"], unseen["AA"]) == (True, False)
