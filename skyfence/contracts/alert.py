@@ -44,6 +44,8 @@ Certainty = Literal["Observed", "Likely", "Possible", "Unlikely", "Unknown"]
 PlaceKind = Literal["region", "nation", "alliance", "zone"]
 # From the calmest up; see ``PlaceAlert``.
 PlaceLevel = Literal["clear", "watch", "prepare", "shelter"]
+# A table, because a raid compares levels a million times.
+_LEVEL_RANKS: Final = {level: rank for rank, level in enumerate(get_args(PlaceLevel))}
 # sound: a person has to act, and devices ring; quiet: the state has changed, and is shown.
 Notify = Literal["sound", "quiet"]
 # Why a place's message is sent. level: it rose or fell; objects: another number of them; direction:
@@ -243,7 +245,7 @@ def parse_alert(value: bytes) -> Alert | PlaceAlert | FeedAlarm:
 
 def level_rank(level: PlaceLevel) -> int:
     """Return a place's level as a number: 0 is ``clear``, 3 ``shelter``."""
-    return get_args(PlaceLevel).index(level)
+    return _LEVEL_RANKS[level]
 
 
 def gravest_first(word: str, words: object) -> int:

@@ -15,10 +15,10 @@ flight asks nothing: it is told on the nation's channel as an incident, quietly.
 from collections.abc import Mapping
 from uuid import UUID
 
-from skyfence.contracts.alert import PlaceKind, PlaceLevel
+from skyfence.contracts.alert import PlaceKind, PlaceLevel, level_rank
 from skyfence.contracts.track_event import TrackEvent
 from skyfence.incidents.routing import IncidentUpdate
-from skyfence.places.contribution import Contribution, Standing, rank
+from skyfence.places.contribution import Contribution, Standing
 from skyfence.times import to_ms
 
 
@@ -87,9 +87,9 @@ def _in_reach(event: TrackEvent, nations: Mapping[str, str]) -> frozenset[str]:
 
 def _graver(before: Contribution | None, now: Contribution) -> Contribution:
     """Return the higher of two contributions; of equal ones that with fewer minutes left."""
-    if before is None or rank(now.level) > rank(before.level):
+    if before is None or level_rank(now.level) > level_rank(before.level):
         return now
-    if rank(now.level) < rank(before.level) or now.minutes_left is None:
+    if level_rank(now.level) < level_rank(before.level) or now.minutes_left is None:
         return before
     sooner = before.minutes_left is None or now.minutes_left < before.minutes_left
     return now if sooner else before

@@ -8,10 +8,9 @@ Does not keep the states (``places``) and puts nothing into words (``messages``)
 
 from typing import Final
 
-from skyfence.contracts.alert import Notify, PlaceAlert, PlaceNews
+from skyfence.contracts.alert import Notify, PlaceAlert, PlaceNews, level_rank
 from skyfence.identity import derive
 from skyfence.naming import Environment
-from skyfence.places.contribution import rank
 from skyfence.places.messages import PlaceSituation, PlaceWording
 from skyfence.places.parameters import PlaceParameters
 from skyfence.places.place_state import PlaceState
@@ -73,7 +72,7 @@ class Announcer:
         state.step += 1
         state.objects, state.lost = view.objects, view.lost
         state.unseen = now.unseen
-        state.highest = max(state.highest, view.level, key=rank)
+        state.highest = max(state.highest, view.level, key=level_rank)
         state.most_objects = max(state.most_objects, state.objects)
         state.most_vanished = max(state.most_vanished, view.vanished)
         state.mark = min(state.mark, view.minute_mark)
@@ -83,8 +82,8 @@ class Announcer:
     def _notify(
         self, state: PlaceState, view: PlaceView, news: tuple[PlaceNews, ...], time_ms: int
     ) -> Notify:
-        rises = rank(view.level) > rank(state.level)
-        first = rises and rank(view.level) > rank(state.highest)
+        rises = level_rank(view.level) > level_rank(state.level)
+        first = rises and level_rank(view.level) > level_rank(state.highest)
         always = view.level == "clear" or first
         wanted = always or rises or self._wants_sound(state, view, news, time_ms)
         sounds = wanted and state.attention.sound(time_ms, always=always)

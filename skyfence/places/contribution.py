@@ -8,12 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from skyfence.contracts.alert import PlaceKind, PlaceLevel, level_rank
-
-
-def rank(level: PlaceLevel) -> int:
-    """Return a level as a number: 0 is ``clear``, 3 ``shelter``."""
-    return level_rank(level)
+from skyfence.contracts.alert import PlaceKind, PlaceLevel
 
 
 @dataclass(frozen=True)

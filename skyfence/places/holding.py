@@ -9,8 +9,8 @@ stays, and ``shelter`` for some minutes; afterwards what it asks for counts, aft
 
 from dataclasses import dataclass
 
-from skyfence.contracts.alert import PlaceLevel
-from skyfence.places.contribution import Contribution, rank
+from skyfence.contracts.alert import PlaceLevel, level_rank
+from skyfence.places.contribution import Contribution
 from skyfence.places.parameters import PlaceParameters
 
 
@@ -76,14 +76,14 @@ class Holding:
         before = (self.level, self.minutes_left, self.lost)
         self._note_falls(time_ms, parameters)
         self.over_ms = None
-        if rank(self.asked) >= rank(self._present):
+        if level_rank(self.asked) >= level_rank(self._present):
             self.below_ms = time_ms
         self.asked = contribution.level
         if in_reach != self.in_reach:
             self.in_reach, self.reach_ms = in_reach, time_ms
         self.minutes_left, self.lost = contribution.minutes_left, lost
         self.circling = contribution.circling
-        if rank(self.asked) > rank(self._present):
+        if level_rank(self.asked) > level_rank(self._present):
             self._rise()
         return (self.level, self.minutes_left, self.lost) != before
 
@@ -117,7 +117,7 @@ class Holding:
                 return
 
     def _rise(self) -> None:
-        if rank(self.asked) >= rank(self.level):
+        if level_rank(self.asked) >= level_rank(self.level):
             self.level, self.fallen = self.asked, None
         else:
             self.fallen = self.asked
@@ -126,7 +126,7 @@ class Holding:
         level = self._present
         if self.over_ms is not None:
             return self.over_ms, "clear"
-        if rank(self.asked) >= rank(level):
+        if level_rank(self.asked) >= level_rank(level):
             leaves = level == "watch" and not self.in_reach
             return (self.reach_ms + parameters.watch_ms, "clear") if leaves else None
         if not self.in_reach:

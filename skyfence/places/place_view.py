@@ -10,8 +10,7 @@ from functools import cached_property
 from typing import Final
 from uuid import UUID
 
-from skyfence.contracts.alert import PlaceLevel
-from skyfence.places.contribution import rank
+from skyfence.contracts.alert import PlaceLevel, level_rank
 from skyfence.places.holding import Holding
 
 # A message is due when the minutes left of a place fall below one of these.
@@ -43,7 +42,7 @@ class PlaceView:
     @cached_property
     def level(self) -> PlaceLevel:
         """Return the highest level that an incident holds the place at."""
-        return max((held.level for held in self.holdings.values()), key=rank, default="clear")
+        return max((held.level for held in self.holdings.values()), key=level_rank, default="clear")
 
     @cached_property
     def concerned(self) -> Mapping[UUID, Holding]:
@@ -51,8 +50,8 @@ class PlaceView:
 
         Those at ``prepare`` or above; where the place is only watching, those that it watches.
         """
-        least = min(rank("prepare"), rank(self.level))
-        return {key: held for key, held in self.holdings.items() if rank(held.level) >= least}
+        least = min(level_rank("prepare"), level_rank(self.level))
+        return {key: held for key, held in self.holdings.items() if level_rank(held.level) >= least}
 
     @cached_property
     def counted(self) -> Mapping[UUID, Holding]:
@@ -86,7 +85,7 @@ class PlaceView:
     def vanished(self) -> int:
         """Return how many were lost on their way here, and not while they circled."""
         return sum(
-            held.lost and not held.circling and rank(held.level) >= rank("prepare")
+            held.lost and not held.circling and level_rank(held.level) >= level_rank("prepare")
             for held in self.concerned.values()
         )
 
@@ -114,4 +113,4 @@ class PlaceView:
 def _gravity(holding: Holding) -> tuple[int, int]:
     """Return what holdings are compared by: the level, then the fewer minutes left."""
     minutes = NO_MARK if holding.minutes_left is None else holding.minutes_left
-    return rank(holding.level), -minutes
+    return level_rank(holding.level), -minutes

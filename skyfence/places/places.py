@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from skyfence.contracts.alert import PlaceAlert, PlaceKind
+from skyfence.contracts.alert import PlaceAlert, PlaceKind, level_rank
 from skyfence.naming import ALLIANCE, Environment
 from skyfence.places.announcer import Announcer, news_of
-from skyfence.places.contribution import Contribution, Standing, rank
+from skyfence.places.contribution import Contribution, Standing
 from skyfence.places.holding import Holding
 from skyfence.places.messages import PlaceSituation, PlaceWording
 from skyfence.places.parameters import PlaceParameters
@@ -164,7 +164,11 @@ class Places:
         direction = contribution.direction
         # What may be an object that is counted flies as that does.
         counts = counts_from_ms <= standing.known_ms
-        if counts and direction is not None and rank(contribution.level) >= rank("prepare"):
+        if (
+            counts
+            and direction is not None
+            and level_rank(contribution.level) >= level_rank("prepare")
+        ):
             state.new_directions.append(direction)
         return True
 
@@ -194,7 +198,7 @@ class Places:
             if own is not None:
                 moved.counts_from_ms = min(own.counts_from_ms, moved.counts_from_ms)
                 own.counts_from_ms = moved.counts_from_ms
-            if own is None or rank(own.level) < rank(moved.level):
+            if own is None or level_rank(own.level) < level_rank(moved.level):
                 state.holdings[standing.merged_into] = moved
             self._touch(places, name)
 
@@ -291,7 +295,7 @@ class Places:
                 for other, state in places.states.items()
                 if state.kind == kind
                 and other != name
-                and rank(self._view(places, other, at_ms).level) >= rank("prepare")
+                and level_rank(self._view(places, other, at_ms).level) >= level_rank("prepare")
                 and name in (ALLIANCE, self._nations.get(other))
             )
         )

@@ -9,9 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import get_args
 
-from skyfence.contracts.alert import Alert, PlaceAlert, PlaceLevel
+from skyfence.contracts.alert import Alert, PlaceAlert, PlaceLevel, level_rank
 
 Message = Alert | PlaceAlert
 
@@ -88,7 +87,7 @@ def place_episodes(messages: Iterable[Message]) -> set[PlaceEpisode]:
         PlaceEpisode(
             place=place,
             number=number,
-            gravest=max((each.level for each in chain), key=get_args(PlaceLevel).index),
+            gravest=max((each.level for each in chain), key=level_rank),
             cleared=next((each.time for each in chain if each.level == "clear"), None),
         )
         for (place, number), chain in chains.items()

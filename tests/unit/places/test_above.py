@@ -7,11 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from words import ENGLISH
 
-from skyfence.contracts.alert import PlaceAlert
+from skyfence.contracts.alert import PlaceAlert, level_rank
 from skyfence.contracts.track_event import TrackTopicEvent
 from skyfence.incidents.decisions import AlertDecisions
 from skyfence.naming import Environment
-from skyfence.places.contribution import rank
 from skyfence.times import from_ms, to_ms
 
 NATIONS = {"AA-1": "AA", "AA-2": "AA", "BB-1": "BB"}
@@ -64,7 +63,7 @@ def test_who_answers_for_a_place_is_never_calmer_than_it(story: list[TrackTopicE
     for event in story:
         for message in stage.process(event):
             if isinstance(message, PlaceAlert):
-                levels[message.place] = rank(message.level)
+                levels[message.place] = level_rank(message.level)
         for place, level in levels.items():
             above = NATIONS.get(place, "NATO" if place != "NATO" else None)
             assert above is None or levels.get(above, 0) >= level, (place, above)

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from words import ENGLISH
 
-from skyfence.contracts.alert import PlaceAlert, PlaceLevel
+from skyfence.contracts.alert import PlaceAlert, PlaceLevel, level_rank
 from skyfence.identity import derive
 from skyfence.naming import ALLIANCE, Environment
-from skyfence.places.contribution import Contribution, Standing, rank
+from skyfence.places.contribution import Contribution, Standing
 from skyfence.places.messages import PlaceWording
 from skyfence.places.places import Places, RunPlaces
 from skyfence.times import LATEST_MS, to_ms
@@ -233,7 +233,7 @@ def test_no_order_of_arrival_lowers_a_level(data: st.DataObject) -> None:
     in_order = levels(story, in_time(story), cut_ms)
     late = levels(story, data.draw(orders(story)), cut_ms)
     for place, level in in_order.items():
-        assert rank(late.get(place, "clear")) >= rank(level), place
+        assert level_rank(late.get(place, "clear")) >= level_rank(level), place
 
 
 def test_levels_are_the_same_in_any_order_of_arrival() -> None:
