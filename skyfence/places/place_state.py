@@ -22,8 +22,8 @@ class PlaceState:
     ``lost`` and ``unseen`` are as they were told last, at ``told_ms``; ``since_ms`` is since
     when the level is so, event time. ``highest``, ``most_objects``, ``most_vanished``, ``mark`` and
     ``directions`` say what the episode has told already. ``waits``: a quiet change is to be told
-    when it is time.
-    At ``count_due_ms``, event time, an object counts that may be one of the others until then.
+    when it is time. At ``count_due_ms``, event time, an object counts that may be one of the others
+    until then.
     """
 
     kind: PlaceKind

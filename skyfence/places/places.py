@@ -72,15 +72,21 @@ class Places:
         """Take in where an incident stands; ``flush`` must follow."""
         if standing.merged_into is not None:
             self._merge(places, standing)
-        self._count(places, standing)
-        is_new = all(standing.incident_id not in state.holdings for state in places.states.values())
+        held = [
+            holding
+            for state in places.states.values()
+            if (holding := state.holdings.get(standing.incident_id)) is not None
+        ]
+        for holding in held:
+            # Joined with an incident that is counted, it is.
+            holding.counts_from_ms = min(holding.counts_from_ms, standing.counts_from_ms)
         for place, contribution in standing.contributions.items():
             state = places.states.get(place)
             if state is None:
                 state = places.states[place] = PlaceState(contribution.kind)
             if self._hold(state, contribution, standing):
                 # An object that turns is no new danger to those above.
-                self._touch(places, place, state.new_directions if is_new else ())
+                self._touch(places, place, () if held else state.new_directions)
             self._expect_fall(places, state.holdings[standing.incident_id])
         for place, state in places.states.items():
             holding = state.holdings.get(standing.incident_id)
@@ -171,13 +177,6 @@ class Places:
         ):
             state.new_directions.append(direction)
         return True
-
-    def _count(self, places: RunPlaces, standing: Standing) -> None:
-        """Count an incident from when it counts now: joined with one that is counted, it is."""
-        for state in places.states.values():
-            holding = state.holdings.get(standing.incident_id)
-            if holding is not None:
-                holding.counts_from_ms = min(holding.counts_from_ms, standing.counts_from_ms)
 
     def _expect_fall(self, places: RunPlaces, holding: Holding) -> None:
         """Note when a holding may fall, so that nobody looks for falls before."""
