@@ -102,10 +102,11 @@ async def _create_topics(
     )
     errors = {name: for_code(code) for name, code, *_ in answer.topic_errors if code}
     for name, error in errors.items():
-        if error.retriable and error not in _NOT_OURS_TO_CREATE:
+        if error in _NOT_OURS_TO_CREATE:
+            continue
+        if error.retriable:
             raise error(name)  # no controller just now
-        if error not in _NOT_OURS_TO_CREATE:
-            raise UnavailableError(f"kafka refused topic {name}: {error.__name__}")
+        raise UnavailableError(f"kafka refused topic {name}: {error.__name__}")
     return set(errors.values()) <= {TopicAlreadyExistsError}
 
 
