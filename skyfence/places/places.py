@@ -72,12 +72,12 @@ class Places:
         """Take in where an incident stands; ``flush`` must follow."""
         if standing.merged_into is not None:
             self._merge(places, standing)
-        held = [
-            holding
-            for state in places.states.values()
+        held = {
+            place: holding
+            for place, state in places.states.items()
             if (holding := state.holdings.get(standing.incident_id)) is not None
-        ]
-        for holding in held:
+        }
+        for holding in held.values():
             # Joined with an incident that is counted, it is.
             holding.counts_from_ms = min(holding.counts_from_ms, standing.counts_from_ms)
         for place, contribution in standing.contributions.items():
@@ -88,24 +88,11 @@ class Places:
                 # An object that turns is no new danger to those above.
                 self._touch(places, place, () if held else state.new_directions)
             self._expect_fall(places, state.holdings[standing.incident_id])
-        for place, state in places.states.items():
-            holding = state.holdings.get(standing.incident_id)
-            if holding is None or place in standing.contributions:
+        for place, holding in held.items():
+            if place in standing.contributions:
                 continue
-            if standing.over:
-                holding.over_ms = 0 if standing.at_once else standing.time_ms
-            elif not holding.has_ended(standing.time_ms, self._parameters):
-                # What it does not ask for any more changes a level only when that falls.
-                gone = Contribution(
-                    kind=state.kind,
-                    level="clear" if standing.lets_go else "watch",
-                    circling=holding.circling,
-                )
-                reach = place in standing.in_reach
-                if holding.take(
-                    gone, standing.time_ms, self._parameters, lost=standing.lost, in_reach=reach
-                ):
-                    self._touch(places, place)
+            if self._leave(place, places.states[place], holding, standing):
+                self._touch(places, place)
             self._expect_fall(places, holding)
         places.latest_ms = max(places.latest_ms, standing.time_ms)
 
@@ -177,6 +164,29 @@ class Places:
         ):
             state.new_directions.append(direction)
         return True
+
+    def _leave(self, place: str, state: PlaceState, holding: Holding, standing: Standing) -> bool:
+        """Have an incident ask nothing of a place any more; return whether there is news now.
+
+        The level changes only when it falls.
+        """
+        if standing.over:
+            holding.over_ms = 0 if standing.at_once else standing.time_ms
+            return False
+        if holding.has_ended(standing.time_ms, self._parameters):
+            return False
+        gone = Contribution(
+            kind=state.kind,
+            level="clear" if standing.lets_go else "watch",
+            circling=holding.circling,
+        )
+        return holding.take(
+            gone,
+            standing.time_ms,
+            self._parameters,
+            lost=standing.lost,
+            in_reach=place in standing.in_reach,
+        )
 
     def _expect_fall(self, places: RunPlaces, holding: Holding) -> None:
         """Note when a holding may fall, so that nobody looks for falls before."""
