@@ -174,7 +174,7 @@ class SourceProcessor:
     def _add_watermark(self, result: FrameResult, time_ms: int, *, last: bool = False) -> None:
         run, key = self._source.run, self._source.key
         watermark = SourceWatermark(run=run, key=key, time=from_ms(time_ms), last=last)
-        result.events.append(watermark)
+        result.add_event(watermark)
 
     def _advance(self, result: FrameResult, time_ms: int) -> None:
         """Move the watermark on; run out the timers and decide the births before it.

@@ -79,7 +79,7 @@ class TrackUpdater:
             track.coasted = track.observation.coasted
         self._judge(result, track, before_ms)
         if not track.strayed:
-            result.events.extend(self._visits.update(track))
+            result.add_events(self._visits.update(track))
         sighting = self.flights.sight(track)
         if sighting is not None:
             result.add_flights(track.run, track.source, [sighting])
@@ -301,13 +301,13 @@ class TrackUpdater:
             self._paths.record(result, track, "vanish", area, track.observation.point, cut=cut)
         track.live, track.observation = False, track.observation.detached()
         result.add_event(violation.lose(self._context, track, time_ms))
-        result.events.extend(self._visits.lose(track, time_ms))
+        result.add_events(self._visits.lose(track, time_ms))
 
     def run_timers(self, result: FrameResult, track: TrackState, until_ms: int) -> None:
         """Run out a track's timers that are due up to a time, each as of its own deadline."""
         while (due_ms := track.deadline_ms(self._parameters)) <= until_ms:
             if self.is_finished(track, until_ms):
-                result.events.extend(self._visits.forget(track, due_ms))
+                result.add_events(self._visits.forget(track, due_ms))
                 return
             track.timers_run_ms = due_ms
             if track.live and due_ms == track.lost_ms(self._parameters):
@@ -316,7 +316,7 @@ class TrackUpdater:
             else:
                 result.add_event(violation.end(self._context, track, due_ms))
                 if self._has_landed(track, due_ms):
-                    result.events.extend(self._visits.forget(track, due_ms))
+                    result.add_events(self._visits.forget(track, due_ms))
 
     def _has_landed(self, track: TrackState, now_ms: int) -> bool:
         """Tell whether what may be a private flight was lost so long ago that no zone waits."""

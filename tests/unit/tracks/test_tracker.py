@@ -38,7 +38,7 @@ def judge(*items: Report | Frame, by: Tracker | None = None) -> FrameResult:
     for item in items:
         result = by.process(packed(item) if isinstance(item, Report) else item)
         all_told.pending_crossings += result.pending_crossings
-        all_told.events += result.events
+        all_told.add_events(result.events)
         all_told.reports += result.reports
         all_told.late += result.late
     return all_told
