@@ -33,7 +33,8 @@ _FAR_SHARE: Final = 0.95
 # From five minutes on the track must have kept its course for as long, and of what is farther than
 # twelve minutes off no rule that was tried came true often enough. Unless it is close, a region is
 # not warned of what would be deeper inside than this by then: most flights have ended or turned.
-# So at least 70 % of first warnings come true in each class of minutes left (docs/score.md).
+# So seven of ten first warnings with less than ten minutes left come true; beyond, fewer were
+# measured, of few (docs/score.md).
 _STEADY_S: Final = 300
 _FURTHEST_S: Final = 720
 _NEAR_DEPTH_M: Final = 70_000
