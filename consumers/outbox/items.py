@@ -6,6 +6,7 @@ Does no I/O: ``outbox`` stores them.
 import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class ItemState(StrEnum):
@@ -19,6 +20,16 @@ class ItemState(StrEnum):
     EXPIRED = "expired"
     UNCERTAIN = "uncertain"  # may have been sent, and nobody will know
     MERGED = "merged"  # a later one of its chain says it too
+
+
+# States of items that wait, are on their way, or may have reached their recipient.
+REACHING: Final = (
+    ItemState.PENDING,
+    ItemState.SUBMITTING,
+    ItemState.SUBMITTED,
+    ItemState.DELIVERED,
+    ItemState.UNCERTAIN,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 import aiosqlite
 
 from consumers.outbox.database import locked, opened
-from consumers.outbox.items import Change, Entry, Item, ItemState, entry_of
+from consumers.outbox.items import REACHING, Change, Entry, Item, ItemState, entry_of
 from skyfence.errors import UnavailableError, UsageError
 
 # The order of the queue, as the index items_queue has it. Queries that sort by it write +due_ms:
@@ -198,6 +198,17 @@ class Outbox:
             f"recipient IN ({marks}) AND (chain = ? OR put_ms >= ? OR state = 'pending')",
             (*recipients, chain, since_ms),
         )
+
+    async def last_bodies(self, recipients: Sequence[str], *, chain: str) -> dict[str, str]:
+        """Return, by recipient, the body of a chain's last item that was sent or will be."""
+        marks, states = ", ".join("?" * len(recipients)), ", ".join("?" * len(REACHING))
+        entries = await self._select(
+            "number IN (SELECT max(number) FROM items"  # noqa: S608 - ours
+            f" WHERE recipient IN ({marks}) AND chain = ? AND state IN ({states})"
+            " GROUP BY recipient)",
+            (*recipients, chain, *REACHING),
+        )
+        return {entry.recipient: entry.body for entry in entries}
 
     async def waiting_counts(self) -> dict[str, int]:
         """Return how many items are pending or being submitted, by recipient."""

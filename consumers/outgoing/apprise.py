@@ -8,10 +8,11 @@ service makes of it is not known here.
     file ──▶ Target: Apprise URL (from a file: it holds passwords)
     alert ──▶ title: headline; body: description, instruction ──▶ outbox ──▶ Apprise.notify
 
-People hear of the state of places where that sounds or ends, and of silent sensors; incidents are
-evidence for operators. An actual alert past its expiry is never sent. An exercise's title begins
-with the exercise mark, which is looked for again just before it is sent. Apprise waits while it
-works, so each target has threads of its own.
+People hear of the state of places where that sounds, ends, or is graver than what the target was
+sent last, and of silent sensors; incidents are evidence for operators. What is quiet is sent
+without sound by the services that can. An actual alert past its expiry is never sent. An exercise's
+title begins with the exercise mark, which is looked for again just before it is sent. Apprise waits
+while it works, so each target has threads of its own.
 """
 
 import asyncio
@@ -41,10 +42,12 @@ from skyfence.contracts.alert import (
     AlertMessage,
     AnyAlert,
     FeedEventName,
+    Notify,
     PlaceAlert,
     PlaceEventName,
     PlaceLevel,
     is_abandoned,
+    level_rank,
     marked,
 )
 from skyfence.contracts.base import Contract
@@ -60,6 +63,15 @@ _TYPES: Final[Mapping[PlaceLevel, "NotifyType"]] = {
     "watch": "info",
     "clear": "success",
 }
+# What a URL says for a message without sound, by Apprise's name of the service: of two values of
+# one parameter the last counts.
+_SILENT: Final[Mapping[str, str]] = {
+    "NotifyTelegram": "silent=yes",
+    "NotifyNextcloudTalk": "silent=yes",
+    "NotifyNtfy": "priority=low",
+    "NotifyPushover": "priority=low",
+    "NotifyGotify": "priority=low",
+}
 
 NotifyType = Literal["info", "success", "warning", "failure"]
 _ToPeople = PlaceEventName | FeedEventName
@@ -74,11 +86,6 @@ class TargetOptions(ReceiverOptions):
         *get_args(FeedEventName),
     )
 
-    def wants(self, alert: AnyAlert) -> bool:
-        """Tell whether an alert is for this target: of a place, only what sounds and the end."""
-        is_detail = isinstance(alert, PlaceAlert) and alert.notify == "quiet"
-        return super().wants(alert) and not (is_detail and alert.message_type != "Cancel")
-
 
 class AppriseFile(ReceiversFile):
     """A file of Apprise targets."""
@@ -92,21 +99,42 @@ class AppriseFile(ReceiversFile):
 
 
 class AppriseNote(Contract):
-    """What people read of an alert."""
+    """What people read of an alert, and what the next one is compared with."""
 
     title: str
     body: str
     notify_type: NotifyType
+    notify: Notify = "sound"
+    # Of a place: what was said of it, and in which step of which episode.
+    level: PlaceLevel | None = None
+    episode: int = 0
+    step: int = 0
 
 
 def note_of(alert: AnyAlert, environment: Environment, texts: AppriseTexts) -> AppriseNote:
     """Return an alert in words; an exercise's title says so before all else."""
     headline = alert.headline
+    state = alert if isinstance(alert, PlaceAlert) else None
     return AppriseNote(
         title=headline if headline.startswith(EXERCISE_MARK) else marked(headline, environment),
         body=texts.body.format(description=alert.description, instruction=alert.instruction),
         notify_type=_notify_type(alert),
+        notify=alert.notify,
+        level=state.level if state else None,
+        episode=state.episode if state else 0,
+        step=alert.step,
     )
+
+
+def _is_graver(alert: PlaceAlert, told: AppriseNote | None) -> bool:
+    """Tell whether a place's level is above what was told of it last: ``clear`` without a note.
+
+    An alert that is not newer than that note, handed over again, is not.
+    """
+    if told is None or told.level is None:
+        return alert.level != "clear"
+    is_newer = (alert.episode, alert.step) > (told.episode, told.step)
+    return is_newer and level_rank(alert.level) > level_rank(told.level)
 
 
 def _notify_type(alert: AnyAlert) -> NotifyType:
@@ -133,14 +161,34 @@ class AppriseReceiver:
     """One Apprise URL; implements ``dispatcher.Receiver``."""
 
     def __init__(
-        self, options: TargetOptions, service: Any, environment: Environment, texts: AppriseTexts
+        self,
+        options: TargetOptions,
+        service: Any,
+        environment: Environment,
+        texts: AppriseTexts,
+        *,
+        silent_service: Any = None,
     ) -> None:
         self.options = options
         self._service = service
+        self._silent_service = silent_service or service
         self._environment = environment
         self._texts = texts
         # Not asyncio's own few threads: a service that hangs would take those from all others.
         self._threads = ThreadPoolExecutor(options.window, f"apprise-{options.name}")
+
+    def wants(self, alert: AnyAlert, told: str | None) -> bool:
+        """Tell whether an alert is sent: of a place, what sounds, a level that rose, and the end.
+
+        A rise is one over what this target was sent last, so that nobody is left with a calmer
+        state than the place has: what would have sounded may have been held back.
+        """
+        if not self.options.wants(alert):
+            return False
+        if not isinstance(alert, PlaceAlert) or alert.notify == "sound":
+            return True
+        note = None if told is None else AppriseNote.model_validate_json(told)
+        return alert.message_type == "Cancel" or _is_graver(alert, note)
 
     def payload(self, message: AlertMessage, now_ms: int) -> Payload:
         """Return the words, and until when they hold."""
@@ -168,8 +216,9 @@ class AppriseReceiver:
         return TAKEN if took else DeliveryOutcome("away", "the service did not take it")
 
     def _notify(self, note: AppriseNote) -> bool:
+        service = self._silent_service if note.notify == "quiet" else self._service
         return bool(
-            self._service.notify(
+            service.notify(
                 body=note.body, title=note.title, notify_type=note.notify_type, body_format="text"
             )
         )
@@ -186,14 +235,23 @@ def _load(path: Path, environment: Environment) -> LoadedReceivers:
     urls = [folder / target.url_file for target in file.target]
     texts = load_catalogue().english.apprise
     receivers = [
-        AppriseReceiver(target, _service(url), environment, texts)
+        AppriseReceiver(
+            target,
+            _service(url),
+            environment,
+            texts,
+            silent_service=_service(url, silent=True),
+        )
         for target, url in zip(file.target, urls, strict=True)
     ]
     return LoadedReceivers(folder / file.outbox, tuple(receivers), (path, *urls))
 
 
-def _service(path: Path) -> Any:
-    """Return Apprise with the URL of a file; raise an error that does not show it."""
+def _service(path: Path, *, silent: bool = False) -> Any:
+    """Return Apprise with the URL of a file; raise an error that does not show it.
+
+    A ``silent`` one makes no sound, where the URL's service has a parameter for that.
+    """
     try:
         import apprise  # noqa: PLC0415 - an extra
     except ImportError:
@@ -211,7 +269,11 @@ def _service(path: Path) -> Any:
         image_url_logo="",
         storage_mode=apprise.PersistentStoreMode.MEMORY,
     )
-    plugin = apprise.Apprise.instantiate(read_secret(path).strip(), asset=asset)
+    url = read_secret(path).strip()
+    plugin = apprise.Apprise.instantiate(url, asset=asset)
+    if silent and plugin is not None and (parameter := _SILENT.get(type(plugin).__name__)):
+        joined = f"{url}{'&' if '?' in url else '?'}{parameter}"
+        plugin = apprise.Apprise.instantiate(joined, asset=asset)
     if plugin is None:
         raise InputError(f"{path}: no URL that apprise {apprise.__version__} knows")
     if not plugin.verify_certificate and not is_loopback(getattr(plugin, "host", "") or ""):

@@ -27,7 +27,7 @@ from skyfence.adapters import metrics
 from skyfence.adapters.backoff import Backoff
 from skyfence.adapters.clock import Clock
 from skyfence.adapters.tasks import run_until_first_exit
-from skyfence.contracts.alert import AlertMessage
+from skyfence.contracts.alert import AlertMessage, AnyAlert
 from skyfence.naming import Environment, recipient
 from skyfence.times import MS_PER_S
 
@@ -77,7 +77,15 @@ class Receiver(Protocol):
 
     @property
     def options(self) -> ReceiverOptions:
-        """Return the receiver's name, which alerts it wants, and its limits."""
+        """Return the receiver's name, the events and places that it names, and its limits."""
+        ...
+
+    def wants(self, alert: AnyAlert, told: str | None) -> bool:
+        """Tell whether an alert is to be sent.
+
+        ``told`` is the body of the last one of its chain that was sent or will be; it is given
+        for quiet news of a place, which may be worth sending only beside that.
+        """
         ...
 
     def payload(self, message: AlertMessage, now_ms: int) -> Payload:

@@ -47,10 +47,11 @@ class OutboxSink:
         now_ms = self._clock.now_ms()
         decided = message.timeline.decided
         decided_ms = now_ms if decided is None else min(now_ms, to_ms(decided))
+        told = await self._told(alert)
         items = [
             self._item(receiver, message, now_ms)
             for receiver in self._dispatcher.receivers
-            if receiver.options.wants(alert)
+            if receiver.wants(alert, told.get(self._key(receiver)))
         ]
         added = await self._outbox.add(items, decided_ms)
         if decided_ms < now_ms - GIVE_UP_AFTER_MS:  # a new group is handed a week of alerts
@@ -58,9 +59,19 @@ class OutboxSink:
         self._dispatcher.wake()
         return added if added or not items else None
 
+    async def _told(self, alert: AnyAlert) -> dict[str, str]:
+        """Return the body of what each receiver was sent last of a place; of quiet news alone."""
+        if not isinstance(alert, PlaceAlert) or alert.notify == "sound":
+            return {}
+        keys = [self._key(receiver) for receiver in self._dispatcher.receivers]
+        return await self._outbox.last_bodies(keys, chain=_chain(alert))
+
+    def _key(self, receiver: Receiver) -> str:
+        return recipient(self._environment, receiver.options.name)
+
     def _item(self, receiver: Receiver, message: AlertMessage, now_ms: int) -> Item:
         alert = message.alert
-        key = recipient(self._environment, receiver.options.name)
+        key = self._key(receiver)
         payload = receiver.payload(message, now_ms)
         return Item(
             key=f"{key}/{alert.alert_id}",

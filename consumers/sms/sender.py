@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from consumers.outbox.items import Change, Entry, ItemState
+from consumers.outbox.items import REACHING, Change, Entry, ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.sms.gateways.protocol import (
     Gateway,
@@ -37,7 +37,6 @@ from consumers.sms.rules.exercise_guard import check_agreement, refusal
 from consumers.sms.rules.gateway_file import GatewayFile
 from consumers.sms.rules.notice import Notice
 from consumers.sms.rules.texts import Texts
-from consumers.sms.sink import REACHING
 from skyfence.adapters import metrics
 from skyfence.adapters.clock import Clock
 from skyfence.errors import UnavailableError

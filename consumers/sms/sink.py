@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from consumers.outbox.items import Entry, Item, ItemState
+from consumers.outbox.items import REACHING, Entry, Item, ItemState
 from consumers.outbox.outbox import Outbox
 from consumers.sms.outcome import read_notice
 from consumers.sms.rules.budget import WINDOW_MS, EarlierMessage, decide
@@ -35,14 +35,6 @@ log = structlog.get_logger()
 
 # So many recipients are put at once: some milliseconds, then other tasks have their turn.
 _BATCH: Final = 200
-# States of messages that wait, are on their way, or may have reached the phone.
-REACHING: Final = (
-    ItemState.PENDING,
-    ItemState.SUBMITTING,
-    ItemState.SUBMITTED,
-    ItemState.DELIVERED,
-    ItemState.UNCERTAIN,
-)
 
 
 @dataclass(frozen=True)

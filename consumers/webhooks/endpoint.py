@@ -36,7 +36,7 @@ from consumers.webhooks.http_post import forbidden, post
 from consumers.webhooks.signature import parse_secret, signed_headers
 from skyfence.adapters.credentials import read_secret, tls_context
 from skyfence.adapters.hosts import is_loopback
-from skyfence.contracts.alert import AlertMessage
+from skyfence.contracts.alert import AlertMessage, AnyAlert
 from skyfence.errors import InputError
 from skyfence.naming import Environment
 from skyfence.times import MS_PER_S
@@ -96,6 +96,11 @@ class Endpoint:
     secrets: tuple[bytes, ...]
     tls: ssl.SSLContext | bool
     session: aiohttp.ClientSession
+
+    def wants(self, alert: AnyAlert, told: str | None) -> bool:
+        """Tell whether its file names the alert's event and place, quiet or not."""
+        del told  # a machine is given every step
+        return self.options.wants(alert)
 
     def payload(self, message: AlertMessage, now_ms: int) -> Payload:
         """Return the event: the same bytes at each attempt, because they are stored."""

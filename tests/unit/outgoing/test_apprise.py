@@ -19,11 +19,25 @@ from words import ENGLISH
 
 from consumers.outbox.items import Entry, ItemState
 from consumers.outbox.outbox import Outbox
-from consumers.outgoing.apprise import SINK, AppriseReceiver, TargetOptions, load, note_of
+from consumers.outgoing.apprise import (
+    SINK,
+    AppriseReceiver,
+    TargetOptions,
+    _service,
+    load,
+    note_of,
+)
 from consumers.outgoing.dispatcher import DeliveryOutcome, Dispatcher
 from consumers.outgoing.reloading import ReloadingSink
 from consumers.outgoing.sink import OutboxSink
-from skyfence.contracts.alert import EXERCISE_MARK, AlertMessage, AnyAlert
+from skyfence.contracts.alert import (
+    EXERCISE_MARK,
+    AlertMessage,
+    AnyAlert,
+    PlaceAlert,
+    PlaceLevel,
+    Timeline,
+)
 from skyfence.errors import SkyfenceError
 from skyfence.naming import Environment
 from skyfence.times import from_ms, to_ms
@@ -91,18 +105,76 @@ async def test_people_read_headline_description_and_instruction(tmp_path: Path) 
     assert bodies[0]["message"] == f"{chain[0].alert.description}\n\n{chain[0].alert.instruction}"
 
 
+def quiet(level: PlaceLevel, step: int = 2) -> PlaceAlert:
+    """Return a quiet step of a place's episode."""
+    return place_alert(level, step, notify="quiet")
+
+
 @pytest.mark.parametrize(
-    ("alert", "wanted"),
+    ("alert", "told", "wanted"),
     [
-        (place_alert("prepare"), True),
-        (place_alert("shelter", notify="quiet"), False),
-        (place_alert("clear", notify="quiet"), True),
-        (story(place="AA-1")[0].alert, False),
+        (place_alert("prepare"), None, True),
+        (place_alert("clear", notify="quiet"), None, True),
+        (story(place="AA-1")[0].alert, None, False),
+        (quiet("shelter"), place_alert("prepare"), True),
+        (quiet("shelter"), place_alert("shelter"), False),
+        (quiet("prepare"), place_alert("shelter"), False),
+        (quiet("prepare"), None, True),
+        (quiet("shelter"), place_alert("prepare", 3), False),
     ],
 )
-def test_people_hear_of_places_where_that_sounds_or_ends(alert: AnyAlert, wanted: bool) -> None:
-    """A quiet detail wakes nobody, the end is told however it comes, an incident never."""
-    assert TargetOptions(name="mail", url_file="x").wants(alert) is wanted
+def test_people_hear_what_sounds_a_rise_and_the_end(
+    alert: AnyAlert, told: PlaceAlert | None, wanted: bool
+) -> None:
+    """A quiet step is told if it is graver than what was told, unless that is newer."""
+    options = TargetOptions(name="mail", url_file="x")
+    target = AppriseReceiver(options, Service(), ACTUAL, ENGLISH.apprise)
+    before = None if told is None else note_of(told, ACTUAL, ENGLISH.apprise).to_json().decode()
+    assert target.wants(alert, before) is wanted
+
+
+async def test_a_quiet_rise_is_sent_once_and_without_sound(tmp_path: Path) -> None:
+    """After a calmer message that was sent: to a silent service, and not again when repeated."""
+    loud, silent = Service(), Service()
+    receiver = AppriseReceiver(
+        TargetOptions(name="mail", url_file="x"),
+        loud,
+        ACTUAL,
+        ENGLISH.apprise,
+        silent_service=silent,
+    )
+    steps = [place_alert("prepare"), quiet("shelter"), quiet("shelter", 3), quiet("prepare", 4)]
+    clock = HandClock()
+    async with Outbox.open(tmp_path / "box.db") as outbox:
+        dispatcher = Dispatcher(outbox, SINK, ACTUAL, clock, Random(5))
+        dispatcher.set_receivers([receiver])
+        sink = OutboxSink(outbox, dispatcher, ACTUAL, clock)
+        messages = [AlertMessage(alert=alert, timeline=Timeline()) for alert in steps]
+        assert [await sink.deliver(message) for message in messages] == [1, 1, 0, 0]
+        assert await sink.deliver(messages[1]) == 0
+        for waiting in await outbox.claim(clock.now_ms(), 9):
+            await receiver.send(waiting, clock.now_ms())
+    assert (len(loud.told), len(silent.told)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("url", "loud", "silent"),
+    [
+        ("tgram://123456789:abcdefg_hijklmnop/12315544/", ("silent", False), ("silent", True)),
+        ("ntfy://127.0.0.1/topic?priority=max", ("priority", "max"), ("priority", "low")),
+        ("gotify://127.0.0.1/token", ("priority", 5), ("priority", 0)),
+        ("json://127.0.0.1/x", ("schema", "json"), ("schema", "json")),
+    ],
+)
+async def test_services_that_can_are_told_to_make_no_sound(
+    tmp_path: Path, url: str, loud: tuple[str, Any], silent: tuple[str, Any]
+) -> None:
+    """The URL of a silent message has the service's own parameter; others are as they are."""
+    write(tmp_path, mail=url)
+    for is_silent, (name, value) in ((False, loud), (True, silent)):
+        [plugin] = _service(tmp_path / "mail.url", silent=is_silent)
+        shown = getattr(plugin, name) if name != "schema" else plugin.protocol
+        assert shown == value
 
 
 def test_an_incident_cannot_be_asked_for() -> None:
