@@ -3,17 +3,17 @@
     news ──▶ a newer step or episode of its place was put      not sent
          ──▶ something of its place still waits                sent in its place
          ──▶ the end                                           sent to whoever was told of it
-         ──▶ first warning, shelter after less                 sent, unless a place beneath said it
+         ──▶ first warning, a level above the one told last    sent, unless a place beneath said it
          ──▶ quiet, or the same words again                    not sent
          ──▶ three of the half hour are used, or spoken for    not sent
          ──▶ else                                              sent
 
 Three SMS in half an hour are enough for a person who is to act: a place's first warning, its
-shelter and its end always come. Other news is sent only where room is left beside those of them
-that may still come. Nothing is lost by what is held back, because each message says the whole state
-of its place. What waits is always replaced by what is newer, because an old "in 4 minutes" or "take
-shelter" is wrong by then; so is the end of an episode when the next one has begun. A message that
-the gateway has is not called back.
+shelter and its end always come, and ``prepare`` as a fourth after ``watch``. Other news is sent
+only where room is left beside those of them that may still come. Nothing is lost by what is held
+back, because each message says the whole state of its place. What waits is always replaced by what
+is newer, because an old "in 4 minutes" or "take shelter" is wrong by then; so is the end of an
+episode when the next one has begun. A message that the gateway has is not called back.
 """
 
 from collections.abc import Sequence
@@ -88,12 +88,13 @@ def is_overtaken(notice: Notice, others: Sequence[Notice]) -> bool:
 
 
 def _must_be_sent(news: Notice, told: Sequence[Notice]) -> bool:
-    """Tell whether news is the first that a person hears of danger, or shelter after less.
+    """Tell whether news is the first that a person hears of danger, or graver than the last.
 
-    The first is whatever comes first, sounding or not: to whoever could not be told before.
+    Sounding or not: the first is whatever comes first to whoever could not be told before, and a
+    rise may be quiet where the channel has sounded too often.
     """
     if told:
-        return news.level == "shelter" and told[-1].level != "shelter"
+        return news.rank > told[-1].rank
     return news.sounds or news.level in ("prepare", "shelter")
 
 
