@@ -1,8 +1,9 @@
 """``skyfence watch``: alerts of regions, nations or the alliance as they arrive.
 
 The state of the places is shown first, then what is active, then what comes: places' messages stand
-out, incidents are evidence beneath them, and the bell rings for what sounds. That the connection is
-lost, that nobody would publish, or that a place is unseen, is said in other words than "no alert".
+out, incidents are evidence beneath them, and the bell rings for what sounds and comes now or was
+missed: not for what stood before the start. That the connection is lost, that nobody would publish,
+or that a place is unseen, is said in other words than "no alert".
 """
 
 import contextlib
@@ -159,6 +160,7 @@ class _OnScreen:
         self._standing = 0
         self._begun = False
         self._cut = False
+        self._rang_for_missed = False
         self._is_unseen = False
 
     def begin(self) -> None:
@@ -200,13 +202,23 @@ class _OnScreen:
         if isinstance(event, Received):
             self._standing += not self._begun
             self._console.print(view.line(event.message, event.channel.place))
-            if event.live and _sounds(event.message):
-                self._console.bell()
+            self._ring(event)
             return
+        self._rang_for_missed &= isinstance(event, Missed)
         was_cut, self._cut = self._cut, isinstance(event, Disconnected)
         if not (was_cut and self._cut):
             self._notices.print(view.notice(self._now(), *self._words(event)))
         self._begun = True
+
+    def _ring(self, received: Received) -> None:
+        """Ring for a message that sounds; once for all that are caught up on together."""
+        if received.live:
+            self._rang_for_missed = False
+        if not _sounds(received.message) or not (received.live or self._begun):
+            return
+        if not self._rang_for_missed:
+            self._console.bell()
+        self._rang_for_missed = not received.live
 
     def _words(self, event: FeedEvent) -> tuple[str, str]:
         match event:

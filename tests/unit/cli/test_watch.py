@@ -162,23 +162,36 @@ def test_a_state_that_cannot_be_read_is_not_taken_for_none(
     assert heard.out == ""
 
 
+MISSED = Received(CHANNEL, state("shelter"), live=False)
+LIVE = Received(CHANNEL, state("shelter"), live=True)
+CUT = Disconnected("cut")
+
+
 @pytest.mark.parametrize(
-    ("received", "rings"),
+    ("events", "rings"),
     [
-        (Received(CHANNEL, state("shelter"), live=True), True),
-        (Received(CHANNEL, state("shelter"), live=False), False),
-        (Received(CHANNEL, state("shelter", notify="quiet"), live=True), False),
+        ((Connected(), LIVE, LIVE), 2),
+        ((Connected(), Received(CHANNEL, state("shelter", notify="quiet"), live=True)), 0),
+        ((MISSED, Connected()), 0),
+        ((Connected(), CUT, MISSED, MISSED, Connected()), 1),
+        ((Connected(), CUT, MISSED, Connected(), CUT, MISSED, Connected()), 2),
+        ((Connected(), MISSED, MISSED, LIVE, MISSED), 3),
+        ((Connected(), CUT, Received(CHANNEL, state("watch", notify="quiet"), live=False)), 0),
     ],
-    ids=["sounds", "caught up on", "quiet"],
+    ids=["sounds", "quiet", "at the start", "a cut", "two cuts", "two gaps", "missed and quiet"],
 )
 def test_the_bell_rings_for_what_sounds(
-    screen: _OnScreen, monkeypatch: pytest.MonkeyPatch, received: Received, rings: bool
+    screen: _OnScreen,
+    monkeypatch: pytest.MonkeyPatch,
+    events: tuple[FeedEvent, ...],
+    rings: int,
 ) -> None:
-    """Only a message that comes now and asks somebody to act rings."""
+    """For what comes now, and once for what was missed together; never for what stood before."""
     rung: list[bool] = []
     monkeypatch.setattr(screen._console, "bell", lambda: rung.append(True))
-    screen.show(received)
-    assert bool(rung) is rings
+    for event in events:
+        screen.show(event)
+    assert len(rung) == rings
 
 
 def test_incidents_are_shown_beneath_places() -> None:
