@@ -74,15 +74,21 @@ class IncidentAgent:
         decisions = await self.states.state_for(message.partition, message.offset)
         if decisions is None:
             return
+        await self._take(message, decisions)
+        self.states.mark_judged(message.partition, message.offset)
+        await self._sends.flush()
+        self.states.mark_flushed()
+
+    async def _take(self, message: KafkaMessage, decisions: AlertDecisions) -> None:
+        if message.unread is not None:
+            await self._sends.reject(message, message.unread)
+            return
         try:
             event = parse_event(message.value or b"")
         except ValidationError as error:
             await self._sends.reject(message, Reason.of_invalid(error))
         else:
             await self._decide(message, decisions, event)
-        self.states.mark_judged(message.partition, message.offset)
-        await self._sends.flush()
-        self.states.mark_flushed()
 
     async def _decide(
         self, message: KafkaMessage, decisions: AlertDecisions, event: TrackTopicEvent

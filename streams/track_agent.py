@@ -97,6 +97,9 @@ class TrackAgent:
         await self._send(message, result)
 
     async def _decode(self, message: KafkaMessage) -> Decoded | None:
+        if message.unread is not None:
+            await self._sends.reject(message, message.unread)
+            return None
         raw = RawMessage(message.key, message.value, message.headers, message.timestamp_ms)
         try:
             return decode_message(raw, self._environment)

@@ -63,6 +63,11 @@ REJECTED = Counter("skyfence_rejected", "Messages and reports that were not used
 # From nought on: a rise from nothing is one that Prometheus can see.
 for _reason in get_args(ReasonClass):
     REJECTED.labels(_reason)
+BATCHES_SKIPPED = Counter(
+    "skyfence_batches_skipped",
+    "Kafka's record batches of which something could not be read, and was left out.",
+    ["reason"],
+)
 CHECKPOINTS_UNREADABLE = Counter(
     "skyfence_checkpoints_unreadable", "Checkpoints that could not be read.", ["agent"]
 )

@@ -1,6 +1,6 @@
 """What every process of skyfence is given, so that no command repeats it.
 
-    settings ──▶ embedded broker's pause ──▶ logs, metrics ──▶ topics ──▶ work ──▶ exit code
+    settings ──▶ bounds, embedded broker's pause ──▶ logs, metrics ──▶ topics ──▶ work ──▶ exit code
 
 - SIGTERM, SIGINT and SIGHUP end ``work`` by cancelling it, which is a good end: exit code 0.
 - ``UsageError`` ends with 2, ``UnavailableError`` with 3, ``InputError`` with 1, each with one line
@@ -19,6 +19,7 @@ import structlog
 
 from skyfence.adapters import logs, metrics
 from skyfence.adapters.backoff import Backoff
+from skyfence.adapters.record_batches import bound_batches
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.topics import ensure_topics
 from skyfence.cli.local.fetch_pause import pace_fetches
@@ -38,7 +39,8 @@ Attempt = Callable[[NoteOpen], Awaitable[None]]
 
 
 def configure(settings: Settings, process: str) -> None:
-    """Set up what needs no connection: the logs, the metrics, the embedded broker's pause."""
+    """Set up what needs no connection: the logs, the metrics, how batches are read."""
+    bound_batches()
     pace_fetches(settings)
     logs.quiet_at_start()
     logs.configure(process, settings.environment)

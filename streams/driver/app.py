@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import faust
 from mode import CrashingSupervisor
 
+from skyfence.adapters.record_batches import bound_batches
 from skyfence.adapters.settings import Settings
 from streams.driver.consumer import CheckpointConsumer
 from streams.driver.message import KafkaMessage, from_faust
@@ -103,6 +104,7 @@ class CheckpointingApp(faust.App):  # type: ignore[misc]  # mypy does not follow
 
 def new_app(settings: Settings) -> CheckpointingApp:
     """Return the app of an environment, without agents; it connects when it is started."""
+    bound_batches()  # also where Faust's own command line starts the app
     brokers = ";".join(f"kafka://{address}" for address in settings.kafka.bootstrap.split(","))
     return CheckpointingApp(
         settings.topics.worker_group,

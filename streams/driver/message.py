@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from skyfence.adapters.record_batches import UnreadBatch
+from skyfence.contracts.rejected import Reason
+
 
 @dataclass(frozen=True)
 class KafkaMessage:
@@ -21,6 +24,11 @@ class KafkaMessage:
     def address(self) -> str:
         """Return where the message stands: its topic, partition and offset."""
         return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @property
+    def unread(self) -> Reason | None:
+        """Return why it stands for a batch that could not be read; None if it is a message."""
+        return self.value.reason if isinstance(self.value, UnreadBatch) else None
 
 
 class StoredMessage(Protocol):

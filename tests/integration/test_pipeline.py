@@ -12,6 +12,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from talk import Subscriber, drained, entry, report, send, stored
 
+from skyfence.adapters.credentials import kafka_options
+from skyfence.adapters.record_batches import MAX_UNPACKED_BYTES
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.report import Report
 from skyfence.frames import arrow_stream
@@ -59,6 +61,29 @@ async def test_the_timeline_travels_beside_the_alert(settings: Settings, edges: 
     assert line.decided is not None
     assert line.delivered is not None
     assert line.published <= line.decided <= line.delivered
+
+
+async def test_a_batch_that_unpacks_to_too_much_is_left_out(
+    settings: Settings, edges: Edges
+) -> None:
+    """Its offsets stand in rejected, and what comes behind it in its partition is told."""
+    edges()
+    producer = AIOKafkaProducer(
+        **kafka_options(settings),
+        compression_type="gzip",
+        max_batch_size=2 * MAX_UNPACKED_BYTES,
+        max_request_size=2 * MAX_UNPACKED_BYTES,
+    )
+    async with producer, Subscriber(settings) as operator:
+        bomb = b" " * (MAX_UNPACKED_BYTES + 1)
+        await producer.send_and_wait(settings.topics.tracks, bomb, key=b"radar")
+        await send(settings, json.dumps(entry("T1")).encode())
+        await drained(settings)
+        await operator.settle()
+    (rejected,) = await stored(settings, settings.topics.rejected, 1)
+    assert rejected["reason"].startswith("batch of offsets 0 to 0 unpacks to more than")
+    assert rejected["topic"] == settings.topics.tracks
+    assert {alert.track_id for alert in operator.alerts()} == {"T1"}
 
 
 async def test_bad_input_is_kept_with_its_reason_and_stops_nothing(

@@ -9,11 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from groups import until, until_shared
 from proc import Processes
-from talk import LONGEST_S, Subscriber, drained, golden, report, send
+from talk import LONGEST_S, Subscriber, drained, golden, report, send, stored
 
+from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.files import default_file
+from skyfence.adapters.record_batches import MAX_UNPACKED_BYTES
 from skyfence.adapters.settings import Settings
 from skyfence.cli.demo import RECORDINGS
 from skyfence.contracts.alert import Alert
@@ -69,6 +72,26 @@ async def test_the_recordings_come_out_as_their_golden_files(
         for channel in {alert.channel for alert in expected}:
             own = [alert for alert in got if alert.channel == channel]
             assert own == [alert for alert in expected if alert.channel == channel]
+
+
+async def test_a_batch_that_unpacks_to_too_much_is_left_out(
+    square: Settings, processes: Processes
+) -> None:
+    """The broker takes it, the worker rejects it and judges what stands behind it."""
+    worker(processes, square, 0)
+    processes.skyfence(square, "relay")
+    too_much = 2 * MAX_UNPACKED_BYTES
+    packing = {"compression_type": "gzip", "max_batch_size": too_much, "max_request_size": too_much}
+    async with AIOKafkaProducer(**kafka_options(square), **packing) as sender:
+        bomb = b" " * (MAX_UNPACKED_BYTES + 1)
+        await sender.send_and_wait(square.topics.tracks, bomb, key=b"radar-0")
+    async with Subscriber(square) as operator:
+        await enter(square, 0)
+        await drained(square)
+        await operator.settle()
+    (rejected,) = await stored(square, square.topics.rejected, 1)
+    assert rejected["reason"].startswith("batch of offsets 0 to 0 unpacks to more than")
+    assert {alert.track_id for alert in operator.alerts()} == {"T0"}
 
 
 async def test_a_killed_worker_s_partitions_move(square: Settings, processes: Processes) -> None:

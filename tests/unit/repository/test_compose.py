@@ -70,6 +70,12 @@ def test_every_service_comes_back_and_says_how_it_is(name: str) -> None:
 
 
 @each_service
+def test_every_service_s_memory_is_limited(name: str) -> None:
+    """No service takes the host's memory from the others."""
+    assert "mem_limit" in SERVICES[name]
+
+
+@each_service
 def test_no_secret_is_written_down(name: str) -> None:
     """A secret is a file that the service is given, and stands in no variable or command line."""
     service = SERVICES[name]
