@@ -56,11 +56,11 @@ class AlertChains:
         """Open an incident that a track leads; return the track with the incident's identifier.
 
         Until ``counts_from_ms``, event time, it may be an object that is counted already.
-        The identifier derives from the track's story. A story whose incident an operator closed
-        gets another one, from the event's time.
+        The identifier derives from the track's story, and again from the event's time for each
+        incident that this story has had: none is used twice.
         """
         own_id, event = incident_id(self._environment, track.key), track.last
-        if own_id in self.state.stood_down or own_id in self.state.open:
+        while own_id in self.state.stood_down or own_id in self.state.open:
             own_id = derive("incident again", str(own_id), to_ms(event.time))
         self.state.open[own_id] = Incident(
             incident_id=own_id,

@@ -108,6 +108,18 @@ def test_operators_separate_a_track() -> None:
         assert len({(a.incident_id, a.channel, a.step) for a in alerts}) == len(alerts)
 
 
+def test_no_alert_id_is_used_twice() -> None:
+    """A track that is separated, joined and separated has another incident each time."""
+    desk = Desk()
+    alerts = desk.seen("a", 1, 10, "entered", 56.0) + desk.seen("b", 1, 11, "entered", 56.0)
+    first = desk.open[0].incident_id
+    for _ in range(3):
+        alerts += desk.separate(first, "b", "T-b")
+        (other,) = (each.incident_id for each in desk.open if each.incident_id != first)
+        alerts += desk.join(first, other)
+    assert len({alert.alert_id for alert in alerts}) == len(alerts)
+
+
 @pytest.mark.parametrize("track", ["T-a", "T-x"], ids=["the only one", "unknown"])
 def test_a_track_that_cannot_be_separated_is_left(track: str) -> None:
     """The only track of an incident, or one that it does not have, changes nothing."""
