@@ -37,7 +37,9 @@ TrackEventKind = Literal[
     "entered",  # crossed into it
     "appeared",  # was first seen inside
     "confirmed",  # is inside beyond doubt
-    "updated",  # another member or region in it or ahead, fewer minutes left, deeper, faster
+    # Another member or region in it or ahead, fewer minutes left, deeper, faster; an emergency, or
+    # a drone or a missile by its own source's word.
+    "updated",
     "sighted",  # is still there; where, for those who join tracks
     "exited",  # crossed out of it
     "cleared",  # has stayed out long enough
@@ -46,6 +48,9 @@ TrackEventKind = Literal[
     "reacquired",  # was lost and is seen again, inside
     "expired",  # lost for so long, its source watching, that nobody waits for it
 ]
+# What is new in an event of the kind ``updated``. An emergency, and a category that is a drone's or
+# a missile's, are told once an episode.
+Change = Literal["place", "ahead", "deeper", "faster", "emergency", "category"]
 # Minutes left are told again when they fall below one of these.
 MINUTE_MARKS: Final = (1, 2, 5, 10)
 # A fact is known and nobody is told: what appeared deep inside without having crossed.
@@ -83,8 +88,9 @@ class TrackEvent(Contract):
     from. ``private_flight``: it may well be a private flight without a transponder. ``circling``:
     it flies about without getting anywhere. ``within_reach`` are the regions and nations that it
     can be in within the look-ahead whatever its course, with the minutes a straight flight takes.
-    ``coasted`` says that the last position was predicted by the sensor, not measured. ``shown_as``
-    is the number that the source shows the track under now, where that has changed.
+    ``coasted`` says that the last position was predicted by the sensor, not measured. ``emergency``
+    says that it sends an emergency code, in two reports in a row. ``shown_as`` is the number that
+    the source shows the track under now, where that has changed.
     """
 
     event_id: UUID
@@ -105,12 +111,13 @@ class TrackEvent(Contract):
     minutes_left: Annotated[int | None, Field(ge=0)] = None
     other_side: tuple[str, ...] = ()
     depth_m: Annotated[int, Field(ge=0)] = 0
-    changes: tuple[Literal["place", "ahead", "deeper", "faster"], ...] = ()
+    changes: tuple[Change, ...] = ()
     identified_as: str | None = None
     crossed: bool = True
     private_flight: bool = False
     circling: bool = False
     coasted: bool = False
+    emergency: bool = False
     within_reach: tuple[Ahead, ...] = ()
     shown_as: TrackName | None = None
     evidence: Evidence | None = None

@@ -11,7 +11,8 @@ minutes left pass a mark, and that it is over. The nation and the alliance also 
                             already and those that it has left
     updated                 regions it reaches or heads for, and those it no     Alert, then Update
                             longer does; their nation; the alliance of a move,
-                            or where it goes deeper, faster or nears the border
+                            or where it goes deeper, faster or nears the border,
+                            is in an emergency, a drone or a missile
     sighted, searched       nobody
     any, private flight     its nation alone, once; all others when it is taken  Alert, then Update
                             for more than that
@@ -25,6 +26,7 @@ Of what may well be a private flight its nation alone hears, and all who were wa
 """
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from skyfence.contracts.alert import IncidentState
@@ -32,6 +34,9 @@ from skyfence.contracts.track_event import OperatorClosed, OperatorEvent, TrackE
 from skyfence.incidents.incident import Incident
 from skyfence.naming import ALLIANCE
 from skyfence.texts.tables import UpdateKind
+
+# Of these changes the nation and the alliance hear.
+_NEWS_ABOVE: Final = frozenset({"place", "deeper", "faster", "emergency", "category"})
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ def _of_update(incident: Incident, event: TrackEvent) -> list[str]:
     }
     above: list[str] = []
     left = sorted(set(incident.nations) - set(event.nations))
-    if "" in nearer or left or {"place", "deeper", "faster"} & set(event.changes):
+    if "" in nearer or left or _NEWS_ABOVE & set(event.changes):
         above = [*left, *event.nations, ALLIANCE]
     elif joined or dropped:
         above = list(event.nations)

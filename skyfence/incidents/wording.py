@@ -180,6 +180,10 @@ def _by_news(context: WordingContext) -> str:
 def _change(context: WordingContext) -> str:
     """Return why an update was sent, where that is more than another place."""
     event, parts = context.event, context.texts.headline_parts
+    if "emergency" in event.changes:
+        return parts.emergency
+    if context.outside:
+        return ""
     if "ahead" in event.changes and context.kind == "nation":
         ahead = context.vocabulary.join([region.place for region in event.ahead])
         return parts.heading.format(regions=ahead or context.texts.words.no_region)

@@ -131,6 +131,7 @@ class HeadlineParts(Contract):
     heading: _Regions
     deeper: Annotated[str, _with("depth_km")]
     faster: Annotated[str, _with("speed_mps")]
+    emergency: Word
 
 
 class MinutesLeft(Contract):

@@ -53,6 +53,7 @@ def track_event(
         crossed=track.crossed,
         private_flight=episode.private_flight,
         coasted=track.coasted,
+        emergency=track.identification.emergency,
         circling=track.flown_path.circles,
         shown_as=track.shown_as,
         evidence=evidence,

@@ -4,10 +4,11 @@ Does not decide which event comes (``violation``) nor how it is published (``tra
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from skyfence.airspace.neighbours import nations_of, nearest_nation, nearest_region, regions_at
-from skyfence.contracts.track_event import TrackEventKind
+from skyfence.contracts.track_event import Change, TrackEventKind
+from skyfence.policy.civil import NEVER_CIVIL
 from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.tracks import threat
 from skyfence.tracks.context import Context
@@ -21,8 +22,6 @@ _DEPTH_MARKS_M: Final = (10_000, 25_000, 50_000, 100_000, 200_000, 400_000)
 _FASTER_SHARE: Final = 1.5
 _FASTER_MPS: Final = 50.0
 _WARNED_BEFORE_MS: Final = 300 * SECOND_MS
-
-Change = Literal["place", "ahead", "deeper", "faster"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,7 @@ def apply_effects(
     """Change a track's episode as an event of this kind does; some kinds change nothing more."""
     episode = track.violation
     assert episode is not None  # noqa: S101 - events are steps of an episode
+    _note_alarms(track, episode)
     if kind == "threatened":
         episode.confidence, episode.regions, episode.private_flight = "possible", (), False
         threat.refresh_ahead(context, track, episode)
@@ -134,8 +134,9 @@ def changes_since(
     context: Context, track: TrackState, episode: ViolationEpisode
 ) -> tuple[Change, ...]:
     """Bring an episode up to date; return what people should hear of it since the last event."""
+    alarms = _note_alarms(track, episode)
     if episode.status is ViolationStatus.THREAT:
-        return ("ahead",) if threat.refresh_ahead(context, track, episode) else ()
+        return ("ahead", *alarms) if threat.refresh_ahead(context, track, episode) else alarms
     before = (episode.nations, episode.regions, episode.private_flight)
     episode.private_flight = is_private_still(track, episode)
     _locate(context, track, episode)
@@ -145,7 +146,19 @@ def changes_since(
         "deeper": _note_depth(context, track, episode),
         "faster": _note_speed(context, track, episode),
     }
-    return tuple(change for change, is_new in news.items() if is_new)
+    return (*(change for change, is_new in news.items() if is_new), *alarms)
+
+
+def _note_alarms(track: TrackState, episode: ViolationEpisode) -> tuple[Change, ...]:
+    """Note an emergency, or a drone's or missile's category; return which of them are new."""
+    category, changes = track.observation.object_info.category, list[Change]()
+    if track.identification.emergency and "emergency" not in episode.announced_alarms:
+        episode.announced_alarms += ("emergency",)
+        changes.append("emergency")
+    if category in NEVER_CIVIL and category not in episode.announced_alarms:
+        episode.announced_alarms += (category,)
+        changes.append("category")
+    return tuple(changes)
 
 
 def _enter(

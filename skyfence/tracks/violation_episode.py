@@ -58,6 +58,8 @@ class ViolationEpisode:
     search_count: int = 0
     # When it was in each of its regions and nations last.
     been_ms: dict[str, int] = field(default_factory=dict)
+    # "emergency", "uav", "missile": which of these its events have said of the object.
+    announced_alarms: tuple[str, ...] = ()
     private_flight: bool = False  # first seen inside, it may well be one without a transponder
 
     def sighted_every_ms(self, now_ms: int, parameters: DetectionParameters) -> int:

@@ -76,7 +76,7 @@ TRACK_FORMATS: Final[dict[int, Fields]] = {
             "opened_ms status confidence since_ms event_count was_threat seen_elsewhere "
             "nations regions ahead ahead_ms minutes_left minute_marks deepest_m "
             "announced_depth_m announced_speed_mps announced_ms back_within_ms "
-            "search_for_ms search_count been_ms private_flight"
+            "search_for_ms search_count been_ms announced_alarms private_flight"
         ),
         "ForecastState": (
             "latest time_ms heads_for_since_ms heads_away_since_ms course_deg steady_since_ms"
@@ -144,8 +144,8 @@ INCIDENT_FORMATS: Final[dict[int, Fields]] = {
         "TrackEvent": (
             "event_id kind confidence run source track_id opened number time last_seen lat "
             "lon nations regions ahead minutes_left other_side depth_m changes "
-            "identified_as crossed private_flight circling coasted within_reach shown_as "
-            "evidence first earlier_fixes zones_version object"
+            "identified_as crossed private_flight circling coasted emergency within_reach "
+            "shown_as evidence first earlier_fixes zones_version object"
         ),
         "ObjectInfo": (
             "altitude_m altitude_ref ground_speed_mps course_deg vertical_rate_mps "

@@ -52,6 +52,8 @@ def places(alerts: list[Alert]) -> str:
         ),
         ({"kind": "updated", "changes": ("deeper",)}, "AA NATO"),
         ({"kind": "updated", "changes": ("faster",)}, "AA NATO"),
+        ({"kind": "updated", "changes": ("emergency",)}, "AA NATO"),
+        ({"kind": "updated", "changes": ("category",)}, "AA NATO"),
         ({"kind": "updated", "changes": ("ahead",), "ahead": ()}, "BB-1 AA"),
         ({"kind": "updated", "changes": ("place",), "regions": ("AA-3",)}, "AA-1 AA-3 AA NATO"),
         ({"kind": "sighted"}, ""),

@@ -136,6 +136,7 @@ def test_deeper_and_faster_say_how_much() -> None:
     ahead = {"ahead": ({"place": "BB-1", "minutes_left": 9},), "changes": ("ahead",)}
     assert head("updated", **ahead).endswith(", heading for BB-1")
     assert head("updated", changes=("ahead",)).endswith(", heading for no other region")
+    assert head("updated", changes=("emergency", "place")).endswith(", in an emergency")
 
 
 @pytest.mark.parametrize(

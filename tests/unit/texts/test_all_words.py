@@ -96,7 +96,9 @@ def events() -> st.SearchStrategy[dict[str, Any]]:
                 lambda names: tuple({"place": name, "minutes_left": len(name)} for name in names)
             ),
             "minutes_left": st.sampled_from([None, 0, 1, 7]),
-            "changes": st.sampled_from([("place",), ("ahead",), ("deeper",), ("faster",)]),
+            "changes": st.sampled_from(
+                [("place",), ("ahead",), ("deeper",), ("faster",), ("emergency",), ("category",)]
+            ),
             "depth_m": st.sampled_from([0, 25_400]),
             "identified_as": st.sampled_from([None, "7"]),
             "object": st.fixed_dictionaries(info),

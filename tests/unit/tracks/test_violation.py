@@ -702,6 +702,30 @@ def test_an_emergency_goes_on_in_reports_without_a_code() -> None:
     assert {event.kind for event in events[2:]} <= {"updated", "sighted", "lost"}
 
 
+@pytest.mark.parametrize("lon", [26.9, 26.98], ids=["a threat", "a violation"])
+def test_an_emergency_is_told_with_its_second_report(lon: float) -> None:
+    """One report with the code says nothing; the second in a row is told at once, and that once."""
+    reports = flight(0, lon, EAST, reports=24)
+    codes = ["7700" if n in (10, 14, 15, 20, 21) else "1234" for n in range(24)]
+    codes[17:19] = ["1234", "1234"]
+    events = tell(tracker(WORLD), *_named(reports, [{"mode_3a": code} for code in codes]))
+    (told,) = [event for event in events if "emergency" in event.changes]
+    assert (told.kind, told.last_seen, told.emergency) == ("updated", reports[15].time, True)
+    assert not any(event.emergency for event in events if event.last_seen < told.last_seen)
+
+
+@pytest.mark.parametrize("category", ["uav", "missile"])
+def test_a_drone_s_category_is_told_at_once(category: str) -> None:
+    """An unknown that is a drone by a later report is told with that report, and that once."""
+    reports = flight(0, 26.98, EAST, reports=20)
+    kind = [{"category": category if n in (10, 12) else "unknown"} for n in range(20)]
+    events = tell(tracker(WORLD), *_named(reports, kind))
+    (told,) = [event for event in events if "category" in event.changes]
+    assert (told.kind, told.last_seen) == ("updated", reports[10].time)
+    again = flight(0, 26.98, EAST, reports=20, category=category)
+    assert not any("category" in event.changes for event in tell(tracker(WORLD), *again))
+
+
 @pytest.mark.parametrize("changes", [{"mode_3a": "7700"}, {"category": "uav"}])
 def test_losing_its_identity_inside_begins_a_story(changes: dict[str, Any]) -> None:
     """A civil flight that is in distress, or none after all, has entered where it did."""
