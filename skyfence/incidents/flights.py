@@ -9,15 +9,15 @@ to: it knows no better. Here both sources are seen:
         ──▶ it was taken for a lost object: its track alone is taken out, that stays lost
         ──▶ parted, or the flight not sighted for an hour: it has an incident again
 
-What says that it is a drone or a missile, or in an emergency, is nobody's echo. Does not keep
-flights that are elsewhere.
+What says that it is a drone or a missile, or in an emergency, is nobody's echo, and an echo that
+says so later has an incident at once (``silence``). Does not keep flights that are elsewhere.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from skyfence.contracts.alert import Alert
-from skyfence.incidents import association
+from skyfence.incidents import association, silence
 from skyfence.incidents.chains import AlertChains
 from skyfence.incidents.flight_sightings import Flight
 from skyfence.incidents.incident import EpisodeKey, Incident, MemberTrack, knowledge_rank
@@ -26,7 +26,7 @@ from skyfence.incidents.repeated_violations import ViolationCounter
 from skyfence.incidents.routing import IncidentUpdate
 from skyfence.incidents.snapshot import Run
 from skyfence.incidents.succession import first_of, seen_with
-from skyfence.policy.civil import NEVER_CIVIL
+from skyfence.incidents.watermark import VIOLATION_COUNT
 from skyfence.policy.parameters import HOUR_MS
 from skyfence.policy.permit import EMERGENCY_CODES
 from skyfence.times import to_ms
@@ -53,7 +53,7 @@ class EchoRecognition:
         now = run.tracks[track.key]
         if now.silenced == "flight":
             yield from self._go_on(run, track)
-        elif now.silenced is None and _may_be_flight(track):
+        elif now.silenced is None and _may_be_flight(track) and _may_be_flight(now):
             key = self._flight_of(run, track)
             if key is not None:
                 yield from self._identify(run, track, key)
@@ -102,6 +102,8 @@ class EchoRecognition:
         echoes = [track.key] if incident is None else seen_with(run, incident, track)
         if any(echo.source == flight.source for echo in echoes):
             return  # the flight's own source shows another object
+        if any(silence.speaks_against_flight(run.tracks[echo]) for echo in echoes):
+            return
         told = {"silenced": "flight", "flight": key, "flight_ms": _known_ms(track)}
         lead = run.tracks[track.key if incident is None else incident.lead_key]
         for echo in echoes:
@@ -148,11 +150,12 @@ class EchoRecognition:
             return
         if offset is None and known_ms - now.flight_ms <= _IDENTIFIED_MS:
             return
-        now = now.model_copy(update={"silenced": None, "flight": None})
-        run.tracks[track.key] = now
+        now = run.tracks[track.key] = silence.end(now)
         if now.confidence == "fact" or not knowledge_rank(now):
             return
         now = run.tracks[track.key] = self._chains.open_incident(now)
+        if now.state == "violation" and now.confidence == "confirmed":
+            run.decisions.add(now, VIOLATION_COUNT)
         incident = self._chains.incident_of(now)
         assert incident is not None  # noqa: S101 - it was opened just now
         yield from self._chains.tell(incident, IncidentUpdate("separated", now.last, now.state))
@@ -160,12 +163,10 @@ class EchoRecognition:
 
 def _may_be_flight(track: MemberTrack) -> bool:
     """Tell whether a track says nothing against being an airliner's echo."""
-    known = track.last.object
-    return (
-        track.position is not None
-        and known.category not in NEVER_CIVIL
-        and known.mode_3a not in EMERGENCY_CODES
-    )
+    # A single emergency code is no emergency, but reason to wait for the next event.
+    code = track.last.object.mode_3a
+    against = silence.speaks_against_flight(track) or code in EMERGENCY_CODES
+    return track.position is not None and not against
 
 
 def _near(flights: Mapping[str, Flight], track: MemberTrack) -> list[tuple[str, Flight]]:

@@ -18,6 +18,7 @@ from skyfence.contracts.track_event import Ahead, Confidence, TrackEvent
 from skyfence.geometry.geodesy import metres_per_degree
 from skyfence.identity import derive
 from skyfence.naming import ALLIANCE, Environment
+from skyfence.policy.civil import NEVER_CIVIL
 from skyfence.times import to_ms
 
 # How far east and north of the truth a source's reports lie, metres.
@@ -97,13 +98,26 @@ class Position(Contract):
     course_deg: float | None = None
 
 
+class SilenceBasis(Contract):
+    """What was known of an object when an operator closed its incident.
+
+    ``nations`` are those that it was in or headed for (regions may stand among them),
+    ``categories`` those of a drone or a missile that a source gave it.
+    """
+
+    nations: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    emergency: bool = False
+
+
 class MemberTrack(Contract):
     """One track, as it stands with its ``last`` event; ``position`` is that of its last report.
 
     ``trail`` holds its latest positions, oldest first. ``incident_id`` is the incident that it is a
     member of; None for a mere fact, and for one that is ``silenced``: an operator closed or
     dismissed it, or it is the echo of an identified ``flight`` (source/track), with which it flew
-    at ``flight_ms``, event time.
+    at ``flight_ms``, event time. ``silence_basis`` is what an operator knew who closed it;
+    ``never_civil``: an event has said that it is a drone or a missile.
     """
 
     key: EpisodeKey
@@ -116,6 +130,8 @@ class MemberTrack(Contract):
     silenced: Literal["closed", "dismissed", "flight"] | None = None
     flight: str | None = None
     flight_ms: int = 0
+    silence_basis: SilenceBasis | None = None
+    never_civil: bool = False
 
     @property
     def seen_from_ms(self) -> int:
@@ -223,6 +239,9 @@ def member_after(
         silenced=before.silenced if before else None,
         flight=before.flight if before else None,
         flight_ms=before.flight_ms if before else 0,
+        silence_basis=before.silence_basis if before else None,
+        never_civil=(before is not None and before.never_civil)
+        or event.object.category in NEVER_CIVIL,
     )
 
 

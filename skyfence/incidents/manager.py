@@ -28,6 +28,7 @@ from skyfence.contracts.track_event import (
     TrackEvent,
     TrackTopicEvent,
 )
+from skyfence.incidents import silence
 from skyfence.incidents.association import may_be_one
 from skyfence.incidents.chains import AlertChains
 from skyfence.incidents.flight_sightings import forget, note
@@ -154,12 +155,15 @@ class IncidentManager:
         if event.number <= last_number:
             return
         track = member_after(before, event, self._biases.get(event.source))
+        reopens = before is not None and bool(track.silenced) and silence.ends(before, track)
+        track = silence.end(track) if reopens else track
         kind: UpdateKind = event.kind
         opens = track.confidence != "fact" and knowledge_rank(track) and not track.silenced
         if track.incident_id is None and opens:
             track = self._chains.open_incident(track, self._counts_from_ms(run, track))
             if STATE_AFTER[event.kind] is None:
-                kind = "continued"  # another track told of it until now
+                # If it was not silenced, another track told of it until now.
+                kind = "reopened" if reopens else "continued"
         run.tracks[key] = track
         incident = self._chains.incident_of(track)
         if incident is not None and incident.lead_key == key:
@@ -177,8 +181,9 @@ class IncidentManager:
         if track.state == "closed":
             self._chains.forget_track(run, track)
         run.decisions.add(track)
-        confirmed = event.kind in ("entered", "confirmed") and event.confidence == "confirmed"
-        if confirmed and not event.private_flight:
+        newly_in = event.kind in ("entered", "confirmed") or reopens
+        is_sure = event.confidence == "confirmed" and track.state == "violation"
+        if newly_in and is_sure and not event.private_flight:
             run.decisions.add(track, VIOLATION_COUNT, _COUNT_DELAY_MS)
 
     def _counts_from_ms(self, run: Run, track: MemberTrack) -> int:

@@ -18,6 +18,7 @@ from skyfence.contracts.track_event import (
     OperatorSeparated,
 )
 from skyfence.frames.frame import LIVE_RUN
+from skyfence.incidents import silence
 from skyfence.incidents.chains import AlertChains
 from skyfence.incidents.incident import Incident, knowledge_rank
 from skyfence.incidents.joining import Joining
@@ -66,13 +67,17 @@ class OperatorDecisions:
     def _silence(self, run: Run, incident: Incident, *, dismissed: bool) -> None:
         """Have the tracks of an incident open no other as long as they are shown.
 
-        What was lost and not dismissed is told anew when it is seen again.
+        What was lost and not dismissed is told anew when it is seen again, and so is any that
+        becomes a matter of its own (``silence``).
         """
+        members = [run.tracks[key] for key in incident.member_keys if key in run.tracks]
+        basis = silence.basis_of(members, silence.nations_of(incident))
         for key in incident.member_keys:
             track = run.tracks.get(key)
             if track is not None and (dismissed or track.state != "lost"):
                 silenced = "dismissed" if dismissed else "closed"
-                run.tracks[key] = track.model_copy(update={"silenced": silenced})
+                changes = {"silenced": silenced, "silence_basis": basis}
+                run.tracks[key] = track.model_copy(update=changes)
 
     def _join(self, run: Run, incident: Incident, word: OperatorJoined) -> Iterator[Alert]:
         other = self._chains.state.open.get(word.other_id)

@@ -26,7 +26,7 @@ from skyfence.contracts.track_event import TrackEventKind
 # What there is to tell of an incident: a track's own event, or what was learnt by joining tracks.
 UpdateKind = (
     TrackEventKind
-    | Literal["joined", "continued", "merged", "separated", "may_be_lost"]
+    | Literal["joined", "continued", "merged", "separated", "may_be_lost", "reopened"]
     | Literal["operator_joined", "stood_down", "dismissed"]
 )
 # Kinds of public text, one for each level of a place; Untracked ends a warning of which the system

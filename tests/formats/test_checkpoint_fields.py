@@ -158,8 +158,10 @@ INCIDENT_FORMATS: Final[dict[int, Fields]] = {
         "DecisionQueue": "clocks_ms ended waiting decided origins overtaken_ms",
         "Origin": "partition published_ms",
         "MemberTrack": (
-            "key state confidence last position trail incident_id silenced flight flight_ms"
+            "key state confidence last position trail incident_id silenced flight flight_ms "
+            "silence_basis never_civil"
         ),
+        "SilenceBasis": "nations categories emergency",
         "Position": "seen speed_mps course_deg",
         "PendingDecision": "time_ms rank track_order event_number track",
         "Incident": (
