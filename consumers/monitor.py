@@ -16,7 +16,6 @@ nothing.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from skyfence.adapters import health_file
+from skyfence.adapters.clock import SteadyClock
 from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.kafka import producer
 from skyfence.adapters.metrics import FEED_ALARMS, StatusCollector
@@ -34,7 +34,12 @@ from skyfence.adapters.settings import Settings
 from skyfence.adapters.status_store import StatusStore
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, parse_alert
 from skyfence.contracts.rejected import Rejected
-from skyfence.contracts.track_event import Coverage, SourceWatermark, parse_event
+from skyfence.contracts.track_event import (
+    Coverage,
+    SourceMistimed,
+    SourceWatermark,
+    parse_event,
+)
 from skyfence.errors import UnavailableError
 from skyfence.monitoring.coverage import CoverageMonitor
 from skyfence.monitoring.lag import TimeLag
@@ -65,7 +70,7 @@ class Monitor:
         texts: FeedTexts,
         *,
         nations: Mapping[str, str],
-        now_ms: Callable[[], int] = lambda: round(time.time() * 1000),
+        clock: SteadyClock | None = None,
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
         topics = settings.topics
@@ -75,7 +80,7 @@ class Monitor:
         self._kinds = kinds
         self._nations = nations
         self._texts = texts
-        self._now_ms = now_ms
+        self._clock = clock or SteadyClock()
         self._look_every_s = look_every_s
         self._take: dict[str, Callable[[Any], None]] = {
             topics.track_events: self._take_event,
@@ -138,7 +143,7 @@ class Monitor:
             leading.cancel()
         leading.result()
         memory = await self._store.memory()
-        self._begin(memory, self._now_ms())
+        self._begin(memory, self._clock.now_ms())
         counts = self._settings.topics.partitions(self._settings.track_partitions)
         partitions = [TopicPartition(t, n) for t in self._take for n in range(counts[t])]
         self._consumer.assign(partitions)
@@ -156,7 +161,8 @@ class Monitor:
 
     async def _look(self, progress: GroupProgress) -> None:
         """Take in what has come, judge, store what was found, and tell."""
-        now_ms = self._now_ms()
+        self._take_step()
+        now_ms = self._clock.now_ms()
         await self._read_to_the_end()
         lags = await self._lags(progress, now_ms)
         topics = self._settings.topics
@@ -172,6 +178,16 @@ class Monitor:
         await self._tell(status)
         self._metrics.show(status)
 
+    def _take_step(self) -> None:
+        """Move what is remembered with this machine's clock, if that was set: nobody is silent."""
+        step_ms = self._clock.take_step_ms()
+        if step_ms:
+            log.warning("clock.set", by_ms=step_ms)
+            self._feeds.shift(step_ms)
+            self._watching_since_ms += step_ms
+            for backlog in self._backlogs.values():
+                backlog.shift(step_ms)
+
     async def _read_to_the_end(self) -> None:
         partitions = self._consumer.assignment()
         ends = await self._consumer.end_offsets(partitions)
@@ -185,13 +201,16 @@ class Monitor:
             event = parse_event(record.value or b"")
         except ValidationError:
             return  # the incident agent rejects it
-        if isinstance(event, SourceWatermark):
-            headers = dict(record.headers)
-            published_ms = header_number(headers.get("published"))
+        if not isinstance(event, SourceWatermark | SourceMistimed):
+            return
+        headers, now_ms = dict(record.headers), self._clock.now_ms()
+        published_ms = header_number(headers.get("published"))
+        came_ms = record.timestamp if published_ms is None else published_ms
+        if isinstance(event, SourceMistimed):
+            self._feeds.note_mistimed(event, came_ms, now_ms)
+        else:
             partition = header_number(headers.get("partition"))
-            self._feeds.hear(
-                event, record.timestamp if published_ms is None else published_ms, partition
-            )
+            self._feeds.hear(event, came_ms, partition, now_ms)
 
     def _take_rejected(self, record: Any) -> None:
         try:

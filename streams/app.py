@@ -13,11 +13,13 @@ from functools import partial
 from typing import Any
 
 from skyfence.adapters import health_file
+from skyfence.adapters.clock import SteadyClock
 from skyfence.adapters.files import load_catalogue, policy_of, zones_of
 from skyfence.adapters.settings import Settings, load
 from skyfence.airspace.airspace import Airspace
 from skyfence.policy.policy import Policy
 from skyfence.zones.zone_file import ZoneSet
+from streams.arrival_clock import ArrivalClock
 from streams.checkpoint import CheckpointStore
 from streams.driver.app import CheckpointingApp, new_app
 from streams.driver.message import KafkaMessage
@@ -38,12 +40,14 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
     app = new_app(settings)
     airspace = Airspace(zones)
     airspace.prepare()
+    clock = SteadyClock()
     tracks = TrackAgent(
         airspace,
         policy,
         settings.environment,
         PendingSends(app, topics),
         CheckpointStore(app, settings, topics.tracks),
+        arrivals=ArrivalClock(clock.latest_ms),
     )
     incidents = IncidentAgent(
         zones.names,
@@ -66,7 +70,7 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
         topics.track_events: incidents.states,
     }
     _attach_checkpoints(app, states, tracks.flush)
-    idle = IdlePartitionReporter(app, topics, tracks.states, PendingSends(app, topics))
+    idle = IdlePartitionReporter(app, topics, tracks.states, PendingSends(app, topics), clock)
     _attach_reports(app, settings, idle)
     return app
 

@@ -8,12 +8,12 @@ which is compared with the offset up to which this worker has judged.
     Kafka's end of a partition == next offset to judge ──▶ PartitionWatermark ──▶ track.events
 """
 
-import time
 from typing import Any, Final
 
 import structlog
 from aiokafka.errors import KafkaError
 
+from skyfence.adapters.clock import Clock
 from skyfence.contracts.track_event import PartitionWatermark
 from skyfence.naming import Topics
 from skyfence.times import from_ms
@@ -38,11 +38,13 @@ class IdlePartitionReporter:
         topics: Topics,
         states: PartitionStates[Any],
         sends: PendingSends,
+        clock: Clock,
     ) -> None:
         self._app = app
         self._topics = topics
         self._states = states
         self._sends = sends
+        self._clock = clock
 
     async def report(self) -> None:
         """Send a watermark for each partition without unjudged messages; return when stored.
@@ -50,7 +52,7 @@ class IdlePartitionReporter:
         It does nothing before the consumer has started. Where Kafka does not answer, that is
         logged: the next report comes soon, and until then the incident agent only waits.
         """
-        as_of_ms = round(time.time() * 1000) - _CLOCK_SKEW_MS
+        as_of_ms = self._clock.now_ms() - _CLOCK_SKEW_MS
         try:
             ends = await self._app.end_offsets(self._topics.tracks)
             for partition, end in ends.items():

@@ -18,14 +18,21 @@ import structlog
 from skyfence.adapters import metrics
 from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.rejected import BadInputError
-from skyfence.contracts.track_event import FlightsSighted, SourceWatermark, TrackEvent
-from skyfence.frames.codec import Decoded, RawMessage, decode_message
+from skyfence.contracts.track_event import (
+    FlightsSighted,
+    SourceMistimed,
+    SourceWatermark,
+    TrackEvent,
+)
+from skyfence.frames.codec import AheadOfArrivalError, Decoded, RawMessage, decode_message
 from skyfence.frames.frame import Frame
 from skyfence.naming import Environment, Topics
 from skyfence.policy.policy import Policy
 from skyfence.tracks.frame_result import FrameResult
+from skyfence.tracks.mistimed import MistimedFrames
 from skyfence.tracks.snapshot import restore_snapshot, take_snapshot
 from skyfence.tracks.tracker import Tracker
+from streams.arrival_clock import ArrivalClock
 from streams.checkpoint import CheckpointStore
 from streams.driver.message import KafkaMessage
 from streams.partition_state import PartitionStates, StateCodec
@@ -48,8 +55,12 @@ class TrackAgent:
         environment: Environment,
         sends: PendingSends,
         store: CheckpointStore,
+        *,
+        arrivals: ArrivalClock,
     ) -> None:
         self._environment = environment
+        self._arrivals = arrivals
+        self._mistimed = MistimedFrames()
         self._topics = Topics(environment)
         self._sends = sends
         self._lock = asyncio.Lock()  # a message and a flush from outside take turns
@@ -68,7 +79,7 @@ class TrackAgent:
         async with self._lock:
             tracker = await self.states.state_for(message.partition, message.offset)
             if tracker is not None:
-                await self._judge(message, tracker)
+                await self._judge(self._arrivals.dated(message), tracker)
                 self.states.mark_judged(message.partition, message.offset)
                 self._unflushed += 1
             if not more or self._unflushed >= _FLUSH_EVERY:
@@ -95,6 +106,9 @@ class TrackAgent:
         result = await self._track(message, tracker, decoded.frame)
         metrics.judged(decoded.frame, result, message.timestamp_ms)
         await self._send(message, result)
+        await self._tell_mistimed(
+            message, self._mistimed.judged(decoded.frame, result, message.timestamp_ms)
+        )
 
     async def _decode(self, message: KafkaMessage) -> Decoded | None:
         if message.unread is not None:
@@ -103,6 +117,9 @@ class TrackAgent:
         raw = RawMessage(message.key, message.value, message.headers, message.timestamp_ms)
         try:
             return decode_message(raw, self._environment)
+        except AheadOfArrivalError as error:
+            await self._sends.reject(message, error.reason)
+            await self._tell_mistimed(message, self._mistimed.refused(error, message.timestamp_ms))
         except BadInputError as error:
             await self._sends.reject(message, error.reason)
         except Exception:  # noqa: BLE001 - kept and logged
@@ -115,6 +132,13 @@ class TrackAgent:
         except Exception:  # noqa: BLE001 - kept and logged
             await self._sends.reject_for_defect("judge.failed", message)
             return FrameResult()
+
+    async def _tell_mistimed(self, message: KafkaMessage, event: SourceMistimed | None) -> None:
+        """Say that a source's clock is wrong, if it is."""
+        if event is not None:
+            headers = observed_headers(message, event.time)
+            await self._sends.send(self._topics.track_events, event.key, event.to_json(), headers)
+            log.warning("source.mistimed", source=event.key, run=event.run, off_ms=event.off_ms)
 
     async def _send(self, message: KafkaMessage, result: FrameResult) -> None:
         for crossing in result.crossings:

@@ -305,7 +305,7 @@ def _sources(status: SystemStatus) -> Iterator[Metric]:
     for source in status.sources:
         if source.run == LIVE_RUN:
             heard.add_metric([source.key], to_ms(source.heard) / MS_PER_S)
-            silent.add_metric([source.key], source.state in ("silent", "unjudged"))
+            silent.add_metric([source.key], source.state in ("silent", "unjudged", "clock"))
     yield from (heard, silent)
 
 

@@ -33,6 +33,9 @@ log = structlog.get_logger()
 # Of one partition: twenty checkpoints of 100,000 tracks each.
 _CHECKPOINTS_BYTES: Final = 256 * 1024 * 1024
 _MIN_INSYNC: Final = "min.insync.replicas"
+# The broker dates what comes, so that no sender's clock decides how old its reports are.
+_TIMESTAMP_TYPE: Final = "message.timestamp.type"
+_BROKER_TIME: Final = "LogAppendTime"
 _LOOK_AGAIN_S: Final = 0.1
 # All brokers know a topic that was just created within this time, or something is wrong.
 _KNOWN_WITHIN_S: Final = 10.0
@@ -96,7 +99,7 @@ async def _create_topics(
     insync = {_MIN_INSYNC: str(settings.least_insync_replicas)}
     answer = await admin.create_topics(
         [
-            NewTopic(name, width, settings.replication, None, insync | _retention(name))
+            NewTopic(name, width, settings.replication, None, insync | _options(settings, name))
             for name, width in widths.items()
         ]
     )
@@ -115,15 +118,17 @@ async def _check_topics(
 ) -> None:
     for topic in await admin.describe_topics(list(widths)):
         _check_topic(settings, topic, widths[topic["topic"]])
-    await _check_insync(settings, admin, list(widths))
+    await _check_options(settings, admin, list(widths))
 
 
-def _retention(topic: str) -> dict[str, str]:
-    """Return a topic's options of retention; none where the brokers' defaults do.
+def _options(settings: Settings, topic: str) -> dict[str, str]:
+    """Return a topic's own options; none where the brokers' defaults do.
 
     A checkpoint topic never deletes by age, only by size: the newest checkpoint stays however long
     no message comes.
     """
+    if topic == settings.topics.tracks:
+        return {_TIMESTAMP_TYPE: _BROKER_TIME}
     if not topic.endswith(CHECKPOINT_SUFFIX):
         return {}
     return {
@@ -163,11 +168,10 @@ def _check_topic(settings: Settings, topic: Mapping[str, Any], width: int) -> No
         )
 
 
-async def _check_insync(settings: Settings, admin: AIOKafkaAdminClient, names: list[str]) -> None:
-    """Raise ``UsageError`` for a topic that acknowledges a message which too few copies hold."""
-    options = [
-        ConfigResource(ConfigResourceType.TOPIC, name, {_MIN_INSYNC: None}) for name in names
-    ]
+async def _check_options(settings: Settings, admin: AIOKafkaAdminClient, names: list[str]) -> None:
+    """Raise ``UsageError`` for a topic whose options could not be relied on."""
+    wanted = {_MIN_INSYNC: None, _TIMESTAMP_TYPE: None}
+    options = [ConfigResource(ConfigResourceType.TOPIC, name, wanted) for name in names]
     for answer in await admin.describe_configs(options):
         for code, _, _, name, entries in answer.resources:
             if for_code(code) is UnknownTopicOrPartitionError:
@@ -176,10 +180,25 @@ async def _check_insync(settings: Settings, admin: AIOKafkaAdminClient, names: l
                 raise UsageError(
                     f"the configuration of topic {name} cannot be read: {for_code(code).__name__}"
                 )
-            insync = next((int(entry[1]) for entry in entries if entry[0] == _MIN_INSYNC), 1)
-            if insync < settings.least_insync_replicas:
-                raise UsageError(
-                    f"topic {name} has {_MIN_INSYNC}={insync}, "
-                    f"{settings.least_insync_replicas} wanted: raise it with kafka-configs.sh, "
-                    "or set SKYFENCE_MIN_INSYNC_REPLICAS"
-                )
+            _check_option(settings, name, {entry[0]: entry[1] for entry in entries})
+
+
+def _check_option(settings: Settings, topic: str, options: Mapping[str, str]) -> None:
+    """Raise ``UsageError`` for a topic that acknowledges what too few copies hold.
+
+    And for a ``tracks`` whose messages their senders date.
+    """
+    insync = int(options.get(_MIN_INSYNC, 1))
+    if insync < settings.least_insync_replicas:
+        raise UsageError(
+            f"topic {topic} has {_MIN_INSYNC}={insync}, "
+            f"{settings.least_insync_replicas} wanted: raise it with kafka-configs.sh, "
+            "or set SKYFENCE_MIN_INSYNC_REPLICAS"
+        )
+    timestamps = options.get(_TIMESTAMP_TYPE, "CreateTime")
+    if topic == settings.topics.tracks and timestamps != _BROKER_TIME:
+        raise UsageError(
+            f"topic {topic} has {_TIMESTAMP_TYPE}={timestamps}, {_BROKER_TIME} wanted: "
+            f"kafka-configs.sh --alter --entity-type topics --entity-name {topic} "
+            f"--add-config {_TIMESTAMP_TYPE}={_BROKER_TIME}, or remake it"
+        )

@@ -1,6 +1,5 @@
 """``skyfence desk``: carries out operators' commands, and decides what the public is told."""
 
-import time
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import uuid4
@@ -14,6 +13,7 @@ from consumers.desk.commands import CommandService
 from consumers.desk.release import ReleaseService
 from consumers.relay import Relay
 from consumers.sink import OpenSink
+from skyfence.adapters.clock import SteadyClock
 from skyfence.adapters.files import load_catalogue, policy_of, zones_of
 from skyfence.adapters.kafka import producer
 from skyfence.adapters.redis import connect
@@ -59,7 +59,12 @@ async def _run(
         await install(redis)
         await check_audit(redis, settings)
         await sender.start()
-        public = ReleaseService(redis, settings.environment, policy, names, texts=texts, now=_now)
+        clock = SteadyClock()
+
+        def now() -> datetime:
+            return from_ms(clock.now_ms())
+
+        public = ReleaseService(redis, settings.environment, policy, names, texts=texts, now=now)
         commands = CommandService(
             redis,
             settings.environment,
@@ -67,14 +72,10 @@ async def _run(
             hand_over,
             places=places,
             name=f"desk-{uuid4()}",
-            now=_now,
+            now=now,
         )
         opened = OpenSink(sink=public, group=topics.sink_group("desk"), tells_itself=True)
         await run_until_first_exit(commands.run(), Relay(settings, opened).run())
     finally:
         await sender.stop()
         await redis.aclose()
-
-
-def _now() -> datetime:
-    return from_ms(round(time.time() * 1000))

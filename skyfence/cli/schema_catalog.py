@@ -36,6 +36,7 @@ from skyfence.contracts.track_event import (
     OperatorJoined,
     OperatorSeparated,
     PartitionWatermark,
+    SourceMistimed,
     SourceWatermark,
     TrackEvent,
     ZoneVisit,
@@ -49,6 +50,7 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
     "track-event": TrackEvent,
     "zone-visit": ZoneVisit,
     "source-clock": SourceWatermark,
+    "source-mistimed": SourceMistimed,
     "partition-clock": PartitionWatermark,
     "operator-closed": OperatorClosed,
     "operator-joined": OperatorJoined,
@@ -82,6 +84,7 @@ _VERSIONS: Final[dict[str, int]] = {
     "operators-message": 2,  # a place's alert
     "public-alert": 2,  # of a place's episode
     "public-message": 2,  # of a place's episode
+    "status": 2,  # a source whose clock is wrong
     "track-event": 2,  # searched
     "webhook": 3,  # places have event types of their own
 }

@@ -27,7 +27,13 @@ from skyfence.times import format_time, to_ms
 
 # A monitor that has not looked for this long does not look any more.
 _STALE_S: Final = LEASE_MS / 1000
-_STYLES: Final = {"heard": "green", "silent": "bold red", "unjudged": "bold red", "ended": "dim"}
+_STYLES: Final = {
+    "heard": "green",
+    "silent": "bold red",
+    "unjudged": "bold red",
+    "clock": "bold red",
+    "ended": "dim",
+}
 
 
 @click.command()
@@ -114,7 +120,8 @@ def _show(console: Console, system: SystemStatus) -> None:
 def _sources(system: SystemStatus) -> Table:
     table = Table("source", "run", "state", "heard", "silent after", title="Sources")
     for source in system.sources:
-        state = Text(source.state, style=_STYLES[source.state])
+        off = "" if source.clock_off_s is None else f" {source.clock_off_s:+.0f} s"
+        state = Text(source.state + off, style=_STYLES[source.state])
         heard, limit = f"{source.age_s:.0f} s ago", f"{source.silent_after_s:g} s"
         table.add_row(source.key, source.run, state, heard, limit)
     return table

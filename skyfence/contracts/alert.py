@@ -54,8 +54,8 @@ Notify = Literal["sound", "quiet"]
 PlaceNews = Literal["level", "objects", "direction", "minutes", "lost", "unseen"]
 IncidentState = Literal["threat", "violation", "exited", "lost", "closed"]
 # silent: all that came to its partition was judged, and nothing was of this source; unjudged: what
-# came may not have been judged.
-SilenceCause = Literal["silent", "unjudged"]
+# came may not have been judged; clock: most of what came did not fit the time at which it came.
+SilenceCause = Literal["silent", "unjudged", "clock"]
 # A message names no more than so many earlier ones of its chain: a chain that lasts for weeks must
 # not grow past the megabyte that Kafka takes.
 MOST_REFERENCES: Final = 100

@@ -142,6 +142,20 @@ class SourceWatermark(Contract):
     last: bool = False
 
 
+class SourceMistimed(Contract):
+    """Most frames of a source do not fit the time at which they come: its clock is wrong.
+
+    ``time`` is when the last of them reached Kafka, ``off_ms`` how far its scan was ahead of that,
+    negative where it was behind. What comes so is not judged, unless it is behind alone.
+    """
+
+    kind: Literal["mistimed"] = "mistimed"
+    run: RunName
+    key: str
+    time: UtcTime
+    off_ms: int
+
+
 class ZoneVisit(Contract):
     """One step of a track's visit to a zone of a kind of one's own (restricted, a plant).
 
@@ -265,7 +279,7 @@ class Coverage(Contract):
 
 TrackFact = TrackEvent | ZoneVisit | FlightsSighted | SourceWatermark
 OperatorEvent = OperatorClosed | OperatorJoined | OperatorSeparated
-TrackTopicEvent = TrackFact | OperatorEvent | PartitionWatermark | Coverage
+TrackTopicEvent = TrackFact | SourceMistimed | OperatorEvent | PartitionWatermark | Coverage
 _EVENT: TypeAdapter[TrackTopicEvent] = TypeAdapter(
     Annotated[TrackTopicEvent, Field(discriminator="kind")]
 )

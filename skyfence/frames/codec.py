@@ -28,8 +28,9 @@ from skyfence.naming import Environment
 from skyfence.times import LATEST_MS, format_time, from_ms
 
 JSON_CONTENT_TYPE: Final = "application/json"
-# How far a sensor's clock may run ahead of the broker's.
-MAX_AHEAD_MS: Final = 2_000
+# How far a sensor's clock may run ahead of the broker's. Radars without GPS time are wrong by
+# seconds. When a clock that is ahead is put right, as much of its source is late.
+MAX_AHEAD_MS: Final = 30_000
 KEY_HINT: Final = "kcat: -k SOURCE -X partitioner=murmur2_random"
 
 _SOURCE: TypeAdapter[str] = TypeAdapter(SourceName)
@@ -38,12 +39,22 @@ _RUN: TypeAdapter[str] = TypeAdapter(RunName)
 
 @dataclass(frozen=True)
 class RawMessage:
-    """A message of ``tracks`` as the broker hands it out."""
+    """A message of ``tracks`` as the broker hands it out; ``arrived_ms`` is when it got there."""
 
     key: bytes | None
     value: bytes | None
     headers: Mapping[str, bytes]
-    timestamp_ms: int
+    arrived_ms: int
+
+
+class AheadOfArrivalError(BadInputError):
+    """All of a message is from after its arrival, by ``ahead_ms``: its source's clock is wrong."""
+
+    def __init__(self, text: str, *, run: str, key: str, ahead_ms: int) -> None:
+        super().__init__("time", text)
+        self.run = run
+        self.key = key
+        self.ahead_ms = ahead_ms
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,22 @@ class _Envelope:
     run: str
     scan_time_ms: int | None
     last: bool
-    latest_ms: int  # nothing in this message may be later
+    arrived_ms: int
+
+    @property
+    def latest_ms(self) -> int:
+        """Return the time that nothing in this message may be later than."""
+        return self.arrived_ms + MAX_AHEAD_MS
+
+    def ahead(self, what: str, time_ms: int) -> AheadOfArrivalError:
+        """Return the error for a message whose scan or reports are too far ahead."""
+        return AheadOfArrivalError(
+            f"{what} {_show(time_ms)} is more than {MAX_AHEAD_MS} ms ahead of the message's "
+            f"arrival at {_show(self.arrived_ms)}",
+            run=self.run,
+            key=self.key,
+            ahead_ms=time_ms - self.arrived_ms,
+        )
 
 
 def decode_message(message: RawMessage, environment: Environment) -> Decoded:
@@ -117,19 +143,12 @@ def encode_frame(frame: Frame) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
 
 
 def _envelope(message: RawMessage) -> _Envelope:
-    if not 0 <= message.timestamp_ms <= LATEST_MS:
+    if not 0 <= message.arrived_ms <= LATEST_MS:
         raise BadInputError(
             "time",
-            f"the message's timestamp must be milliseconds since 1970, got {message.timestamp_ms}",
+            f"the message's timestamp must be milliseconds since 1970, got {message.arrived_ms}",
         )
-    latest_ms = message.timestamp_ms + MAX_AHEAD_MS
     scan_time_ms = _header_int(message, "scan-time")
-    if scan_time_ms is not None and scan_time_ms > latest_ms:
-        raise BadInputError(
-            "time",
-            f"scan time {_show(scan_time_ms)} is more than {MAX_AHEAD_MS} ms ahead of the "
-            f"message's {_show(message.timestamp_ms)}",
-        )
     last = _header(message, "last") or "0"
     if last not in ("0", "1"):
         raise BadInputError("header", f"header last must be 0 or 1, got {last!r}")
@@ -138,7 +157,11 @@ def _envelope(message: RawMessage) -> _Envelope:
         _RUN.validate_python(run)
     except ValidationError:
         raise BadInputError("header", f"header run is no name: {run[:80]!r}") from None
-    return _Envelope(_key(message), run, scan_time_ms, last == "1", latest_ms)
+    key = _key(message)
+    envelope = _Envelope(key, run, scan_time_ms, last == "1", message.arrived_ms)
+    if scan_time_ms is not None and scan_time_ms > envelope.latest_ms:
+        raise envelope.ahead("scan time", scan_time_ms)
+    return envelope
 
 
 def _key(message: RawMessage) -> str:
@@ -252,12 +275,9 @@ def _scan_time(batch: pa.RecordBatch, bad: Mapping[int, Reason], envelope: _Enve
     ]
     if usable:
         return int(max(usable))
-    if batch.num_rows and len(bad) < batch.num_rows:
-        raise BadInputError(
-            "time",
-            f"all reports are more than {MAX_AHEAD_MS} ms ahead of the message's "
-            f"{_show(envelope.latest_ms - MAX_AHEAD_MS)}",
-        )
+    ahead = [time for row, time in enumerate(times) if row not in bad]
+    if ahead:
+        raise envelope.ahead("the earliest report", int(min(ahead)))
     if bad:
         more = f" (and {len(bad) - 1} more reports are bad)" if len(bad) > 1 else ""
         first = next(iter(bad.values()))

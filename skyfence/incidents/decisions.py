@@ -13,6 +13,7 @@ from skyfence.contracts.alert import Alert, PlaceAlert
 from skyfence.contracts.track_event import (
     Coverage,
     PartitionWatermark,
+    SourceMistimed,
     TrackEvent,
     TrackTopicEvent,
     ZoneVisit,
@@ -79,6 +80,8 @@ class AlertDecisions:
         An event that was processed before gives none. ``origin`` is the partition of ``tracks``
         that an event comes from and its frame's Kafka timestamp; None where they are not known.
         """
+        if isinstance(event, SourceMistimed):
+            return []  # the monitor's business
         if isinstance(event, Coverage):
             return list(self._cover(event))
         if isinstance(event, ZoneVisit):

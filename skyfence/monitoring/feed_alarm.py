@@ -38,7 +38,8 @@ class Silence(Contract):
 
     ``places`` are those that it concerned when it was noticed, and were told the step ``told``.
     ``added`` are those that it came to concern afterwards, with the step that each was told.
-    ``sounding`` are those at which its Alert sounds, and its Cancel if it is given up.
+    ``sounding`` are those at which its Alert sounds, and its Cancel if it is given up. ``broken``:
+    the source was heard since, though that may be long ago by now.
     """
 
     since: UtcTime
@@ -48,6 +49,7 @@ class Silence(Contract):
     places: tuple[ZoneName, ...]
     added: dict[ZoneName, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     sounding: tuple[ZoneName, ...] = ()
+    broken: bool = False
     over: UtcTime | None = None
     heard_again: UtcTime | None = None
     told: int = 0
@@ -177,6 +179,8 @@ def _templates(silence: Silence, step: int, texts: FeedTexts) -> tuple[str, str]
         return texts.back, texts.back_instruction
     if silence.cause == "unjudged":
         return texts.unjudged, texts.unjudged_instruction
+    if silence.cause == "clock":
+        return texts.clock, texts.clock_instruction
     return texts.silent, texts.silent_instruction
 
 

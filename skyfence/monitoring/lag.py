@@ -32,6 +32,14 @@ class TimeLag:
             while samples and samples[0][1] <= end - lags[partition]:
                 self._done_to_ms[partition] = samples.popleft()[0]
 
+    def shift(self, step_ms: int) -> None:
+        """Note that this machine's clock was set: every sample moves with it."""
+        for partition, samples in self._ends.items():
+            moved = [(time_ms + step_ms, end) for time_ms, end in samples]
+            self._ends[partition] = deque(moved, maxlen=_MOST_SAMPLES)
+        for partition in self._done_to_ms:
+            self._done_to_ms[partition] += step_ms
+
     @property
     def done_to_ms(self) -> Mapping[int, int]:
         """Return, by partition, the wall clock up to which all is dealt with; none: not known."""

@@ -1,6 +1,7 @@
 """Sources' health: when each was last heard, and whether its silence is alarming.
 
     source clocks (from track.events) ──▶ hear ─┐
+    mistimed frames (the same) ─────────────────┤
     how far the workers have judged ────────────┼▶ judge ──▶ silences ──▶ feed alarms
     where a source's incidents stand ───────────┘
 
@@ -14,9 +15,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, SilenceCause
-from skyfence.contracts.base import Contract, RunName, UtcTime
-from skyfence.contracts.track_event import SourceWatermark
+from skyfence.contracts.track_event import SourceMistimed, SourceWatermark
 from skyfence.frames.frame import LIVE_RUN, source_of
+from skyfence.monitoring.feed import Feed
 from skyfence.monitoring.feed_alarm import Silence, given_up_after, untold
 from skyfence.naming import ALLIANCE, Environment
 from skyfence.policy.parameters import DetectionParameters
@@ -40,29 +41,6 @@ ConcernedPlaces = Callable[[str, str], Collection[str]]
 def _nowhere(_run: str, _source: str) -> Collection[str]:
     """Return no place: no incident stands."""
     return ()
-
-
-class Feed(Contract):
-    """What is known of one source or shard (``key``) of one run.
-
-    ``heard`` is the wall clock at which its event time last moved on: when that frame reached
-    Kafka. ``clock`` is its event time, ``partition`` that of ``tracks`` which its frames come by.
-    """
-
-    key: str
-    run: RunName
-    heard: UtcTime
-    clock: UtcTime
-    partition: int | None = None
-    ended: bool = False
-    silence: Silence | None = None
-
-    @property
-    def is_healthy(self) -> bool:
-        """Tell whether the source is seen: it has not ended, and is not silent."""
-        silence = self.silence
-        is_back = silence is None or silence.heard_again is not None
-        return is_back and not self.ended
 
 
 class SourceMonitor:
@@ -115,19 +93,35 @@ class SourceMonitor:
                 covered.setdefault(feed.run, [])
         return covered
 
-    def hear(self, clock: SourceWatermark, published_ms: int, partition: int | None) -> None:
+    def hear(
+        self, clock: SourceWatermark, published_ms: int, partition: int | None, now_ms: int
+    ) -> None:
         """Take in a source's clock; the frame that moved it reached Kafka at ``published_ms``."""
-        before = self._feeds.get((clock.run, clock.key))
-        heard = from_ms(published_ms)
-        self._feeds[clock.run, clock.key] = Feed(
-            key=clock.key,
-            run=clock.run,
-            heard=heard if before is None else max(heard, before.heard),
-            clock=clock.time,
-            partition=partition,
-            ended=clock.last,
-            silence=None if before is None else before.silence,
+        before = self._known(clock.run, clock.key, published_ms, now_ms)
+        self._feeds[clock.run, clock.key] = before.after_clock(
+            clock, published_ms, partition, now_ms
         )
+
+    def note_mistimed(self, event: SourceMistimed, published_ms: int, now_ms: int) -> None:
+        """Take in that a source's clock is wrong, of which none may have been heard before."""
+        before = self._known(event.run, event.key, published_ms, now_ms)
+        self._feeds[event.run, event.key] = before.after_mistimed(
+            event, published_ms, now_ms, self._limit_ms(event.key)
+        )
+
+    def shift(self, step_ms: int) -> None:
+        """Note that this machine's clock was set, on or (negative) back: no span has changed."""
+        by = timedelta(milliseconds=step_ms)
+        self._feeds = {name: feed.shifted(by) for name, feed in self._feeds.items()}
+        self._sounded = {place: time + by for place, time in self._sounded.items()}
+
+    def _known(self, run: str, key: str, published_ms: int, now_ms: int) -> Feed:
+        """Return a source as it is known; one that was never heard as of a frame that came."""
+        known = self._feeds.get((run, key))
+        if known is not None:
+            return known
+        came = from_ms(min(published_ms, now_ms))
+        return Feed(key=key, run=run, heard=came, clock=came)
 
     def judge(
         self,
@@ -194,13 +188,23 @@ class SourceMonitor:
     def _cause(
         self, feed: Feed, now_ms: int, since_ms: int, judged_to_ms: Mapping[int, int]
     ) -> SilenceCause | None:
-        """Return why a source counts as silent; None if it does not."""
+        """Return why a source counts as silent; None if it does not.
+
+        One whose clock is wrong for as long as a silence may last counts as silent, also if some of
+        what it sends is judged.
+        """
         if feed.ended:
             return None
-        bound_ms = max(to_ms(feed.heard), since_ms) + self._limit_ms(feed.key)
+        limit_ms = self._limit_ms(feed.key)
+        is_mistimed = feed.is_mistimed(now_ms, limit_ms)
+        if is_mistimed and feed.mistimed is not None:
+            lasted = feed.mistimed.until - feed.mistimed.since
+            if lasted >= timedelta(milliseconds=limit_ms):
+                return "clock"
+        bound_ms = max(to_ms(feed.heard), since_ms) + limit_ms
         partition = -1 if feed.partition is None else feed.partition
         if judged_to_ms.get(partition, 0) > bound_ms:
-            return "silent"
+            return "clock" if is_mistimed else "silent"
         return "unjudged" if now_ms > bound_ms + _JUDGED_WITHIN_MS else None
 
     def _fall_silent(self, feed: Feed, cause: SilenceCause, now_ms: int) -> Feed:
@@ -216,8 +220,9 @@ class SourceMonitor:
     def _after_silence(self, feed: Feed, silence: Silence, now_ms: int) -> Feed:
         """Return a silent source as it is now: still silent, heard again, ended or given up."""
         now = from_ms(now_ms)
-        moved = feed.heard > silence.since
-        fresh = moved and now_ms - to_ms(feed.heard) <= self._limit_ms(feed.key)
+        limit_ms = self._limit_ms(feed.key)
+        is_recent = now_ms - to_ms(feed.heard) <= limit_ms
+        fresh = silence.broken and is_recent and not feed.is_mistimed(now_ms, limit_ms)
         if not (fresh or feed.ended or now - feed.heard > given_up_after(feed.run)):
             return feed
         heard_again = feed.heard if fresh or feed.ended else None

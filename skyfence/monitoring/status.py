@@ -21,11 +21,12 @@ from skyfence.contracts.rejected import ReasonClass, Rejected
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.monitoring.concerned import Concerned, OpenEpisode, OpenIncident
 from skyfence.monitoring.coverage import CoverageMonitor, RunCoverage
-from skyfence.monitoring.sources import Feed, SourceMonitor
+from skyfence.monitoring.feed import Feed
+from skyfence.monitoring.sources import SourceMonitor
 from skyfence.naming import Environment, ZoneName
 from skyfence.times import format_time, from_ms, to_ms
 
-SourceCondition = Literal["heard", "silent", "unjudged", "ended"]
+SourceCondition = Literal["heard", "silent", "unjudged", "clock", "ended"]
 Count = Annotated[int, Field(ge=0)]
 
 # An incident without an alert for a day is not open: its end was lost with a worker.
@@ -33,7 +34,10 @@ _OPEN_KEPT: Final = timedelta(days=1)
 
 
 class SourceStatus(Contract):
-    """One source or shard: ``age_s`` since it was heard, ``clock`` its event time."""
+    """One source or shard: ``age_s`` since it was heard, ``clock`` its event time.
+
+    ``clock_off_s``, if its clock is wrong, is how far it is ahead; negative: behind.
+    """
 
     key: str
     run: RunName
@@ -43,6 +47,7 @@ class SourceStatus(Contract):
     clock: UtcTime
     partition: int | None = None
     silent_after_s: float
+    clock_off_s: float | None = None
 
 
 class PartitionLag(Contract):
@@ -217,7 +222,13 @@ def _source(feed: Feed, feeds: SourceMonitor, now_ms: int) -> SourceStatus:
         clock=feed.clock,
         partition=feed.partition,
         silent_after_s=feeds.silent_after_s(feed.key),
+        clock_off_s=_clock_off_s(feed),
     )
+
+
+def _clock_off_s(feed: Feed) -> float | None:
+    is_wrong = feed.mistimed is not None and _state(feed) == "clock"
+    return feed.mistimed.off_ms / 1000 if feed.mistimed is not None and is_wrong else None
 
 
 def _state(feed: Feed) -> SourceCondition:

@@ -279,12 +279,14 @@ class OperatorTexts(Contract):
 
 
 class FeedTexts(Contract):
-    """Feed alarms: a source is silent, its reports are not judged, it is back, it is given up."""
+    """Feed alarms: a source is silent, not judged, its clock wrong, it is back, or given up."""
 
     silent: _KeySince
     silent_instruction: _Key
     unjudged: _KeySince
     unjudged_instruction: _Key
+    clock: _KeySince
+    clock_instruction: _Key
     back: Annotated[str, _with("key", "since", "until")]
     back_instruction: _Key
     given_up: _KeySince

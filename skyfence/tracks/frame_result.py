@@ -25,6 +25,7 @@ class FrameResult:
     reports: int = 0
     judged: int = 0  # of the reports, those that the coarse filter did not skip
     late: int = 0
+    behind_ms: int = 0  # how far the frame's scan is behind its source's watermark
     # Reports that say nothing of where an object was when, by what is wrong with them.
     left_out: Counter[str] = field(default_factory=Counter)
     _events: list[TrackFact] = field(default_factory=list)

@@ -73,6 +73,7 @@ class SourceProcessor:
         source = self._source
         waits_ms = self._context.policy.lateness_ms(frame.source)
         clock_ms = -1 if source.watermark_ms < 0 else source.watermark_ms + waits_ms
+        result.behind_ms = max(0, source.watermark_ms - frame.scan_time_ms)
         frame = screen(frame, source, clock_ms, self._parameters, result)
         if waits_ms or source.waiting:
             for row, time_ms in enumerate(frame.times_ms.tolist()):

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+# Kafka's record batches: bit 3 of their attributes.
+_LOG_APPEND_TIME: Final = 1
 
 from skyfence.adapters.record_batches import UnreadBatch
 from skyfence.contracts.rejected import Reason
@@ -15,7 +18,8 @@ class KafkaMessage:
     topic: str
     partition: int
     offset: int
-    timestamp_ms: int  # the broker's: when the message reached Kafka
+    timestamp_ms: int
+    is_broker_time: bool  # the timestamp is the broker's, of its arrival; else its sender's word
     key: bytes | None
     value: bytes | None
     headers: Mapping[str, bytes]  # of several with the same name, the last
@@ -42,14 +46,15 @@ class StoredMessage(Protocol):
 def from_faust(message: Any) -> KafkaMessage:
     """Return a ``faust.types.Message`` as ours.
 
-    Its timestamp is in seconds (aiokafka's, divided by 1000), and its headers are a list of pairs,
-    a mapping or None.
+    Its timestamp is in seconds (aiokafka's, divided by 1000) and of type 1 where the broker dated
+    the message (LogAppendTime); its headers are a list of pairs, a mapping or None.
     """
     return KafkaMessage(
         topic=message.topic,
         partition=message.partition,
         offset=message.offset,
         timestamp_ms=round(float(message.timestamp) * 1000),
+        is_broker_time=message.timestamp_type == _LOG_APPEND_TIME,
         key=message.key,
         value=message.value,
         headers=dict(message.headers or {}),

@@ -208,7 +208,7 @@ def _watched() -> tuple[MonitorState, dict[str, bytes]]:
     now_ms = Mail(None).timestamp_ms
     for event in samples.told().events:
         if event.kind == "clock":
-            feeds.hear(event, now_ms, 0)
+            feeds.hear(event, now_ms, 0, now_ms)
     for alert in samples.told().alerts:
         tally.take_alert(alert, now_ms)
     tally.take_rejected(Rejected.of(_Kept(b"{"), now_ms, _EOF))

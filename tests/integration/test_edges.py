@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import NewTopic
 from talk import LONGEST_S, Subscriber, entry, report, stored
 from words import ENGLISH
 
@@ -85,6 +86,16 @@ async def test_topics_that_keep_less_are_refused(
     """A topic with fewer copies than wanted, or that acknowledges with fewer, stops the process."""
     with pytest.raises(UsageError, match=reason):
         await ensure_topics(settings.model_copy(update=more))
+
+
+async def test_a_broker_that_does_not_date_reports_is_refused(settings: Settings) -> None:
+    """The broker dates what comes into ``tracks``; a topic made otherwise stops the process."""
+    name = settings.topics.tracks
+    async with admin_client(settings) as admin:
+        await admin.delete_topics([name])
+        await admin.create_topics([NewTopic(name, settings.track_partitions, 1)])
+    with pytest.raises(UsageError, match=r"timestamp\.type=CreateTime, LogAppendTime wanted"):
+        await ensure_topics(settings)
 
 
 async def test_the_embedded_valkey_forgets_nothing(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaProducer
 from proc import Processes
+from set_clock import SetClock
 from talk import LONGEST_S, NOON, Subscriber, entry, send, stored
 from words import ENGLISH
 
@@ -37,18 +38,8 @@ KINDS: Mapping[str, PlaceKind] = {"NATO": "alliance", "AA": "nation", "BB": "nat
 NOON_MS = to_ms(NOON)
 
 
-class Clock:
-    """The time that a monitor reads; a test moves it."""
-
-    def __init__(self) -> None:
-        self.now_ms = NOON_MS
-
-    def __call__(self) -> int:
-        return self.now_ms
-
-
 @asynccontextmanager
-async def watching(settings: Settings, clock: Clock) -> AsyncIterator[None]:
+async def watching(settings: Settings, clock: SetClock) -> AsyncIterator[None]:
     """Run a monitor that dies at the end without a word: its lease is left to run out."""
     redis = await connect(settings)
     store = StatusStore(redis, settings.environment, uuid4())
@@ -59,7 +50,7 @@ async def watching(settings: Settings, clock: Clock) -> AsyncIterator[None]:
         KINDS,
         ENGLISH.feed,
         nations={},
-        now_ms=clock,
+        clock=clock,
         look_every_s=0.01,
     )
     running = asyncio.create_task(monitor.run())
@@ -122,19 +113,19 @@ async def heard(operator: Subscriber, count: int) -> None:
 
 async def test_a_silence_is_told_once_whoever_watches(settings: Settings) -> None:
     """One alarm and one all-clear a place, over two monitors that die and one that comes after."""
-    clock = Clock()
+    clock = SetClock(NOON_MS)
     async with Subscriber(settings) as operator, relaying(settings):
         await hear(settings, NOON_MS)
         async with watching(settings, clock):
             await status_with(settings, lambda s: [x.state for x in s.sources] == ["heard"])
-            clock.now_ms += 100_000
+            clock.time_ms += 100_000
             await heard(operator, 3)
-        clock.now_ms += 100_000
+        clock.time_ms += 100_000
         async with watching(settings, clock):
-            await status_with(settings, lambda s: to_ms(s.as_of) == clock.now_ms)
-            clock.now_ms += 100_000
-            silent = await status_with(settings, lambda s: to_ms(s.as_of) == clock.now_ms)
-        await hear(settings, clock.now_ms)
+            await status_with(settings, lambda s: to_ms(s.as_of) == clock.time_ms)
+            clock.time_ms += 100_000
+            silent = await status_with(settings, lambda s: to_ms(s.as_of) == clock.time_ms)
+        await hear(settings, clock.time_ms)
         async with watching(settings, clock):
             await heard(operator, 6)
             back = await status_with(settings, lambda s: s.sources[0].state == "heard")
@@ -150,19 +141,19 @@ async def test_a_silence_is_told_once_whoever_watches(settings: Settings) -> Non
 
 async def test_a_source_that_ended_raises_nothing(settings: Settings) -> None:
     """After its last frame a source is shown as ended, and no alarm is written."""
-    clock = Clock()
+    clock = SetClock(NOON_MS)
     await hear(settings, NOON_MS, last=True)
     async with watching(settings, clock):
         await status_with(settings, lambda s: bool(s.sources))
-        clock.now_ms += 100_000
-        status = await status_with(settings, lambda s: to_ms(s.as_of) == clock.now_ms)
+        clock.time_ms += 100_000
+        status = await status_with(settings, lambda s: to_ms(s.as_of) == clock.time_ms)
     assert [source.state for source in status.sources] == ["ended"]
     assert status.last_alert is None
 
 
 async def test_reports_that_nobody_judges_are_no_silence(settings: Settings) -> None:
     """Without a worker, a source that goes on sending is told of as unjudged."""
-    clock = Clock()
+    clock = SetClock(NOON_MS)
     async with Subscriber(settings) as operator, relaying(settings):
         await hear(settings, NOON_MS)
         await send(settings, *(json.dumps(entry(f"T{n}")).encode() for n in range(3)))
@@ -170,7 +161,7 @@ async def test_reports_that_nobody_judges_are_no_silence(settings: Settings) -> 
             await backlog(settings, partition)
         async with watching(settings, clock):
             await status_with(settings, lambda s: bool(s.sources))
-            clock.now_ms += 100_000
+            clock.time_ms += 100_000
             await heard(operator, 3)
             status = await status_with(settings, lambda s: s.sources[0].state != "heard")
     assert status.sources[0].state == "unjudged"

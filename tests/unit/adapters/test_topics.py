@@ -37,9 +37,10 @@ class FakeAdmin:
         ]
 
     async def describe_configs(self, resources: list[Any]) -> list[SimpleNamespace]:
-        insync = [("min.insync.replicas", "1")]
+        options = [("min.insync.replicas", "1"), ("message.timestamp.type", "LogAppendTime")]
         return [
-            SimpleNamespace(resources=[(0, "", 2, resource.name, insync)]) for resource in resources
+            SimpleNamespace(resources=[(0, "", 2, resource.name, options)])
+            for resource in resources
         ]
 
 

@@ -13,6 +13,7 @@ import structlog
 from fake_kafka import FakeKafka
 from redis.asyncio import Redis
 from redis_server import Server
+from set_clock import SetClock
 from talk import NOON, golden
 from words import ENGLISH
 
@@ -41,15 +42,6 @@ NOON_MS = to_ms(NOON)
 LONGEST_S = 20.0  # a busy machine is no failure; a monitor that hangs is
 
 
-class HandClock:
-    """The time that a monitor reads; a test moves it."""
-
-    now_ms = NOON_MS
-
-    def __call__(self) -> int:
-        return self.now_ms
-
-
 @pytest.fixture
 def kafka(monkeypatch: pytest.MonkeyPatch) -> FakeKafka:
     """Return a Kafka in memory, which the monitor takes for the real one."""
@@ -68,7 +60,7 @@ def settings(server: Server) -> Settings:
 
 @asynccontextmanager
 async def watching(
-    settings: Settings, clock: HandClock, policy: Policy | None = None
+    settings: Settings, clock: SetClock, policy: Policy | None = None
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Run a monitor that ends without a word: its lease is deleted, as time would do."""
     redis = await connect(settings)
@@ -80,7 +72,7 @@ async def watching(
         KINDS,
         ENGLISH.feed,
         nations=NATIONS,
-        now_ms=clock,
+        clock=clock,
         look_every_s=0.001,
     )
     running = asyncio.create_task(monitor.run())
@@ -104,10 +96,10 @@ async def status_with(
                 return status
 
 
-async def next_look(redis: Redis, settings: Settings, clock: HandClock) -> None:
+async def next_look(redis: Redis, settings: Settings, clock: SetClock) -> None:
     """Wait for a look to begin after now: the one under way has sent and logged what it stored."""
-    clock.now_ms += 1
-    await status_with(redis, settings, lambda status: to_ms(status.as_of) == clock.now_ms)
+    clock.time_ms += 1
+    await status_with(redis, settings, lambda status: to_ms(status.as_of) == clock.time_ms)
 
 
 def hear(
@@ -145,18 +137,18 @@ async def test_a_silence_is_told_once_whoever_watches(
     kafka: FakeKafka, settings: Settings, redis: Redis
 ) -> None:
     """One alarm and one all-clear a place, over two monitors that follow one another."""
-    clock = HandClock()
+    clock = SetClock(NOON_MS)
     hear(kafka, settings, NOON_MS)
     with structlog.testing.capture_logs() as logs:
         async with watching(settings, clock):
             await status_with(redis, settings, lambda s: bool(s.sources))
-            clock.now_ms += 100_000
+            clock.time_ms += 100_000
             await status_with(redis, settings, lambda s: s.sources[0].state == "silent")
             await next_look(redis, settings, clock)
-        clock.now_ms += 100_000
+        clock.time_ms += 100_000
         async with watching(settings, clock):
-            await status_with(redis, settings, lambda s: to_ms(s.as_of) == clock.now_ms)
-            hear(kafka, settings, clock.now_ms)
+            await status_with(redis, settings, lambda s: to_ms(s.as_of) == clock.time_ms)
+            hear(kafka, settings, clock.time_ms)
             await status_with(redis, settings, lambda s: s.sources[0].state == "heard")
             await next_look(redis, settings, clock)
     assert alarms(kafka, settings) == ALARM + ALL_CLEAR
@@ -167,12 +159,12 @@ async def test_a_source_that_ended_raises_nothing(
     kafka: FakeKafka, settings: Settings, redis: Redis
 ) -> None:
     """After its last frame a source is shown as ended, and no alarm is written."""
-    clock = HandClock()
+    clock = SetClock(NOON_MS)
     hear(kafka, settings, NOON_MS, last=True)
     async with watching(settings, clock):
         await status_with(redis, settings, lambda s: bool(s.sources))
-        clock.now_ms += 100_000
-        status = await status_with(redis, settings, lambda s: to_ms(s.as_of) == clock.now_ms)
+        clock.time_ms += 100_000
+        status = await status_with(redis, settings, lambda s: to_ms(s.as_of) == clock.time_ms)
     assert [source.state for source in status.sources] == ["ended"]
     assert kafka.values(settings.topics.alerts) == []
 
@@ -197,7 +189,7 @@ async def test_what_is_rejected_and_open_is_counted(
         excerpt_base64="",
     )
     kafka.store(topics.rejected, rejected.to_json())
-    async with watching(settings, HandClock()):
+    async with watching(settings, SetClock(NOON_MS)):
         status = await status_with(redis, settings, lambda s: bool(s.rejected))
     assert sum(status.rejected.values()) == 1
     assert status.incidents_open == 1
@@ -214,7 +206,7 @@ async def test_what_cannot_be_read_stops_nothing(
         kafka.store(topic, b"nonsense")
         kafka.store(topic, None)
     hear(kafka, settings, NOON_MS)
-    async with watching(settings, HandClock()):
+    async with watching(settings, SetClock(NOON_MS)):
         status = await status_with(redis, settings, lambda s: bool(s.sources))
     assert status.rejected == {}
 
@@ -227,7 +219,7 @@ async def test_a_topic_made_anew_is_read_from_its_beginning(
     memory = MonitorState(offsets={topics.track_events: {0: 99}, topics.alerts: {0: 0}})
     await redis.set(status_memory_key(settings.environment), memory.to_json())
     hear(kafka, settings, NOON_MS)
-    async with watching(settings, HandClock()):
+    async with watching(settings, SetClock(NOON_MS)):
         status = await status_with(redis, settings, lambda s: bool(s.sources))
     assert [source.key for source in status.sources] == ["radar"]
 
@@ -235,7 +227,7 @@ async def test_a_topic_made_anew_is_read_from_its_beginning(
 async def test_kafka_that_fails_ends_the_monitor(kafka: FakeKafka, settings: Settings) -> None:
     """The error names the broker; whoever runs the process starts it anew."""
     kafka.away = True
-    async with watching(settings, HandClock()) as running:
+    async with watching(settings, SetClock(NOON_MS)) as running:
         with pytest.raises(UnavailableError, match=r"^kafka at 127\.0\.0\.1:9092 failed: "):
             await running
 
@@ -245,7 +237,7 @@ async def test_a_second_monitor_waits_for_the_lease(
 ) -> None:
     """While another leads it writes nothing, and says that it is well all the same."""
     await redis.set(status_writer_key(settings.environment), "another")
-    async with watching(settings, HandClock()) as running:
+    async with watching(settings, SetClock(NOON_MS)) as running:
         done, _ = await asyncio.wait({running}, timeout=0.05)
         assert not done
         assert await read_status(redis, settings.environment) is None
@@ -281,19 +273,19 @@ async def test_a_region_with_an_open_incident_hears_of_the_silence(
     The incident was read by one monitor and the silence noticed by the next, and the incident's end
     in between takes nothing from the all-clear.
     """
-    clock = HandClock()
+    clock = SetClock(NOON_MS)
     hear(kafka, settings, NOON_MS)
     open_incident(kafka, settings, "RO-TL")
     async with watching(settings, clock):
         await status_with(redis, settings, lambda s: s.incidents_open == 1)
     async with watching(settings, clock):
         await next_look(redis, settings, clock)
-        clock.now_ms += 100_000
+        clock.time_ms += 100_000
         await status_with(redis, settings, lambda s: s.sources[0].state == "silent")
         await next_look(redis, settings, clock)
         open_incident(kafka, settings, "RO-TL", state="closed")
         await status_with(redis, settings, lambda s: s.incidents_open == 0)
-    hear(kafka, settings, clock.now_ms)
+    hear(kafka, settings, clock.time_ms)
     async with watching(settings, clock):
         await status_with(redis, settings, lambda s: s.sources[0].state == "heard")
         await next_look(redis, settings, clock)
@@ -304,11 +296,11 @@ async def test_a_region_hears_of_a_silence_that_comes_to_concern_it(
     kafka: FakeKafka, settings: Settings, redis: Redis
 ) -> None:
     """Where an incident of the silent source opens later, the silence is told then, and its end."""
-    clock = HandClock()
+    clock = SetClock(NOON_MS)
     hear(kafka, settings, NOON_MS)
     async with watching(settings, clock):
         await status_with(redis, settings, lambda s: bool(s.sources))
-        clock.now_ms += 100_000
+        clock.time_ms += 100_000
         await status_with(redis, settings, lambda s: s.sources[0].state == "silent")
         await next_look(redis, settings, clock)
         assert of_region(kafka, settings) == []
@@ -317,7 +309,7 @@ async def test_a_region_hears_of_a_silence_that_comes_to_concern_it(
         await next_look(redis, settings, clock)
     async with watching(settings, clock):
         await next_look(redis, settings, clock)
-        hear(kafka, settings, clock.now_ms)
+        hear(kafka, settings, clock.time_ms)
         await status_with(redis, settings, lambda s: s.sources[0].state == "heard")
         await next_look(redis, settings, clock)
     assert of_region(kafka, settings) == REGION_TOLD
@@ -328,7 +320,7 @@ async def test_what_an_older_monitor_left_is_made_whole(
     kafka: FakeKafka, settings: Settings, redis: Redis
 ) -> None:
     """A memory without whom incidents concern is completed from the alerts, as the others stand."""
-    clock = HandClock()
+    clock = SetClock(NOON_MS)
     hear(kafka, settings, NOON_MS)
     open_incident(kafka, settings, "RO-TL")
     async with watching(settings, clock):
@@ -339,7 +331,7 @@ async def test_what_an_older_monitor_left_is_made_whole(
     await redis.set(key, older.to_json())
     async with watching(settings, clock):
         await next_look(redis, settings, clock)
-        clock.now_ms += 100_000
+        clock.time_ms += 100_000
         await status_with(redis, settings, lambda s: s.sources[0].state == "silent")
         await next_look(redis, settings, clock)
     assert of_region(kafka, settings) == REGION_TOLD[:1]
@@ -352,13 +344,13 @@ async def test_a_monitor_that_hung_repeats_its_words_and_ends(
 
     Every message of it has the identifier and the bytes of the other one's; its writing fails.
     """
-    clock = HandClock()
+    clock = SetClock(NOON_MS)
     hear(kafka, settings, NOON_MS)
     open_incident(kafka, settings, "RO-TL")
     kafka.hangs = asyncio.Event()
     async with watching(settings, clock) as hung:
         await status_with(redis, settings, lambda s: bool(s.sources))
-        clock.now_ms += 100_000
+        clock.time_ms += 100_000
         await asyncio.wait_for(kafka.hangs.wait(), LONGEST_S)
         kafka.hangs = None
         await redis.delete(status_writer_key(settings.environment))  # as time would
@@ -384,7 +376,7 @@ async def test_where_no_source_was_ever_heard_everything_is_unseen(
 
     Two monitors that follow one another tell it once.
     """
-    clock = HandClock()
+    clock = SetClock(NOON_MS)
     for _ in range(2):
         async with watching(settings, clock):
             status = await status_with(redis, settings, lambda s: bool(s.unseen))
@@ -400,17 +392,17 @@ async def test_places_become_unseen_with_their_sources(
     kafka: FakeKafka, settings: Settings, redis: Redis
 ) -> None:
     """While the only source that covers a nation is silent, it is unseen and so are its regions."""
-    clock = HandClock()
+    clock = SetClock(NOON_MS)
     sources = {"radar": {"watches": ["AA"]}, "coast": {"watches": ["BB"], "silent_after_s": 900.0}}
     policy = Policy(PolicyFile.model_validate({"version": "1", "sources": sources}))
     hear(kafka, settings, NOON_MS)
     hear(kafka, settings, NOON_MS, key="coast")
     async with watching(settings, clock, policy):
         await status_with(redis, settings, lambda s: len(s.sources) == 2 and not s.unseen)
-        clock.now_ms += 100_000
+        clock.time_ms += 100_000
         status = await status_with(redis, settings, lambda s: bool(s.unseen))
         await next_look(redis, settings, clock)
-        hear(kafka, settings, clock.now_ms)
+        hear(kafka, settings, clock.time_ms)
         await status_with(redis, settings, lambda s: not s.unseen)
         await next_look(redis, settings, clock)
     [unseen] = status.unseen

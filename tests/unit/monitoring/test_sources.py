@@ -8,10 +8,11 @@ from builders import T0, T0_MS
 from words import ENGLISH
 
 from skyfence.contracts.alert import FeedAlarm, PlaceKind
-from skyfence.contracts.track_event import SourceWatermark
+from skyfence.contracts.track_event import SourceMistimed, SourceWatermark
 from skyfence.frames.frame import LIVE_RUN
+from skyfence.monitoring.feed import Feed
 from skyfence.monitoring.feed_alarm import LIVE_GIVEN_UP_AFTER, REPLAY_GIVEN_UP_AFTER
-from skyfence.monitoring.sources import Feed, SourceMonitor
+from skyfence.monitoring.sources import SourceMonitor
 from skyfence.naming import Environment
 from skyfence.policy.policy import Policy, PolicyFile
 from skyfence.times import from_ms
@@ -44,9 +45,8 @@ def hear(
 ) -> None:
     """Let a source be heard so many seconds after T0, on partition 3."""
     time = T0 + timedelta(seconds=at_s)
-    monitor.hear(
-        SourceWatermark(run=run, key=key, time=time, last=last), T0_MS + round(at_s * 1000), 3
-    )
+    came_ms = T0_MS + round(at_s * 1000)
+    monitor.hear(SourceWatermark(run=run, key=key, time=time, last=last), came_ms, 3, came_ms)
 
 
 def look(monitor: SourceMonitor, at_s: float, *, judged_s: float | None = None) -> list[FeedAlarm]:
@@ -268,3 +268,93 @@ def test_what_is_healthy_covers_what_it_watches() -> None:
     hear(monitor, 102, "coast", run="replay-1", last=True)
     look(monitor, 103)
     assert monitor.covered == {LIVE_RUN: [("AA",)]}
+
+
+def mistimed(monitor: SourceMonitor, at_s: float, *, off_s: float = 3_000) -> None:
+    """Say that most frames of the source were off, so many seconds after T0."""
+    time, came_ms = T0 + timedelta(seconds=at_s), T0_MS + round(at_s * 1000)
+    event = SourceMistimed(run=LIVE_RUN, key="radar", time=time, off_ms=round(off_s * 1000))
+    monitor.note_mistimed(event, came_ms, came_ms)
+
+
+def test_a_source_whose_clock_is_wrong_is_told_of_as_such() -> None:
+    """Who sends frames that do not fit is not called silent, and is back by itself."""
+    monitor = feeds()
+    hear(monitor, 0)
+    for at_s in range(10, 100, 10):
+        mistimed(monitor, at_s)
+    alarms = look(monitor, 100)
+    assert {alarm.cause for alarm in alarms} == {"clock"}
+    assert "clock of sensor feed radar is wrong" in alarms[0].headline
+    for at_s in range(100, 260, 10):
+        hear(monitor, at_s)
+    over = look(monitor, 260)
+    assert {alarm.message_type for alarm in over} == {"Cancel"}
+    assert look(monitor, 262) == []
+
+
+def test_a_source_that_was_never_in_time_is_told_of() -> None:
+    """A source of which nothing was ever judged is known by its frames that do not fit."""
+    monitor = feeds()
+    for at_s in range(0, 100, 10):
+        mistimed(monitor, at_s)
+    assert {alarm.cause for alarm in look(monitor, 100)} == {"clock"}
+
+
+def test_a_source_most_of_which_is_late_is_told_of() -> None:
+    """That some of it is judged does not make its clock right."""
+    monitor = feeds()
+    for at_s in range(0, 100, 5):
+        hear(monitor, at_s)
+        mistimed(monitor, at_s)
+    assert {alarm.cause for alarm in look(monitor, 96)} == {"clock"}
+    assert not monitor.all[0].is_healthy
+
+
+def test_a_wrong_clock_for_a_short_while_is_not_told() -> None:
+    """What was stored up and is sent late is over within the limit of a silence."""
+    monitor = feeds()
+    for at_s in range(0, 200, 5):
+        hear(monitor, at_s)
+        if at_s < 50:
+            mistimed(monitor, at_s)
+        assert look(monitor, at_s) == []
+
+
+@pytest.mark.parametrize("step_s", [600, -3_600])
+def test_a_clock_of_ours_that_is_set_silences_nobody(step_s: int) -> None:
+    """Ten minutes on or an hour back, spans are as long as they were: of a silence, too."""
+    monitor = feeds()
+    hear(monitor, 0)
+    monitor.judge(T0_MS + 50_000, T0_MS, {3: T0_MS + 50_000})
+    monitor.shift(step_s * 1000)
+
+    def alarms_at(at_s: float) -> list[FeedAlarm]:
+        now_ms = T0_MS + round((at_s + step_s) * 1000)
+        monitor.judge(now_ms, T0_MS + step_s * 1000, {3: now_ms})
+        return monitor.pending_alarms()
+
+    assert alarms_at(LIMIT_S) == []
+    assert {alarm.cause for alarm in alarms_at(LIMIT_S + 1)} == {"silent"}
+    came_ms = T0_MS + (100 + step_s) * 1000
+    time = T0 + timedelta(seconds=100)
+    monitor.hear(SourceWatermark(run=LIVE_RUN, key="radar", time=time), came_ms, 3, came_ms)
+    assert {alarm.message_type for alarm in alarms_at(101)} == {"Alert", "Cancel"}
+
+
+def test_a_broker_whose_clock_is_set_back_silences_nobody() -> None:
+    """A frame that is dated an hour before the last one has come now."""
+    monitor = feeds()
+    hear(monitor, 0)
+    time, now_ms = T0 + timedelta(seconds=50), T0_MS + 50_000
+    clock = SourceWatermark(run=LIVE_RUN, key="radar", time=time)
+    monitor.hear(clock, now_ms - 3_600_000, 3, now_ms)
+    assert look(monitor, 100) == []
+
+
+def test_a_broker_that_is_ahead_delays_no_alarm() -> None:
+    """A source is never heard later than now."""
+    monitor = feeds()
+    clock = SourceWatermark(run=LIVE_RUN, key="radar", time=T0)
+    monitor.hear(clock, T0_MS + 600_000, 3, T0_MS)
+    assert look(monitor, LIMIT_S + 1) != []

@@ -23,7 +23,7 @@ LAG = PartitionLag(group="g", topic="exercise.tracks", partition=3, messages=7, 
 
 def some_feeds() -> SourceMonitor:
     monitor = SourceMonitor(WORLD, Policy(), {"NATO": "alliance", "AA": "nation"}, ENGLISH.feed)
-    monitor.hear(SourceWatermark(run="live", key="radar/a", time=T0), T0_MS, 3)
+    monitor.hear(SourceWatermark(run="live", key="radar/a", time=T0), T0_MS, 3, T0_MS)
     return monitor
 
 

@@ -1,11 +1,11 @@
 """Which partitions are reported as judged: those without unjudged messages, and no others."""
 
-import time
 from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from fuzz.agents import TOPICS
+from set_clock import SetClock
 
 from skyfence.contracts.track_event import PartitionWatermark, parse_event
 from skyfence.times import from_ms
@@ -57,15 +57,10 @@ class FakeSends:
         self.flushed = True
 
 
-@pytest.fixture(autouse=True)
-def _now(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time, "time", lambda: NOW_MS / 1000)
-
-
 async def reported(app: FakeApp, **judged: int | None) -> FakeSends:
     """Return what a reporter sends of partitions that are judged so far."""
     sends = FakeSends()
-    given: Any = app, TOPICS, FakeStates(**judged), sends
+    given: Any = app, TOPICS, FakeStates(**judged), sends, SetClock(NOW_MS)
     await IdlePartitionReporter(*given).report()
     return sends
 

@@ -32,6 +32,7 @@ def test_a_message_is_taken_over(headers: Any) -> None:
         partition=3,
         offset=81_244,
         timestamp_ms=1_725_688_800_123,
+        is_broker_time=False,
         key=b"radar/2",
         value=b"{}",
         headers={"run": b"live"},

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from builders import T0_MS
 from fuzz import samples
 from fuzz.agents import TOPICS, kafka_message
 from fuzz.kept import FakeApp
@@ -13,6 +14,7 @@ from skyfence.frames.codec import encode_frame
 from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.tracker import Tracker
 from streams import partition_state
+from streams.arrival_clock import ArrivalClock
 from streams.checkpoint import Checkpoint, CheckpointStore
 from streams.driver.app import CheckpointingApp
 from streams.driver.message import KafkaMessage
@@ -90,6 +92,7 @@ def agent(kafka: SlowKafka, store: Store) -> TrackAgent:
         samples.EXERCISE,
         sends,
         cast("CheckpointStore", store),
+        arrivals=ArrivalClock(lambda: T0_MS),
     )
 
 

@@ -120,7 +120,7 @@ def alerts_of(steps: list[dict[str, Any]]) -> Iterator[Alert]:
 
 
 def silences() -> Iterator[FeedAlarm]:
-    causes: list[SilenceCause] = ["silent", "unjudged"]
+    causes: list[SilenceCause] = ["silent", "unjudged", "clock"]
     for cause in causes:
         for heard_again in (None, T0):
             silence = Silence(
