@@ -59,6 +59,9 @@ SilenceCause = Literal["silent", "unjudged", "clock"]
 # A message names no more than so many earlier ones of its chain: a chain that lasts for weeks must
 # not grow past the megabyte that Kafka takes.
 MOST_REFERENCES: Final = 100
+# Nor does a list in a message name more: of a raid's thousand objects, and of the thousand numbers
+# that one object was shown under.
+MOST_LISTED: Final = 200
 # One a second for thirty years, and exact as a number of Lua's, in which channels compare steps.
 Step = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
@@ -106,7 +109,8 @@ class Alert(_Message):
     ``search_growth_mps``. ``minutes_left`` counts whole minutes until it reaches this place, or the
     border for a nation; ``ahead`` holds all regions that it heads for. ``tracks`` names those that
     are this one object, ``incidents`` those that are repeated violations or that this one was
-    joined with, ``may_be`` those of lost objects of which it may be one. Units as in ``Report``.
+    joined with, ``may_be`` those of lost objects of which it may be one; of more than
+    ``MOST_LISTED``, the latest. Units as in ``Report``.
     """
 
     event: EventName = "airspace violation"
@@ -150,10 +154,10 @@ class PlaceAlert(_Message):
 
     ``unseen`` says that no healthy source covers the place, whatever the level. ``objects`` counts
     those that concern the place now, ``lost`` those of them that are not seen; ``incidents`` are
-    theirs. ``minutes_left`` are the fewest of any object on its way here. ``nations`` and
-    ``regions`` are the places beneath this one that are at ``prepare`` or ``shelter``. ``time`` is
-    since when the state holds, ``known`` the event time that made it known. ``news`` says why it
-    was sent. It has no field for a position.
+    theirs, of more than ``MOST_LISTED`` the gravest. ``minutes_left`` are the fewest of any object
+    on its way here. ``nations`` and ``regions`` are the places beneath this one that are at
+    ``prepare`` or ``shelter``. ``time`` is since when the state holds, ``known`` the event time
+    that made it known. ``news`` says why it was sent. It has no field for a position.
     """
 
     event: PlaceEventName = "airspace warning"

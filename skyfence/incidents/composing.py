@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from skyfence.contracts.alert import (
+    MOST_LISTED,
     Alert,
     Certainty,
     IncidentState,
@@ -75,9 +76,9 @@ def compose(
         minutes_left=context.minutes_left,
         search_radius_m=radius_m,
         search_growth_mps=growth_mps,
-        incidents=update.joined,
-        may_be=incident.may_be,
-        tracks=tuple(dict.fromkeys(key.name for key in incident.member_keys)),
+        incidents=update.joined[-MOST_LISTED:],
+        may_be=incident.may_be[-MOST_LISTED:],
+        tracks=tuple(dict.fromkeys(key.name for key in incident.member_keys))[-MOST_LISTED:],
         nations=event.nations,
         regions=event.regions,
         ahead=event.ahead,

@@ -15,7 +15,7 @@ from typing import Final, Literal
 from skyfence.contracts.alert import IncidentState, PlaceKind
 from skyfence.contracts.crossing import ObjectInfo
 from skyfence.contracts.track_event import OperatorClosed, OperatorEvent, TrackEvent
-from skyfence.texts.tables import OperatorTexts, UpdateKind
+from skyfence.texts.tables import MOST_NAMES, OperatorTexts, UpdateKind
 from skyfence.times import format_time
 
 # Where an object is, seen from a place: in it, on its way there, in it before, on its way before.
@@ -38,6 +38,8 @@ class Vocabulary:
 
     def join(self, places: Sequence[str]) -> str:
         """Join the places' names as in a sentence: "Tulcea and Constanța"; "" for no place."""
+        if len(places) > MOST_NAMES:
+            return self.texts.words.listed([self.name(place) for place in places])
         *earlier, last = [self.name(place) for place in places] or [""]
         if not earlier:
             return last
@@ -80,14 +82,15 @@ def description(context: WordingContext, radius_m: int | None, growth_mps: float
     both are None for any other.
     """
     event, texts = context.event, context.texts.description
-    comma = context.texts.words.list_comma
     crossed = event.kind in ("entered", "exited")
     seen = texts.crossed if crossed else texts.last_seen
     seen_at = format_time(event.time if crossed else event.last_seen)
     sentences = [seen.format(time=seen_at, position=_position(event, context.texts))]
     sentences += _object(event.object, context.texts)
     if event.ahead and radius_m is None and context.news not in _ENDS:
-        sentences.append(texts.ahead.format(regions=comma.join(_reached(context))))
+        sentences.append(
+            texts.ahead.format(regions=context.texts.words.listed([*_reached(context)]))
+        )
     if event.depth_m:
         sentences.append(texts.depth.format(depth_km=f"{event.depth_m / 1000:.1f}"))
     if radius_m is not None and growth_mps is not None:

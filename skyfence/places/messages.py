@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Final
 
 from skyfence.contracts.alert import (
+    MOST_LISTED,
     Notify,
     PlaceAlert,
     PlaceKind,
@@ -104,7 +105,7 @@ class PlaceWording:
             minutes_left=now.view.minutes_left,
             nations=now.nations,
             regions=now.regions,
-            incidents=tuple(sorted(now.view.concerned, key=str)),
+            incidents=tuple(sorted(now.view.gravest(MOST_LISTED), key=str)),
             news=news,
             description=self._description(state, now),
         )
@@ -180,7 +181,7 @@ class PlaceWording:
         return self._texts.headline_parts.soon.format(minutes=words)
 
     def _join(self, places: Sequence[str]) -> str:
-        return self._texts.words.list_comma.join(self._names.get(place, place) for place in places)
+        return self._texts.words.listed([self._names.get(place, place) for place in places])
 
 
 def _cap_words(level: PlaceLevel, kind: PlaceKind, step: int) -> CapWords:

@@ -53,6 +53,16 @@ class PlaceView:
         least = min(level_rank("prepare"), level_rank(self.level))
         return {key: held for key, held in self.holdings.items() if level_rank(held.level) >= least}
 
+    def gravest(self, most: int) -> list[UUID]:
+        """Return the incidents that concern the place; of more than ``most``, the gravest."""
+        if len(self.concerned) <= most:
+            return list(self.concerned)
+        by_gravity = sorted(
+            self.concerned.items(),
+            key=lambda item: (*(-number for number in _gravity(item[1])), str(item[0])),
+        )
+        return [incident_id for incident_id, _ in by_gravity[:most]]
+
     @cached_property
     def counted(self) -> Mapping[UUID, Holding]:
         """Return the holdings of the objects that concern the place, each object once.

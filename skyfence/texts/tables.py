@@ -14,7 +14,8 @@ for.
 """
 
 import string
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -87,6 +88,8 @@ def _with(*names: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+# A sentence names no more places than this, and then says how many more there are.
+MOST_NAMES: Final = 20
 Word = Annotated[str, _with()]
 _Headline = Annotated[
     str,
@@ -118,6 +121,13 @@ class OperatorWords(Contract):
     an_operator: Word
     list_comma: Word
     list_and: Word
+    list_more: _Count  # after the first of many, how many more there are
+
+    def listed(self, items: Sequence[str]) -> str:
+        """Join items by commas; of more than ``MOST_NAMES`` the first, and the others' number."""
+        line = self.list_comma.join(items[:MOST_NAMES])
+        more = len(items) - MOST_NAMES
+        return line + self.list_more.format(count=more) if more > 0 else line
 
 
 class HeadlineParts(Contract):
