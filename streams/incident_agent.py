@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from skyfence.adapters import metrics
 from skyfence.contracts.alert import Alert, PlaceAlert
 from skyfence.contracts.rejected import Reason
+from skyfence.contracts.short_alert import in_short
 from skyfence.contracts.track_event import TrackTopicEvent, parse_event
 from skyfence.incidents import snapshot
 from skyfence.incidents.decisions import AlertDecisions
@@ -26,7 +27,7 @@ from skyfence.times import from_ms
 from streams.checkpoint import CheckpointStore
 from streams.driver.message import KafkaMessage
 from streams.partition_state import PartitionStates, StateCodec
-from streams.sends import PendingSends, decided_headers, origin_of
+from streams.sends import Headers, PendingSends, decided_headers, origin_of
 
 log = structlog.get_logger()
 
@@ -95,10 +96,22 @@ class IncidentAgent:
     ) -> None:
         headers = decided_headers(message, round(time.time() * 1000))
         for alert in await self._alerts(message, decisions, event):
-            await self._sends.send(self._topics.alerts, key_of(alert), alert.to_json(), headers)
+            await self._send(alert, headers, cause=message)
             metrics.decided(alert, headers)
             chain = str(alert.incident_id)
             log.info("alert.decided", channel=alert.channel, step=alert.step, incident=chain)
+
+    async def _send(
+        self, alert: Alert | PlaceAlert, headers: Headers, cause: KafkaMessage | None = None
+    ) -> None:
+        await self._sends.send(
+            self._topics.alerts,
+            key_of(alert),
+            alert.to_json(),
+            headers,
+            cause=cause,
+            short=lambda: in_short(alert).to_json(),
+        )
 
     async def _alerts(
         self, message: KafkaMessage, decisions: AlertDecisions, event: TrackTopicEvent
@@ -122,7 +135,7 @@ class IncidentAgent:
         state, cancels = end_open_chains(last, self._environment, self._texts, from_ms(now_ms))
         headers = {"decided": str(now_ms).encode()}
         for alert in cancels:
-            await self._sends.send(self._topics.alerts, key_of(alert), alert.to_json(), headers)
+            await self._send(alert, headers)
             metrics.decided(alert, headers)
             chain = str(alert.incident_id)
             log.error("incident.abandoned", channel=alert.channel, incident=chain)

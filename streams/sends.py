@@ -3,18 +3,23 @@
     agent ──▶ send ──▶ Faust's producer ──▶ crossings, track.events, alerts, rejected
           ──▶ flush: returns when the broker has acknowledged everything sent so far
 
-A checkpoint may cover an agent's input only after ``flush``. The headers that travel beside a
+A checkpoint may cover an agent's input only after ``flush``. A message that is too large for Kafka
+ends no worker, which would decide on the same message again after each start: a shorter one goes
+out in its place, if there is one, and a rejected record says so. The headers that travel beside a
 message, its timeline, are made and read here, too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
+from aiokafka.errors import MessageSizeTooLargeError
 
 from skyfence.adapters import metrics
 from skyfence.contracts.rejected import DEFECT, Reason, Rejected
+from skyfence.contracts.short_alert import MAX_MESSAGE_BYTES
 from skyfence.incidents.watermark import Origin
 from skyfence.naming import Topics
 from skyfence.times import header_number, to_ms
@@ -35,12 +40,45 @@ class PendingSends:
             name: app.output_topic(name)
             for name in (topics.crossings, topics.track_events, topics.alerts, topics.rejected)
         }
-        self._pending: list[Awaitable[StoredMessage]] = []
+        self._pending: list[_Sent] = []
 
-    async def send(self, topic: str, key: str, value: bytes, headers: Headers) -> None:
-        """Hand a message to the producer; raise ``KeyError`` for a topic that is not written."""
-        sent = await self._topics[topic].send(key=key.encode(), value=value, headers=headers)
-        self._pending.append(sent)
+    async def send(
+        self,
+        topic: str,
+        key: str,
+        value: bytes,
+        headers: Headers,
+        *,
+        cause: KafkaMessage | None = None,
+        short: Callable[[], bytes] | None = None,
+    ) -> None:
+        """Hand a message to the producer; raise ``KeyError`` for a topic that is not written.
+
+        ``cause`` is the message that it follows from; ``short`` returns what to send in its place
+        where Kafka does not take it.
+        """
+        message = _Message(topic, key, value, headers, cause, short)
+        if len(value) > MAX_MESSAGE_BYTES:
+            await self._send_short(message)
+        else:
+            await self._hand_over(message)
+
+    async def _hand_over(self, message: "_Message") -> None:
+        key, value, headers = message.key.encode(), message.value, message.headers
+        stored = await self._topics[message.topic].send(key=key, value=value, headers=headers)
+        self._pending.append(_Sent(message, stored))
+
+    async def _send_short(self, message: "_Message") -> None:
+        """Send a message's short form, if it has one, and keep that it was too large."""
+        size = len(message.value)
+        log.error("message.too_large", topic=message.topic, key=message.key, size_bytes=size)
+        if message.cause is not None:
+            left = "left out" if message.short is None else "cut short"
+            text = f"its message of {size} bytes to {message.topic} is too large for kafka: {left}"
+            await self.reject(message.cause, Reason("size", text))
+        if message.short is not None:
+            value = message.short()
+            await self._hand_over(replace(message, value=value, cause=None, short=None))
 
     async def reject(self, message: KafkaMessage, reason: Reason, row: int | None = None) -> None:
         """Keep a message that could not be used, or one row of it, in ``rejected``."""
@@ -60,12 +98,47 @@ class PendingSends:
     async def flush(self) -> None:
         """Return when the broker has acknowledged everything sent so far.
 
-        Raise the broker's error if it refused a message; that message stays pending, so that each
-        later call raises the same. Cancelling a call cancels no send.
+        Raise the broker's error if it refused a message for anything but its size; that message
+        stays pending, so that each later call raises the same. Cancelling a call cancels no send.
         """
-        pending = list(self._pending)
-        await asyncio.shield(asyncio.gather(*pending))
-        del self._pending[: len(pending)]
+        while self._pending:
+            pending, too_large = list(self._pending), []
+            try:
+                await asyncio.shield(asyncio.gather(*(sent.stored for sent in pending)))
+            except MessageSizeTooLargeError:
+                too_large = [sent.message for sent in pending if await _is_too_large(sent)]
+            del self._pending[: len(pending)]
+            for message in too_large:
+                await self._send_short(message)
+
+
+@dataclass(frozen=True)
+class _Message:
+    """A message to a topic, what it follows from, and what is sent where it is too large."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: Headers
+    cause: KafkaMessage | None
+    short: Callable[[], bytes] | None
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A message that was handed to the producer; ``stored`` is the broker's acknowledgement."""
+
+    message: _Message
+    stored: Awaitable[StoredMessage]
+
+
+async def _is_too_large(sent: _Sent) -> bool:
+    """Wait for the broker's answer; tell whether the message was too large for it."""
+    try:
+        await asyncio.shield(sent.stored)
+    except MessageSizeTooLargeError:
+        return True
+    return False
 
 
 def observed_headers(frame: KafkaMessage, observed: datetime) -> dict[str, bytes]:

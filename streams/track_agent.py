@@ -23,6 +23,7 @@ from skyfence.contracts.track_event import (
     SourceMistimed,
     SourceWatermark,
     TrackEvent,
+    TrackFact,
 )
 from skyfence.frames.codec import AheadOfArrivalError, Decoded, RawMessage, decode_message
 from skyfence.frames.frame import Frame
@@ -36,7 +37,7 @@ from streams.arrival_clock import ArrivalClock
 from streams.checkpoint import CheckpointStore
 from streams.driver.message import KafkaMessage
 from streams.partition_state import PartitionStates, StateCodec
-from streams.sends import PendingSends, observed_headers
+from streams.sends import Headers, PendingSends, observed_headers
 
 log = structlog.get_logger()
 
@@ -143,15 +144,24 @@ class TrackAgent:
     async def _send(self, message: KafkaMessage, result: FrameResult) -> None:
         for crossing in result.crossings:
             key = f"{crossing.source}/{crossing.track_id}"
-            await self._sends.send(self._topics.crossings, key, crossing.to_json(), {})
+            await self._sends.send(
+                self._topics.crossings, key, crossing.to_json(), {}, cause=message
+            )
         for event in result.events:
             if isinstance(event, SourceWatermark | FlightsSighted):
                 headers = observed_headers(message, event.time)
                 own_key = event.key if isinstance(event, SourceWatermark) else event.source
-                await self._sends.send(self._topics.track_events, own_key, event.to_json(), headers)
+                await self._send_event(message, own_key, event, headers)
                 continue
             key = f"{event.source}/{event.track_id}"
             seen = event.last_seen if isinstance(event, TrackEvent) else event.time
             headers = observed_headers(message, seen)
-            await self._sends.send(self._topics.track_events, key, event.to_json(), headers)
+            await self._send_event(message, key, event, headers)
             log.info("track.event", kind=event.kind, track=key, run=event.run)
+
+    async def _send_event(
+        self, message: KafkaMessage, key: str, event: TrackFact, headers: Headers
+    ) -> None:
+        await self._sends.send(
+            self._topics.track_events, key, event.to_json(), headers, cause=message
+        )

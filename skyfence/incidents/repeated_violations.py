@@ -11,6 +11,8 @@ Objects are counted, not incidents: one that comes back is the same, two inciden
 be one object count once, and what an operator dismisses counts no more.
 """
 
+from bisect import bisect_right, insort
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -86,12 +88,15 @@ class ViolationCounter:
             event=_without_details(event),
             tracks=(_name(event),),
         )
-        since_ms = to_ms(violation.confirmed) - WITHIN_MS
-        recent = [other for other in situation.violations if to_ms(other.confirmed) > since_ms]
+        since = violation.confirmed - timedelta(milliseconds=WITHIN_MS)
+        first = bisect_right(situation.violations, since, key=_confirmed)
+        recent = list(situation.violations[first:])
         for other in [other for other in recent if _is_same_object(other, violation)]:
             recent.remove(other)
             violation = _as_one(other, violation)
-        situation = situation.model_copy(update={"violations": _sorted([*recent, violation])})
+        insort(recent, violation, key=_order)
+        violations = tuple(recent[-_MOST_VIOLATIONS:])
+        situation = situation.model_copy(update={"violations": violations})
         return self._tell(situation, violation, to_ms(violation.confirmed))
 
     def merge(
@@ -150,10 +155,12 @@ class ViolationCounter:
         """Tell how many objects there are, if that is news."""
         members = [violation.incident_id for violation in situation.violations]
         count = len(members)
-        is_known = count == situation.count and set(members) <= set(situation.told)
+        known = set(situation.told)
+        new = [incident for incident in members if incident not in known]
+        is_known = count == situation.count and not new
         if count < 2 or (is_known and situation.step):
             return situation, []
-        told = tuple(dict.fromkeys([*situation.told, *members]))[-_MOST_VIOLATIONS:]
+        told = (*situation.told, *new)[-_MOST_VIOLATIONS:]
         situation = situation.model_copy(
             update={
                 "number": situation.number + (situation.step == 0),
@@ -228,8 +235,16 @@ def _without_details(event: TrackEvent) -> TrackEvent:
 
 def _sorted(violations: list[Violation]) -> tuple[Violation, ...]:
     """Return the latest violations, in order of event time."""
-    ordered = sorted(violations, key=lambda each: (each.confirmed, str(each.incident_id)))
-    return tuple(ordered[-_MOST_VIOLATIONS:])
+    return tuple(sorted(violations, key=_order)[-_MOST_VIOLATIONS:])
+
+
+def _confirmed(violation: Violation) -> datetime:
+    return violation.confirmed
+
+
+def _order(violation: Violation) -> tuple[datetime, str]:
+    """Return what violations are sorted by."""
+    return (violation.confirmed, str(violation.incident_id))
 
 
 def _is_same_object(before: Violation, violation: Violation) -> bool:
@@ -238,7 +253,7 @@ def _is_same_object(before: Violation, violation: Violation) -> bool:
     A track is the same object's if it was followed since before, or nearly so: when a source has
     not used a track's number for a while, it may give it to another object.
     """
-    if violation.incident_id in before.incidents:
+    if violation.incident_id == before.incident_id or violation.incident_id in before.earlier:
         return True
     if violation.tracks[0] not in before.tracks:
         return False

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-# Kafka's record batches: bit 3 of their attributes.
-_LOG_APPEND_TIME: Final = 1
-
 from skyfence.adapters.record_batches import UnreadBatch
 from skyfence.contracts.rejected import Reason
+
+# Kafka's record batches: bit 3 of their attributes.
+_LOG_APPEND_TIME: Final = 1
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from repository import ROOT
 
 PACKAGES = ("skyfence", "streams", "producers", "consumers")
-# All of Faust's, and of what Faust wants of aiokafka; the embedded broker's one patch; and the bound
-# on what any consumer unpacks.
+# All of Faust's, and of what Faust wants of aiokafka; the embedded broker's one patch; and the
+# bound on what any consumer unpacks.
 ALLOWED = (
     "streams/driver/",
     "skyfence/cli/local/fetch_pause.py",
