@@ -36,6 +36,7 @@ from skyfence.contracts.alert import FeedAlarm, PlaceKind, parse_alert
 from skyfence.contracts.rejected import Rejected
 from skyfence.contracts.track_event import (
     Coverage,
+    OperatorClosed,
     SourceMistimed,
     SourceWatermark,
     parse_event,
@@ -201,6 +202,8 @@ class Monitor:
             event = parse_event(record.value or b"")
         except ValidationError:
             return  # the incident agent rejects it
+        if isinstance(event, OperatorClosed):
+            self._feeds.retire(event)
         if not isinstance(event, SourceWatermark | SourceMistimed):
             return
         headers, now_ms = dict(record.headers), self._clock.now_ms()

@@ -1,5 +1,6 @@
 """Commands about incidents: may this operator, can it be, and which event says so to the agent.
 
+    close (of a silence) ──▶ its source is retired: the monitor ends the alarm
     close, dismiss, join, separate ──▶ does it stand on the operator's channels? ──▶ Verdict
                                                                                       │
               event for ``track.events``, the places to tell, the answer in words ◀───┘
@@ -94,14 +95,17 @@ class IncidentCommands:
         right, deed = _RIGHTS[type(command)]
         if right not in operator.may:
             raise RefusedError(f"{operator.name} has no right to {deed}")
-        standing = await self._standing(operator, command.incident_id)
         said = {
-            "run": standing.newest.run,
             "incident_id": command.incident_id,
             "by": operator.name,
             "reason": command.reason,
             "time": self._now(),
         }
+        alarms = await self._alarms(operator, command.incident_id)
+        if alarms and isinstance(command, Close):
+            return _retire(alarms, said)
+        standing = await self._standing(operator, command.incident_id)
+        said["run"] = standing.newest.run
         if isinstance(command, Join):
             return await self._join(operator, command, standing, said)
         if isinstance(command, Separate):
@@ -145,6 +149,12 @@ class IncidentCommands:
         newest = max(chains.values(), key=lambda alert: (alert.time, alert.step))
         return _Standing(newest, tuple(dict.fromkeys([*chains, *own])))
 
+    async def _alarms(self, operator: Operator, chain_id: UUID) -> dict[str, FeedAlarm]:
+        """Return the alarms of a silent source by place, if the operator hears it on a channel."""
+        active = await self._active(chain_id)
+        alarms = {place: alarm for place, alarm in active.items() if isinstance(alarm, FeedAlarm)}
+        return alarms if alarms.keys() & {*operator.channels} else {}
+
     async def _active(self, chain_id: UUID) -> dict[str, AnyAlert]:
         """Return the last message of a chain, by place, where it stands."""
         pipeline = self._redis.pipeline(transaction=False)
@@ -169,6 +179,14 @@ class IncidentCommands:
 
     def _channel(self, place: str) -> Channel:
         return Channel(self._environment, Audience.OPERATORS, place)
+
+
+def _retire(alarms: Mapping[str, FeedAlarm], said: Mapping[str, Any]) -> Verdict:
+    """Return what follows where a silent source is not waited for any more."""
+    alarm = next(iter(alarms.values()))
+    closing = OperatorClosed.model_validate({**said, "run": alarm.run})
+    what = f"handed to the monitor: {alarm.key} is no longer waited for, and its alarm ends"
+    return Verdict(closing, tuple(alarms), what)
 
 
 def _separate(command: Separate, standing: _Standing, said: Mapping[str, Any]) -> Verdict:
@@ -196,7 +214,10 @@ def _check_kind(alert: AnyAlert) -> None:
             f"{incidents}"
         )
     if isinstance(alert, FeedAlarm):
-        raise RefusedError(f"{alert.incident_id} is the silence of {alert.key}, not an incident")
+        raise RefusedError(
+            f"{alert.incident_id} is the silence of {alert.key}, not an incident: "
+            "skyfence close retires the source"
+        )
     if alert.event != "airspace violation":
         raise RefusedError(f"{alert.incident_id} is the news of {alert.event}, not an incident")
 

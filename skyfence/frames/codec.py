@@ -7,7 +7,8 @@ timestamp) arrives as data.
     headers (all optional)   content-type  application/vnd.apache.arrow.stream | application/json
                              run           live (default) or a replay's own id
                              scan-time     milliseconds since 1970; needed when there is no report
-                             last          1 on the frame that ends a finite source
+                             last          1 on the frame that ends a finite source, such as a
+                                           replay; a live one is not ended by who may write to it
 """
 
 from collections.abc import Mapping, Sequence
@@ -126,7 +127,10 @@ def decode_message(message: RawMessage, environment: Environment) -> Decoded:
     good = (
         batch if len(good_rows) == batch.num_rows else batch.take(pa.array(good_rows, pa.int64()))
     )
-    frame = Frame(envelope.key, envelope.run, scan_time_ms, envelope.last, good)
+    is_last = envelope.last and envelope.run != LIVE_RUN
+    if envelope.last and not is_last:
+        left_out = (*left_out, "last: a live source does not end")
+    frame = Frame(envelope.key, envelope.run, scan_time_ms, is_last, good)
     return Decoded(frame, [BadRow(row, bad[row]) for row in sorted(bad)], left_out)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Final
+from uuid import UUID
 
 from pydantic import Field
 
@@ -80,6 +81,11 @@ def given_up_after(run: str) -> timedelta:
     return LIVE_GIVEN_UP_AFTER if run == LIVE_RUN else REPLAY_GIVEN_UP_AFTER
 
 
+def silence_id(environment: Environment, run: RunName, key: str, since: datetime) -> UUID:
+    """Return the identifier of a silence, under which its alarms stand."""
+    return derive("feed-alarm", environment, run, key, to_ms(since))
+
+
 def untold(
     silence: Silence,
     key: str,
@@ -117,7 +123,7 @@ def _compose(
     return FeedAlarm(
         **chain_fields(
             environment=environment,
-            chain_id=derive("feed-alarm", environment, run, key, to_ms(silence.since)),
+            chain_id=silence_id(environment, run, key, silence.since),
             channel=operators_channel(environment, place),
             step=step,
             cap=_cap_words(silence, step),

@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, SilenceCause
-from skyfence.contracts.track_event import SourceMistimed, SourceWatermark
+from skyfence.contracts.track_event import OperatorClosed, SourceMistimed, SourceWatermark
 from skyfence.frames.frame import LIVE_RUN, source_of
 from skyfence.monitoring.feed import Feed
-from skyfence.monitoring.feed_alarm import Silence, given_up_after, untold
+from skyfence.monitoring.feed_alarm import Silence, given_up_after, silence_id, untold
 from skyfence.naming import ALLIANCE, Environment
 from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
@@ -108,6 +108,16 @@ class SourceMonitor:
         self._feeds[event.run, event.key] = before.after_mistimed(
             event, published_ms, now_ms, self._limit_ms(event.key)
         )
+
+    def retire(self, word: OperatorClosed) -> None:
+        """Note that an operator waits no longer for a silent source; other closings pass by."""
+        for name, feed in self._feeds.items():
+            silence = feed.silence
+            if silence is None or silence.over is not None:
+                continue
+            if word.incident_id == silence_id(self._environment, *name, silence.since):
+                over = silence.model_copy(update={"over": word.time})
+                self._feeds[name] = feed.model_copy(update={"silence": over})
 
     def shift(self, step_ms: int) -> None:
         """Note that this machine's clock was set, on or (negative) back: no span has changed."""

@@ -58,6 +58,7 @@ EXERCISE = Environment.EXERCISE
 PLACES = ("NATO", "RO", "RO-TL", "RO-CT")
 PATTERN = next(alert for alert in golden("romania-2024-09-08.jsonl") if alert.place == "RO-TL")
 FIRST, SECOND = derive("incident", 1), derive("incident", 2)
+SILENCE = derive("silence", 1)
 STREAM, OUTCOMES = "exercise:commands:anna", "exercise:outcomes:anna"
 CLOSE = Close(incident_id=FIRST, reason="found")
 
@@ -81,6 +82,23 @@ def chain_fields_of(pattern: AnyAlert) -> dict[str, Any]:
     """Return what an alert shares with those of other kinds."""
     own = set(FeedAlarm.model_fields) & set(PlaceAlert.model_fields) - {"event"}
     return {name: value for name, value in pattern.model_dump().items() if name in own}
+
+
+def silence(place: str = "RO-TL") -> AlertMessage:
+    """Return the alarm of a silent source at a place."""
+    own = {
+        "incident_id": SILENCE,
+        "alert_id": derive("silence", place, 1),
+        "channel": operators_channel(EXERCISE, place),
+        "place": place,
+        "cause": "silent",
+        "key": "coast",
+        "last_heard": T0,
+        "silent_after_s": 60.0,
+        "notify": "quiet",
+    }
+    alarm = FeedAlarm.model_validate(chain_fields_of(PATTERN) | own)
+    return AlertMessage(alert=alarm, timeline=Timeline())
 
 
 class Office:
@@ -302,24 +320,35 @@ async def test_what_is_no_incident_cannot_be_closed(office: Office) -> None:
         common
         | {"episode": 1, "level": "prepare", "known": T0, "objects": 1, "incidents": (FIRST,)}
     )
-    silence = FeedAlarm.model_validate(
-        common
-        | {"cause": "silent", "key": "coast", "last_heard": T0, "silent_after_s": 60.0}
-        | {"incident_id": derive("silence", 1), "alert_id": derive("silence", 1, 1)}
-    )
     repeated = alert("RO-TL", incident=derive("day", 1), event="repeated airspace violations")
-    for message in (episode, silence):
-        await office.stand(AlertMessage(alert=message, timeline=Timeline()))
-    await office.stand(repeated)
+    await office.stand(AlertMessage(alert=episode, timeline=Timeline()), silence(), repeated)
     answers = [
-        (await office.command(Close(incident_id=chain_id, reason="found"))).what
-        for chain_id in (SECOND, derive("silence", 1), derive("day", 1))
+        (await office.command(command(incident_id=chain_id, reason="found"))).what
+        for command, chain_id in (
+            (Close, SECOND),
+            (Dismiss, SILENCE),
+            (Close, derive("day", 1)),
+        )
     ]
     assert answers == [
         f"{SECOND} is the episode of RO-TL, which ends with its incidents: {FIRST}",
-        f"{derive('silence', 1)} is the silence of coast, not an incident",
+        f"{SILENCE} is the silence of coast, not an incident: skyfence close retires the source",
         f"{derive('day', 1)} is the news of repeated airspace violations, not an incident",
     ]
+
+
+async def test_a_silent_source_is_retired(office: Office) -> None:
+    """Who may close and hears the alarm ends it; nobody else does, and every place is told."""
+    await office.stand(silence("RO-TL"), silence("RO"))
+    close = Close(incident_id=SILENCE, reason="dismantled")
+    refused = await office.command(close, by="carl")
+    assert refused.what.startswith(f"incident {SILENCE} does not stand on your channels")
+    assert (await office.command(close, by="bob")).what == "bob has no right to close incidents"
+    outcome = await office.command(close)
+    assert outcome.what.startswith("handed to the monitor: coast is no longer waited for")
+    [event] = office.handed
+    assert (event.kind, event.incident_id, event.by) == ("closed", SILENCE, "anna")
+    assert [note.reason for note in await office.notes("RO")] == ["dismantled"]
 
 
 async def test_an_incident_of_ones_episode_is_closed_without_a_chain_there(office: Office) -> None:

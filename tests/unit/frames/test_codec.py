@@ -230,9 +230,16 @@ def test_a_message_with_a_scan_time_and_no_good_report_is_a_heartbeat() -> None:
 
 @pytest.mark.parametrize(("header", "last"), [("1", True), ("0", False), (None, False)])
 def test_the_last_frame_is_marked(header: str | None, last: bool) -> None:
-    """Only the header last with 1 ends a source."""
+    """Only the header last with 1 ends a source, of a replay."""
     headers: dict[str, Any] = {} if header is None else {"last": header}
-    assert decode([fields()], **headers).frame.last is last
+    assert decode([fields()], run="night", **headers).frame.last is last
+
+
+def test_a_live_source_is_not_ended() -> None:
+    """Whoever can write to the topic must not be able to end a radar: the header is left out."""
+    decoded = decode([fields()], last="1")
+    assert (decoded.frame.last, len(decoded.frame)) == (False, 1)
+    assert decoded.left_out == ("last: a live source does not end",)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from builders import T0, T0_MS
 from words import ENGLISH
 
 from skyfence.contracts.alert import FeedAlarm, PlaceKind
-from skyfence.contracts.track_event import SourceMistimed, SourceWatermark
+from skyfence.contracts.track_event import OperatorClosed, SourceMistimed, SourceWatermark
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.monitoring.feed import Feed
 from skyfence.monitoring.feed_alarm import LIVE_GIVEN_UP_AFTER, REPLAY_GIVEN_UP_AFTER
@@ -358,3 +359,25 @@ def test_a_broker_that_is_ahead_delays_no_alarm() -> None:
     clock = SourceWatermark(run=LIVE_RUN, key="radar", time=T0)
     monitor.hear(clock, T0_MS + 600_000, 3, T0_MS)
     assert look(monitor, LIMIT_S + 1) != []
+
+
+def test_a_source_that_is_retired_is_waited_for_no_more() -> None:
+    """An operator's word ends the alarm once, without a claim that the source is back."""
+    monitor = feeds()
+    hear(monitor, 0)
+    alarms = look(monitor, LIMIT_S + 1)
+    word = OperatorClosed(
+        run=LIVE_RUN,
+        incident_id=alarms[0].incident_id,
+        by="anna",
+        reason="dismantled",
+        time=T0 + timedelta(seconds=100),
+    )
+    monitor.retire(word.model_copy(update={"incident_id": uuid4()}))
+    assert look(monitor, 99) == []
+    monitor.retire(word)
+    over = look(monitor, 101)
+    assert {(alarm.message_type, alarm.heard_again) for alarm in over} == {("Cancel", None)}
+    assert (look(monitor, 200), monitor.all) == ([], [])
+    hear(monitor, 300)
+    assert monitor.all[0].is_healthy
