@@ -193,9 +193,12 @@ class Monitor:
         partitions = self._consumer.assignment()
         ends = await self._consumer.end_offsets(partitions)
         while any([await self._consumer.position(p) < ends[p] for p in partitions]):
-            for records in (await self._consumer.getmany(timeout_ms=_POLL_MS)).values():
+            polled = await self._consumer.getmany(timeout_ms=_POLL_MS)
+            for records in polled.values():
                 for record in records:
                     self._take[record.topic](record)
+            if polled:  # a first look may read a week
+                health_file.refresh(self._settings.health_file)
 
     def _take_event(self, record: Any) -> None:
         try:

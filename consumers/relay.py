@@ -48,6 +48,7 @@ class Relay:
         self._sink = opened.sink
         self._beat = opened.beat
         self._beaten_s = 0.0
+        self._healthy_s = 0.0
         self._consumer = AIOKafkaConsumer(
             topics.alerts,
             group_id=group,
@@ -68,7 +69,7 @@ class Relay:
             while True:
                 await self._carry()
                 await self._show_life()
-                health_file.refresh(self._settings.health_file)
+                self._show_health()
         except KafkaError as error:
             raise UnavailableError(
                 f"kafka at {self._settings.kafka.bootstrap} failed: {error}"
@@ -83,8 +84,16 @@ class Relay:
         for records in polled.values():
             for record in records:
                 await self._hand_over(record)
+                self._show_health()
         if polled:
             await self._consumer.commit()
+
+    def _show_health(self) -> None:
+        """Say that the relay does its work: one poll may bring minutes of it."""
+        now_s = time.monotonic()
+        if now_s - self._healthy_s >= health_file.REFRESH_S / 2:
+            self._healthy_s = now_s
+            health_file.refresh(self._settings.health_file)
 
     async def _show_life(self) -> None:
         """Tell subscribers that alerts would come, if they would: Kafka has to answer for ours."""

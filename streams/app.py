@@ -16,6 +16,7 @@ from skyfence.adapters import health_file
 from skyfence.adapters.clock import SteadyClock
 from skyfence.adapters.files import load_catalogue, policy_of, zones_of
 from skyfence.adapters.settings import Settings, load
+from skyfence.adapters.watchdog import WATCHDOG
 from skyfence.airspace.airspace import Airspace
 from skyfence.policy.policy import Policy
 from skyfence.zones.zone_file import ZoneSet
@@ -32,6 +33,9 @@ from streams.track_agent import TrackAgent
 
 # What is not stored by then when partitions go is judged anew by their next worker.
 _LAST_FLUSH_S = 2.0
+# An agent that deals with one message for so long is stuck: the loading of a checkpoint of 100,000
+# tracks, which comes before the first one, takes 8 s.
+_STUCK_S = 30.0
 
 
 def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingApp:
@@ -114,9 +118,13 @@ def _attach_reports(app: CheckpointingApp, settings: Settings, idle: IdlePartiti
     """Have the worker show that it is alive, and which of its partitions have nothing left."""
 
     async def refresh_health_file() -> None:
-        while not app.stopping:
-            health_file.refresh(settings.health_file)
-            await asyncio.sleep(health_file.REFRESH_S)
+        try:
+            while not app.stopping:
+                if app.handling_s < _STUCK_S:
+                    health_file.refresh(settings.health_file)
+                await asyncio.sleep(health_file.REFRESH_S)
+        finally:
+            WATCHDOG.begin_stop()  # Faust has crashed, or was told to stop
 
     async def report_idle_partitions() -> None:
         while not app.stopping:

@@ -113,6 +113,21 @@ class MetricsSettings(SettingsGroup):
     host: str = "127.0.0.1"
 
 
+class WatchdogSettings(SettingsGroup):
+    """For how long a process may hang before it is ended, seconds (``adapters.watchdog``).
+
+    ``loop_s``: its event loop stands still. The longest pause known is 8 s, the loading of a
+    checkpoint of 100,000 tracks (``bench/checkpoint.py``). ``work_s``: it does none of its work,
+    though the loop turns. ``stop_s``: from being told to stop until it is gone.
+    """
+
+    prefix = f"{PREFIX}WATCHDOG_"
+
+    loop_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 60.0
+    work_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 300.0
+    stop_s: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 20.0
+
+
 class Settings(BaseSettings):
     """What a process must know of its surroundings."""
 
@@ -129,6 +144,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
     metrics: MetricsSettings = MetricsSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
     # A track never changes partition, so choose once; 8 lets up to 8 workers share the load.
     track_partitions: Annotated[int, Field(ge=1, le=1_000)] = 8
     replication: Annotated[int, Field(ge=1, le=9)] = 1

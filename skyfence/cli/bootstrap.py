@@ -17,11 +17,12 @@ from typing import Any, Final
 
 import structlog
 
-from skyfence.adapters import logs, metrics
+from skyfence.adapters import health_file, logs, metrics
 from skyfence.adapters.backoff import Backoff
 from skyfence.adapters.record_batches import bound_batches
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.topics import ensure_topics
+from skyfence.adapters.watchdog import WATCHDOG
 from skyfence.cli.local.fetch_pause import pace_fetches
 from skyfence.cli.local.signals import until_told_to_stop
 from skyfence.components.registry import AnyComponent
@@ -45,6 +46,7 @@ def configure(settings: Settings, process: str) -> None:
     logs.quiet_at_start()
     logs.configure(process, settings.environment)
     metrics.serve(settings, process)
+    health_file.clear(settings.health_file)
 
 
 async def reach_kafka(settings: Settings) -> None:
@@ -72,7 +74,12 @@ def serve(
             await reach_kafka(settings)
         await work()
 
-    asyncio.run(until_told_to_stop(reach_and_work()))
+    async def watched() -> None:
+        WATCHDOG.watch_loop(asyncio.get_running_loop())
+        await until_told_to_stop(reach_and_work())
+
+    with WATCHDOG.watching(settings, process):
+        asyncio.run(watched())
 
 
 async def keep_open(
@@ -99,6 +106,7 @@ async def keep_open(
 
     while True:
         began_s = loop.time()
+        WATCHDOG.note_work()
         try:
             await attempt(note_open)
         except UnavailableError as error:
@@ -111,6 +119,7 @@ async def keep_open(
             log.warning(
                 "component.failed", reason=str(error), again_in_s=round(pause_s, 1), **about
             )
+            WATCHDOG.note_work()
             await sleep(pause_s)
         else:
             log.info("component.ended", **about)

@@ -1,7 +1,8 @@
 """The command ``skyfence``: one subcommand a file.
 
 An error that a user can mend is one line on standard error and an exit code: 1 for input, 2 for
-usage or settings, 3 for something that is away. Ctrl-C ends everything quietly with 130.
+usage or settings, 3 for something that is away. A process that hung was ended with 4. Ctrl-C ends
+everything quietly with 130.
 """
 
 import sys

@@ -5,6 +5,7 @@ import asyncio
 import click
 
 from skyfence.adapters.settings import load
+from skyfence.adapters.watchdog import WATCHDOG
 from skyfence.cli import bootstrap
 from skyfence.cli.zone_options import add_zones_option
 
@@ -17,5 +18,6 @@ def worker() -> None:
 
     settings = load()
     bootstrap.configure(settings, "worker")
-    asyncio.run(bootstrap.reach_kafka(settings))
-    run(settings)  # Faust has its own way with signals
+    with WATCHDOG.watching(settings, "worker"):
+        asyncio.run(bootstrap.reach_kafka(settings))
+        run(settings)  # Faust runs a loop of its own

@@ -8,7 +8,9 @@ It does not judge messages and keeps no state. docs/decisions/0001 explains each
 decides what a crash loses.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import faust
@@ -16,6 +18,7 @@ from mode import CrashingSupervisor
 
 from skyfence.adapters.record_batches import bound_batches
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.watchdog import WATCHDOG
 from streams.driver.consumer import CheckpointConsumer
 from streams.driver.message import KafkaMessage, from_faust
 from streams.driver.producer import IdempotentProducer, OutputTopic, credentials
@@ -40,6 +43,10 @@ class CheckpointingApp(faust.App):  # type: ignore[misc]  # mypy does not follow
 
     on_leaving: Callable[[], Awaitable[None]]
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._handling_since_s: dict[str, float] = {}
+
     def consume(self, topic: str, agent: str, handler: Handler) -> None:
         """Hand the messages of a topic to a handler, in turn, as the Faust agent of that name."""
 
@@ -47,10 +54,29 @@ class CheckpointingApp(faust.App):  # type: ignore[misc]  # mypy does not follow
             # ``noack``: the plain loop acknowledges the message at which the handler failed.
             messages = stream.noack()
             async for event in messages.events():
-                await handler(from_faust(event.message), more=not messages.channel.empty())
+                with self._handling(agent):
+                    await handler(from_faust(event.message), more=not messages.channel.empty())
                 event.ack()  # only tells Faust; checkpoints are what is committed to Kafka
 
         self.agent(self._raw_topic(topic), name=agent)(run)
+
+    @contextmanager
+    def _handling(self, agent: str) -> Iterator[None]:
+        """Note since when an agent deals with a message; one that fails is to end the process."""
+        self._handling_since_s[agent] = time.monotonic()
+        try:
+            yield
+        except Exception:
+            WATCHDOG.begin_stop()  # Faust does not always come to an end by itself
+            raise
+        finally:
+            self._handling_since_s.pop(agent, None)
+
+    @property
+    def handling_s(self) -> float:
+        """Return for how long the slowest agent has been dealing with one message, seconds."""
+        now_s = time.monotonic()
+        return max((now_s - since_s for since_s in self._handling_since_s.values()), default=0.0)
 
     def output_topic(self, name: str) -> OutputTopic:
         """Return a topic to send bytes to."""

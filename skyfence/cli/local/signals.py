@@ -7,6 +7,8 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
+from skyfence.adapters import stop_signals
+
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run to the end; exit 143 when told to stop by SIGTERM or SIGHUP."""
@@ -19,9 +21,10 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 async def until_told_to_stop(serving: Coroutine[Any, Any, None]) -> None:
     """Serve until SIGTERM, SIGHUP or Ctrl-C, a good end for a process that serves."""
     task = asyncio.ensure_future(serving)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    with suppress(asyncio.CancelledError):  # told to stop
+    with (
+        stop_signals.stopping(task.cancel, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)),
+        suppress(asyncio.CancelledError),  # told to stop
+    ):
         await task
 
 
