@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Final
 
 from skyfence.adapters.settings import LOGIN, TLS, ServerSettings, Settings, environment_of
@@ -16,6 +17,9 @@ from skyfence.naming import Environment
 Tasks = Sequence["asyncio.Task[None]"]
 # What serves one environment, each a process of its own.
 EDGES: Final = ("worker", "relay", "monitor", "desk")
+
+# A process that hangs is ended by its own watchdog first, which tells where it hangs.
+_AFTER_WATCHDOG_S: Final = 15.0
 
 
 @asynccontextmanager
@@ -79,16 +83,41 @@ async def edges(
     Where metrics have a fixed port, each process has the next one, in this order.
     """
     commands: list[ProcessCommand] = []
-    for environment in environments:
-        for name in names:
-            port = settings.metrics.port and settings.metrics.port + len(commands)
-            own = settings.changed(environment=environment, worker_slot=0, metrics={"port": port})
-            arguments = [sys.executable, "-m", "skyfence", name]
-            commands.append(
-                ProcessCommand(f"{environment}-{name}", arguments, environment_of(own), output)
-            )
-    async with _kept_running(commands) as tasks:
-        yield tasks
+    with TemporaryDirectory(prefix="skyfence-health-") as folder:
+        for environment in environments:
+            for name in names:
+                commands.append(
+                    _edge(settings, environment, name, len(commands), Path(folder), output)
+                )
+        async with _kept_running(commands) as tasks:
+            yield tasks
+
+
+def _edge(
+    settings: Settings,
+    environment: Environment,
+    name: str,
+    number: int,
+    health: Path,
+    output: IO[bytes] | None,
+) -> ProcessCommand:
+    """Return the command of the ``number``-th process, whose health file is in ``health``."""
+    title = f"{environment}-{name}"
+    own = settings.changed(
+        environment=environment,
+        worker_slot=0,
+        metrics={"port": settings.metrics.port and settings.metrics.port + number},
+        health_file=health / title,
+    )
+    return ProcessCommand(
+        title,
+        [sys.executable, "-m", "skyfence", name],
+        environment_of(own),
+        output,
+        health_file=own.health_file,
+        stale_s=own.watchdog.loop_s + _AFTER_WATCHDOG_S,
+        start_s=own.watchdog.work_s,
+    )
 
 
 @asynccontextmanager
