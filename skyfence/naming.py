@@ -72,6 +72,11 @@ class Topics:
         """Return the topic of input that was not used, with its reason."""
         return self._name("rejected")
 
+    @property
+    def judged(self) -> str:
+        """Return the topic that says until when everything has been judged: the newest counts."""
+        return self._name("judged")
+
     def partitions(self, track_partitions: int) -> dict[str, int]:
         """Return how many partitions each topic has, given those of ``tracks``."""
         return {
@@ -82,6 +87,7 @@ class Topics:
             checkpoint_topic(self.track_events): 1,
             self.alerts: 4,  # keyed by place or incident; few messages, room for a few relays
             self.rejected: 1,
+            self.judged: 1,
         }
 
     @property

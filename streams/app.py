@@ -20,12 +20,15 @@ from skyfence.adapters.watchdog import WATCHDOG
 from skyfence.airspace.airspace import Airspace
 from skyfence.policy.policy import Policy
 from skyfence.zones.zone_file import ZoneSet
+from streams import idle_partitions
+from streams import judging as judging_reports
 from streams.arrival_clock import ArrivalClock
 from streams.checkpoint import CheckpointStore
 from streams.driver.app import CheckpointingApp, new_app
 from streams.driver.message import KafkaMessage
-from streams.idle_partitions import REPORT_EVERY_S, IdlePartitionReporter
+from streams.idle_partitions import IdlePartitionReporter
 from streams.incident_agent import IncidentAgent
+from streams.judging import JudgingProgress, JudgingReporter
 from streams.partition_state import SNAPSHOT_EVERY_S, PartitionStates
 from streams.sends import PendingSends
 from streams.stored_alerts import stored_alerts
@@ -62,6 +65,7 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
         nations=zones.nations,
         biases=policy.biases,
         stored_alerts=partial(stored_alerts, settings),
+        judging=JudgingProgress(settings.track_partitions),
     )
 
     async def process_event(message: KafkaMessage, *, more: bool) -> None:
@@ -75,7 +79,8 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
     }
     _attach_checkpoints(app, states, tracks.flush)
     idle = IdlePartitionReporter(app, topics, tracks.states, PendingSends(app, topics), clock)
-    _attach_reports(app, settings, idle)
+    judging = JudgingReporter(app, topics, tracks.states, PendingSends(app, topics))
+    _attach_reports(app, settings, idle, judging)
     return app
 
 
@@ -114,8 +119,13 @@ def _attach_checkpoints(
     app.in_background(snapshot_regularly)
 
 
-def _attach_reports(app: CheckpointingApp, settings: Settings, idle: IdlePartitionReporter) -> None:
-    """Have the worker show that it is alive, and which of its partitions have nothing left."""
+def _attach_reports(
+    app: CheckpointingApp,
+    settings: Settings,
+    idle: IdlePartitionReporter,
+    judging: JudgingReporter,
+) -> None:
+    """Have the worker show that it is alive, and how far each of its partitions is judged."""
 
     async def refresh_health_file() -> None:
         try:
@@ -128,11 +138,17 @@ def _attach_reports(app: CheckpointingApp, settings: Settings, idle: IdlePartiti
 
     async def report_idle_partitions() -> None:
         while not app.stopping:
-            await asyncio.sleep(REPORT_EVERY_S)
+            await asyncio.sleep(idle_partitions.REPORT_EVERY_S)
             await idle.report()
+
+    async def report_judged() -> None:
+        while not app.stopping:
+            await asyncio.sleep(judging_reports.REPORT_EVERY_S)
+            await judging.report()
 
     app.in_background(refresh_health_file)
     app.in_background(report_idle_partitions)
+    app.in_background(report_judged)
 
 
 def __getattr__(name: str) -> CheckpointingApp:

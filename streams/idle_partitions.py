@@ -19,7 +19,7 @@ from skyfence.naming import Topics
 from skyfence.times import from_ms
 from streams.driver.app import CheckpointingApp
 from streams.driver.consumer import NotStartedError
-from streams.partition_state import PartitionStates
+from streams.partition_state import PartitionStates, first_unjudged
 from streams.sends import PendingSends
 
 log = structlog.get_logger()
@@ -56,23 +56,16 @@ class IdlePartitionReporter:
         try:
             ends = await self._app.end_offsets(self._topics.tracks)
             for partition, end in ends.items():
-                if await self._next_offset(partition) >= end:
+                judged = await first_unjudged(
+                    self._app, self._states, self._topics.tracks, partition
+                )
+                if judged >= end:
                     await self._send(partition, as_of_ms)
         except NotStartedError:
             return
         except KafkaError as error:
             log.warning("partitions.unknown", reason=str(error))
         await self._sends.flush()
-
-    async def _next_offset(self, partition: int) -> int:
-        """Return the offset before which all is judged.
-
-        Where no message was read since the assignment that is where the consumer begins to read.
-        """
-        judged = self._states.next_offset(partition)
-        if judged is not None:
-            return judged
-        return await self._app.next_offset(self._topics.tracks, partition)
 
     async def _send(self, partition: int, time_ms: int) -> None:
         watermark = PartitionWatermark(partition=partition, time=from_ms(time_ms))

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from skyfence.adapters import metrics
 from skyfence.contracts.alert import Alert, PlaceAlert
+from skyfence.contracts.judging import JUDGED_KEY, JudgedPartitions
 from skyfence.contracts.rejected import Reason
 from skyfence.contracts.short_alert import in_short
 from skyfence.contracts.track_event import TrackTopicEvent, parse_event
@@ -26,6 +27,7 @@ from skyfence.texts.tables import OperatorTexts
 from skyfence.times import from_ms
 from streams.checkpoint import CheckpointStore
 from streams.driver.message import KafkaMessage
+from streams.judging import JudgingProgress
 from streams.partition_state import PartitionStates, StateCodec
 from streams.sends import Headers, PendingSends, decided_headers, origin_of
 
@@ -40,7 +42,8 @@ class IncidentAgent:
 
     ``names`` are the places' names for people, by region, nation or alliance; ``nations`` names the
     nation of each region, ``biases`` are those of sources that the policy names. ``stored_alerts``
-    reads what stands in ``alerts``, for a state that was lost.
+    reads what stands in ``alerts``, for a state that was lost. With ``judging`` it says until when
+    everything has been judged.
     """
 
     def __init__(
@@ -54,12 +57,14 @@ class IncidentAgent:
         nations: Mapping[str, str] = _NO_NATIONS,
         biases: Mapping[str, Bias] = _NO_BIASES,
         stored_alerts: Callable[[], AsyncIterator[Alert | PlaceAlert]],
+        judging: JudgingProgress | None = None,
     ) -> None:
         self._environment = environment
         self._texts = texts.abandoned
         self._topics = Topics(environment)
         self._sends = sends
         self._stored_alerts = stored_alerts
+        self._judging = judging
         self._empty = partial(
             AlertDecisions, environment, names, texts, nations=nations, biases=biases
         )
@@ -85,11 +90,20 @@ class IncidentAgent:
             await self._sends.reject(message, message.unread)
             return
         try:
-            event = parse_event(message.value or b"")
+            event = _read(message)
         except ValidationError as error:
             await self._sends.reject(message, Reason.of_invalid(error))
         else:
-            await self._decide(message, decisions, event)
+            if isinstance(event, JudgedPartitions):
+                await self._tell_judged(event)
+            else:
+                await self._decide(message, decisions, event)
+
+    async def _tell_judged(self, event: JudgedPartitions) -> None:
+        """Say until when everything has been judged: what came before is decided and stored."""
+        judged = None if self._judging is None else self._judging.take(event)
+        if judged is not None:
+            await self._sends.send(self._topics.judged, JUDGED_KEY, judged.to_json(), {})
 
     async def _decide(
         self, message: KafkaMessage, decisions: AlertDecisions, event: TrackTopicEvent
@@ -143,6 +157,13 @@ class IncidentAgent:
         decisions = self._empty()
         decisions.state = state
         return decisions
+
+
+def _read(message: KafkaMessage) -> TrackTopicEvent | JudgedPartitions:
+    """Read a message of ``track.events``; raise pydantic's ``ValidationError``."""
+    value = message.value or b""
+    is_judged = message.key == JUDGED_KEY.encode()
+    return JudgedPartitions.model_validate_json(value) if is_judged else parse_event(value)
 
 
 def _pack(decisions: AlertDecisions) -> bytes:

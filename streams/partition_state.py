@@ -19,13 +19,14 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import structlog
 
 from skyfence.adapters import metrics
 from skyfence.errors import InputError
 from streams.checkpoint import CheckpointStore
+from streams.driver.app import CheckpointingApp
 
 log = structlog.get_logger()
 
@@ -241,6 +242,17 @@ class PartitionStates(Generic[StateT]):
             "checkpoint.refused", agent=self._agent, partition=partition, offset=next_offset
         )
         entry.lost = True  # what is judged from here on is the new owner's to judge
+
+
+async def first_unjudged(
+    app: CheckpointingApp, states: PartitionStates[Any], topic: str, partition: int
+) -> int:
+    """Return the offset before which all is judged and stored; raise ``NotStartedError``.
+
+    Where no message was read since the assignment that is where the consumer begins to read.
+    """
+    judged = states.next_offset(partition)
+    return await app.next_offset(topic, partition) if judged is None else judged
 
 
 @contextmanager

@@ -38,7 +38,13 @@ class PendingSends:
         self._rejected_topic = topics.rejected
         self._topics = {
             name: app.output_topic(name)
-            for name in (topics.crossings, topics.track_events, topics.alerts, topics.rejected)
+            for name in (
+                topics.crossings,
+                topics.track_events,
+                topics.alerts,
+                topics.rejected,
+                topics.judged,
+            )
         }
         self._pending: list[_Sent] = []
 

@@ -27,16 +27,16 @@ allow() {
 }
 
 kept='tracks.checkpoint track.events.checkpoint'
-all="tracks crossings track.events alerts rejected $kept"
+all="tracks crossings track.events alerts rejected judged $kept"
 # Each process looks at the topics when it starts.
 allow 'producer worker relay monitor desk sink' 'Describe DescribeConfigs' topic $all
 allow 'producer' 'Write' topic tracks
 allow 'producer monitor' 'Describe' group skyfence-worker skyfence-relay
 allow 'worker' 'Create' topic $all
 allow 'worker' 'Read' topic tracks track.events $kept
-allow 'worker' 'Write' topic crossings track.events alerts rejected $kept
+allow 'worker' 'Write' topic crossings track.events alerts rejected judged $kept
 allow 'worker' 'Read' group skyfence-worker
-allow 'relay' 'Read' topic alerts
+allow 'relay' 'Read' topic alerts judged
 allow 'relay' 'Write' topic rejected
 allow 'relay' 'Read' group skyfence-relay
 allow 'desk' 'Read' topic alerts

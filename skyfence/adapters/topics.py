@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 # Of one partition: twenty checkpoints of 100,000 tracks each.
 _CHECKPOINTS_BYTES: Final = 256 * 1024 * 1024
+_JUDGED_KEPT_MS: Final = str(3_600 * 1_000)
 _MIN_INSYNC: Final = "min.insync.replicas"
 # The broker dates what comes, so that no sender's clock decides how old its reports are.
 _TIMESTAMP_TYPE: Final = "message.timestamp.type"
@@ -125,10 +126,12 @@ def _options(settings: Settings, topic: str) -> dict[str, str]:
     """Return a topic's own options; none where the brokers' defaults do.
 
     A checkpoint topic never deletes by age, only by size: the newest checkpoint stays however long
-    no message comes.
+    no message comes. Of what was judged the newest counts, and a little is kept.
     """
     if topic == settings.topics.tracks:
         return {_TIMESTAMP_TYPE: _BROKER_TIME}
+    if topic == settings.topics.judged:
+        return {"retention.ms": _JUDGED_KEPT_MS, "segment.ms": _JUDGED_KEPT_MS}
     if not topic.endswith(CHECKPOINT_SUFFIX):
         return {}
     return {

@@ -17,6 +17,7 @@ from skyfence.contracts.channel_message import (
     PublicMessage,
 )
 from skyfence.contracts.crossing import Crossing
+from skyfence.contracts.judging import JudgedPartitions, JudgedUntil
 from skyfence.contracts.operator_command import (
     Acknowledge,
     AuditRecord,
@@ -56,6 +57,8 @@ CONTRACTS: Final[dict[str, type[Contract]]] = {
     "operator-joined": OperatorJoined,
     "operator-separated": OperatorSeparated,
     "coverage": Coverage,
+    "judged-partitions": JudgedPartitions,
+    "judged-until": JudgedUntil,
     "incident": Incident,
     "alert-message": AlertMessage,
     "place-alert": PlaceAlert,

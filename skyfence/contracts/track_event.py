@@ -9,7 +9,7 @@ to tell is the incident agent's. Events of one track are numbered, so that a rep
 
 A source's clock travels on the same topic: what joins tracks is decided up to the lowest of them.
 So do what operators say of incidents, how far each partition has been judged, and which places no
-healthy source covers.
+healthy source covers. What decides nothing there is in ``contracts.judging``.
 """
 
 from typing import Annotated, Final, Literal

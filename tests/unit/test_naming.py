@@ -45,7 +45,7 @@ def names(environment: Environment) -> set[str]:
 
 def test_environments_share_no_name() -> None:
     """No topic, group, channel, key or pattern of an exercise is one of the actual world's."""
-    assert len(names(ACTUAL)) == len(names(EXERCISE)) == 29
+    assert len(names(ACTUAL)) == len(names(EXERCISE)) == 30
     assert not names(ACTUAL) & names(EXERCISE)
     assert all(name.startswith("exercise") for name in names(EXERCISE))
     assert not any(name.startswith("exercise") for name in names(ACTUAL))
@@ -85,6 +85,7 @@ def test_partitions_follow_the_tracks() -> None:
         "track.events.checkpoint": 1,
         "alerts": 4,
         "rejected": 1,
+        "judged": 1,
     }
 
 
