@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from consumers.judging import JudgingWatch
 from consumers.sink import OpenSink
 from skyfence.adapters import health_file, metrics
 from skyfence.adapters.backoff import Backoff
@@ -49,8 +50,11 @@ class Relay:
         self._beat = opened.beat
         self._beaten_s = 0.0
         self._healthy_s = 0.0
+        self._judging = JudgingWatch()
+        self._told_judging: bool | None = None
+        self._judged_topic = topics.judged
         self._consumer = AIOKafkaConsumer(
-            topics.alerts,
+            *([topics.alerts] if opened.beat is None else [topics.alerts, topics.judged]),
             group_id=group,
             group_instance_id=settings.instance_id(group),
             enable_auto_commit=False,
@@ -83,7 +87,10 @@ class Relay:
         polled = await self._consumer.getmany(timeout_ms=_POLL_MS)
         for records in polled.values():
             for record in records:
-                await self._hand_over(record)
+                if record.topic == self._judged_topic:
+                    self._judging.take(record)
+                else:
+                    await self._hand_over(record)
                 self._show_health()
         if polled:
             await self._consumer.commit()
@@ -98,9 +105,12 @@ class Relay:
     async def _show_life(self) -> None:
         """Tell subscribers that alerts would come, if they would: Kafka has to answer for ours."""
         partitions = self._consumer.assignment()
-        if self._beat is None or time.monotonic() - self._beaten_s < _BEAT_EVERY_S:
+        if self._beat is None or not partitions:
             return
-        if not partitions:
+        self._judging.watch(assigned=any(p.topic == self._judged_topic for p in partitions))
+        judging = self._judging.judging()
+        is_news = judging is not None and judging.now != self._told_judging
+        if not is_news and time.monotonic() - self._beaten_s < _BEAT_EVERY_S:
             return
         try:
             async with asyncio.timeout(_ASK_KAFKA_MS / 1_000):
@@ -109,11 +119,15 @@ class Relay:
             log.warning("kafka.unanswering", reason=str(error) or "timeout")
             return
         try:
-            await self._beat(round(time.time() * 1000))
+            await self._beat(round(time.time() * 1000), judging)
         except UnavailableError as error:
             log.warning("sink.unavailable", reason=str(error))
             return
         self._beaten_s = time.monotonic()
+        if is_news and judging is not None:
+            self._told_judging = judging.now
+            say = log.info if judging.now else log.warning
+            say("judging.changed", now=judging.now, until=judging.until and str(judging.until))
 
     async def _hand_over(self, record: Any) -> None:
         try:

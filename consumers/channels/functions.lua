@@ -140,9 +140,9 @@ local function note(keys, args)
   return redis.call('PUBLISH', args[1], append(keys[1], args[2], args[3]))
 end
 
--- ARGV: channel, time. Returns how many received it.
+-- ARGV: channel, sign of life. Returns how many received it.
 local function beat(_, args)
-  return redis.call('PUBLISH', args[1], '{"epoch":"' .. epoch() .. '","heartbeat":"' .. args[2] .. '"}')
+  return redis.call('PUBLISH', args[1], '{"epoch":"' .. epoch() .. '",' .. string.sub(args[2], 2))
 end
 
 -- KEYS: a hash. ARGV: field, what it holds as we know it ("": nothing), what it is to hold ("":

@@ -16,11 +16,10 @@ from redis.exceptions import NoPermissionError, ResponseError
 from skyfence.adapters.redis import redis_errors
 from skyfence.contracts.alert import AnyAlert, PlaceAlert, PublicAlert
 from skyfence.contracts.base import Contract
-from skyfence.contracts.channel_message import Acknowledged, OperatorNote, gravity, is_over
+from skyfence.contracts.channel_message import Acknowledged, Beat, OperatorNote, gravity, is_over
 from skyfence.errors import UsageError
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.naming import Channel, Environment, heartbeat_channel, places_key
-from skyfence.times import format_time, from_ms
 
 # As long as Kafka keeps alerts by default: what it could hand out again is known for a repeat.
 _STEPS_KEPT_S: Final = 7 * 24 * 3600
@@ -136,9 +135,9 @@ class ChannelFunctions:
         arguments = [channel.name, STREAM_LENGTH, _noted(note)]
         return int(await self._call("note", [channel.stream], arguments))
 
-    async def beat(self, environment: Environment, now_ms: int) -> int:
+    async def beat(self, environment: Environment, sign: Beat) -> int:
         """Publish a sign of life; return how many received it."""
-        arguments = [heartbeat_channel(environment), format_time(from_ms(now_ms))]
+        arguments = [heartbeat_channel(environment), sign.to_json()]
         return int(await self._call("beat", [], arguments))
 
     async def swap(self, key: str, field: str, known: bytes | None, new: bytes | None) -> bool:

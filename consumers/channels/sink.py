@@ -12,9 +12,11 @@ from typing import Final
 from redis.asyncio import Redis
 
 from consumers.channels.functions import ChannelFunctions, install
+from consumers.sink import Judging
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.alert import AlertMessage
+from skyfence.contracts.channel_message import Beat
 from skyfence.errors import UsageError
 from skyfence.naming import (
     ALLIANCE,
@@ -24,6 +26,7 @@ from skyfence.naming import (
     heartbeat_channel,
     places_key,
 )
+from skyfence.times import from_ms
 
 # All that ``deliver`` runs: command, which of the channel's keys, and further words.
 _NEEDED: Final = (
@@ -71,9 +74,14 @@ class RedisChannels:
         channel = Channel(self._environment, Audience.OPERATORS, message.alert.place)
         return await self._library.deliver(channel, message.alert, message)
 
-    async def beat(self, now_ms: int) -> None:
-        """Tell subscribers that alerts would come."""
-        await self._library.beat(self._environment, now_ms)
+    async def beat(self, now_ms: int, judging: Judging | None = None) -> None:
+        """Tell subscribers that alerts would be published, and whether reports are judged."""
+        sign = Beat(
+            heartbeat=from_ms(now_ms),
+            judging=None if judging is None else judging.now,
+            judged=None if judging is None else judging.until,
+        )
+        await self._library.beat(self._environment, sign)
 
     async def close(self) -> None:
         """Disconnect."""

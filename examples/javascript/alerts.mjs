@@ -37,13 +37,16 @@ function follow(link, heard) {
   return new Promise((_, reject) => {
     for (const one of [link, heard]) one.on('error', reject).on('end', () => reject(new Error('cut off')))
     const silent = () => reject(new Error('no heartbeat for 15 s, nobody would publish'))
-    let [live, timer, work] = [false, setTimeout(silent, 15_000), Promise.resolve()]
+    let [live, judging, timer, work] = [false, true, setTimeout(silent, 15_000), Promise.resolve()]
     const next = (step) => (work = work.then(step)).catch(reject) // one after the other
     next(() => Promise.all([link.connect(), heard.connect()]))
     next(() => heard.subscribe([...places.keys()], (text, channel) => next(() => take(link, channel, text))))
     for (const channel of places.keys()) next(() => catchUp(link, channel, (last.get(channel) ?? 0) + 1))
     next(() => heard.subscribe(`${prefix}heartbeat`, (text, channel) => {
       live = live || !say('LIVE')
+      const judged = JSON.parse(text).judging ?? judging
+      if (judged !== judging) say(judged ? 'JUDGED AGAIN' : 'REPORTS ARE NOT JUDGED')
+      judging = judged
       clearTimeout(timer)
       timer = setTimeout(silent, 15_000)
       next(() => take(link, channel, text))

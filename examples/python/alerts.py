@@ -37,7 +37,7 @@ def catch_up(link, channel, start):
 
 
 while True:
-    live, beaten_s = False, time.monotonic()
+    live, judging, beaten_s = False, True, time.monotonic()
     try:
         with redis.Redis.from_url(env["REDIS_URL"], **LOGIN, decode_responses=True) as link:
             heard = link.pubsub()
@@ -52,6 +52,9 @@ while True:
                     catch_up(link, got["channel"], last.get(got["channel"], 0) + 1)
                 if got["type"] == "message" and got["channel"] not in PLACES:
                     beaten_s = time.monotonic()
+                    said = json.loads(got["data"]).get("judging", judging)
+                    if judging is not (judging := said):
+                        print("JUDGED AGAIN" if said else "REPORTS ARE NOT JUDGED", file=sys.stderr)
                     live = live or print("LIVE", file=sys.stderr) is None
         print("NOT LIVE: no heartbeat for 15 s, nobody would publish", file=sys.stderr)
     except redis.RedisError as error:

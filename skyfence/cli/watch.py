@@ -28,9 +28,11 @@ from skyfence.client.feed import (
     Connected,
     Disconnected,
     FeedEvent,
+    Judged,
     Missed,
     Received,
     Silent,
+    Unjudged,
 )
 from skyfence.contracts.alert import PlaceAlert
 from skyfence.contracts.channel_message import ChannelMessage, OperatorsMessage
@@ -41,6 +43,12 @@ from skyfence.times import format_time
 
 # More places than fit on a screen are shown only where there is something to say.
 _MOST_ROWS: Final = 20
+
+_GOOD_NEWS: Final[Mapping[type[FeedEvent], str]] = {
+    Connected: "connected again: what was missed is above",
+    Alive: "signs of life again: alerts would come",
+    Judged: "reports are judged again: alerts would come",
+}
 
 
 @click.command()
@@ -120,6 +128,8 @@ class _AsJson:
         told: dict[str, object] = {"connection": type(event).__name__.lower()}
         if isinstance(event, Disconnected):
             told["reason"] = event.reason
+        elif isinstance(event, Unjudged):
+            told["until"] = None if event.until is None else format_time(event.until)
         elif isinstance(event, Missed):
             told |= {"channel": event.channel.name, "first": event.first, "last": event.last}
         click.echo(json.dumps(told))
@@ -227,17 +237,21 @@ class _OnScreen:
                 if self._is_unseen:
                     active += ", what is UNSEEN is not clear"
                 return f"connected: {active}, what comes is below", "dim"
-            case Connected():
-                return "connected again: what was missed is above", "green"
+            case Connected() | Alive() | Judged():
+                return _GOOD_NEWS[type(event)], "green"
             case Disconnected(reason):
-                return f"NO CONNECTION, nothing is shown until it is back: {reason}", "bold red"
+                words = f"NO CONNECTION, nothing is shown until it is back: {reason}"
             case Silent(seconds):
                 since = f"no sign of life for {seconds:.0f} s"
-                return f"NO ALERTS WOULD COME: {since}, is the relay running?", "bold red"
-            case Alive():
-                return "signs of life again: alerts would come", "green"
+                words = f"NO ALERTS WOULD COME: {since}, is the relay running?"
+            case Unjudged(until):
+                since = (
+                    "" if until is None else f" since {format_time(until)[:19].replace('T', ' ')}"
+                )
+                words = f"REPORTS ARE NOT JUDGED{since}: no alert means nothing, is a worker there?"
             case Missed(channel, first, last):
                 lost = f"messages {first} to {last} of {channel.name}"
-                return f"MISSED: {lost} are no longer kept, what is active follows", "bold red"
+                words = f"MISSED: {lost} are no longer kept, what is active follows"
             case _:
                 raise AssertionError(event)
+        return words, "bold red"

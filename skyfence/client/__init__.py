@@ -6,9 +6,11 @@ from skyfence.client.feed import (
     Connected,
     Disconnected,
     FeedEvent,
+    Judged,
     Missed,
     Received,
     Silent,
+    Unjudged,
 )
 from skyfence.client.place_states import read_places
 
@@ -18,8 +20,10 @@ __all__ = [
     "Connected",
     "Disconnected",
     "FeedEvent",
+    "Judged",
     "Missed",
     "Received",
     "Silent",
+    "Unjudged",
     "read_places",
 ]

@@ -16,8 +16,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Self
 
+from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
@@ -26,7 +28,7 @@ from skyfence.adapters.redis import connect, redis_errors
 from skyfence.adapters.settings import Settings
 from skyfence.client.catch_up import ChannelCursor, Missed, Received, catch_up
 from skyfence.client.place_states import read_places
-from skyfence.contracts.channel_message import OperatorsMessage
+from skyfence.contracts.channel_message import Heartbeat, OperatorsMessage
 from skyfence.errors import UnavailableError
 from skyfence.naming import Audience, Channel, heartbeat_channel
 
@@ -36,9 +38,11 @@ __all__ = [
     "Connected",
     "Disconnected",
     "FeedEvent",
+    "Judged",
     "Missed",
     "Received",
     "Silent",
+    "Unjudged",
 ]
 
 # Heartbeats come every five seconds; three missing are no accident.
@@ -80,7 +84,19 @@ class Alive:
     """Heartbeats come again after ``Silent``."""
 
 
-FeedEvent = Received | Missed | Connected | Disconnected | Silent | Alive
+@dataclass(frozen=True)
+class Unjudged:
+    """Heartbeats come, and say that reports are not judged; they were ``until`` then, if known."""
+
+    until: datetime | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Reports are judged again after ``Unjudged``."""
+
+
+FeedEvent = Received | Missed | Connected | Disconnected | Silent | Alive | Unjudged | Judged
 
 
 class AlertFeed:
@@ -110,6 +126,7 @@ class AlertFeed:
         self._opened = False  # all that is read from now on was published after that
         self._settled = asyncio.Event()
         self._beaten_s = 0.0
+        self._judging = True
 
     async def __aenter__(self) -> Self:
         """Connect, subscribe and catch up: nothing that is published from now on is lost."""
@@ -214,9 +231,22 @@ class AlertFeed:
                 if silent:
                     silent = False
                     yield Alive()
+                if (judging := self._judging_news(received["data"])) is not None:
+                    yield judging
                 continue
             for event in await self._take(self._cursors[name], received["data"]):
                 yield event
+
+    def _judging_news(self, heartbeat: bytes) -> Unjudged | Judged | None:
+        """Return what a heartbeat says of the judging, where that is new."""
+        try:
+            beat = Heartbeat.model_validate_json(heartbeat)
+        except ValidationError:
+            return None  # a sign of life all the same
+        if beat.judging is None or beat.judging is self._judging:
+            return None
+        self._judging = beat.judging
+        return Judged() if beat.judging else Unjudged(beat.judged)
 
     async def _next(self) -> dict[str, Any] | None:
         assert self._pubsub is not None  # noqa: S101 - subscribed

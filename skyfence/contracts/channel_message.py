@@ -3,7 +3,7 @@
     alerts:RO-TL   {"epoch", "sequence", "alert", "timeline", "acknowledged"?}   for operators
                    {"epoch", "sequence", "note"}
     public:RO-TL   {"epoch", "sequence", "alert", "timeline"}                    for the public
-    heartbeat      {"epoch", "heartbeat"}
+    heartbeat      {"epoch", "heartbeat", "judging"?, "judged"?}
 
 Epoch and sequence are Redis's own to give (``consumers.channels.functions``): the sequence counts a
 channel's messages without a gap, the epoch changes when Redis was started anew, and may have lost
@@ -130,11 +130,24 @@ class NoteMessage(_Stamped):
         return self.note.note_id
 
 
-class Heartbeat(Contract):
-    """Alerts would come: the relay reaches Kafka, and Redis has this epoch."""
+class Beat(Contract):
+    """A sign of life, to which Redis adds its epoch.
+
+    ``heartbeat``: the relay reached Kafka then, so that alerts would be published. ``judging`` says
+    whether reports that come are judged: False where that has not been heard of for ten seconds,
+    or is so much behind. They have been until ``judged``. Both are left out where this relay does
+    not know, and another one does.
+    """
+
+    heartbeat: UtcTime
+    judging: bool | None = None
+    judged: UtcTime | None = None
+
+
+class Heartbeat(Beat):
+    """What comes on the channel of heartbeats."""
 
     epoch: str
-    heartbeat: UtcTime
 
 
 ChannelMessage = OperatorsMessage | PublicMessage | NoteMessage

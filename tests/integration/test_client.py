@@ -15,6 +15,7 @@ from talk import LONGEST_S, golden
 
 from consumers.channels.functions import STREAM_LENGTH, ChannelFunctions
 from consumers.channels.sink import RedisChannels
+from consumers.sink import Judging
 from skyfence.adapters.settings import Settings
 from skyfence.cli.local import embedded
 from skyfence.client import feed as client
@@ -25,9 +26,11 @@ from skyfence.client.feed import (
     Connected,
     Disconnected,
     FeedEvent,
+    Judged,
     Missed,
     Received,
     Silent,
+    Unjudged,
 )
 from skyfence.contracts.alert import Alert, AlertMessage, PlaceAlert, PlaceLevel, Timeline
 from skyfence.contracts.channel_message import Acknowledged, Acknowledgement
@@ -286,6 +289,20 @@ async def test_silence_and_no_connection_are_told_apart(
         # Who comes back to a feed that is silent still hears of it again.
         await heard.until_last(Silent)
     assert heard.told == []
+    await sink.close()
+
+
+async def test_a_feed_tells_once_that_reports_are_not_judged(server: Server, redis: Redis) -> None:
+    """Whoever sends heartbeats knows it, or says nothing of it; each change is told once."""
+    sink = await RedisChannels.open(server.settings)
+    stopped = Judging(now=False, until=PATTERN.time)
+    async with hearing(server.settings) as heard:
+        for judging in (None, Judging(now=True, until=None), stopped, None, stopped):
+            await sink.beat(0, judging)
+        await sink.beat(0, Judging(now=True, until=PATTERN.time))
+        await heard.until_last(Judged)
+    told = [event for event in heard.events if isinstance(event, Unjudged | Judged)]
+    assert told == [Unjudged(PATTERN.time), Judged()]
     await sink.close()
 
 

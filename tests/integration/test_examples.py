@@ -207,5 +207,5 @@ async def test_an_example_tells_every_alert_once_and_in_order(
 
 @pytest.mark.parametrize("program", ["python/alerts.py", "javascript/alerts.mjs"])
 def test_an_example_is_short(program: str) -> None:
-    """An example stays under 60 lines, so that it is read as a whole."""
-    assert len((EXAMPLES / program).read_text().splitlines()) < 60
+    """An example stays under 65 lines, so that it is read as a whole."""
+    assert len((EXAMPLES / program).read_text().splitlines()) < 65

@@ -1,17 +1,21 @@
 """The Redis sink and its functions beside a real Valkey: versions, rights, steps."""
 
+import json
 from typing import Any
 
 import pytest
+from builders import T0
 from redis.asyncio import Redis
 from redis_server import Server
 from talk import golden
 
 from consumers.channels.functions import ChannelFunctions, install, library
 from consumers.channels.sink import RedisChannels
+from consumers.sink import Judging
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
 from skyfence.contracts.alert import AlertMessage, Timeline
+from skyfence.contracts.channel_message import Beat
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import Audience, Channel, Environment
 
@@ -85,15 +89,27 @@ async def test_a_step_is_published_once(server: Server, redis: Redis) -> None:
     await sink.close()
 
 
-async def test_a_beat_reaches_subscribers(server: Server, redis: Redis) -> None:
-    """The heartbeat carries the server's epoch and the time."""
+@pytest.mark.parametrize(
+    ("judging", "said"),
+    [
+        (None, {}),
+        (Judging(now=True, until=T0), {"judging": True, "judged": "2024-09-07T03:58:00.000Z"}),
+        (Judging(now=False, until=None), {"judging": False}),
+    ],
+)
+async def test_a_beat_reaches_subscribers(
+    server: Server, redis: Redis, judging: Judging | None, said: dict[str, Any]
+) -> None:
+    """The heartbeat carries the server's epoch, the time, and whether reports are judged."""
     sink = await RedisChannels.open(server.settings)
     async with redis.pubsub() as pubsub:
         await pubsub.subscribe("exercise:heartbeat")
         await pubsub.get_message(timeout=5)
-        await sink.beat(0)
+        await sink.beat(0, judging)
         received: Any = await pubsub.get_message(timeout=5)
-    assert b'"heartbeat":"1970-01-01T00:00:00' in received["data"]
+    epoch = (await redis.info("server"))["run_id"]
+    beat = {"epoch": epoch, "heartbeat": "1970-01-01T00:00:00.000Z"}
+    assert json.loads(received["data"]) == beat | said
     await sink.close()
 
 
@@ -110,4 +126,4 @@ async def test_a_field_is_swapped_only_as_it_is_known(redis: Redis) -> None:
 async def test_redis_that_fails_is_unavailable(redis: Redis) -> None:
     """A function that is not there is told as what failed, and why."""
     with pytest.raises(UnavailableError, match=r"^redis did not beat: .*[Ff]unction not found"):
-        await ChannelFunctions(redis).beat(Environment.EXERCISE, 0)
+        await ChannelFunctions(redis).beat(Environment.EXERCISE, Beat(heartbeat=T0))

@@ -10,7 +10,17 @@ from talk import golden
 
 from skyfence.cli import view
 from skyfence.cli.watch import _OnScreen
-from skyfence.client.feed import Alive, Connected, Disconnected, FeedEvent, Missed, Received, Silent
+from skyfence.client.feed import (
+    Alive,
+    Connected,
+    Disconnected,
+    FeedEvent,
+    Judged,
+    Missed,
+    Received,
+    Silent,
+    Unjudged,
+)
 from skyfence.contracts.alert import PlaceLevel, Timeline
 from skyfence.contracts.channel_message import (
     Acknowledgement,
@@ -77,11 +87,20 @@ def test_what_was_active_is_counted(screen: _OnScreen, capsys: pytest.CaptureFix
 
 def test_states_look_different(screen: _OnScreen, capsys: pytest.CaptureFixture[str]) -> None:
     """No two states of the connection have the same words, and the grave ones are in capitals."""
-    events = (Connected(), Silent(15.2), Alive(), Disconnected("cut"), Missed(CHANNEL, 3, 5))
+    events = (
+        Connected(),
+        Silent(15.2),
+        Alive(),
+        Unjudged(NOON),
+        Judged(),
+        Disconnected("cut"),
+        Missed(CHANNEL, 3, 5),
+    )
     lines = shown(screen, capsys, *events)
     assert len(set(lines)) == len(events)
-    grave = [line for line in lines if "NO " in line or "MISSED" in line]
-    assert len(grave) == 3
+    grave = [line for line in lines if "NO " in line or "NOT " in line or "MISSED" in line]
+    assert len(grave) == 4
+    assert "REPORTS ARE NOT JUDGED since 2026-11-24 12:00:00" in grave[1]
     assert "messages 3 to 5 of alerts:RO-TL" in grave[-1]
 
 

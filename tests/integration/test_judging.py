@@ -1,0 +1,81 @@
+"""Every watcher is told when reports are not judged: without a worker, or with one that hangs."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from proc import Processes
+from talk import LONGEST_S
+
+from skyfence.adapters.settings import Settings, environment_of
+from skyfence.client.feed import AlertFeed, FeedEvent, Judged, Unjudged
+from skyfence.naming import Audience, Channel, Environment
+
+pytestmark = pytest.mark.integration
+
+CHANNEL = Channel(Environment.EXERCISE, Audience.OPERATORS, "AA")
+# What is promised; half as much again for a machine that runs other tests beside this one.
+TOLD_WITHIN_S = 15.0
+MARGIN_S = 7.5
+
+# The incident agent hangs in a message once the file is there; all else goes on.
+STUCK = """
+import asyncio, pathlib, sys
+from skyfence.cli.worker import worker
+from streams.incident_agent import IncidentAgent
+
+process = IncidentAgent.process
+
+async def hang(self, message):
+    while pathlib.Path(sys.argv[1]).exists():
+        await asyncio.sleep(0.1)
+    await process(self, message)
+
+IncidentAgent.process = hang
+worker.main(args=[])
+"""
+
+
+async def seen(events: AsyncIterator[FeedEvent], kind: type[FeedEvent], within_s: float) -> None:
+    """Return when an event of a kind comes; fail after so many seconds."""
+    async with asyncio.timeout(within_s):
+        async for event in events:
+            if isinstance(event, kind):
+                return
+
+
+async def test_a_watcher_hears_of_a_worker_that_hangs(
+    settings: Settings, processes: Processes
+) -> None:
+    """Before the first one is there, when it is suspended, and that it is well again."""
+    processes.skyfence(settings, "relay")
+    async with AlertFeed(settings, [CHANNEL]) as feed:
+        events = aiter(feed)
+        await seen(events, Unjudged, LONGEST_S)
+        worker = processes.skyfence(settings, "worker")
+        await seen(events, Judged, LONGEST_S)
+        worker.send_signal(signal.SIGSTOP)
+        await seen(events, Unjudged, TOLD_WITHIN_S + MARGIN_S)
+        worker.send_signal(signal.SIGCONT)
+        await seen(events, Judged, LONGEST_S)
+
+
+async def test_a_watcher_hears_of_a_stuck_incident_agent(
+    settings: Settings, processes: Processes, tmp_path: Path
+) -> None:
+    """The loop turns and tracks are judged, but nothing is decided."""
+    hangs = tmp_path / "hangs"
+    processes.skyfence(settings, "relay")
+    wanted = {k: v for k, v in environment_of(settings).items() if k.startswith("SKYFENCE_")}
+    async with AlertFeed(settings, [CHANNEL]) as feed:
+        events = aiter(feed)
+        await seen(events, Unjudged, LONGEST_S)
+        processes.start(sys.executable, "-c", STUCK, str(hangs), **wanted)
+        await seen(events, Judged, LONGEST_S)
+        hangs.touch()
+        await seen(events, Unjudged, TOLD_WITHIN_S + MARGIN_S)
+        hangs.unlink()
+        await seen(events, Judged, LONGEST_S)
