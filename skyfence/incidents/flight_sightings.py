@@ -1,9 +1,12 @@
-"""Identified flights near the protected border, as other sources sighted them last: plain data.
+"""Identified flights near the protected border, as other sources sighted them: plain data.
 
-Kept apart from incidents, of which they are none. What follows from them is decided in
-``flights``.
+Kept apart from incidents, of which they are none. A decision asks where a flight was at its time,
+so sightings are kept for as long as decisions of their time may come: the clocks of sources, and
+the partitions that they come through, may be minutes or hours apart. What follows from them is
+decided in ``flights``.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,9 +17,10 @@ from skyfence.incidents.incident import Position
 from skyfence.policy.parameters import SECOND_MS
 from skyfence.times import from_ms, to_ms
 
-# A flight is published every ten seconds; of those that are not any more, nothing is kept.
-_SIGHTINGS_KEPT: Final = 5
-_FORGOTTEN_MS: Final = 120 * SECOND_MS
+# So many of a flight's sightings are compared with a track: those of 100 s.
+_COMPARED: Final = 5
+# Sightings older than this are not needed: five scans of the slowest radars, and more.
+_FORGOTTEN_MS: Final = 600 * SECOND_MS
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Sighting:
     accuracy_m: float | None
     speed_mps: float | None
     course_deg: float | None
+    altitude_m: float | None = None
 
     @property
     def position(self) -> Position:
@@ -43,17 +48,24 @@ class Sighting:
 
 @dataclass
 class Flight:
-    """An identified flight near the border; ``sightings`` are its latest, oldest first."""
+    """An identified flight near the border, and its ``sightings``, oldest first."""
 
     source: str
     name: str  # callsign, or the track's name
     address: str | None = None
-    altitude_m: float | None = None
     sightings: list[Sighting] = field(default_factory=list)
 
     def trail(self, until_ms: int) -> list[Position]:
-        """Return its positions up to a time."""
-        return [seen.position for seen in self.sightings if seen.time_ms <= until_ms]
+        """Return its latest positions up to a time, oldest first."""
+        end = bisect_right(self.sightings, until_ms, key=lambda seen: seen.time_ms)
+        return [seen.position for seen in self.sightings[max(0, end - _COMPARED) : end]]
+
+    def sighted_before(self, until_ms: int) -> Sighting | None:
+        """Return where it was sighted last up to a time, if it was."""
+        for seen in reversed(self.sightings):
+            if seen.time_ms <= until_ms:
+                return seen
+        return None
 
 
 def note(flights: dict[str, Flight], event: FlightsSighted) -> None:
@@ -69,7 +81,7 @@ def _note(flights: dict[str, Flight], source: str, seen: FlightSighting) -> None
     time_ms = to_ms(seen.time)
     if flight.sightings and time_ms <= flight.sightings[-1].time_ms:
         return
-    flight.address, flight.altitude_m = aircraft_address(seen.icao_address), seen.altitude_m
+    flight.address = aircraft_address(seen.icao_address)
     sighting = Sighting(
         time_ms=time_ms,
         lat=seen.lat,
@@ -77,15 +89,16 @@ def _note(flights: dict[str, Flight], source: str, seen: FlightSighting) -> None
         accuracy_m=seen.accuracy_m,
         speed_mps=seen.ground_speed_mps,
         course_deg=seen.course_deg,
+        altitude_m=seen.altitude_m,
     )
-    flight.sightings = [*flight.sightings[1 - _SIGHTINGS_KEPT :], sighting]
+    flight.sightings.append(sighting)
 
 
-def forget(flights: dict[str, Flight], now_ms: int) -> None:
-    """Forget the flights that were not sighted for two minutes of event time."""
-    for key in [
-        key
-        for key, flight in flights.items()
-        if flight.sightings[-1].time_ms < now_ms - _FORGOTTEN_MS
-    ]:
-        del flights[key]
+def forget(flights: dict[str, Flight], watermark_ms: float) -> None:
+    """Forget the sightings that no decision past the run's watermark needs, ms since 1970."""
+    bound_ms = watermark_ms - _FORGOTTEN_MS
+    for key, flight in [*flights.items()]:
+        if flight.sightings[-1].time_ms < bound_ms:
+            del flights[key]
+        elif flight.sightings[0].time_ms < bound_ms:
+            flight.sightings = [seen for seen in flight.sightings if seen.time_ms >= bound_ms]

@@ -63,7 +63,7 @@ class EchoRecognition:
         known_ms = _known_ms(track)
         costs = [
             (cost, key)
-            for key, flight in _near(run.flights, track)
+            for key, flight in _near(run.flights, track, known_ms)
             if (cost := _cost(track, flight, known_ms)) is not None
         ]
         if not costs:
@@ -79,7 +79,7 @@ class EchoRecognition:
                 continue
             now = run.tracks.get(own_key)
             taken = now is not None and now.flight == key
-            may_be = now is not None and not taken and _near({key: flight}, other)
+            may_be = now is not None and not taken and _near({key: flight}, other, known_ms)
             theirs = _cost(other, flight, known_ms) if may_be else None
             if association.are_shown_at_once([track], [other]) and (
                 taken or (theirs is not None and theirs < cost)
@@ -169,10 +169,12 @@ def _may_be_flight(track: MemberTrack) -> bool:
     return track.position is not None and not against
 
 
-def _near(flights: Mapping[str, Flight], track: MemberTrack) -> list[tuple[str, Flight]]:
-    """Return the flights that were sighted near a track last, with their keys.
+def _near(
+    flights: Mapping[str, Flight], track: MemberTrack, until_ms: int
+) -> list[tuple[str, Flight]]:
+    """Return the flights that were sighted last near a track up to a time, with their keys.
 
-    All flights near the border are passed over with each decision: so nothing is called for each.
+    All flights near the border are passed over with each decision: so little is called for each.
     """
     if track.position is None:
         return []
@@ -181,7 +183,8 @@ def _near(flights: Mapping[str, Flight], track: MemberTrack) -> list[tuple[str, 
     return [
         (key, flight)
         for key, flight in flights.items()
-        if south <= (last := flight.sightings[-1]).lat <= north
+        if (last := flight.sighted_before(until_ms)) is not None
+        and south <= last.lat <= north
         and abs(last.lon - lon) <= _NEAR_LON_DEG
     ]
 
@@ -192,8 +195,10 @@ def _cost(track: MemberTrack, flight: Flight, until_ms: int) -> int | None:
     if position is None or flight.source == track.key.source:
         return None
     addresses = {association.address_of(known), flight.address} - {None}
-    heights = (known.altitude_m, flight.altitude_m)
-    if len(addresses) > 1 or _are_levels_apart(*heights):
+    sighting = flight.sighted_before(until_ms)
+    if sighting is None or len(addresses) > 1:
+        return None
+    if _are_levels_apart(known.altitude_m, sighting.altitude_m):
         return None
     trail = flight.trail(until_ms)
     offset = offset_of(track.trail, trail)

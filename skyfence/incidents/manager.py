@@ -130,10 +130,11 @@ class IncidentManager:
         run = self.state.runs.setdefault(event.run, Run())
         if isinstance(event, SourceWatermark):
             run.decisions.advance(event, origin)
-            forget(run.flights, LATEST_MS if run.decisions.ended else to_ms(event.time))
             if event.last:
                 self.state.drop_ended(event.run)
-            return list(self._process_due(run))
+            alerts = list(self._process_due(run))
+            forget(run.flights, run.decisions.watermark_ms(self.state.progress))
+            return alerts
         if isinstance(event, TrackEvent):
             return [*self._tell_own_track(run, event), *self._process_due(run)]
         if isinstance(event, FlightsSighted):

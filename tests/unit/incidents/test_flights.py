@@ -11,6 +11,7 @@ from skyfence.contracts.track_event import FlightsSighted, TrackTopicEvent
 from skyfence.engine import Engine
 from skyfence.incidents.manager import IncidentManager
 from skyfence.incidents.snapshot import restore_snapshot, take_snapshot
+from skyfence.incidents.watermark import Origin
 from skyfence.naming import Environment
 from skyfence.times import from_ms, to_ms
 
@@ -145,10 +146,44 @@ def test_of_two_unknowns_the_nearer_is_the_flight() -> None:
     assert [incident.lead_key.track_id for incident in sky.manager.open] == ["P2"]
 
 
-def test_flights_are_forgotten() -> None:
-    """What was not sighted for two minutes is not kept, nor anything of a run that has ended."""
+@pytest.mark.parametrize("behind", ["adsb", "primary"])
+@pytest.mark.parametrize("minutes", [3, 10])
+def test_an_echo_is_recognised_however_far_apart_partitions_run(behind: str, minutes: int) -> None:
+    """A decision waits for the source behind, and then knows where the flight was at its time."""
     sky = Sky()
-    sky.take(sighted(10), sighted(12, source="other"), clock(at(20), "adsb"))
-    assert len(sky.manager.state.runs["run"].flights) == 2
-    sky.take(clock(at(200), "adsb"))
-    assert sky.manager.state.runs["run"].flights == {}
+    seconds = range(10, 10 + 60 * minutes + 120, 20)
+    events: dict[str, list[tuple[float, TrackTopicEvent]]] = {
+        "adsb": [(second, sighted(second)) for second in seconds],
+        "primary": [(second, echo(number, second)) for number, second in enumerate(seconds, 1)],
+    }
+    judged = [
+        (second + (60 * minutes if source == behind else 0), source, second, event)
+        for source, told in events.items()
+        for second, event in told
+    ]
+    partitions = {"adsb": 1, "primary": 2}
+    for source, number in partitions.items():
+        sky.manager.process(clock(at(1), source), Origin(number, to_ms(at(1))))
+    silent_at = []
+    for _, source, second, event in sorted(judged, key=lambda entry: entry[:3]):
+        origin = Origin(partitions[source], to_ms(at(second)))
+        for item in (event, clock(at(second), source)):
+            sky.manager.process(item, origin)
+        silent_at += [second] * (source == behind and sky.manager.open == [])
+    # The third report of the source behind is decided on with those of its time.
+    expected = [second for second in seconds if second >= 50]
+    assert silent_at[-len(expected) :] == expected
+
+
+def test_flights_are_forgotten() -> None:
+    """What was sighted ten minutes before the slowest source's clock is not kept."""
+    sky = Sky()
+    sky.take(*(sighted(second) for second in range(10, 400, 20)))
+    sky.take(sighted(12, source="other"), clock(at(250), "adsb"))
+    flights = sky.manager.state.runs["run"].flights
+    assert len(flights) == 2
+    sky.take(clock(at(700), "primary"), clock(at(800), "adsb"))
+    assert list(flights) == ["adsb/F00001"]
+    assert flights["adsb/F00001"].sightings[0].time_ms == to_ms(at(110))
+    sky.take(clock(at(1_200), "primary"), clock(at(1_200), "adsb"))
+    assert flights == {}
