@@ -89,8 +89,9 @@ class TrackEvent(Contract):
     it flies about without getting anywhere. ``within_reach`` are the regions and nations that it
     can be in within the look-ahead whatever its course, with the minutes a straight flight takes.
     ``coasted`` says that the last position was predicted by the sensor, not measured. ``emergency``
-    says that it sends an emergency code, in two reports in a row. ``shown_as`` is the number that
-    the source shows the track under now, where that has changed.
+    says that it sends an emergency code, in two reports in a row. ``near_border``: identified
+    flights are published where it is (``FlightsSighted``). ``shown_as`` is the number that the
+    source shows the track under now, where that has changed.
     """
 
     event_id: UUID
@@ -118,6 +119,7 @@ class TrackEvent(Contract):
     circling: bool = False
     coasted: bool = False
     emergency: bool = False
+    near_border: bool = False
     within_reach: tuple[Ahead, ...] = ()
     shown_as: TrackName | None = None
     evidence: Evidence | None = None

@@ -7,7 +7,9 @@ decided in ``flights``.
 """
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from skyfence.contracts.crossing import PositionFix
@@ -21,6 +23,9 @@ from skyfence.times import from_ms, to_ms
 _COMPARED: Final = 5
 # Sightings older than this are not needed: five scans of the slowest radars, and more.
 _FORGOTTEN_MS: Final = 600 * SECOND_MS
+# A flight that misses so many of its scans, and at least so long, is no longer there.
+_MISSED_SCANS: Final = 3
+_LEAST_MISSED_MS: Final = 60 * SECOND_MS
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,34 @@ def _note(flights: dict[str, Flight], source: str, seen: FlightSighting) -> None
         altitude_m=seen.altitude_m,
     )
     flight.sightings.append(sighting)
+
+
+def is_gone(flights: Mapping[str, Flight], flight: Flight, now_ms: int) -> bool:
+    """Tell whether a flight is sighted no more at a time, ms since 1970, though its source watches.
+
+    It has missed three scans while its source sights other flights, or had no other. A source that
+    ceases to sight all of its flights at once has fallen silent, and says nothing of any of them.
+    Precondition: the source has come as far in event time.
+    """
+    times_ms = [seen.time_ms for seen in flight.sightings if seen.time_ms <= now_ms]
+    if not times_ms:
+        return False
+    last_ms = times_ms[-1]
+    scan_ms = max((after - before for before, after in pairwise(times_ms)), default=0)
+    missed_ms = max(_LEAST_MISSED_MS, _MISSED_SCANS * scan_ms)
+    # Beyond that the others of then may be forgotten.
+    if not missed_ms <= now_ms - last_ms <= _FORGOTTEN_MS - missed_ms:
+        return False
+    seen_ms = [
+        seen.time_ms
+        for other in flights.values()
+        if other.source == flight.source
+        and other is not flight
+        and (seen := other.sighted_before(now_ms)) is not None
+    ]
+    beside_ms = [time_ms for time_ms in seen_ms if time_ms > last_ms - missed_ms]
+    # Flights of one source are sighted a scan apart at most.
+    return not beside_ms or max(beside_ms) > last_ms + missed_ms * 2 // 3
 
 
 def forget(flights: dict[str, Flight], watermark_ms: float) -> None:

@@ -7,7 +7,8 @@ to: it knows no better. Here both sources are seen:
     unknown track, as decided ─────────────────────┴▶ fly alike over several reports?
         ──▶ its incident closes as identified, and its track opens no other
         ──▶ it was taken for a lost object: its track alone is taken out, that stays lost
-        ──▶ parted, or the flight not sighted for an hour: it has an incident again
+        ──▶ parted, or it goes on near the border and the flight has gone: an incident again
+        ──▶ inland, where flights are not published: after an hour
 
 What says that it is a drone or a missile, or in an emergency, is nobody's echo, and an echo that
 says so later has an incident at once (``silence``). Does not keep flights that are elsewhere.
@@ -17,10 +18,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from skyfence.contracts.alert import Alert
-from skyfence.incidents import association, silence
+from skyfence.incidents import association, flight_sightings, silence
 from skyfence.incidents.chains import AlertChains
 from skyfence.incidents.flight_sightings import Flight
-from skyfence.incidents.incident import EpisodeKey, Incident, MemberTrack, knowledge_rank
+from skyfence.incidents.incident import (
+    EpisodeKey,
+    Incident,
+    MemberTrack,
+    is_seen,
+    knowledge_rank,
+)
 from skyfence.incidents.offsets import offset_of
 from skyfence.incidents.repeated_violations import ViolationCounter
 from skyfence.incidents.routing import IncidentUpdate
@@ -65,6 +72,7 @@ class EchoRecognition:
             (cost, key)
             for key, flight in _near(run.flights, track, known_ms)
             if (cost := _cost(track, flight, known_ms)) is not None
+            and not _is_gone(run, flight, known_ms)
         ]
         if not costs:
             return None
@@ -141,14 +149,20 @@ class EchoRecognition:
             yield from self._chains.hand_over(incident, left, run.tracks[led_by].last)
 
     def _go_on(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
-        """Alert to what was an identified flight, if it no longer flies with it."""
+        """Alert to what was an identified flight, if it no longer flies with it or another one."""
         now, known_ms = run.tracks[track.key], _known_ms(track)
         flight = run.flights.get(now.flight or "")
         offset = offset_of(track.trail, flight.trail(known_ms)) if flight else None
-        if offset is not None and not association.have_parted(offset):
+        is_alone = flight is not None and _flies_alone(run, track, flight)
+        if offset is not None and not association.have_parted(offset) and not is_alone:
             run.tracks[track.key] = now.model_copy(update={"flight_ms": known_ms})
             return
-        if offset is None and known_ms - now.flight_ms <= _IDENTIFIED_MS:
+        if offset is None and not is_alone and known_ms - now.flight_ms <= _IDENTIFIED_MS:
+            return
+        other = self._flight_of(run, track)
+        if other is not None:  # its source gave it another number
+            changes = {"flight": other, "flight_ms": known_ms}
+            run.tracks[track.key] = now.model_copy(update=changes)
             return
         now = run.tracks[track.key] = silence.end(now)
         if now.confidence == "fact" or not knowledge_rank(now):
@@ -158,7 +172,19 @@ class EchoRecognition:
             run.decisions.add(now, VIOLATION_COUNT)
         incident = self._chains.incident_of(now)
         assert incident is not None  # noqa: S101 - it was opened just now
-        yield from self._chains.tell(incident, IncidentUpdate("separated", now.last, now.state))
+        yield from self._chains.tell(incident, IncidentUpdate("reopened", now.last, now.state))
+
+
+def _flies_alone(run: Run, track: MemberTrack, flight: Flight) -> bool:
+    """Tell whether a track goes on where its flight would be sighted, and is not."""
+    seen_near = track.last.near_border and is_seen(track)
+    return seen_near and _is_gone(run, flight, _known_ms(track))
+
+
+def _is_gone(run: Run, flight: Flight, now_ms: int) -> bool:
+    """Tell whether a flight is no longer there at a time, by its own source's clock."""
+    watches = run.decisions.has_come_to(flight.source, now_ms)
+    return watches and flight_sightings.is_gone(run.flights, flight, now_ms)
 
 
 def _may_be_flight(track: MemberTrack) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from skyfence.contracts.track_event import SourceWatermark
+from skyfence.frames.frame import source_of
 from skyfence.incidents.incident import EpisodeKey, MemberTrack
 from skyfence.times import to_ms
 
@@ -110,6 +111,11 @@ class DecisionQueue:
                     self.origins[other].published_ms for other in ahead if other in self.origins
                 ]
                 self.overtaken_ms[key] = max(published_ms, default=0)
+
+    def has_come_to(self, source: str, time_ms: int) -> bool:
+        """Tell whether all shards of a source have come to an event time, ms since 1970."""
+        clocks_ms = [at_ms for key, at_ms in self.clocks_ms.items() if source_of(key) == source]
+        return min(clocks_ms, default=-1) >= time_ms
 
     def watermark_ms(self, progress: SourceProgress = _NO_PROGRESS) -> float:
         """Return the event time up to which every healthy source has come, in ms since 1970.

@@ -96,6 +96,9 @@ class DetectionParameters:
     # airliner flies in the look-ahead.
     flight_sighted_every_ms: int = 20 * SECOND_MS
     flight_sighted_within_m: float = 60_000.0
+    # A flight beside a track that is as near as this is sighted for sure: the vicinity is known by
+    # squares (8 km), and two sources' positions of one aircraft differ (by 3 km at most).
+    flight_surely_sighted_within_m: float = 48_000.0
     # How often a source says how far it has come: what joins sources waits for it.
     clock_every_ms: int = 5 * SECOND_MS
     # Ten times the speed of sound: only ballistic missiles are faster.

@@ -54,6 +54,7 @@ def track_event(
         private_flight=episode.private_flight,
         coasted=track.coasted,
         emergency=track.identification.emergency,
+        near_border=round(track.border_m, 0) <= context.parameters.flight_surely_sighted_within_m,
         circling=track.flown_path.circles,
         shown_as=track.shown_as,
         evidence=evidence,

@@ -144,8 +144,8 @@ INCIDENT_FORMATS: Final[dict[int, Fields]] = {
         "TrackEvent": (
             "event_id kind confidence run source track_id opened number time last_seen lat "
             "lon nations regions ahead minutes_left other_side depth_m changes "
-            "identified_as crossed private_flight circling coasted emergency within_reach "
-            "shown_as evidence first earlier_fixes zones_version object"
+            "identified_as crossed private_flight circling coasted emergency near_border "
+            "within_reach shown_as evidence first earlier_fixes zones_version object"
         ),
         "ObjectInfo": (
             "altitude_m altitude_ref ground_speed_mps course_deg vertical_rate_mps "

@@ -118,6 +118,89 @@ def test_what_leaves_the_flight_is_alerted_to() -> None:
     assert alerts[0].step == 1
 
 
+class Echo:
+    """An airliner's echo that was recognised, near the border; the radar goes on to show it."""
+
+    def __init__(self, *beside: str) -> None:
+        """``beside`` are other flights, 30 km north of it and of one another."""
+        self.sky, self.beside, self.number, self.now = Sky(), beside, 0, 10.0
+        self.go_on(60, "F00001", *beside)
+        assert self.sky.manager.open == []
+
+    def go_on(
+        self, seconds: float, *flights: str, heartbeats: bool = True, **changes: Any
+    ) -> float | None:
+        """Let time pass while ``flights`` are sighted; return when the echo is alerted to."""
+        until, started = self.now + seconds, self.now
+        for self.now in range(int(started), int(until), 10):
+            self.number += 1
+            for row, name in enumerate(flights):
+                where: Any = place(self.now, north_m=30_000.0 * (name in self.beside) * (row + 1))
+                self.sky.take(sighted(self.now, track_id=name, icao_address=None, **where))
+            alerts = self.sky.take(echo(self.number, self.now, **{"near_border": True} | changes))
+            clocks = [clock(at(self.now), "adsb")] * heartbeats
+            alerts += self.sky.take(*clocks, clock(at(self.now), "primary"))
+            if any(alert.message_type == "Alert" for alert in alerts) and self.number > 4:
+                return self.now - started
+        self.now += 10
+        return None
+
+
+def test_what_turns_away_from_a_flight_is_alerted_to_soon() -> None:
+    """A minute and a half after a turn, some ten kilometres off, it has an incident."""
+    echo = Echo()
+    for second in range(70, 170, 10):
+        north_m = 400.0 + 130.0 * (second - 70)
+        if echo.go_on(10, "F00001", north_m=north_m) is not None:
+            break
+    assert [incident.state for incident in echo.sky.manager.open] == ["threat"]
+    assert second <= 160
+
+
+def test_an_echo_whose_flight_has_gone_is_alerted_to() -> None:
+    """A minute after its flight was sighted last, in one new incident that stays open."""
+    echo = Echo()
+    assert echo.go_on(600) == 60 - 10
+    assert echo.go_on(400) is None
+    assert [incident.state for incident in echo.sky.manager.open] == ["threat"]
+
+
+def test_a_source_that_sights_others_watches() -> None:
+    """One of two flights that is sighted no more has gone, and its echo is another object."""
+    echo = Echo("F00002")
+    waited_s = echo.go_on(600, "F00002")
+    assert waited_s is not None
+    assert waited_s <= 90
+
+
+def test_flights_that_cease_all_at_once_have_not_gone() -> None:
+    """A receiver that lives and receives nothing says nothing of any of its flights."""
+    assert Echo("F00002").go_on(900) is None
+
+
+def test_a_receiver_that_falls_silent_opens_no_incidents() -> None:
+    """A clock that stands still ends no flight, also once its source counts as idle."""
+    assert Echo().go_on(900, heartbeats=False) is None
+
+
+def test_inland_an_echo_needs_no_flight() -> None:
+    """Where flights are not published, one that is not sighted may well be there."""
+    assert Echo().go_on(900, near_border=False) is None
+
+
+def test_a_flight_with_a_new_number_is_the_same() -> None:
+    """An echo goes on with the flight that its source shows there under another number."""
+    assert Echo().go_on(300, "F00007") is None
+
+
+def test_a_flight_that_is_sighted_again_is_recognised_again() -> None:
+    """After a gap in the receiver's sight the incident closes as identified."""
+    echo = Echo()
+    assert echo.go_on(120) is not None
+    echo.go_on(60, "F00001")
+    assert echo.sky.manager.open == []
+
+
 def test_an_echo_that_was_taken_for_a_lost_object_leaves_that_lost() -> None:
     """A drone that was lost stays so when what was taken for it is an identified flight."""
     engine = Engine(world(), ENGLISH.operators)

@@ -62,6 +62,24 @@ def test_a_flight_far_away_is_published_when_it_comes_near() -> None:
     assert 26.0 <= first.lon < 26.2
 
 
+@pytest.mark.parametrize(
+    ("lon", "is_near"), [(20.1, True), (20.7, True), (20.85, False), (25.0, False)]
+)
+def test_a_track_is_near_the_border_only_where_flights_are_published(
+    lon: float, is_near: bool
+) -> None:
+    """At 6 and 45 km it says so, at 54 and 300 km not; a flight 3 km farther in is published."""
+    wide = airspace(zone("AA", (20.0, 50.0, 30.0, 60.0)))
+    unknown = flight(0, lon, 0.0, reports=20, lat=55.0)
+    judge = tracker(wide)
+    events = [event for report in unknown for event in judge.process(packed(report)).events]
+    told = [event.near_border for event in events if isinstance(event, TrackEvent)]
+    assert set(told) == {is_near}
+    named = flight(0, lon + 0.047, 0.0, reports=20, lat=55.0, **NAMED)
+    events = [event for report in named for event in tracker(wide).process(packed(report)).events]
+    assert flights_of(events) or not is_near
+
+
 def test_an_unknown_is_published_by_no_sighting() -> None:
     """Only what the policy identifies is."""
     judge = tracker(SKY)
