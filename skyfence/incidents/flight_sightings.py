@@ -15,7 +15,7 @@ from typing import Final
 from skyfence.contracts.crossing import PositionFix
 from skyfence.contracts.track_event import FlightSighting, FlightsSighted
 from skyfence.incidents.association import aircraft_address
-from skyfence.incidents.incident import Position
+from skyfence.incidents.incident import MemberTrack, Position
 from skyfence.policy.parameters import SECOND_MS
 from skyfence.times import from_ms, to_ms
 
@@ -77,6 +77,28 @@ def note(flights: dict[str, Flight], event: FlightsSighted) -> None:
     """Take in where flights were sighted."""
     for seen in event.flights:
         _note(flights, event.source, seen)
+
+
+def note_identified(flights: dict[str, Flight], track: MemberTrack) -> None:
+    """Take in where a track was that its own source has identified now: it was a flight so far.
+
+    Precondition: the last event of the track says so.
+    """
+    known = track.last.object
+    for position in track.trail:
+        seen = FlightSighting(
+            track_id=track.key.track_id,
+            time=position.seen.time,
+            lat=position.seen.lat,
+            lon=position.seen.lon,
+            accuracy_m=position.seen.accuracy_m,
+            altitude_m=known.altitude_m,
+            ground_speed_mps=position.speed_mps,
+            course_deg=position.course_deg,
+            callsign=known.callsign,
+            icao_address=known.icao_address,
+        )
+        _note(flights, track.key.source, seen)
 
 
 def _note(flights: dict[str, Flight], source: str, seen: FlightSighting) -> None:

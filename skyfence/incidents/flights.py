@@ -4,6 +4,7 @@ A primary radar shows an airliner as an unknown object. Its track agent alerts a
 to: it knows no better. Here both sources are seen:
 
     FlightsSighted ─▶ the flights near the border ─┐
+    what its own source has identified ────────────┤
     unknown track, as decided ─────────────────────┴▶ fly alike over several reports?
         ──▶ its incident closes as identified, and its track opens no other
         ──▶ it was taken for a lost object: its track alone is taken out, that stays lost

@@ -31,7 +31,7 @@ from skyfence.contracts.track_event import (
 from skyfence.incidents import silence
 from skyfence.incidents.association import may_be_one
 from skyfence.incidents.chains import AlertChains
-from skyfence.incidents.flight_sightings import forget, note
+from skyfence.incidents.flight_sightings import forget, note, note_identified
 from skyfence.incidents.flights import EchoRecognition
 from skyfence.incidents.incident import (
     STATE_AFTER,
@@ -180,12 +180,18 @@ class IncidentManager:
                 run.decisions.add(track, VIOLATION_COUNT, _COUNT_DELAY_MS)
             self._joining.count_confirmed(run, track, incident)
         if track.state == "closed":
-            self._chains.forget_track(run, track)
+            self._end_track(run, track)
         run.decisions.add(track)
         newly_in = event.kind in ("entered", "confirmed") or reopens
         is_sure = event.confidence == "confirmed" and track.state == "violation"
         if newly_in and is_sure and not event.private_flight:
             run.decisions.add(track, VIOLATION_COUNT, _COUNT_DELAY_MS)
+
+    def _end_track(self, run: Run, track: MemberTrack) -> None:
+        """Forget a track whose story is over; of one that is identified its echoes may be seen."""
+        if track.last.kind == "identified":
+            note_identified(run.flights, track)
+        self._chains.forget_track(run, track)
 
     def _counts_from_ms(self, run: Run, track: MemberTrack) -> int:
         """Return from when on a track's new incident counts as an object of its own.

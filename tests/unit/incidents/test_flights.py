@@ -108,6 +108,22 @@ def test_what_is_not_the_flight_stays_an_incident(changes: dict[str, Any]) -> No
     assert [incident.state for incident in sky.manager.open] == ["threat"]
 
 
+@pytest.mark.parametrize("goes_on", [0.0, 9_000.0], ids=["flies with it", "flies elsewhere"])
+def test_a_member_of_what_is_identified_is_its_echo(goes_on: float) -> None:
+    """Inland too, where flights are not sighted: if it flew with it to the end, and no other."""
+    sky = Sky()
+    receiver = {"source": "adsb", "track_id": "F00001", "opened": at(8), "north_m": 0.0}
+    for number, second in enumerate((10, 14, 18, 22), 1):
+        sky.take(echo(number, second, **receiver), echo(number, second, opened=at(8)))
+        sky.take(clock(at(second), "adsb"), clock(at(second), "primary"))
+    assert [len(incident.member_keys) for incident in sky.manager.open] == [2]
+    sky.take(echo(5, 26, kind="identified", identified_as="civil", **receiver))
+    for number, second in enumerate((27, 31, 35), 5):
+        sky.take(echo(number, second, opened=at(8), north_m=400.0 + goes_on))
+        sky.take(clock(at(second), "adsb"), clock(at(second), "primary"))
+    assert len(sky.manager.open) == (1 if goes_on else 0)
+
+
 def test_what_leaves_the_flight_is_alerted_to() -> None:
     """An unknown that was taken for the flight has an incident again when they part."""
     sky = Sky()
