@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from skyfence.adapters.hosts import is_loopback
@@ -27,6 +35,12 @@ SaslMechanism = Literal["SCRAM-SHA-256", "SCRAM-SHA-512"]
 # Fields of a server's settings that say who we are, and whom we trust.
 LOGIN: Final = frozenset({"user", "password", "password_file"})
 TLS: Final = frozenset({"ca_file", "certificate_file", "key_file"})
+# Kafka takes these in the fixed name of a group's member.
+SlotName = Annotated[
+    str,
+    BeforeValidator(lambda value: str(value) if isinstance(value, int) else value),
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),
+]
 UserName = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f]+$")]
 
 
@@ -163,7 +177,7 @@ class Settings(BaseSettings):
     # The SMS gateway that `skyfence sms` works with; docs/sms.md.
     sms_file: Path | None = None
     # A worker that comes back under its old name gets its partitions back without a rebalance.
-    worker_slot: Annotated[int | None, Field(ge=0)] = None
+    worker_slot: SlotName | None = None
     health_file: Path | None = None
     # Where `skyfence up` writes how to reach it, and where `replay` and `watch` look.
     runtime_file: Annotated[Path, Field(default_factory=lambda: _user_folder() / "up.json")]

@@ -170,7 +170,10 @@ async def measure(options: argparse.Namespace, folder: Path) -> list[Recovery]:
     try:
         brokers = await brokers_of(1, processes, folder)
         settings = Settings(
-            environment=Environment.EXERCISE, track_partitions=1, worker_slot=0, **brokers.settings
+            environment=Environment.EXERCISE,
+            track_partitions=1,
+            worker_slot="0",
+            **brokers.settings,
         )
         await ensure_topics(settings)
         worker = Running("worker", lambda: processes.skyfence(settings, "worker"))

@@ -161,7 +161,7 @@ def edges_of(processes: Processes, settings: Settings, workers: int) -> list[Run
     """Return the workers, each with a slot of its own, and the relay."""
 
     def begin(name: str, slot: int) -> Callable[[], subprocess.Popen[bytes]]:
-        own = settings.model_copy(update={"worker_slot": slot})
+        own = settings.model_copy(update={"worker_slot": str(slot)})
         return lambda: processes.skyfence(own, name)
 
     running = [Running(f"worker-{slot}", begin("worker", slot)) for slot in range(workers)]

@@ -34,7 +34,7 @@ def settings(processes: Processes, zones_file: Path, tmp_path: Path) -> Settings
         track_partitions=4,
         fetch_pause_ms=embedded.FETCH_PAUSE_MS,
         zones=zones_file,
-        worker_slot=0,
+        worker_slot="0",
     )
     asyncio.run(ensure_topics(made))
     return made

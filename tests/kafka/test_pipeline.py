@@ -36,7 +36,7 @@ def square(settings: Settings, zones_file: Path) -> Settings:
 
 def worker(processes: Processes, settings: Settings, slot: int) -> Started:
     """Start the worker of a slot."""
-    return processes.skyfence(settings.model_copy(update={"worker_slot": slot}), "worker")
+    return processes.skyfence(settings.model_copy(update={"worker_slot": str(slot)}), "worker")
 
 
 async def replayed(processes: Processes, settings: Settings, name: str) -> None:

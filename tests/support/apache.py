@@ -201,7 +201,7 @@ def settings_of(cluster: Cluster, redis: Mapping[str, Any], **changes: Any) -> S
         redis=RedisSettings.model_validate(redis),
         replication=min(3, cluster.count),
         track_partitions=4,
-        worker_slot=0,
+        worker_slot="0",
     )
     return made.changed(**changes)
 

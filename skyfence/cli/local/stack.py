@@ -1,6 +1,9 @@
 """The whole skyfence on one machine: servers, workers and relays as processes of their own."""
 
 import asyncio
+import hashlib
+import re
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -31,7 +34,11 @@ async def servers(
     kafka_port: int | None = None,
     redis_port: int | None = None,
 ) -> AsyncIterator[tuple[Settings, Tasks]]:
-    """Run the embedded servers that the settings do not name; yield settings that reach them."""
+    """Run the embedded servers that the settings do not name; yield settings that reach them.
+
+    Their slot is this machine's and data folder's own, so that two that share a Kafka share its
+    partitions: members of one name would evict each other again and again.
+    """
     started: list[embedded.EmbeddedServer] = []
     _refuse_logins_of_nobody(settings)
     if "bootstrap" not in settings.kafka.model_fields_set:
@@ -49,10 +56,18 @@ async def servers(
         started.append(embedded.valkey(port, data, password, output))
         url = f"redis://{embedded.HOST}:{port}/0"
         settings = settings.changed(redis={"url": url, "password": password})
+    if settings.worker_slot is None:
+        settings = settings.changed(worker_slot=slot_name(socket.gethostname(), data))
     async with _kept_running(server.command for server in started) as tasks:
         for server, task in zip(started, tasks, strict=True):
             await embedded.wait_until_answers(server, task)
         yield settings, tasks
+
+
+def slot_name(host: str, data: Path) -> str:
+    """Return the slot of a host's processes that have this data folder."""
+    folder = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:8]
+    return f"{re.sub('[^A-Za-z0-9.-]', '-', host).strip('.-')[:64] or 'host'}-{folder}"
 
 
 def _refuse_logins_of_nobody(settings: Settings) -> None:
@@ -105,7 +120,7 @@ def _edge(
     title = f"{environment}-{name}"
     own = settings.changed(
         environment=environment,
-        worker_slot=0,
+        worker_slot=settings.worker_slot or "0",
         metrics={"port": settings.metrics.port and settings.metrics.port + number},
         health_file=health / title,
     )

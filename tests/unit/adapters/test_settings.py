@@ -18,6 +18,7 @@ from skyfence.adapters.settings import (
 from skyfence.errors import UsageError
 from skyfence.naming import Environment
 
+SLOT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 ADDRESSES = r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$"
 
 
@@ -45,7 +46,7 @@ def test_defaults_are_safe(tmp_path: Path) -> None:
         ("ENVIRONMENT", "test", "input should be 'actual' or 'exercise', got 'test'"),
         ("TRACK_PARTITIONS", "0", "input should be greater than or equal to 1, got '0'"),
         ("REPLICATION", "10", "input should be less than or equal to 9, got '10'"),
-        ("WORKER_SLOT", "-1", "input should be greater than or equal to 0, got '-1'"),
+        ("WORKER_SLOT", "-1", rf"string should match pattern '{SLOT}', got '-1'"),
         ("KAFKA_BOOTSTRAP", "kafka", rf"string should match pattern '{ADDRESSES}', got 'kafka'"),
         ("REDIS_URL", "http://:secret@x", "string should match pattern '^(rediss?|unix)://'"),
     ],
@@ -89,7 +90,7 @@ def test_settings_survive_the_way_to_a_child(
         redis=RedisSettings(url="unix:///run/valkey.sock", password=SecretStr("hunter2")),
         metrics=MetricsSettings(port=0),
         track_partitions=3,
-        worker_slot=0,
+        worker_slot="0",
         zones=tmp_path / "zones.geojson",
         add_zones=(tmp_path / "plants.geojson", tmp_path / "ranges.geojson"),
         health_file=tmp_path / "health",
@@ -107,7 +108,7 @@ def test_settings_survive_the_way_to_a_child(
 
 def test_a_slot_names_a_member_of_each_group() -> None:
     """A worker slot makes a fixed name in a consumer group; without one there is none."""
-    assert Settings(worker_slot=2).instance_id("skyfence-relay") == "skyfence-relay-2"
+    assert Settings(worker_slot="2").instance_id("skyfence-relay") == "skyfence-relay-2"
     assert Settings().instance_id("skyfence-relay") is None
 
 
@@ -119,4 +120,4 @@ def test_environments_share_no_topic_and_no_group() -> None:
         for topics in (exercise, actual)
     ]
     assert not names[0] & names[1]
-    assert len(names[0]) == len(names[1]) == 9
+    assert len(names[0]) == len(names[1]) == 10
