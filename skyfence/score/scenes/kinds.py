@@ -1,7 +1,7 @@
 """The kinds of scenes, and how each is made from a seed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -32,6 +32,7 @@ class SceneKind(StrEnum):
     FLICKER = "flicker"
     COASTING = "coasting"
     RAID = "raid"
+    LOST = "lost"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,19 @@ _MISSILE_MPS: Final = (180.0, 250.0)
 _MISSILE_SHARE: Final = 0.25
 _RAID_WITHIN_S: Final = 1_800.0
 _FORMATION_M: Final = 600.0
+# An object is lost after such a share of its way, for so long: five minutes to an hour.
+_LOST_AFTER: Final = (0.3, 0.8)
+_LOST_FOR_S: Final = (300.0, 3_600.0)
+_AIRLINER: Final[dict[str, object]] = {
+    "category": "aircraft",
+    "icao_address": "F0A123",
+    "altitude_m": 10_500.0,
+    "altitude_ref": "pressure",
+    "mode_3a": "2145",
+}
+# The airliner that shows that a radar works when it sees nothing else.
+_AIRLINER_MPS: Final = 80.0
+_AIRLINER_M: Final = 500_000.0
 # A winding border leaves no room for some flights: others are drawn.
 _TRIES: Final = 200
 _STAYS_OUTSIDE: Final = (SceneKind.CIRCLES,)
@@ -167,18 +181,11 @@ def _first_inside(rng: np.random.Generator, gate: Gate, _name: SceneName) -> _Ma
 def _flicker(rng: np.random.Generator, gate: Gate, _name: SceneName) -> _Made:
     path = paths.fly(rng, paths.through(rng, gate), float(rng.uniform(200.0, 240.0)))
     share = float(rng.uniform(0.5, 0.9))
-    fields: dict[str, object] = {
-        "category": "aircraft",
-        "icao_address": "F0A123",
-        "altitude_m": 10_500.0,
-        "altitude_ref": "pressure",
-        "mode_3a": "2145",
-    }
 
     def sometimes(_second: float, rng: np.random.Generator) -> dict[str, object]:
         return {"callsign": "TEST12"} if rng.uniform() < share else {}
 
-    showing = Showing(lambda _second: "F0A123", fields, sometimes)
+    showing = Showing(lambda _second: "F0A123", _AIRLINER, sometimes)
     return [SceneObject(path, hostile=False)], reports_of(rng, Sensor("adsb"), path, showing)
 
 
@@ -209,6 +216,24 @@ def _raid(rng: np.random.Generator, gate: Gate, name: SceneName) -> _Made:
     return objects, reports
 
 
+def _lost(rng: np.random.Generator, gate: Gate, _name: SceneName) -> _Made:
+    """Make a flight that its radar loses and may see again, under another number.
+
+    An airliner, which flies away from the gate, is seen all the time.
+    """
+    path = paths.fly(rng, paths.legs(rng, gate), _speed(rng))
+    lost_s = float(rng.uniform(*_LOST_AFTER)) * (path.end_s - path.start_s)
+    seen_again_s = lost_s + float(rng.uniform(*_LOST_FOR_S))
+    reports = reports_of(rng, _RADAR, path, replace(_numbered("T1"), until_s=lost_s))
+    reports += reports_of(rng, _RADAR, path, replace(_numbered("T2"), from_s=seen_again_s))
+    start = moved(gate.lon, gate.lat, gate.inward_deg, -50_000.0)
+    away = moved(*start, gate.inward_deg, -_AIRLINER_M)
+    airliner = paths.fly(rng, [start, away], _AIRLINER_MPS)
+    identity = _AIRLINER | {"callsign": "TEST12"}
+    reports += reports_of(rng, _RADAR, airliner, Showing(lambda _second: "AIR", identity))
+    return [SceneObject(path), SceneObject(airliner, hostile=False)], reports
+
+
 _MAKERS: Final[Mapping[SceneKind, Callable[[np.random.Generator, Gate, SceneName], _Made]]] = {
     SceneKind.DIRECT: _lone(paths.direct, _speed),
     SceneKind.LEGS: _lone(paths.legs, _speed),
@@ -225,4 +250,5 @@ _MAKERS: Final[Mapping[SceneKind, Callable[[np.random.Generator, Gate, SceneName
     SceneKind.FLICKER: _flicker,
     SceneKind.COASTING: _coasting,
     SceneKind.RAID: _raid,
+    SceneKind.LOST: _lost,
 }
