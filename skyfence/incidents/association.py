@@ -53,8 +53,9 @@ _ENDURANCE_S: Final = DetectionParameters.expire_after_ms / SECOND_MS
 CROWDED_M: Final = 2_500
 # Shorter than any degree of latitude, metres (WGS 84).
 _LEAST_LAT_M: Final = 110_500.0
-# So long after an object was lost, its reach is half a country with its private flights.
-_OF_LATE_S: Final = 30 * 60.0
+# Regions are warned of a lost object for as long by default; later, its reach is half a country
+# with its private flights.
+_OF_LATE_S: Final = 60 * 60.0
 # A lost object may have flown faster than when it was seen, by this factor.
 _SPEED_UP: Final = 1.3
 
@@ -198,7 +199,7 @@ def may_be_lost(lost: MemberTrack, track: MemberTrack) -> bool:
 
 
 def was_lost_of_late(lost: MemberTrack, track: MemberTrack) -> bool:
-    """Tell whether a track begins within half an hour of where another was seen last."""
+    """Tell whether a track begins within an hour of where another was seen last."""
     first, last = track.last.first, lost.position
     return first is not None and last is not None and _seconds(last.seen, first) <= _OF_LATE_S
 

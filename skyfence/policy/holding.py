@@ -32,4 +32,4 @@ class Lost(Contract):
     Afterwards its nation alone knows of it, until it expires.
     """
 
-    regions_for_s: _Seconds = 1_800.0
+    regions_for_s: _Seconds = 3_600.0

@@ -13,7 +13,7 @@ from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.tracks import threat
 from skyfence.tracks.context import Context
 from skyfence.tracks.observation import CrossingPoint
-from skyfence.tracks.search import regions_reached
+from skyfence.tracks.search import LIKELY, POSSIBLE, regions_reached
 from skyfence.tracks.track_state import TrackState
 from skyfence.tracks.violation_episode import ViolationEpisode, ViolationStatus
 
@@ -104,7 +104,8 @@ def apply_effects(
         episode.confidence, episode.private_flight = "confirmed", False
         _locate(context, track, episode)
     elif kind == "lost":
-        episode.search_for_ms = round(context.policy.lost.regions_for_s * SECOND_MS)
+        search_for_ms = round(context.policy.lost.regions_for_s * SECOND_MS)
+        episode.search_for_ms = min(search_for_ms, context.parameters.expire_after_ms)
     elif kind == "exited":
         episode.back_within_ms = round(context.policy.hold.exit_s * SECOND_MS)
         episode.ahead, episode.ahead_ms = {}, {}
@@ -126,8 +127,13 @@ def search(context: Context, track: TrackState, episode: ViolationEpisode) -> No
         return
     # As the border, a region is warned five minutes before.
     until_ms = max(next_ms, now_ms + _WARNED_BEFORE_MS)
-    reached = regions_reached(context, track, now_ms, until_ms)
-    episode.ahead = {place: left for place, left in reached.items() if place not in episode.regions}
+    likely = regions_reached(context, track, now_ms, until_ms, LIKELY)
+    possible = regions_reached(context, track, now_ms, until_ms, POSSIBLE)
+    episode.ahead = {
+        place: minutes
+        for place, minutes in possible.items()
+        if (place in likely or place in episode.ahead) and place not in episode.regions
+    }
 
 
 def changes_since(

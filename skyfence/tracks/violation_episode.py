@@ -11,8 +11,11 @@ from typing import Final
 from skyfence.contracts.track_event import Confidence
 from skyfence.policy.parameters import MINUTE_MS, DetectionParameters
 
-# After a loss, its places are estimated anew: often at first, as it can be farther away soon.
-_SEARCHED_MS: Final = tuple(minutes * MINUTE_MS for minutes in (1, 2, 5, 10, 20, 30, 60, 120, 240))
+# After a loss, its places are estimated anew: often at first, as it can be farther away soon, and
+# never less than every ten minutes of an hour, so that a region is not warned long before.
+_SEARCHED_MS: Final = tuple(
+    minutes * MINUTE_MS for minutes in (1, 2, 5, 10, 20, 30, 40, 50, 60, 120, 240)
+)
 
 
 class ViolationStatus(StrEnum):

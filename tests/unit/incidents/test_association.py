@@ -461,11 +461,11 @@ def test_what_may_be_a_private_flight_near_something_lost_is_told_to_all() -> No
     assert places == ["AA", "AA-1", "AA", "NATO"]
 
 
-@pytest.mark.parametrize(("minutes", "is_joined"), [(20, True), (60, False)])
+@pytest.mark.parametrize(("minutes", "is_joined"), [(20, True), (55, True), (70, False)])
 def test_long_after_a_private_flight_is_not_taken_for_the_lost_one(
     minutes: int, is_joined: bool
 ) -> None:
-    """Within half an hour it goes on with the lost one's incident; later it only may be it."""
+    """Within an hour it goes on with the lost one's incident; later it only may be it."""
     flight = {"private_flight": True, "lon": 27.4}
     manager, alerts = lost_and_found(60.0 * minutes, **flight)
     assert [incident.state for incident in manager.open] == (

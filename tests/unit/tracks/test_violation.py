@@ -869,9 +869,9 @@ def test_what_is_lost_warns_what_it_can_reach_by_then() -> None:
     Where it was seen last it may have come down, for as long as its regions are warned.
     """
     lost = flight(0, 27.7, EAST, reports=30, category="uav")
-    estimates = searched(*lost, beat(HOUR_S))
-    last_s = 29 * 4
-    assert [at_s - last_s - 60 for _, at_s in kinds(estimates)] == [60, 120, 300, 600, 1200, 1800]
+    estimates = searched(*lost, beat(2 * HOUR_S))
+    minutes = [(at_s - 29 * 4) / 60 - 1 for _, at_s in kinds(estimates)]
+    assert minutes == [1, 2, 5, 10, 20, 30, 40, 50, 60]
     ahead = [{entry.place: entry.minutes_left for entry in event.ahead} for event in estimates]
     assert ahead[0]["BB-1"] <= 3
     assert ahead[0]["BB-1"] > ahead[2]["BB-1"]
@@ -886,6 +886,14 @@ def test_regions_left_behind_are_let_go() -> None:
     ahead = [{entry.place for entry in event.ahead} for event in searched(*fast, beat(HOUR_S))]
     assert "BB-1" in ahead[1]
     assert "BB-1" not in ahead[4]
+
+
+def test_a_region_beside_the_likely_courses_of_what_is_lost_is_not_warned() -> None:
+    """AA-2 lies 9 km beside the way: only a turn that nobody saw leads there within minutes."""
+    lost = flight(0, 27.1, EAST, lat=56.42, reports=30, category="uav")
+    soon = searched(*lost, beat(500))
+    assert [entry.place for event in soon for entry in event.ahead] == []
+    assert len(soon) == 3
 
 
 def test_for_how_long_regions_are_warned_is_the_policy_s() -> None:
