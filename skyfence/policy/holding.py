@@ -10,6 +10,7 @@ from pydantic import Field
 from skyfence.contracts.base import Contract
 
 _Seconds = Annotated[float, Field(strict=True, ge=0, le=21_600, allow_inf_nan=False)]
+_Metres = Annotated[float, Field(strict=True, ge=0, le=1_000_000, allow_inf_nan=False)]
 
 
 class Hold(Contract):
@@ -29,7 +30,10 @@ class Hold(Contract):
 class Lost(Contract):
     """For how long the regions that a lost object may have reached are warned of it.
 
-    Afterwards its nation alone knows of it, until it expires.
+    Afterwards its nation alone knows of it, until it expires. What was lost on its way to the
+    border is waited for until it would be ``threat_depth_m`` inside, half an hour at most.
     """
 
     regions_for_s: _Seconds = 3_600.0
+    # A drone flies so far in half an hour, an airliner in six minutes.
+    threat_depth_m: _Metres = 90_000.0

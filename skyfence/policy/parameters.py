@@ -42,8 +42,9 @@ class DetectionParameters:
     clear_after_ms: int = 2 * MINUTE_MS
     # How long a lost object's alert stays while its source watches (longest flight of a drone).
     expire_after_ms: int = 6 * HOUR_MS
-    # How long a lost threat is waited for: as long as one that is seen inside by then is known to
-    # have crossed (``remembered_ms``). Low drones are lost as they come, and seen again far inside.
+    # How long a lost threat is waited for at most: as long as one that is seen inside by then is
+    # known to have crossed (``remembered_ms``). Low drones are lost as they come, and seen again
+    # far inside.
     threat_expires_after_ms: int = 30 * MINUTE_MS
     # Assumed of a report without an accuracy: that of an air-surveillance radar at 100 km.
     unknown_accuracy_m: float = 150.0

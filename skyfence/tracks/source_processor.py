@@ -232,4 +232,5 @@ class SourceProcessor:
             self._updater.run_timers(result, track, track.lost_ms(self._parameters))
             episode = track.violation
             if episode and (episode.status is ViolationStatus.EXITED or episode.was_threat):
+                episode.end_search()  # nobody watches any more
                 self._updater.run_timers(result, track, track.deadline_ms(self._parameters))

@@ -13,6 +13,7 @@ from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.tracks import threat
 from skyfence.tracks.context import Context
 from skyfence.tracks.observation import CrossingPoint
+from skyfence.tracks.reach import speed_mps
 from skyfence.tracks.search import LIKELY, POSSIBLE, regions_reached
 from skyfence.tracks.track_state import TrackState
 from skyfence.tracks.violation_episode import ViolationEpisode, ViolationStatus
@@ -21,7 +22,10 @@ from skyfence.tracks.violation_episode import ViolationEpisode, ViolationStatus
 _DEPTH_MARKS_M: Final = (10_000, 25_000, 50_000, 100_000, 200_000, 400_000)
 _FASTER_SHARE: Final = 1.5
 _FASTER_MPS: Final = 50.0
+# As the border, a region is warned of what was lost inside five minutes before. What was lost
+# outside, and may never come, warns regions as close as those that any threat warns.
 _WARNED_BEFORE_MS: Final = 300 * SECOND_MS
+_THREAT_WARNED_BEFORE_MS: Final = 120 * SECOND_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +108,7 @@ def apply_effects(
         episode.confidence, episode.private_flight = "confirmed", False
         _locate(context, track, episode)
     elif kind == "lost":
-        search_for_ms = round(context.policy.lost.regions_for_s * SECOND_MS)
-        episode.search_for_ms = min(search_for_ms, context.parameters.expire_after_ms)
+        episode.search_for_ms = _search_for_ms(context, track, episode)
     elif kind == "exited":
         episode.back_within_ms = round(context.policy.hold.exit_s * SECOND_MS)
         episode.ahead, episode.ahead_ms = {}, {}
@@ -114,22 +117,35 @@ def apply_effects(
         track.crossed = track.belief.has_left = True  # what comes back from here will have crossed
 
 
-def search(context: Context, track: TrackState, episode: ViolationEpisode) -> None:
-    """Estimate anew where what was lost inside can be soon; in the end nowhere.
+def _search_for_ms(context: Context, track: TrackState, episode: ViolationEpisode) -> int:
+    """Return for how long what is lost is searched for, milliseconds.
 
-    Where it was seen last it may have come down. Precondition: it is due, see ``search_ms``.
+    A threat for as long as it needs, at its last speed, to be deep inside.
     """
-    now_ms = episode.search_ms()
+    lost, parameters = context.policy.lost, context.parameters
+    if episode.was_threat:
+        seconds = (track.border_m + lost.threat_depth_m) / speed_mps(context, track)
+        return min(round(seconds) * SECOND_MS, parameters.threat_expires_after_ms)
+    return min(round(lost.regions_for_s * SECOND_MS), parameters.expire_after_ms)
+
+
+def search(context: Context, track: TrackState, episode: ViolationEpisode) -> None:
+    """Estimate anew where what is lost can be soon; what was lost inside, in the end nowhere.
+
+    Where it was seen last it may have come down. What was lost before the border is soon over, and
+    lets no region go before. Precondition: it is due, see ``search_ms``.
+    """
+    now_ms, end_ms = episode.search_ms(), episode.since_ms + episode.search_for_ms
     episode.search_count += 1
-    next_ms = episode.search_ms()
-    if now_ms is None or next_ms is None:
+    if now_ms is None or now_ms >= end_ms:
         episode.regions, episode.ahead = (), {}
         return
-    # As the border, a region is warned five minutes before.
-    until_ms = max(next_ms, now_ms + _WARNED_BEFORE_MS)
+    before_ms = _THREAT_WARNED_BEFORE_MS if episode.was_threat else _WARNED_BEFORE_MS
+    until_ms = max(episode.search_ms() or end_ms, now_ms + before_ms)
     likely = regions_reached(context, track, now_ms, until_ms, LIKELY)
     possible = regions_reached(context, track, now_ms, until_ms, POSSIBLE)
-    episode.ahead = {
+    kept = episode.ahead if episode.was_threat else {}
+    episode.ahead = kept | {
         place: minutes
         for place, minutes in possible.items()
         if (place in likely or place in episode.ahead) and place not in episode.regions

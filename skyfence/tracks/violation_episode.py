@@ -56,7 +56,7 @@ class ViolationEpisode:
     announced_ms: int = 0  # when an event said last where the track is
     # Of what has left and is not seen any more: how long it may need to be back.
     back_within_ms: int = 10 * MINUTE_MS
-    # Of what was lost inside: for how long its regions are searched, and how often they were.
+    # Of what is lost: for how long its regions are searched, and how often they were.
     search_for_ms: int = 30 * MINUTE_MS
     search_count: int = 0
     # When it was in each of its regions and nations last.
@@ -71,26 +71,32 @@ class ViolationEpisode:
         return parameters.sighted_at_first_ms if is_new else parameters.sighted_every_ms
 
     def deadline_ms(self, parameters: DetectionParameters, seen_ms: int) -> int | None:
-        """Return when the episode ends by itself, milliseconds, or None while it is followed.
+        """Return when the episode goes on by itself, milliseconds, or None while it is followed.
 
         ``seen_ms`` is when the track was seen last.
         """
         if self.status is ViolationStatus.EXITED:
             return max(self.since_ms + parameters.clear_after_ms, seen_ms + self.back_within_ms)
-        if self.status is ViolationStatus.LOST:
-            search_ms = self.search_ms()
-            if search_ms is not None:
-                return search_ms
-            if self.was_threat:
-                return self.since_ms + parameters.threat_expires_after_ms
-            return self.since_ms + parameters.expire_after_ms
-        return None
+        if self.status is not ViolationStatus.LOST:
+            return None
+        search_ms = self.search_ms()
+        if search_ms is not None:
+            return search_ms
+        expires_ms = self.search_for_ms if self.was_threat else parameters.expire_after_ms
+        return self.since_ms + expires_ms
 
     def search_ms(self) -> int | None:
-        """Return when the places of what was lost inside are estimated next; None when no more."""
-        is_sought = self.status is ViolationStatus.LOST and not self.was_threat
+        """Return when the places of what is lost are estimated next; None when no more.
+
+        At the end of its search what was lost inside is nowhere; a lost threat expires then.
+        """
         due_ms = [mark for mark in _SEARCHED_MS if mark < self.search_for_ms]
-        due_ms.append(self.search_for_ms)
-        if not is_sought or self.search_count >= len(due_ms):
+        if not self.was_threat:
+            due_ms.append(self.search_for_ms)
+        if self.status is not ViolationStatus.LOST or self.search_count >= len(due_ms):
             return None
         return self.since_ms + due_ms[self.search_count]
+
+    def end_search(self) -> None:
+        """Have no places estimated any more; the episode ends when it would."""
+        self.search_count = len(_SEARCHED_MS) + 1

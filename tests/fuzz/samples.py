@@ -215,6 +215,7 @@ exit_s = 600
 away_s = 1200
 [lost]
 regions_for_s = 1800
+threat_depth_m = 90000
 [inside]
 private_flights = "nation"
 near_border_m = 5000

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -385,8 +386,19 @@ def test_a_threat_is_the_beginning_of_the_story_of_its_entry() -> None:
 def test_a_threat_that_is_lost_expires() -> None:
     """A threat that is not seen any more is waited for half an hour, and not for six."""
     events = tell(tracker(WORLD), *flight(0, 26.9, EAST, reports=10), beat(HOUR_S))
-    assert kinds(events) == [("threatened", 8.0), ("lost", 96.0), ("expired", 1896.0)]
+    told = [(kind, at_s) for kind, at_s in kinds(events) if kind != "searched"]
+    assert told == [("threatened", 8.0), ("lost", 96.0), ("expired", 1896.0)]
     assert {event.confidence for event in events} == {"possible"}
+
+
+def test_a_fast_threat_that_is_lost_is_over_sooner() -> None:
+    """What would be as deep inside as the policy says in minutes is not waited for half an hour."""
+    fast = flight(0, 26.7, EAST, reports=10, speed_mps=230.0)  # 10.3 km before the border at last
+    for depth_m, minutes in ((90_000.0, 7.3), (30_000.0, 2.9)):
+        policy = Policy(PolicyFile(version="v", lost=Lost(threat_depth_m=depth_m)))
+        told = kinds(tell(tracker(WORLD, policy=policy), *fast, beat(HOUR_S)))
+        lost_s, expired_s = dict(told)["lost"], dict(told)["expired"]
+        assert (expired_s - lost_s) / 60 == pytest.approx(minutes, abs=0.1)
 
 
 def test_a_threat_ends_with_its_source() -> None:
@@ -906,6 +918,22 @@ def test_for_how_long_regions_are_warned_is_the_policy_s() -> None:
     assert kinds([expired]) == [("expired", 76.0 + 6 * HOUR_S)]
 
 
-def test_a_lost_threat_is_not_searched_for() -> None:
-    """What was never inside warns nobody farther on."""
-    assert searched(*flight(0, 26.9, EAST, reports=10), beat(HOUR_S)) == []
+def test_a_lost_threat_is_searched_from_outside() -> None:
+    """It warns what it can reach on likely courses until it is over, and lets nothing go before."""
+    lost = flight(0, 26.9, EAST, reports=10)
+    estimates = searched(*lost, beat(HOUR_S))
+    assert [round((at_s - 36) / 60) - 1 for _, at_s in kinds(estimates)] == [1, 2, 5, 10, 20]
+    ahead = [{entry.place for entry in event.ahead} for event in estimates]
+    assert ahead[0] == {"AA-1"}
+    assert ahead[-1] >= {"AA-1", "BB-1"}  # 70 km on
+    assert all(before <= after for before, after in pairwise(ahead))
+    assert {event.regions for event in estimates} == {()}
+
+
+def test_a_lost_threat_that_is_seen_again_is_searched_no_more() -> None:
+    """What is seen on its way again is a threat again, and its search is over."""
+    lost = flight(0, 26.9, EAST, reports=10)
+    again = flight(300, 26.95, EAST, reports=40)
+    told = [kind for kind, _ in kinds(tell(tracker(WORLD), *lost, *again))]
+    assert told[:5] == ["threatened", "lost", "searched", "searched", "threatened"]
+    assert "searched" not in told[5:]
