@@ -1,10 +1,11 @@
 """What a track heads for: forecasts at intervals, with a memory so that they do not flicker.
 
 A threat counts when the fan of likely courses has mostly met the border for some seconds (a turn
-that sweeps past is none), at once where less than a minute is left; it is over when the fan has
-hardly met it for as long as a full circle takes, and the object is too far away to be back soon, or
-has headed elsewhere for long. Regions ahead join at that share where they are near; those farther
-off at a larger share, after a straight flight, and only some way behind the border.
+that sweeps past is none), at once where less than a minute is left, or where a slow radar shows
+that the course was kept. It is over when the fan has hardly met it for as long as a full circle
+takes, and the object is too far away to be back soon, or has headed elsewhere for long. Regions
+ahead join at that share where they are near; those farther off at a larger share, after a straight
+flight, and only some way behind the border.
 
 Does not decide what follows from it (``violation``).
 """
@@ -72,9 +73,13 @@ def is_threat(context: Context, track: TrackState) -> bool:
     state, border = track.forecast, track.forecast.latest.border
     if state.heads_for_since_ms is None or border is None:
         return False
-    held_ms = track.observation.time_ms - state.heads_for_since_ms
-    at_once = border.seconds <= context.parameters.threat_at_once_s
-    return at_once or held_ms >= context.parameters.threat_holds_ms
+    parameters, since_ms = context.parameters, state.heads_for_since_ms
+    if track.scan_ms is not None and track.scan_ms > parameters.threat_holds_ms:
+        # The next report of a slow radar comes a scan later, and would show no more than this one:
+        # that the object has not turned since the one before.
+        since_ms = min(since_ms, state.steady_since_ms)
+    at_once = border.seconds <= parameters.threat_at_once_s
+    return at_once or track.observation.time_ms - since_ms >= parameters.threat_holds_ms
 
 
 def has_receded(context: Context, track: TrackState) -> bool:

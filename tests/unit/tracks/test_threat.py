@@ -139,6 +139,21 @@ def test_what_holds_its_course_is_a_threat_after_eight_seconds() -> None:
     assert kinds(events) == [("threatened", 8.0)]
 
 
+@pytest.mark.parametrize("scan_s", [45.0, 75.0, 90.0])
+def test_a_slow_radar_s_threat_is_told_with_its_second_report(scan_s: float) -> None:
+    """What has kept its course since the report before is waited for no scan longer."""
+    approach = flight(0, 26.734, EAST, reports=5, every_s=scan_s)  # 16.5 km: 330 s
+    assert kinds(tell(tracker(WORLD), *approach))[0] == ("threatened", scan_s)
+
+
+def test_a_slow_radar_s_threat_that_has_just_turned_waits_for_a_report() -> None:
+    """A turn towards the border may sweep past: the next scan tells."""
+    along = flight(0, 26.85, NORTH, reports=4, every_s=30.0)
+    towards = on_from(along, EAST, 3, every_s=30.0)
+    events = tell(tracker(WORLD), *along, *towards)
+    assert kinds(events)[0] == ("threatened", (towards[1].time - along[0].time).total_seconds())
+
+
 def test_near_the_border_nothing_is_waited_for() -> None:
     """Less than a minute before the border the second report is enough."""
     assert kinds(tell(tracker(WORLD), *flight(0, 26.96, EAST, reports=2))) == [("threatened", 4.0)]
