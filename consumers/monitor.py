@@ -33,6 +33,7 @@ from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.status_store import StatusStore
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, parse_alert
+from skyfence.contracts.judging import JudgedUntil
 from skyfence.contracts.rejected import Rejected
 from skyfence.contracts.track_event import (
     Coverage,
@@ -45,7 +46,13 @@ from skyfence.errors import UnavailableError
 from skyfence.monitoring.coverage import CoverageMonitor
 from skyfence.monitoring.lag import TimeLag
 from skyfence.monitoring.sources import SourceMonitor
-from skyfence.monitoring.status import MonitorState, PartitionLag, SystemStatus, Tally
+from skyfence.monitoring.status import (
+    MonitorState,
+    PartitionLag,
+    ProcessStatus,
+    SystemStatus,
+    Tally,
+)
 from skyfence.policy.policy import Policy
 from skyfence.texts.tables import FeedTexts
 from skyfence.times import from_ms, header_number, to_ms
@@ -87,12 +94,14 @@ class Monitor:
             topics.track_events: self._take_event,
             topics.rejected: self._take_rejected,
             topics.alerts: self._take_alert,
+            topics.judged: self._take_judged,
         }
         self._backlogs = {
             (topics.worker_group, topics.tracks): TimeLag(),
             (topics.worker_group, topics.track_events): TimeLag(),
             (topics.relay_group, topics.alerts): TimeLag(),
         }
+        self._readers: dict[str, TimeLag] = {}  # of alerts, by group
         self._metrics = StatusCollector()
         self._consumer = AIOKafkaConsumer(
             enable_auto_commit=False,
@@ -113,6 +122,7 @@ class Monitor:
         )
         self._coverage = CoverageMonitor(self._kinds, self._nations, memory.coverage)
         self._tally = Tally(memory)
+        self._judged: JudgedUntil | None = None
         self._watching_since_ms = now_ms
 
     async def run(self) -> None:
@@ -175,6 +185,8 @@ class Monitor:
         status = self._tally.status(
             self._settings.environment, now_ms, self._feeds, self._coverage, lags
         )
+        processes = await self._processes(progress, now_ms)
+        status = status.model_copy(update={"judged": self._judged, "processes": processes})
         await self._save(status)
         await self._tell(status)
         self._metrics.show(status)
@@ -186,7 +198,7 @@ class Monitor:
             log.warning("clock.set", by_ms=step_ms)
             self._feeds.shift(step_ms)
             self._watching_since_ms += step_ms
-            for backlog in self._backlogs.values():
+            for backlog in (*self._backlogs.values(), *self._readers.values()):
                 backlog.shift(step_ms)
 
     async def _read_to_the_end(self) -> None:
@@ -231,6 +243,25 @@ class Monitor:
             return  # the relay rejects it
         decided_ms = header_number(dict(record.headers).get("decided"))
         self._tally.take_alert(alert, record.timestamp if decided_ms is None else decided_ms)
+
+    def _take_judged(self, record: Any) -> None:
+        try:
+            self._judged = JudgedUntil.model_validate_json(record.value or b"")
+        except ValidationError:
+            log.warning("judged.unreadable", offset=record.offset)
+
+    async def _processes(self, progress: GroupProgress, now_ms: int) -> tuple[ProcessStatus, ...]:
+        """Return until when each reader of alerts has dealt with what it reads."""
+        topics = self._settings.topics
+        processes: list[ProcessStatus] = []
+        for group in await progress.readers():
+            lag = self._readers.setdefault(group, TimeLag())
+            lag.sample(now_ms, *await progress.lags(group, topics.judged))
+            done_ms = lag.done_to_ms.get(0)
+            done_to = None if done_ms is None else from_ms(done_ms)
+            name = group.removeprefix(topics.sink_group(""))
+            processes.append(ProcessStatus(name=name, done_to=done_to))
+        return tuple(processes)
 
     async def _lags(self, progress: GroupProgress, now_ms: int) -> tuple[PartitionLag, ...]:
         partition_lags: list[PartitionLag] = []

@@ -54,7 +54,8 @@ class Relay:
         self._told_judging: bool | None = None
         self._judged_topic = topics.judged
         self._consumer = AIOKafkaConsumer(
-            *([topics.alerts] if opened.beat is None else [topics.alerts, topics.judged]),
+            topics.alerts,
+            topics.judged,  # also where nobody is told: what hangs is seen by its offset there
             group_id=group,
             group_instance_id=settings.instance_id(group),
             enable_auto_commit=False,

@@ -31,7 +31,7 @@ all="tracks crossings track.events alerts rejected judged $kept"
 # Each process looks at the topics when it starts.
 allow 'producer worker relay monitor desk sink' 'Describe DescribeConfigs' topic $all
 allow 'producer' 'Write' topic tracks
-allow 'producer monitor' 'Describe' group skyfence-worker skyfence-relay
+allow 'producer' 'Describe' group skyfence-worker skyfence-relay
 allow 'worker' 'Create' topic $all
 allow 'worker' 'Read' topic tracks track.events $kept
 allow 'worker' 'Write' topic crossings track.events alerts rejected judged $kept
@@ -39,16 +39,20 @@ allow 'worker' 'Read' group skyfence-worker
 allow 'relay' 'Read' topic alerts judged
 allow 'relay' 'Write' topic rejected
 allow 'relay' 'Read' group skyfence-relay
-allow 'desk' 'Read' topic alerts
+allow 'desk' 'Read' topic alerts judged
 allow 'desk' 'Write' topic track.events rejected
 allow 'desk' 'Read' group skyfence-desk
 # SMS gateways, webhooks and Apprise: one user, a group for each gateway.
-allow 'sink' 'Read' topic alerts
+allow 'sink' 'Read' topic alerts judged
 allow 'sink' 'Write' topic rejected
 "$tool" --bootstrap-server "$bootstrap" --command-config "$admin" --add \
   --allow-principal "User:$world-sink" --operation Read --resource-pattern-type prefixed \
   --group "${prefix}skyfence-sms" --group "${prefix}skyfence-webhooks" \
   --group "${prefix}skyfence-apprise" > /dev/null
-allow 'monitor' 'Read' topic track.events alerts rejected
+allow 'monitor' 'Read' topic track.events alerts rejected judged
 allow 'monitor' 'Write' topic alerts track.events
+# It shows how each process that reads alerts gets on.
+"$tool" --bootstrap-server "$bootstrap" --command-config "$admin" --add \
+  --allow-principal "User:$world-monitor" --operation Describe --resource-pattern-type prefixed \
+  --group "${prefix}skyfence-" > /dev/null
 echo "the users of $world have their rights"

@@ -93,6 +93,13 @@ class GroupProgress:
             for p, end in ends.items()
         }
 
+    async def readers(self) -> list[str]:
+        """Return the consumer groups that read this environment's alerts, all but the worker's."""
+        topics = self._settings.topics
+        groups = await self._admin.list_consumer_groups()
+        names = {str(name) for name, *_ in groups} - {topics.worker_group}
+        return sorted(name for name in names if name.startswith(topics.sink_group("")))
+
     async def stored(self, topic: str) -> int:
         """Return how many messages have ever been stored in a topic."""
         ends = await self._consumer.end_offsets(self._partitions(topic))

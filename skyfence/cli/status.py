@@ -27,6 +27,8 @@ from skyfence.times import format_time, to_ms
 
 # A monitor that has not looked for this long does not look any more.
 _STALE_S: Final = LEASE_MS / 1000
+# Each has something to do every two seconds.
+_LATE_S: Final = 15.0
 _STYLES: Final = {
     "heard": "green",
     "silent": "bold red",
@@ -98,6 +100,7 @@ def _show(console: Console, system: SystemStatus) -> None:
         view.banner(console)
     console.print(f"{system.environment}, as of {format_time(system.as_of)}")
     console.print(_sources(system))
+    console.print(_processes(system))
     waiting = [lag for lag in system.lags if lag.messages]
     if waiting:
         console.print(_lags(waiting))
@@ -124,6 +127,20 @@ def _sources(system: SystemStatus) -> Table:
         state = Text(source.state + off, style=_STYLES[source.state])
         heard, limit = f"{source.age_s:.0f} s ago", f"{source.silent_after_s:g} s"
         table.add_row(source.key, source.run, state, heard, limit)
+    return table
+
+
+def _processes(system: SystemStatus) -> Table:
+    """Return how recently each process has done what it is there for, as of the monitor's look."""
+    done_to = {"worker": None if system.judged is None else system.judged.until}
+    done_to |= {process.name: process.done_to for process in system.processes}
+    done_to["monitor"] = system.as_of
+    table = Table("process", "up to when all is done", title="Processes")
+    for name, done in done_to.items():
+        age_s = None if done is None else max(0.0, (system.as_of - done).total_seconds())
+        is_late = age_s is None or age_s > _LATE_S
+        words = "not known" if age_s is None else f"{age_s:.0f} s ago"
+        table.add_row(name, Text(words, style="bold red" if is_late else "green"))
     return table
 
 

@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter
 
 from skyfence.contracts.alert import Alert, AnyAlert, MessageType
 from skyfence.contracts.base import Contract, RunName, UtcTime
+from skyfence.contracts.judging import JudgedUntil
 from skyfence.contracts.rejected import ReasonClass, Rejected
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.monitoring.concerned import Concerned, OpenEpisode, OpenIncident
@@ -63,6 +64,17 @@ class PartitionLag(Contract):
     done_to: UtcTime | None = None
 
 
+class ProcessStatus(Contract):
+    """A process that reads alerts, by the end of its consumer group's name: relay, desk, sms-….
+
+    ``done_to`` is the time until which it has dealt with what it is to read, and it has something
+    to read every two seconds; left out where that is not known yet.
+    """
+
+    name: str
+    done_to: UtcTime | None = None
+
+
 class LastAlert(Contract):
     """The last message that went to people, without what the place alone should know."""
 
@@ -88,6 +100,7 @@ class UnseenPlaces(Contract):
 class SystemStatus(Contract):
     """How one environment was at ``as_of``; ``rejected`` counts since the counting began.
 
+    ``judged`` says until when workers have judged what came, left out where none has said so yet.
     ``unseen`` has the live run, and each replay that goes on, where a place of it is unseen.
     """
 
@@ -95,6 +108,8 @@ class SystemStatus(Contract):
     as_of: UtcTime
     sources: tuple[SourceStatus, ...] = ()
     lags: tuple[PartitionLag, ...] = ()
+    judged: JudgedUntil | None = None
+    processes: tuple[ProcessStatus, ...] = ()
     rejected: dict[ReasonClass, Count] = Field(default_factory=dict)
     incidents_open: Count = 0
     unseen: tuple[UnseenPlaces, ...] = ()
@@ -240,6 +255,7 @@ def _state(feed: Feed) -> SourceCondition:
 _SOURCE: Final = "source:"
 _LAG: Final = "lag:"
 _UNSEEN: Final = "unseen:"
+_PROCESS: Final = "process:"
 _REJECTED: TypeAdapter[dict[ReasonClass, int]] = TypeAdapter(dict[ReasonClass, Count])
 
 
@@ -253,6 +269,10 @@ def to_hash(status: SystemStatus) -> dict[str, bytes]:
     }
     if status.last_alert is not None:
         fields["last_alert"] = status.last_alert.to_json()
+    if status.judged is not None:
+        fields["judged"] = status.judged.to_json()
+    for process in status.processes:
+        fields[f"{_PROCESS}{process.name}"] = process.to_json()
     for source in status.sources:
         fields[f"{_SOURCE}{source.run}:{source.key}"] = source.to_json()
     for lag in status.lags:
@@ -279,6 +299,12 @@ def from_hash(fields: Mapping[str, bytes]) -> SystemStatus:
         for name, value in fields.items()
         if name.startswith(_UNSEEN)
     ]
+    processes = [
+        ProcessStatus.model_validate_json(value)
+        for name, value in fields.items()
+        if name.startswith(_PROCESS)
+    ]
+    judged = fields.get("judged")
     last = fields.get("last_alert")
     return SystemStatus.model_validate(
         {
@@ -288,6 +314,8 @@ def from_hash(fields: Mapping[str, bytes]) -> SystemStatus:
                 sources, key=lambda source: (source.run != LIVE_RUN, source.run, source.key)
             ),
             "lags": sorted(lags, key=lambda lag: (lag.group, lag.topic, lag.partition)),
+            "judged": None if judged is None else JudgedUntil.model_validate_json(judged),
+            "processes": sorted(processes, key=lambda process: process.name),
             "rejected": _REJECTED.validate_json(fields["rejected"]),
             "incidents_open": int(fields["incidents_open"]),
             "unseen": sorted(unseen, key=lambda places: (places.run != LIVE_RUN, places.run)),

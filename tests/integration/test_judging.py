@@ -1,16 +1,20 @@
 """Every watcher is told when reports are not judged: without a worker, or with one that hangs."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from proc import Processes
 from talk import LONGEST_S
 
+from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, environment_of
+from skyfence.adapters.status_store import read_status
 from skyfence.client.feed import AlertFeed, FeedEvent, Judged, Unjudged
 from skyfence.naming import Audience, Channel, Environment
 
@@ -79,3 +83,34 @@ async def test_a_watcher_hears_of_a_stuck_incident_agent(
         await seen(events, Unjudged, TOLD_WITHIN_S + MARGIN_S)
         hangs.unlink()
         await seen(events, Judged, LONGEST_S)
+
+
+async def test_the_status_shows_which_process_hangs(
+    settings: Settings, processes: Processes
+) -> None:
+    """All of them are recent once they run; the one that is suspended falls behind alone."""
+    for name in ("worker", "relay", "monitor"):
+        processes.skyfence(settings, name)
+    desk = processes.skyfence(settings, "desk")
+    async with asyncio.timeout(LONGEST_S):
+        while await late(settings) != set():
+            pass
+        desk.send_signal(signal.SIGSTOP)
+        while await late(settings) != {"desk"}:
+            pass
+
+
+async def late(settings: Settings) -> set[str]:
+    """Return the processes of which nothing recent is known, by the status."""
+    async with contextlib.aclosing(await connect(settings)) as redis:
+        status = await read_status(redis, settings.environment)
+    done_to: dict[str, datetime | None] = dict.fromkeys(("worker", "relay", "desk"))
+    if status is None:
+        return {*done_to}
+    done_to["worker"] = None if status.judged is None else status.judged.until
+    done_to |= {process.name: process.done_to for process in status.processes}
+    return {
+        name
+        for name, done in done_to.items()
+        if done is None or (status.as_of - done).total_seconds() > TOLD_WITHIN_S
+    }

@@ -163,6 +163,9 @@ class FakeProgress:
     async def __aexit__(self, *_: object) -> None:
         return
 
+    async def readers(self) -> list[str]:
+        return sorted({group for group, topic in self._kafka.committed if "judged" in topic})
+
     async def lags(self, group: str, topic: str) -> tuple[dict[int, int], dict[int, int]]:
         committed = self._kafka.committed.get((group, topic), {})
         ends = {

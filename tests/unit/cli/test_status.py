@@ -1,13 +1,16 @@
 """What `skyfence status` shows of places that nobody sees: never what looks like an all-clear."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from builders import T0, place_alert
 from rich.console import Console
 
-from skyfence.cli.status import _show, _show_places
+from skyfence.cli.status import _processes, _show, _show_places
 from skyfence.contracts.alert import PlaceLevel, Timeline
 from skyfence.contracts.channel_message import OperatorsMessage
-from skyfence.monitoring.status import SystemStatus, UnseenPlaces
+from skyfence.monitoring.status import ProcessStatus, SystemStatus, UnseenPlaces
 from skyfence.naming import Environment
 
 SEEN = SystemStatus(environment=Environment.ACTUAL, as_of=T0)
@@ -27,6 +30,23 @@ def test_an_unseen_place_is_not_shown_as_without_alert(capsys: pytest.CaptureFix
     assert "UNSEEN (live)" in text
     assert "no healthy source covers it: RO, RO-TL" in text
     assert "no alert yet\n" not in text
+
+
+def test_a_process_that_is_late_is_red(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each has a line with its age; the monitor's is the status' own."""
+    late = ProcessStatus(name="desk", done_to=T0 - timedelta(seconds=16))
+    well = ProcessStatus(name="relay", done_to=T0 - timedelta(seconds=15))
+    system = SEEN.model_copy(update={"processes": (late, well)})
+    table = _processes(system)
+    columns: Any = table.columns
+    names, ages = ([*column.cells] for column in columns)
+    shown = {name: (age.plain, age.style) for name, age in zip(names, ages, strict=True)}
+    assert shown == {
+        "worker": ("not known", "bold red"),
+        "desk": ("16 s ago", "bold red"),
+        "relay": ("15 s ago", "green"),
+        "monitor": ("0 s ago", "green"),
+    }
 
 
 def test_everything_unseen_is_said_in_a_word(capsys: pytest.CaptureFixture[str]) -> None:

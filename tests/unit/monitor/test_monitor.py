@@ -23,6 +23,7 @@ from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.status_store import StatusStore, read_status
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, parse_alert
+from skyfence.contracts.judging import JudgedUntil
 from skyfence.contracts.rejected import Rejected
 from skyfence.contracts.track_event import Coverage, SourceWatermark, parse_event
 from skyfence.errors import UnavailableError
@@ -131,6 +132,29 @@ def coverages(kafka: FakeKafka, settings: Settings) -> list[Coverage]:
 WATCHERS = ("NATO", "AA", "BB")
 ALARM = [(place, 1, "Alert") for place in WATCHERS]
 ALL_CLEAR = [(place, 2, "Cancel") for place in WATCHERS]
+
+
+async def test_each_process_shows_how_far_it_has_come(
+    kafka: FakeKafka, settings: Settings, redis: Redis
+) -> None:
+    """The worker by what it says, the others by what they have read of it; late where they hang."""
+    clock, topics = SetClock(NOON_MS), settings.topics
+    said = JudgedUntil(as_of=NOON, until=NOON)
+    kafka.store(topics.judged, said.to_json())
+    kafka.committed[topics.relay_group, topics.judged] = {0: 1}
+    kafka.committed[topics.sink_group("sms-duty"), topics.judged] = {0: 1}
+    async with watching(settings, clock):
+        await next_look(redis, settings, clock)
+        looked = from_ms(clock.time_ms)
+        kafka.store(topics.judged, said.to_json())
+        kafka.committed[topics.relay_group, topics.judged] = {0: 2}
+        await next_look(redis, settings, clock)
+        status = await status_with(redis, settings, lambda s: s.processes[0].done_to == s.as_of)
+    assert status.judged == said
+    assert {p.name: p.done_to for p in status.processes} == {
+        "relay": status.as_of,
+        "sms-duty": looked,
+    }
 
 
 async def test_a_silence_is_told_once_whoever_watches(

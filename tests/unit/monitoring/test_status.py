@@ -6,13 +6,21 @@ import pytest
 from builders import T0, T0_MS, track_event
 from words import ENGLISH
 
+from skyfence.contracts.judging import JudgedUntil
 from skyfence.contracts.rejected import ReasonClass, Rejected
 from skyfence.contracts.track_event import SourceWatermark
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.incidents.manager import IncidentManager
 from skyfence.monitoring.coverage import CoverageMonitor, Covered
 from skyfence.monitoring.sources import SourceMonitor
-from skyfence.monitoring.status import MonitorState, PartitionLag, Tally, from_hash, to_hash
+from skyfence.monitoring.status import (
+    MonitorState,
+    PartitionLag,
+    ProcessStatus,
+    Tally,
+    from_hash,
+    to_hash,
+)
 from skyfence.naming import Environment
 from skyfence.policy.policy import Policy
 from skyfence.times import from_ms
@@ -104,8 +112,13 @@ def test_the_hash_and_back() -> None:
     tally.take_rejected(bad("unreadable"))
     now_ms = T0_MS + 4_500
     status = tally.status(WORLD, now_ms, some_feeds(), coverage([("BB",)]), (LAG,))
+    judged = JudgedUntil(as_of=T0, until=T0)
+    relay = ProcessStatus(name="relay", done_to=T0)
+    status = status.model_copy(update={"judged": judged, "processes": (relay,)})
     fields = to_hash(status)
     assert set(fields) == {
+        "judged",
+        "process:relay",
         "environment",
         "as_of",
         "rejected",
