@@ -274,6 +274,7 @@ class StatusCollector(Collector):
             return
         yield from _sources(status)
         yield from _lags(status)
+        yield from _progress(status)
         yield GaugeMetricFamily(
             "skyfence_incidents_open", "Incidents that are not closed.", status.incidents_open
         )
@@ -307,6 +308,24 @@ def _sources(status: SystemStatus) -> Iterator[Metric]:
             heard.add_metric([source.key], to_ms(source.heard) / MS_PER_S)
             silent.add_metric([source.key], source.state in ("silent", "unjudged", "clock"))
     yield from (heard, silent)
+
+
+def _progress(status: SystemStatus) -> Iterator[Metric]:
+    if status.judged is not None:
+        yield GaugeMetricFamily(
+            "skyfence_judged_timestamp_seconds",
+            "Until when all that came has been judged and decided.",
+            to_ms(status.judged.until) / MS_PER_S,
+        )
+    done = GaugeMetricFamily(
+        "skyfence_process_done_timestamp_seconds",
+        "Until when a reader of alerts has dealt with what it reads.",
+        labels=["process"],
+    )
+    for process in status.processes:
+        if process.done_to is not None:
+            done.add_metric([process.name], to_ms(process.done_to) / MS_PER_S)
+    yield done
 
 
 def _lags(status: SystemStatus) -> Iterator[Metric]:

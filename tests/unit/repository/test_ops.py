@@ -13,7 +13,14 @@ from repository import ROOT
 from skyfence.adapters import metrics
 from skyfence.components import registry
 from skyfence.components.component import Kind
-from skyfence.monitoring.status import LastAlert, PartitionLag, SourceStatus, SystemStatus
+from skyfence.contracts.judging import JudgedUntil
+from skyfence.monitoring.status import (
+    LastAlert,
+    PartitionLag,
+    ProcessStatus,
+    SourceStatus,
+    SystemStatus,
+)
 from skyfence.naming import Environment
 
 OPS = ROOT / "ops"
@@ -38,6 +45,8 @@ def shown() -> list[prometheus_client.Metric]:
         as_of=T0,
         sources=(SourceStatus.model_validate(source | {"heard": T0, "clock": T0}),),
         lags=(PartitionLag(group="g", topic="tracks", partition=0, messages=1, done_to=T0),),
+        judged=JudgedUntil(as_of=T0, until=T0),
+        processes=(ProcessStatus(name="relay", done_to=T0),),
         last_alert=LastAlert(
             decided=T0, place="AA", event="airspace violation", message_type="Alert", status="Test"
         ),
