@@ -29,6 +29,7 @@ from streams.driver.message import KafkaMessage
 from streams.idle_partitions import IdlePartitionReporter
 from streams.incident_agent import IncidentAgent
 from streams.judging import JudgingProgress, JudgingReporter
+from streams.log_watch import LOOK_EVERY_S, LogWatch
 from streams.partition_state import SNAPSHOT_EVERY_S, PartitionStates
 from streams.sends import PendingSends
 from streams.stored_alerts import stored_alerts
@@ -81,6 +82,7 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
     idle = IdlePartitionReporter(app, topics, tracks.states, PendingSends(app, topics), clock)
     judging = JudgingReporter(app, topics, tracks.states, PendingSends(app, topics))
     _attach_reports(app, settings, idle, judging)
+    _attach_log_watch(app, LogWatch(app, states))
     return app
 
 
@@ -117,6 +119,17 @@ def _attach_checkpoints(
     app.on_assigned(note_assigned)
     app.on_leaving = save_all
     app.in_background(snapshot_regularly)
+
+
+def _attach_log_watch(app: CheckpointingApp, logs: LogWatch) -> None:
+    """Have the worker look for logs that were cut, and end where one must be read again."""
+
+    async def look() -> None:
+        while not app.stopping:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await logs.look()
+
+    app.in_background(look)
 
 
 def _attach_reports(

@@ -28,6 +28,7 @@ from skyfence.errors import InputError
 from skyfence.naming import checkpoint_topic
 from streams.driver.app import CheckpointingApp
 from streams.driver.message import StoredMessage
+from streams.log_break import LogBreak, find_break
 
 # Below the 1 MB that brokers take by default, with room for headers.
 _PIECE_BYTES: Final = 900_000
@@ -35,6 +36,7 @@ _CODEC: Final = "zstd"
 # So much is read with one fetch: a whole checkpoint, unless it is exceptionally large.
 _FETCH_BYTES: Final = 64 * 1024 * 1024
 _READ_MS: Final = 5_000
+_UNREADABLE: Final = (ValueError, ValidationError, KafkaError, InputError)
 # The text of a commit that names a checkpoint: this, and the offset of the manifest.
 _NAME_PREFIX: Final = "checkpoint "
 
@@ -43,6 +45,7 @@ class Manifest(Contract):
     """What a checkpoint consists of: where its pieces are, and what they hold together."""
 
     next_offset: int  # of the first message that the state does not cover
+    last_ms: int | None = None  # Kafka's timestamp of the message before that
     pieces: tuple[int, ...]  # their offsets in the checkpoint topic
     size: int  # of the state, bytes
     sha256: str  # of the compressed state
@@ -55,6 +58,7 @@ class Checkpoint:
     state: bytes
     next_offset: int  # of the first message that the state does not cover
     name: str  # as the commit gives it
+    last_ms: int | None = None  # Kafka's timestamp of the last message that it covers
 
 
 class CheckpointStore:
@@ -67,9 +71,12 @@ class CheckpointStore:
         self._checkpoint_topic = checkpoint_topic(topic)
         self._output = app.output_topic(self._checkpoint_topic)
 
-    async def save(self, partition: int, next_offset: int, state: bytes) -> str | None:
+    async def save(
+        self, partition: int, next_offset: int, last_ms: int | None, state: bytes
+    ) -> str | None:
         """Store a state that covers all messages below an offset, then commit both.
 
+        ``last_ms`` is Kafka's timestamp of the last of them, where it is known.
         Everything that follows from those messages must be stored already. Return the checkpoint's
         name, or None if another worker has the partition now; then nothing has changed for it.
         Raise ``KafkaError`` where the broker refused a piece.
@@ -79,6 +86,7 @@ class CheckpointStore:
         sends = [await self._send(partition, packed[at : at + _PIECE_BYTES]) for at in starts]
         manifest = Manifest(
             next_offset=next_offset,
+            last_ms=last_ms,
             pieces=tuple([(await send).offset for send in sends]),
             size=len(state),
             sha256=hashlib.sha256(packed).hexdigest(),
@@ -96,6 +104,21 @@ class CheckpointStore:
             TopicPartition(self._topic, partition),
         )
 
+    async def covered_by(self, partition: int, name: str) -> int:
+        """Return the offset below which a checkpoint covers all.
+
+        0 where the text names none, or one that cannot be read: what to do about that is decided
+        when it is loaded.
+        """
+        if not name.startswith(_NAME_PREFIX):
+            return 0
+        source = TopicPartition(self._checkpoint_topic, partition)
+        async with _Reader(self._settings, source) as reader:
+            try:
+                return (await _manifest(reader, name)).next_offset
+            except _UNREADABLE:
+                return 0
+
     async def load(self, partition: int, name: str) -> Checkpoint | None:
         """Return a checkpoint by the name that a commit gave it.
 
@@ -107,14 +130,20 @@ class CheckpointStore:
         source = TopicPartition(self._checkpoint_topic, partition)
         async with _Reader(self._settings, source) as reader:
             try:
-                manifest = Manifest.model_validate_json(
-                    await reader.read(int(name.removeprefix(_NAME_PREFIX)))
-                )
+                manifest = await _manifest(reader, name)
                 packed = b"".join([await reader.read(offset) for offset in manifest.pieces])
                 state = _unpack(packed, manifest)
-            except (ValueError, ValidationError, KafkaError, InputError) as error:
+            except _UNREADABLE as error:
                 raise InputError(f"{source.topic}/{partition}: {name}: {error}") from None
-        return Checkpoint(state, manifest.next_offset, name)
+        return Checkpoint(state, manifest.next_offset, name, manifest.last_ms)
+
+    async def find_break(
+        self, partition: int, covered: int, last_ms: int | None
+    ) -> LogBreak | None:
+        """Return where the topic's log no longer goes on from what a state covers, if so."""
+        return await find_break(
+            self._settings, TopicPartition(self._topic, partition), covered, last_ms
+        )
 
     async def _send(self, partition: int, value: bytes) -> Awaitable[StoredMessage]:
         return await self._output.send(key=b"", value=value, partition=partition)
@@ -170,3 +199,9 @@ class _Reader:
         if offset not in self._values:
             raise InputError(f"no message at offset {offset}")
         return self._values[offset]
+
+
+async def _manifest(reader: _Reader, name: str) -> Manifest:
+    """Return the manifest of a checkpoint; raise what reading and parsing raise."""
+    offset = int(name.removeprefix(_NAME_PREFIX))
+    return Manifest.model_validate_json(await reader.read(offset))

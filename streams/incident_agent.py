@@ -28,6 +28,7 @@ from skyfence.times import from_ms
 from streams.checkpoint import CheckpointStore
 from streams.driver.message import KafkaMessage
 from streams.judging import JudgingProgress
+from streams.log_break import LogBreak
 from streams.partition_state import PartitionStates, StateCodec
 from streams.sends import Headers, PendingSends, decided_headers, origin_of
 
@@ -68,7 +69,7 @@ class IncidentAgent:
         self._empty = partial(
             AlertDecisions, environment, names, texts, nations=nations, biases=biases
         )
-        codec = StateCodec(self._empty, _pack, _restore, self._recover)
+        codec = StateCodec(self._empty, _pack, _restore, self._tell_break, self._recover)
         self.states = PartitionStates("incident", codec, store)
 
     async def process(self, message: KafkaMessage) -> None:
@@ -77,13 +78,18 @@ class IncidentAgent:
         A message that the state covers already is left out. Raise ``KafkaError`` where the broker
         refused an alert: then no checkpoint covers the message.
         """
-        decisions = await self.states.state_for(message.partition, message.offset)
+        decisions = await self.states.state_for(message)
         if decisions is None:
             return
         await self._take(message, decisions)
-        self.states.mark_judged(message.partition, message.offset)
+        self.states.mark_judged(message)
         await self._sends.flush()
         self.states.mark_flushed()
+
+    async def _tell_break(self, log_break: LogBreak) -> None:
+        """Keep in ``rejected`` that the log of track events does not go on."""
+        await self._sends.reject_break(log_break)
+        await self._sends.flush()
 
     async def _take(self, message: KafkaMessage, decisions: AlertDecisions) -> None:
         if message.unread is not None:

@@ -10,7 +10,8 @@ that checkpoint itself, its state in memory is as new or newer, and stays.
 
 What follows from several messages may be flushed together. A snapshot is taken when nothing is
 outstanding, and without a break; storing it goes on beside the next messages. How a state is made,
-packed and restored is the agents' to say, where it is stored the checkpoint's.
+packed and restored is the agents' to say, where it is stored the checkpoint's. A log that does not
+go on from a state (``log_break``) is told of, and judged on from where it does.
 """
 
 import asyncio
@@ -24,9 +25,11 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 
 from skyfence.adapters import metrics
-from skyfence.errors import InputError
+from skyfence.errors import InputError, UnavailableError
 from streams.checkpoint import CheckpointStore
 from streams.driver.app import CheckpointingApp
+from streams.driver.message import KafkaMessage
+from streams.log_break import LogBreak
 
 log = structlog.get_logger()
 
@@ -51,6 +54,8 @@ class StateCodec(Generic[StateT]):
     empty: Callable[[], StateT]
     pack: Callable[[StateT], bytes]
     restore: Callable[[StateT, bytes], None]  # into an empty state; raises InputError
+    # Tells people of a log that does not go on, and returns when that is stored, and all else.
+    tell_break: Callable[[LogBreak], Awaitable[None]]
     # Makes the state to begin with where the checkpoint cannot be read, and tells people; may be
     # broken off, and is then called again.
     recover: Callable[[], Awaitable[StateT]] | None = None
@@ -62,12 +67,19 @@ class _PartitionEntry(Generic[StateT]):
     next_offset: int  # of the first message that is not in the state
     saved_name: str  # of the checkpoint that was loaded, or written last
     saved_offset: int  # its next_offset
+    last_ms: int | None = None  # Kafka's timestamp of the last message in the state
+    is_compared: bool = False  # with the log, since a message in the state was handed out again
     reassigned: bool = False  # the partition was assigned anew, and none of its messages read since
     lost: bool = False  # another worker has it: nothing is judged until it is assigned anew
     judging: bool = False  # stays where judging was broken off: the state is half a message ahead
     outstanding: bool = False  # what follows from some judged message is not stored yet
     snapshot_from_s: float = 0.0  # monotonic time from which the next snapshot is due
     save_task: asyncio.Task[None] | None = None
+
+    @property
+    def covers(self) -> tuple[int, int | None]:
+        """Return what the state covers: the offset that comes next, the time of the last one."""
+        return self.next_offset, self.last_ms
 
     @property
     def is_ahead(self) -> bool:
@@ -88,29 +100,72 @@ class PartitionStates(Generic[StateT]):
         self._codec = codec
         self._store = store
         self._partitions: dict[int, _PartitionEntry[StateT]] = {}
+        self._loading = asyncio.Lock()
 
-    async def state_for(self, partition: int, offset: int) -> StateT | None:
+    async def state_for(self, message: KafkaMessage) -> StateT | None:
         """Return the state to judge a message with; ``mark_judged`` must follow.
 
         None if the state covers the message already, or the partition is another worker's now: then
         the message is not to be judged. Loads the checkpoint where the partition was assigned anew.
+        Raise ``UnavailableError`` where the log was cut and the reading must begin anew.
         """
+        partition, offset = message.partition, message.offset
         entry = self._partitions.get(partition)
         if entry is None or entry.reassigned:
-            entry = self._partitions[partition] = await self._current(partition, entry, offset)
+            async with self._loading:
+                entry = await self._current(partition, entry, offset)
+            self._partitions[partition] = entry
         if entry.lost:
             return None
+        if not entry.is_compared and not entry.next_offset <= offset <= entry.next_offset + 1:
+            await self._compare(partition, entry, offset)
         if offset < entry.next_offset:
             log.info("message.repeated", agent=self._agent, partition=partition, offset=offset)
             return None
         entry.judging = True
         return entry.state
 
-    def mark_judged(self, partition: int, offset: int) -> None:
+    def mark_judged(self, message: KafkaMessage) -> None:
         """Note that a message is in the state, though what follows from it may not be stored."""
-        entry = self._partitions.get(partition)
+        entry = self._partitions.get(message.partition)
         if entry is not None:  # else the partition has gone to another worker meanwhile
-            entry.next_offset, entry.judging, entry.outstanding = offset + 1, False, True
+            entry.next_offset, entry.judging, entry.outstanding = message.offset + 1, False, True
+            entry.last_ms, entry.is_compared = message.timestamp_ms, False
+
+    async def compare(self, partition: int, end: int) -> None:
+        """Compare a state with its log, which ends at an offset, though no message of it came.
+
+        Raise ``UnavailableError`` where the log ends before what the state covers: it was cut, and
+        is read anew by the next worker.
+        """
+        async with self._loading:
+            entry = self._partitions.get(partition)
+            if entry is None or entry.reassigned:
+                name = await self._store.committed_name(partition)
+                if await self._store.covered_by(partition, name) <= end:
+                    return
+                entry = await self._current(partition, entry, end + 1)
+            if entry.next_offset > end and not entry.lost:
+                await self._compare(partition, entry, entry.next_offset)
+
+    async def _compare(self, partition: int, entry: _PartitionEntry[StateT], offset: int) -> None:
+        """Compare the log with what a state covers, and go on where the log does.
+
+        Raise ``UnavailableError`` where that is before the message at ``offset``: what was read
+        ahead of it must be read again, from the offset that is committed here.
+        """
+        entry.is_compared = True
+        log_break = await self._store.find_break(partition, entry.next_offset, entry.last_ms)
+        if log_break is None:
+            return
+        log.error("log.broken", agent=self._agent, reason=log_break.text)
+        metrics.LOG_BREAKS.labels(self._agent).inc()
+        await self._codec.tell_break(log_break)
+        if not entry.is_ahead:
+            entry.next_offset, entry.last_ms = log_break.next_offset, None
+            await self._save(partition, entry, entry.covers, self._pack(entry))
+            if offset > log_break.next_offset:
+                raise UnavailableError(f"{log_break.text}: the worker reads it anew from there")
 
     def mark_flushed(self) -> None:
         """Note that all that follows from the judged messages is stored; snapshot what is due."""
@@ -161,7 +216,7 @@ class PartitionStates(Generic[StateT]):
             if entry.save_task is not None:
                 await entry.save_task
             if entry.is_unsaved and not entry.is_ahead:
-                await self._save(partition, entry, entry.next_offset, self._pack(entry))
+                await self._save(partition, entry, entry.covers, self._pack(entry))
 
     async def _current(
         self, partition: int, entry: _PartitionEntry[StateT] | None, offset: int
@@ -193,8 +248,10 @@ class PartitionStates(Generic[StateT]):
             return _PartitionEntry(state, offset, saved_name="", saved_offset=offset)
         took_s = round(time.monotonic() - start_s, 3)
         log.info("checkpoint.loaded", **context, size=len(checkpoint.state), seconds=took_s)
-        covered = checkpoint.next_offset
-        return _PartitionEntry(state, covered, checkpoint.name, saved_offset=covered)
+        covered, last_ms = checkpoint.next_offset, checkpoint.last_ms
+        entry = _PartitionEntry(state, covered, checkpoint.name, covered, last_ms=last_ms)
+        await self._compare(partition, entry, offset)
+        return entry
 
     async def _recovered(
         self, partition: int, offset: int, error: InputError
@@ -209,7 +266,7 @@ class PartitionStates(Generic[StateT]):
             raise InputError(f"{error}; {_REMEDY}") from None
         state = await self._codec.recover()
         entry = _PartitionEntry(state, offset, saved_name="", saved_offset=offset)
-        await self._save(partition, entry, offset, self._pack(entry))
+        await self._save(partition, entry, entry.covers, self._pack(entry))
         return entry
 
     def _save_if_due(self, partition: int, entry: _PartitionEntry[StateT]) -> None:
@@ -218,7 +275,7 @@ class PartitionStates(Generic[StateT]):
             and entry.save_task is None
             and time.monotonic() >= entry.snapshot_from_s
         ):
-            saving = self._save(partition, entry, entry.next_offset, self._pack(entry))
+            saving = self._save(partition, entry, entry.covers, self._pack(entry))
             entry.save_task = asyncio.create_task(saving)
 
     def _pack(self, entry: _PartitionEntry[StateT]) -> bytes:
@@ -232,9 +289,14 @@ class PartitionStates(Generic[StateT]):
         return packed
 
     async def _save(
-        self, partition: int, entry: _PartitionEntry[StateT], next_offset: int, packed: bytes
+        self,
+        partition: int,
+        entry: _PartitionEntry[StateT],
+        covers: tuple[int, int | None],
+        packed: bytes,
     ) -> None:
-        name = await self._store.save(partition, next_offset, packed)
+        next_offset, last_ms = covers
+        name = await self._store.save(partition, next_offset, last_ms, packed)
         if name is not None:
             entry.saved_name, entry.saved_offset = name, next_offset
             return

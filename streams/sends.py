@@ -25,6 +25,7 @@ from skyfence.naming import Topics
 from skyfence.times import header_number, to_ms
 from streams.driver.app import CheckpointingApp
 from streams.driver.message import KafkaMessage, StoredMessage
+from streams.log_break import LogBreak
 
 log = structlog.get_logger()
 
@@ -91,6 +92,21 @@ class PendingSends:
         metrics.rejected(reason.reason_class)
         record = Rejected.of(message, message.timestamp_ms, reason, row)
         await self.send(self._rejected_topic, message.address, record.to_json(), {})
+
+    async def reject_break(self, log_break: LogBreak) -> None:
+        """Keep in ``rejected`` that messages are gone which nobody has judged."""
+        topic, partition = log_break.partition
+        placeholder = KafkaMessage(
+            topic=topic,
+            partition=partition,
+            offset=log_break.next_offset,
+            timestamp_ms=log_break.last_ms or 0,
+            is_broker_time=True,
+            key=None,
+            value=None,
+            headers={},
+        )
+        await self.reject(placeholder, Reason("lost", log_break.text))
 
     async def reject_for_defect(self, event: str, message: KafkaMessage) -> None:
         """Keep a message at which our own code failed, and log the exception as ``event``.

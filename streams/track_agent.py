@@ -36,6 +36,7 @@ from skyfence.tracks.tracker import Tracker
 from streams.arrival_clock import ArrivalClock
 from streams.checkpoint import CheckpointStore
 from streams.driver.message import KafkaMessage
+from streams.log_break import LogBreak
 from streams.partition_state import PartitionStates, StateCodec
 from streams.sends import Headers, PendingSends, observed_headers
 
@@ -67,9 +68,8 @@ class TrackAgent:
         self._lock = asyncio.Lock()  # a message and a flush from outside take turns
         self._unflushed = 0  # messages judged since the last flush
         empty = partial(Tracker, airspace, environment, policy)
-        self.states = PartitionStates(
-            "track", StateCodec(empty, take_snapshot, restore_snapshot), store
-        )
+        codec = StateCodec(empty, take_snapshot, restore_snapshot, self._tell_break)
+        self.states = PartitionStates("track", codec, store)
 
     async def process(self, message: KafkaMessage, *, more: bool = False) -> None:
         """Judge one message; flush after it, unless ``more`` messages wait and few are unflushed.
@@ -78,10 +78,10 @@ class TrackAgent:
         refused something: then no checkpoint covers what was judged since the last flush.
         """
         async with self._lock:
-            tracker = await self.states.state_for(message.partition, message.offset)
+            tracker = await self.states.state_for(message)
             if tracker is not None:
                 await self._judge(self._arrivals.dated(message), tracker)
-                self.states.mark_judged(message.partition, message.offset)
+                self.states.mark_judged(message)
                 self._unflushed += 1
             if not more or self._unflushed >= _FLUSH_EVERY:
                 await self._flush()
@@ -96,6 +96,12 @@ class TrackAgent:
             await self._sends.flush()
             self._unflushed = 0
             self.states.mark_flushed()
+
+    async def _tell_break(self, log_break: LogBreak) -> None:
+        """Keep in ``rejected`` that a log does not go on; precondition: the lock is held."""
+        await self._sends.reject_break(log_break)
+        self._unflushed += 1
+        await self._flush()
 
     async def _judge(self, message: KafkaMessage, tracker: Tracker) -> None:
         decoded = await self._decode(message)

@@ -68,6 +68,9 @@ BATCHES_SKIPPED = Counter(
     "Kafka's record batches of which something could not be read, and was left out.",
     ["reason"],
 )
+LOG_BREAKS = Counter(
+    "skyfence_log_breaks", "Logs that did not go on from what was judged of them.", ["agent"]
+)
 CHECKPOINTS_UNREADABLE = Counter(
     "skyfence_checkpoints_unreadable", "Checkpoints that could not be read.", ["agent"]
 )

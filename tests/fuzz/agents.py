@@ -116,7 +116,10 @@ class _Store:
     async def load(self, _: int, name: str) -> Checkpoint | None:
         return self.last if name else None
 
-    async def save(self, _: int, next_offset: int, state: bytes) -> str:
+    async def find_break(self, *_: Any) -> None:
+        return None
+
+    async def save(self, _: int, next_offset: int, __: int | None, state: bytes) -> str:
         self.last = Checkpoint(state, next_offset, f"checkpoint {next_offset}")
         return self.last.name
 

@@ -17,6 +17,7 @@ from skyfence.errors import InputError
 from skyfence.incidents.manager import IncidentManager
 from streams.checkpoint import Checkpoint
 from streams.incident_agent import IncidentAgent
+from streams.log_break import LogBreak
 from streams.partition_state import PartitionStates, StateCodec
 from streams.sends import PendingSends
 
@@ -36,9 +37,19 @@ class BrokenStore:
         offset, state = self.saved[-1]
         return Checkpoint(state, offset, "checkpoint")
 
-    async def save(self, _: int, next_offset: int, state: bytes) -> str:
+    async def find_break(self, *_: Any) -> None:
+        return None
+
+    async def save(self, _: int, next_offset: int, __: int | None, state: bytes) -> str:
         self.saved.append((next_offset, state))
         return f"checkpoint {len(self.saved)}"
+
+
+SEVENTH = kafka_message(Mail(b"{}"), TOPICS.tracks, 7)
+
+
+async def untold(log_break: LogBreak) -> None:
+    raise AssertionError(log_break.text)
 
 
 def restore(state: list[str], packed: bytes) -> None:
@@ -48,9 +59,9 @@ def restore(state: list[str], packed: bytes) -> None:
 async def test_an_agent_that_cannot_recover_refuses_to_begin() -> None:
     """The error says what cannot be read and what to do, and nothing is saved over it."""
     store: Any = BrokenStore()
-    states = PartitionStates("track", StateCodec(list, lambda _: b"", restore), store)
+    states = PartitionStates("track", StateCodec(list, lambda _: b"", restore, untold), store)
     with pytest.raises(InputError, match=r"its pieces are not whole; run the skyfence that wrote"):
-        await states.state_for(0, 7)
+        await states.state_for(SEVENTH)
     assert store.saved == []
 
 
@@ -61,10 +72,10 @@ async def test_what_is_recovered_is_saved_before_anything_is_judged() -> None:
         return ["recovered"]
 
     store: Any = BrokenStore()
-    codec = StateCodec(list, lambda state: state[0].encode(), restore, recover)
-    assert await PartitionStates("incident", codec, store).state_for(0, 7) == ["recovered"]
+    codec = StateCodec(list, lambda state: state[0].encode(), restore, untold, recover)
+    assert await PartitionStates("incident", codec, store).state_for(SEVENTH) == ["recovered"]
     assert store.saved == [(7, b"recovered")]
-    assert await PartitionStates("incident", codec, store).state_for(0, 7) == ["recovered"]
+    assert await PartitionStates("incident", codec, store).state_for(SEVENTH) == ["recovered"]
 
 
 @dataclass

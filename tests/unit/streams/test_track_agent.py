@@ -54,7 +54,10 @@ class Store:
     async def load(self, *_: Any) -> Checkpoint | None:
         return None
 
-    async def save(self, _: int, next_offset: int, state: bytes) -> str:
+    async def find_break(self, *_: Any) -> None:
+        return None
+
+    async def save(self, _: int, next_offset: int, __: int | None, state: bytes) -> str:
         self.covered.append(next_offset)
         return f"checkpoint {next_offset}"
 

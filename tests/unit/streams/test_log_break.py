@@ -1,0 +1,109 @@
+"""A log that does not go on: nothing new is passed over as if it had been judged."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from fuzz.agents import TOPICS, kafka_message
+from fuzz.samples import Mail
+
+from skyfence.errors import UnavailableError
+from streams.checkpoint import Checkpoint
+from streams.driver.message import KafkaMessage
+from streams.log_break import LogBreak
+from streams.partition_state import PartitionStates, StateCodec
+
+TRACKS = TopicPartition(TOPICS.tracks, 0)
+
+
+@dataclass
+class Log:
+    """A checkpoint that covers a hundred messages, and what is found when the log is compared."""
+
+    log_break: LogBreak | None
+    compared: list[tuple[int, int | None]] = field(default_factory=list)
+    saved: list[tuple[int, int | None]] = field(default_factory=list)
+    told: list[LogBreak] = field(default_factory=list)
+
+    async def committed_name(self, _: int) -> str:
+        return f"checkpoint {len(self.saved)}"
+
+    async def load(self, *_: Any) -> Checkpoint:
+        return Checkpoint(b"state", 100, "checkpoint", last_ms=5_000)
+
+    async def find_break(self, _: int, covered: int, last_ms: int | None) -> LogBreak | None:
+        self.compared.append((covered, last_ms))
+        return self.log_break
+
+    async def save(self, _: int, next_offset: int, last_ms: int | None, state: bytes) -> str:
+        self.saved.append((next_offset, last_ms))
+        return f"checkpoint {len(self.saved)}"
+
+    async def tell(self, log_break: LogBreak) -> None:
+        assert not self.saved
+        self.told.append(log_break)
+
+    def states(self) -> PartitionStates[list[bytes]]:
+        codec = StateCodec(list[bytes], b"".join, list.append, self.tell)
+        store: Any = self
+        return PartitionStates("track", codec, store)
+
+
+def at(offset: int) -> KafkaMessage:
+    return kafka_message(Mail(b"{}"), TOPICS.tracks, offset)
+
+
+def cut(next_offset: int) -> LogBreak:
+    return LogBreak(TRACKS, 100, next_offset, 5_000, is_cut=True)
+
+
+async def test_a_log_that_goes_on_is_compared_once() -> None:
+    """The first message after an assignment has the log compared, those after it have not."""
+    log = Log(None)
+    states = log.states()
+    for offset in (100, 101, 102):
+        assert await states.state_for(at(offset)) == [b"state"]
+        states.mark_judged(at(offset))
+    assert log.compared == [(100, 5_000)]
+
+
+async def test_what_stands_in_the_place_of_judged_messages_is_judged() -> None:
+    """Read from its start, a log that was cut at 60 has new messages from there on."""
+    log = Log(cut(60))
+    states = log.states()
+    assert [await states.state_for(at(offset)) for offset in (0, 59)] == [None, None]
+    assert await states.state_for(at(60)) == [b"state"]
+    assert (log.told, log.saved) == ([cut(60)], [(60, None)])
+
+
+async def test_new_messages_before_the_first_that_is_read_are_read_anew() -> None:
+    """A log that has grown past what was judged is read again from where it was cut."""
+    log = Log(cut(60))
+    with pytest.raises(UnavailableError, match="tracks/0 was cut: offset 99, stored at 1970-01-01"):
+        await log.states().state_for(at(100))
+    assert (log.told, log.saved) == ([cut(60)], [(60, None)])
+
+
+async def test_a_gap_is_told_and_judged_behind() -> None:
+    """What was deleted before it was judged is told of, and what is left is judged."""
+    gap = LogBreak(TRACKS, 100, 250, 5_000, is_cut=False)
+    log = Log(gap)
+    assert await log.states().state_for(at(250)) == [b"state"]
+    assert log.told == [gap]
+    assert "offsets 100 to 249" in gap.text
+
+
+async def test_a_log_that_is_cut_while_it_is_read_is_compared() -> None:
+    """Messages that come again make the log be compared, once for all that come so."""
+    log = Log(None)
+    states = log.states()
+    for offset in (100, 101):
+        await states.state_for(at(offset))
+        states.mark_judged(at(offset))
+    states.mark_flushed()
+    log.log_break = cut(101)
+    assert [await states.state_for(at(offset)) for offset in (0, 100)] == [None, None]
+    assert await states.state_for(at(101)) == [b"state"]
+    assert len(log.compared) == 2
+    assert log.told == [cut(101)]
