@@ -50,3 +50,7 @@ def run_until_stopped(build: Callable[[], CheckpointingApp]) -> None:
     except SystemExit as stop:
         if stop.code:
             raise UnavailableError("the worker crashed: restart it") from None
+    except asyncio.CancelledError:
+        # After a crash mode raises what it takes for its cause: it may be that of an agent which
+        # was cancelled because another task had failed.
+        raise UnavailableError("the worker crashed: restart it") from None
