@@ -64,7 +64,8 @@ async def test_a_log_that_lost_its_tail_is_judged_on(
     assert await end_of(settings) == fresh
     async with Subscriber(settings) as operator, asyncio.timeout(LONGEST_S):
         again = processes.skyfence(settings, "worker")
-        assert await asyncio.to_thread(again.wait, 60) == 3  # it stood at offset 20
+        # It stood at offset 20. 4: Faust hung amid its crash, and the watchdog ended it.
+        assert await asyncio.to_thread(again.wait, 60) in (3, 4)
         processes.skyfence(settings, "worker")
         await operator.first()
         await drained(settings)
