@@ -87,9 +87,14 @@ class PendingSends:
             value = message.short()
             await self._hand_over(replace(message, value=value, cause=None, short=None))
 
-    async def reject(self, message: KafkaMessage, reason: Reason, row: int | None = None) -> None:
-        """Keep a message that could not be used, or one row of it, in ``rejected``."""
-        metrics.rejected(reason.reason_class)
+    async def reject(
+        self, message: KafkaMessage, reason: Reason, row: int | None = None, count: int = 1
+    ) -> None:
+        """Keep a message that could not be used, or one row of it, in ``rejected``.
+
+        ``count`` is the number of rows that the record stands for.
+        """
+        metrics.rejected(reason.reason_class, count)
         record = Rejected.of(message, message.timestamp_ms, reason, row)
         await self.send(self._rejected_topic, message.address, record.to_json(), {})
 

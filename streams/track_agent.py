@@ -108,8 +108,8 @@ class TrackAgent:
         if decoded is None:
             return
         metrics.left_out(decoded.left_out)
-        for bad in decoded.bad_rows:
-            await self._sends.reject(message, bad.reason, bad.row)
+        for bad in decoded.rejections:
+            await self._sends.reject(message, bad.reason, bad.row, bad.count)
         result = await self._track(message, tracker, decoded.frame)
         metrics.judged(decoded.frame, result, message.timestamp_ms)
         await self._send(message, result)

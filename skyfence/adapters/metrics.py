@@ -213,9 +213,9 @@ def left_out(fields: Iterable[str]) -> None:
         FIELDS_LEFT_OUT.labels(line.partition(":")[0]).inc()
 
 
-def rejected(reason_class: ReasonClass) -> None:
-    """Count a message or report that was not used."""
-    REJECTED.labels(reason_class).inc()
+def rejected(reason_class: ReasonClass, count: int = 1) -> None:
+    """Count a message that was not used, or reports of one."""
+    REJECTED.labels(reason_class).inc(count)
 
 
 def decided(alert: AnyAlert, headers: Mapping[str, bytes]) -> None:

@@ -32,6 +32,9 @@ JSON_CONTENT_TYPE: Final = "application/json"
 # How far a sensor's clock may run ahead of the broker's. Radars without GPS time are wrong by
 # seconds. When a clock that is ahead is put right, as much of its source is late.
 MAX_AHEAD_MS: Final = 30_000
+# A frame's first bad reports say what is wrong with its sender; a rejected record for each of
+# 10,000 would take longer than judging them.
+_MOST_ROWS: Final = 5
 KEY_HINT: Final = "kcat: -k SOURCE -X partitioner=murmur2_random"
 
 _SOURCE: TypeAdapter[str] = TypeAdapter(SourceName)
@@ -60,10 +63,11 @@ class AheadOfArrivalError(BadInputError):
 
 @dataclass(frozen=True)
 class BadRow:
-    """A report that was left out of its frame."""
+    """A report that was left out of its frame; ``count`` where it stands for several."""
 
     row: int
     reason: Reason
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,16 @@ class Decoded:
     frame: Frame
     bad_rows: list[BadRow]
     left_out: tuple[str, ...] = ()
+
+    @property
+    def rejections(self) -> list[BadRow]:
+        """Return the first bad rows one by one, and one that stands for all others."""
+        first, others = self.bad_rows[:_MOST_ROWS], self.bad_rows[_MOST_ROWS:]
+        if not others:
+            return first
+        row, reason = others[0].row, others[0].reason
+        text = f"{len(others)} more of its reports are bad, the first: {reason.text}"
+        return [*first, BadRow(row, Reason(reason.reason_class, text), len(others))]
 
 
 @dataclass(frozen=True)

@@ -281,7 +281,7 @@ class Tracks(Agent):
         facts = self._engine.process(decoded.frame)
         follows = [(TOPICS.crossings, crossing.to_json()) for crossing in facts.crossings]
         follows += [(TOPICS.track_events, event.to_json()) for event in facts.events]
-        return None, follows, [(bad.row, bad.reason) for bad in decoded.bad_rows]
+        return None, follows, [(bad.row, bad.reason) for bad in decoded.rejections]
 
 
 class Incidents(Agent):

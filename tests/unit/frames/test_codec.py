@@ -97,6 +97,20 @@ def test_elements_that_are_no_objects_cost_only_themselves() -> None:
     assert decoded.frame.track_ids == ["T1"]
 
 
+def test_many_bad_rows_are_rejected_as_one() -> None:
+    """The first five of a frame's bad reports are kept one by one, the others as one with a count.
+
+    So what is sent of a frame is bounded, however many of its reports are bad.
+    """
+    rows = [fields(), *(fields(lat=91 + number) for number in range(300))]
+    decoded = decode(json.dumps(rows).encode())
+    *first, others = decoded.rejections
+    assert [(bad.row, bad.count) for bad in first] == [(row, 1) for row in range(1, 6)]
+    assert (others.row, others.count, others.reason.reason_class) == (6, 295, "field")
+    assert others.reason.text.startswith("295 more of its reports are bad, the first: lat: ")
+    assert len(decoded.bad_rows) == 300
+
+
 def test_a_report_of_another_source_is_left_out() -> None:
     """A report that names another source than the key is refused with the way to do it right."""
     decoded = decode([fields(), fields(source="other")])
