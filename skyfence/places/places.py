@@ -162,7 +162,7 @@ class Places:
             and direction is not None
             and level_rank(contribution.level) >= level_rank("prepare")
         ):
-            state.new_directions.append(direction)
+            _add(state.new_directions, (direction,))
         return True
 
     def _leave(self, place: str, state: PlaceState, holding: Holding, standing: Standing) -> bool:
@@ -225,7 +225,7 @@ class Places:
             if state is None:
                 state = places.states[other] = PlaceState(kind)
             if other != name:
-                state.new_directions.extend(directions)
+                _add(state.new_directions, directions)
         places.touched.extend([name, *(other for other, _ in above)])
 
     def _view(self, places: RunPlaces, name: str, at_ms: int) -> PlaceView:
@@ -304,7 +304,14 @@ class Places:
                 for other, state in places.states.items()
                 if state.kind == kind
                 and other != name
-                and level_rank(self._view(places, other, at_ms).level) >= level_rank("prepare")
                 and name in (ALLIANCE, self._nations.get(other))
+                and level_rank(self._view(places, other, at_ms).level) >= level_rank("prepare")
             )
         )
+
+
+def _add(directions: list[int], new: Iterable[int]) -> None:
+    """Add directions to those of a place, each once: a raid of hundreds comes from a few."""
+    for direction in new:
+        if direction not in directions:
+            directions.append(direction)
