@@ -52,7 +52,7 @@ _ENDURANCE_S: Final = DetectionParameters.expire_after_ms / SECOND_MS
 # bias of two sources may be as large as the distance of two objects.
 CROWDED_M: Final = 2_500
 # Shorter than any degree of latitude, metres (WGS 84).
-_LEAST_LAT_M: Final = 110_500.0
+LEAST_LAT_M: Final = 110_500.0
 # Regions are warned of a lost object for as long by default; later, its reach is half a country
 # with its private flights.
 _OF_LATE_S: Final = 60 * 60.0
@@ -98,13 +98,24 @@ def is_near(track: MemberTrack, other: MemberTrack) -> bool:
     if track.position is None or other.position is None:
         return False
     here, there = track.position, other.position
-    speed_mps = max(here.speed_mps or DRONE_MPS, there.speed_mps or DRONE_MPS)
-    reach_m = CROWDED_M + speed_mps * (COMPARABLE_S + _MOST_CLOCK_S)
+    reach_m = _reach_m(max(here.speed_mps or DRONE_MPS, there.speed_mps or DRONE_MPS))
     if track.last.object.icao_address and other.last.object.icao_address:
         reach_m = max(reach_m, _ADDRESS_M)
-    if abs(here.seen.lat - there.seen.lat) * _LEAST_LAT_M > reach_m:
+    if abs(here.seen.lat - there.seen.lat) * LEAST_LAT_M > reach_m:
         return False
     return metres_apart(here, there) <= reach_m
+
+
+def most_reach_m(track: MemberTrack, fastest_mps: float) -> float:
+    """Return the distance beyond which no track is near one, metres, if none flies faster."""
+    own_mps = track.position.speed_mps if track.position else None
+    reach_m = _reach_m(max(own_mps or DRONE_MPS, fastest_mps, DRONE_MPS))
+    return max(reach_m, _ADDRESS_M) if track.last.object.icao_address else reach_m
+
+
+def _reach_m(speed_mps: float) -> float:
+    """Return how far apart tracks are worth comparing, the faster of which flies at a speed."""
+    return CROWDED_M + speed_mps * (COMPARABLE_S + _MOST_CLOCK_S)
 
 
 def may_be_one(track: MemberTrack, other: MemberTrack) -> bool:

@@ -29,6 +29,7 @@ from skyfence.incidents.incident import (
 from skyfence.incidents.repeated_violations import ViolationCounter
 from skyfence.incidents.routing import IncidentUpdate
 from skyfence.incidents.snapshot import Run
+from skyfence.incidents.track_index import TrackIndex
 from skyfence.incidents.watermark import VIOLATION_COUNT
 from skyfence.texts.tables import UpdateKind
 from skyfence.times import to_ms
@@ -45,16 +46,17 @@ class Joining:
         self._counter = counter
         self._assignment = Assignment()
 
-    def decide(self, run: Run, track: MemberTrack) -> Iterator[Alert]:
+    def decide(self, run: Run, track: MemberTrack, index: TrackIndex) -> Iterator[Alert]:
         """Join a track with another one of the same object, or with a lost one that it may be.
 
-        ``track`` is as it stood with the event that raised the decision, and so are the others.
+        ``track`` is as it stood with the event that raised the decision, and so are the others;
+        ``index`` holds those of the run that are decided.
         """
         if not is_seen(track) or run.tracks[track.key].silenced:
             return
         yield from self._part(run, track)
-        decided = run.decisions.decided.values()
-        near = [other for other in decided if association.is_near(track, other)]
+        decided = run.decisions.decided
+        near = index.others_near(track, decided)
         seen = [other for other in near if is_seen(other) and _takes_part(run, other)]
         partner = self._assignment.partner_of(
             track, seen, run.pairs, lambda mine, other: self._may_join(run, mine, other)
@@ -65,8 +67,7 @@ class Joining:
                 run.pairs = pairs_after(run.pairs, track, partner, offset)
             yield from self._unite(run, track.key, partner.key)
         elif knowledge_rank(track):
-            lost = [other for other in decided if other.state == "lost"]
-            yield from self._find_lost(run, track, lost)
+            yield from self._find_lost(run, track, index.lost(decided))
 
     def _may_join(self, run: Run, track: MemberTrack, other: MemberTrack) -> bool:
         """Tell whether two tracks' incidents may become one; at least one of them must have one."""

@@ -14,6 +14,7 @@ members' events only enter into decisions. Does no I/O and reads no clock.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -50,7 +51,8 @@ from skyfence.incidents.repeated_violations import ViolationCounter
 from skyfence.incidents.routing import IncidentUpdate
 from skyfence.incidents.snapshot import IncidentState, Run
 from skyfence.incidents.succession import successor
-from skyfence.incidents.watermark import VIOLATION_COUNT, Origin
+from skyfence.incidents.track_index import TrackIndex
+from skyfence.incidents.watermark import ASSOCIATION, VIOLATION_COUNT, Origin
 from skyfence.incidents.wording import Vocabulary
 from skyfence.naming import Environment
 from skyfence.texts.tables import OperatorTexts, UpdateKind
@@ -62,7 +64,24 @@ _JOINED_WITHIN_MS: Final = 15_000
 _COUNT_DELAY_MS: Final = 60_000
 # What may well be a private flight has landed somewhere when it was not seen for so long.
 _PRIVATE_LANDED: Final = timedelta(minutes=30)
+# Indices are made anew where they were forgotten: of one live run, and of replays beside it.
+_INDICES_KEPT: Final = 100
 _NO_BIASES: Final[Mapping[str, Bias]] = {}
+
+
+@dataclass(frozen=True)
+class _RunIndices:
+    """Where a run's tracks are: as they are now, and as they were decided on last."""
+
+    run: Run
+    tracks: TrackIndex
+    decided: TrackIndex
+
+    @classmethod
+    def of(cls, run: Run) -> "_RunIndices":
+        """Return the indices of a run as it stands."""
+        decided = run.decisions.decided.values()
+        return cls(run, TrackIndex.of(run.tracks.values()), TrackIndex.of(decided))
 
 
 class IncidentManager:
@@ -84,6 +103,7 @@ class IncidentManager:
         self._biases = biases
         self._chains = AlertChains(environment, names, texts)
         self._counter = ViolationCounter(environment, self._chains.vocabulary)
+        self._indices: dict[str, _RunIndices] = {}
         self._joining = Joining(self._chains, self._counter)
         self._echoes = EchoRecognition(self._chains, self._counter)
         self._operators = OperatorDecisions(self._chains, self._joining, self._counter)
@@ -96,6 +116,7 @@ class IncidentManager:
     @state.setter
     def state(self, state: IncidentState) -> None:
         self._chains.state = state
+        self._indices.clear()
 
     @property
     def open(self) -> list[Incident]:
@@ -166,6 +187,7 @@ class IncidentManager:
                 # If it was not silenced, another track told of it until now.
                 kind = "reopened" if reopens else "continued"
         run.tracks[key] = track
+        self._indices_of(run, event.run).tracks.put(track)
         incident = self._chains.incident_of(track)
         if incident is not None and incident.lead_key == key:
             if incident.private and _has_landed(event):
@@ -199,25 +221,39 @@ class IncidentManager:
         At once, unless another source shows more objects here than the track's own does: then it is
         probably one of those, and is about to be joined with it.
         """
-        shown: Counter[str] = Counter()
-        for incident in self.state.open.values():
-            members = [run.tracks[key] for key in incident.member_keys if key in run.tracks]
-            near = [other for other in members if may_be_one(track, other)]
-            shown.update({other.key.source for other in near if is_seen(other)})
+        index = self._indices_of(run, track.key.run).tracks
+        seen = {
+            (other.incident_id, other.key.source)
+            for other in index.others_near(track, run.tracks)
+            if other.incident_id in self.state.open and is_seen(other) and may_be_one(track, other)
+        }
+        shown = Counter(source for _, source in seen)
         if max(shown.values(), default=0) <= shown[track.key.source]:
             return 0
         return max(to_ms(track.last.time), to_ms(track.last.last_seen)) + _JOINED_WITHIN_MS
+
+    def _indices_of(self, run: Run, name: str) -> "_RunIndices":
+        """Return the indices of a run's tracks; they are made anew for one that is new here."""
+        indices = self._indices.get(name)
+        if indices is None or indices.run is not run:
+            if len(self._indices) >= _INDICES_KEPT:
+                self._indices.clear()
+            indices = self._indices[name] = _RunIndices.of(run)
+        return indices
 
     def _process_due(self, run: Run) -> Iterator[Alert]:
         """Make the decisions that the run's watermark has come up to, in order of event time."""
         for decision in run.decisions.pop_due(self.state.progress):
             # Violations are counted when they are this old, and a day is over no sooner.
             yield from self._end_old_violations(run, decision.time_ms - _COUNT_DELAY_MS)
+            decided = self._indices_of(run, decision.track.key.run).decided
+            if decision.rank == ASSOCIATION:
+                decided.put(decision.track)
             if decision.rank == VIOLATION_COUNT:
                 yield from self._count_violation(run, decision.track)
             elif decision.track.key in run.tracks:
                 yield from self._echoes.decide(run, decision.track)
-                yield from self._joining.decide(run, decision.track)
+                yield from self._joining.decide(run, decision.track, decided)
                 yield from self._joining.change_lead(run, decision.track.key)
         watermark_ms = run.decisions.watermark_ms(self.state.progress)
         if 0 < watermark_ms < LATEST_MS:  # when all sources have ended nobody watches any more
