@@ -52,6 +52,29 @@ async def committed_text(settings: Settings, group: str, partition: TopicPartiti
         await asyncio.sleep(_ASK_AGAIN_S)
 
 
+async def commits_within(
+    settings: Settings, group: str, partition: TopicPartition, seconds: float
+) -> bool:
+    """Tell whether a group's committed offset moves: whether a process of it reads at present.
+
+    Members are no evidence: some brokers keep those that have died. Raise ``KafkaError`` where
+    Kafka does not answer.
+    """
+    before = await _committed_offset(settings, group, partition)
+    await asyncio.sleep(seconds)
+    return await _committed_offset(settings, group, partition) != before
+
+
+async def _committed_offset(settings: Settings, group: str, partition: TopicPartition) -> int:
+    """Return a group's committed offset, -1 where there is none."""
+    async with admin_client(settings) as admin:
+        try:
+            answer = await admin.list_consumer_group_offsets(group, partitions=[partition])
+        except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError):
+            return -1  # of a Kafka where no group has committed anything yet
+    return answer[partition].offset if partition in answer else -1
+
+
 class GroupProgress:
     """Asks Kafka how far consumer groups have come; connect with ``async with``."""
 

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 import click
+from aiokafka import TopicPartition
 from rich.console import Console
 
 from skyfence.adapters import logs
 from skyfence.adapters.files import policy_of, zones_of
 from skyfence.adapters.kafka import admin_client
+from skyfence.adapters.progress import commits_within
 from skyfence.adapters.redis import connect, redis_address
 from skyfence.adapters.settings import Settings, load
 from skyfence.cli.local import embedded, runtime_file, signals
@@ -18,6 +21,9 @@ from skyfence.cli.local.stack import edges, servers
 from skyfence.cli.zone_options import add_zones_option
 from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import Environment
+
+# Three times as long as it takes between two things that a relay has to read.
+_OTHERS_COMMIT_S: Final = 6.0
 
 
 @click.command()
@@ -47,22 +53,50 @@ def up(kafka_port: int | None, redis_port: int | None, data: Path | None) -> Non
 
 
 @asynccontextmanager
-async def _answering(settings: Settings) -> AsyncIterator[None]:
-    """Go on only if Kafka and Redis answer: one error now is better than four processes' later."""
+async def _answering(settings: Settings, *, shares_kafka: bool) -> AsyncIterator[None]:
+    """Go on only if Kafka and Redis answer: one error now is better than four processes' later.
+
+    It ``shares_kafka`` where that is named and Redis is not.
+    """
     async with admin_client(settings):
         await (await connect(settings)).aclose()
+    if shares_kafka:
+        await _refuse_second_redis(settings)
     yield
+
+
+async def _refuse_second_redis(settings: Settings) -> None:
+    """Refuse a Redis of one's own where another relay reads the alerts of the same Kafka.
+
+    Each alert would go to one of the two, and no subscriber of either would have them all.
+    """
+    worlds = [settings.changed(environment=environment).topics for environment in Environment]
+    for is_read in await asyncio.gather(
+        *(
+            commits_within(
+                settings, topics.relay_group, TopicPartition(topics.judged, 0), _OTHERS_COMMIT_S
+            )
+            for topics in worlds
+        )
+    ):
+        if is_read:
+            raise UsageError(
+                f"{settings.redis.variable('url')}: is needed where another skyfence reads the "
+                f"alerts of the kafka at {settings.kafka.bootstrap}: each alert goes to one relay"
+            )
 
 
 async def _up(
     console: Console, asked: Settings, data: Path, kafka_port: int | None, redis_port: int | None
 ) -> None:
+    named = asked.kafka.model_fields_set, asked.redis.model_fields_set
+    shares_kafka = "bootstrap" in named[0] and "url" not in named[1]
     async with (
         servers(asked, data, None, kafka_port=kafka_port, redis_port=redis_port) as (
             settings,
             server_tasks,
         ),
-        _answering(settings),
+        _answering(settings, shares_kafka=shares_kafka),
         edges(settings, list(Environment), None) as edge_tasks,
     ):
         path = runtime_file.write(settings)

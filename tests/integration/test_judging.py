@@ -9,13 +9,16 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from aiokafka import TopicPartition
 from proc import Processes
 from talk import LONGEST_S
 
+from skyfence.adapters.progress import commits_within
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, environment_of
 from skyfence.adapters.status_store import read_status
 from skyfence.client.feed import AlertFeed, FeedEvent, Judged, Unjudged
+from skyfence.errors import UsageError
 from skyfence.naming import Audience, Channel, Environment
 
 pytestmark = pytest.mark.integration
@@ -98,6 +101,24 @@ async def test_the_status_shows_which_process_hangs(
         desk.send_signal(signal.SIGSTOP)
         while await late(settings) != {"desk"}:
             pass
+
+
+async def test_a_second_redis_on_one_kafka_is_refused(
+    settings: Settings, processes: Processes, tmp_path: Path
+) -> None:
+    """Each alert would go to one of two relays: an `up` with a Redis of its own does not start."""
+    judged = TopicPartition(settings.topics.judged, 0)
+    assert not await commits_within(settings, settings.topics.relay_group, judged, 0.1)
+    processes.skyfence(settings, "relay")
+    async with AlertFeed(settings, [CHANNEL]) as feed:
+        events = aiter(feed)
+        await seen(events, Unjudged, LONGEST_S)
+        processes.skyfence(settings, "worker")
+        await seen(events, Judged, LONGEST_S)
+    named = {"SKYFENCE_KAFKA_BOOTSTRAP": settings.kafka.bootstrap, "XDG_STATE_HOME": str(tmp_path)}
+    up = processes.start(sys.executable, "-m", "skyfence", "up", **named)
+    assert await asyncio.to_thread(up.wait, LONGEST_S) == UsageError.exit_code
+    assert "SKYFENCE_REDIS_URL: is needed" in processes.said(up)
 
 
 async def late(settings: Settings) -> set[str]:
