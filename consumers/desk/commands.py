@@ -39,6 +39,7 @@ from consumers.desk.incident_commands import (
 from consumers.desk.release import ReleaseService
 from skyfence.adapters.operator_store import parse_operators
 from skyfence.adapters.redis import redis_errors
+from skyfence.adapters.tasks import run_until_first_exit
 from skyfence.contracts.alert import AnyAlert
 from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.channel_message import Acknowledged, Acknowledgement
@@ -71,6 +72,8 @@ _GROUP: Final = "desk"
 _BLOCK_MS: Final = 500
 # A desk that has not answered by then is dead, and another takes its commands over.
 _ABANDONED_MS: Final = 10_000
+# So many commands of one operator are answered before the others have their turn.
+_TURN: Final = 10
 _OUTCOMES_KEPT: Final = 1_000
 _COMMANDS_KEPT: Final = 10_000
 # Whoever acknowledges has seen what stood then; after this it may be another story.
@@ -120,14 +123,25 @@ class CommandService:
         self._known: set[str] = set()
 
     async def run(self) -> None:
-        """Serve until cancelled; Redis that is away is waited for."""
+        """Serve until cancelled; Redis that is away is waited for.
+
+        Deadlines have a task of their own: no operator's commands put a public message off.
+        """
+        await run_until_first_exit(
+            self._repeat(self._decide_what_is_due), self._repeat(self.process_commands)
+        )
+
+    async def _repeat(self, work: Callable[[], Awaitable[object]]) -> None:
         while True:
             try:
-                await self._public.process_pending()
-                await self.process_commands()
+                await work()
             except UnavailableError as error:
                 log.warning("desk.waits", reason=str(error))
                 await asyncio.sleep(_AFTER_FAILURE_S)
+
+    async def _decide_what_is_due(self) -> None:
+        await self._public.process_pending()
+        await asyncio.sleep(_BLOCK_MS / 1000)
 
     async def process_commands(self) -> int:
         """Answer the commands that wait or come within half a second; return how many those are.
@@ -157,14 +171,16 @@ class CommandService:
         commands: list[_Entry] = []
         for key, name in keys.items():
             await self._join(key)
-            abandoned = await self._redis.xautoclaim(key, _GROUP, self._name, _ABANDONED_MS)
+            abandoned = await self._redis.xautoclaim(
+                key, _GROUP, self._name, _ABANDONED_MS, count=_TURN
+            )
             commands += [
                 _Entry(name, at.decode(), fields, was_taken=True)
                 for at, fields in abandoned[1]
                 if fields
             ]
         answer: Any = await self._redis.xreadgroup(
-            _GROUP, self._name, dict.fromkeys(keys, ">"), block=_BLOCK_MS
+            _GROUP, self._name, dict.fromkeys(keys, ">"), count=_TURN, block=_BLOCK_MS
         )
         for key_raw, entries in answer or []:
             name = keys[key_raw.decode()]

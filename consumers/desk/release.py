@@ -226,7 +226,9 @@ class ReleaseService:
         if is_stale(public, self._now()):
             log.info("public.past", region=public.region, alert=str(public.alert_id))
             return True
-        held = hold(ready, before, self._policy.public_rules(public.region), self._now())
+        # Whoever decides has that long from the alert's decision, however late a desk reads it.
+        since = min(self._now(), ready.timeline.decided or self._now())
+        held = hold(ready, before, self._policy.public_rules(public.region), since)
         if held is not None:
             if not await self._functions.swap(self._held, _field(public), raw, held.to_json()):
                 return False
@@ -289,7 +291,7 @@ class ReleaseService:
         return int(await self._ask(self._redis.get(channel.steps(str(public.incident_id)))) or 0)
 
     async def _find(self, field: str) -> tuple[PendingRelease | None, bytes | None]:
-        raw = (await self._all()).get(field)
+        raw: bytes | None = await self._ask(self._redis.hget(self._held, field))
         return (None, None) if raw is None else (_parsed(field, raw), raw)
 
     async def _all(self) -> dict[str, bytes]:

@@ -60,14 +60,14 @@ class PendingRelease(Contract):
 
 
 def hold(
-    message: PublicAlertMessage, before: PendingRelease | None, rules: PublicRules, now: UtcTime
+    message: PublicAlertMessage, before: PendingRelease | None, rules: PublicRules, since: UtcTime
 ) -> PendingRelease | None:
-    """Return what is kept of an episode from ``now`` on; None if it stays as it was.
+    """Return what is kept of an episode once a message came; None if it stays as it was.
 
     That is the message, held; after a withdrawal, where a quiet one rises above nothing, what was
     withdrawn. A step that is not newer than before's changes nothing. A message that replaces one
     still held keeps that one's deadline; otherwise the deadline is ``rules.deadline_s`` seconds
-    from ``now``.
+    from ``since``, when the message was decided.
     """
     last = None if before is None else before.latest or before.message.alert
     if last is not None and message.alert.step <= last.step:
@@ -76,7 +76,7 @@ def hold(
     if before is not None and before.state == "withdrawn" and is_detail:
         return before.model_copy(update={"latest": message.alert})
     waits = before is not None and before.state == "held"
-    deadline = before.deadline if before and waits else now + timedelta(seconds=rules.deadline_s)
+    deadline = before.deadline if before and waits else since + timedelta(seconds=rules.deadline_s)
     return PendingRelease(state="held", message=message, deadline=deadline)
 
 

@@ -1,5 +1,6 @@
 """The desk against a real Valkey: who may command what, and what the public is told."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -406,6 +407,45 @@ async def test_at_the_deadline_people_are_told_to_take_shelter(
     await office.public.process_pending()
     await office.public.process_pending()
     assert await office.told() == told
+
+
+async def test_the_deadline_counts_from_the_alert_s_decision(office: Office) -> None:
+    """A desk that reads it a minute late has no minute more to wait."""
+    decided = Timeline(decided=T0 - timedelta(seconds=60))
+    await office.tell(state(1).model_copy(update={"timeline": decided}))
+    await office.public.process_pending()
+    assert await office.told() == [(1, "Alert")]
+
+
+async def test_no_operator_s_commands_put_a_public_message_off(office: Office) -> None:
+    """While one operator's commands never end, what is due is published."""
+    await office.tell(state(1))
+    office.now += timedelta(seconds=60)
+    busy = asyncio.Event()
+
+    async def never_ends() -> int:
+        await busy.wait()
+        return 0
+
+    office.desk.process_commands = never_ends  # type: ignore[method-assign]
+    serving = asyncio.create_task(office.desk.run())
+    async with asyncio.timeout(30):
+        while not await office.told():
+            pass
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_operators_have_turns(office: Office) -> None:
+    """Whoever commands a hundred times keeps another operator waiting for a few of those."""
+    await office.tell(message())
+    command = Acknowledge(incident_id=derive("incident", 1)).to_json()
+    for _ in range(100):
+        await office.redis.xadd("exercise:commands:anna", {"command": command})
+    await office.redis.xadd("exercise:commands:bob", {"command": command})
+    await office.desk.process_commands()
+    assert await office.redis.xlen("exercise:outcomes:anna") == 10
+    assert await office.redis.xlen("exercise:outcomes:bob") == 1
 
 
 async def test_a_newer_step_does_not_put_the_deadline_off(office: Office) -> None:
