@@ -134,11 +134,14 @@ class TrackAgent:
         return None
 
     async def _track(self, message: KafkaMessage, tracker: Tracker, frame: Frame) -> FrameResult:
+        result = FrameResult(reports=len(frame))
         try:
-            return tracker.process(frame)
+            for _ in tracker.steps(frame, result):
+                await asyncio.sleep(0)  # the incident agent has its turn amid a long frame
         except Exception:  # noqa: BLE001 - kept and logged
             await self._sends.reject_for_defect("judge.failed", message)
             return FrameResult()
+        return result
 
     async def _tell_mistimed(self, message: KafkaMessage, event: SourceMistimed | None) -> None:
         """Say that a source's clock is wrong, if it is."""

@@ -10,7 +10,8 @@ Rows that the coarse filter skips are no more than noted there: before a track i
 last report is taken over from the filter. What a report means is decided in ``updater``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -31,6 +32,8 @@ from skyfence.tracks.track_state import TrackState
 from skyfence.tracks.updater import TrackUpdater
 from skyfence.tracks.violation_episode import ViolationStatus
 
+# A row at the border takes some milliseconds: so many take less than a tenth of a second.
+_ROWS_A_STEP: Final = 20
 # A row of a frame, and what its segment cuts properly, where the coarse filter has asked.
 _Row = tuple[int, Cuts | None]
 
@@ -68,8 +71,8 @@ class SourceProcessor:
             self._filter.restore_observation(track)
         return self._source
 
-    def process(self, frame: Frame, result: FrameResult) -> None:
-        """Judge one frame of the source, and record what happens."""
+    def steps(self, frame: Frame, result: FrameResult) -> Iterator[None]:
+        """Judge one frame of the source, and record what happens; yield now and then on the way."""
         source = self._source
         waits_ms = self._context.policy.lateness_ms(frame.source)
         clock_ms = -1 if source.watermark_ms < 0 else source.watermark_ms + waits_ms
@@ -82,8 +85,10 @@ class SourceProcessor:
                     continue
                 source.hold_back(frame, row)
                 self._release(result, time_ms - waits_ms)
+                if row % _ROWS_A_STEP == _ROWS_A_STEP - 1:
+                    yield
         else:
-            self._judge_rows(result, frame)
+            yield from self._judge_rows(result, frame)
         self._release(result, frame.scan_time_ms - (0 if frame.last else waits_ms))
         if frame.last:
             self._finish(result)
@@ -96,8 +101,11 @@ class SourceProcessor:
             self._observe(result, track_id, observation)
         self._advance(result, until_ms)
 
-    def _judge_rows(self, result: FrameResult, frame: Frame) -> None:
-        """Judge the rows of a frame that need it, each when the watermark has come to it."""
+    def _judge_rows(self, result: FrameResult, frame: Frame) -> Iterator[None]:
+        """Judge the rows of a frame that need it, each when the watermark has come to it.
+
+        Yields after every few of them.
+        """
         rows: Sequence[_Row] = [(row, None) for row in range(len(frame))]
         latest_ms = np.maximum.accumulate(frame.times_ms)
         if self._sift and len(frame) >= FEWEST_ROWS:
@@ -106,7 +114,9 @@ class SourceProcessor:
             rows = sifted.judged
             self._add_flights(result, frame, sifted.sighted)
         self._prefetch(frame, rows)
-        for row, _ in rows:
+        for number, (row, _) in enumerate(rows):
+            if number % _ROWS_A_STEP == _ROWS_A_STEP - 1:
+                yield
             self._advance(result, int(latest_ms[row]))
             self._observe(result, frame.track_ids[row], Observation.of(frame, row))
 

@@ -10,7 +10,7 @@ The state of every track lives here, by run and source. What a frame means to it
 ``source_processor``, and for one track in ``updater``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from skyfence.airspace.airspace import Airspace
 from skyfence.airspace.grid import Grid
@@ -67,19 +67,25 @@ class Tracker:
             self._processors[source.run, source.key] = self._processor(source)
 
     def process(self, frame: Frame) -> FrameResult:
-        """Judge one frame and return what happened in it.
+        """Judge one frame and return what happened in it."""
+        result = FrameResult(reports=len(frame))
+        for _ in self.steps(frame, result):
+            pass
+        return result
 
+    def steps(self, frame: Frame, result: FrameResult) -> Iterator[None]:
+        """Judge one frame, and record in ``result`` what happened; yield now and then on the way.
+
+        Whoever judges a long frame can do something else meanwhile, but nothing with this tracker.
         The last frame of a finite source runs its timers out and drops its state.
         """
         key = (frame.run, frame.key)
         if key not in self._processors:
             self._processors[key] = self._processor(SourceTracks(*key))
-        result = FrameResult(reports=len(frame))
-        self._processors[key].process(frame, result)
+        yield from self._processors[key].steps(frame, result)
         if frame.last:
             del self._processors[key]
         fill_details(self._context, result.pending_crossings)
-        return result
 
     def _processor(self, source: SourceTracks) -> SourceProcessor:
         coarse_filter = CoarseFilter(

@@ -123,7 +123,7 @@ def test_an_offset_that_stands_still_is_noticed(name: str, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(
     ("name", "engine", "method"),
-    [("track agent", Tracker, "process"), ("incident agent", AlertDecisions, "process")],
+    [("track agent", Tracker, "steps"), ("incident agent", AlertDecisions, "process")],
 )
 def test_a_defect_of_ours_is_no_rejection(
     name: str, engine: type, method: str, monkeypatch: pytest.MonkeyPatch

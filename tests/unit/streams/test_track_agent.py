@@ -1,16 +1,18 @@
 """Frames judged before what follows from the last ones is stored: never covered too early."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
-from builders import T0_MS
+from builders import T0_MS, report
 from fuzz import samples
 from fuzz.agents import TOPICS, kafka_message
 from fuzz.kept import FakeApp
 
 from skyfence.frames.codec import encode_frame
+from skyfence.frames.frame import frame_of
 from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.tracker import Tracker
 from streams import partition_state
@@ -153,13 +155,13 @@ async def test_what_is_handed_out_again_before_a_flush_is_not_judged_twice(
 ) -> None:
     """Partitions that come back hand out again what no checkpoint covers: it is known."""
     judged: list[int] = []
-    process = Tracker.process
+    steps = Tracker.steps
 
-    def noted(tracker: Tracker, frame: Any) -> FrameResult:
+    def noted(tracker: Tracker, frame: Any, result: FrameResult) -> Iterator[None]:
         judged.append(frame.scan_time_ms)
-        return process(tracker, frame)
+        return steps(tracker, frame, result)
 
-    monkeypatch.setattr(Tracker, "process", noted)
+    monkeypatch.setattr(Tracker, "steps", noted)
     first, second, *_ = messages()
     await agent.process(first, more=True)
     agent.states.on_assigned([0])
@@ -224,3 +226,23 @@ async def test_a_partition_may_go_before_a_flush(agent: TrackAgent, kafka: SlowK
     kafka.answer()
     await agent.flush()
     assert agent.states.next_offset(0) is None
+
+
+async def test_others_have_their_turns_amid_a_long_frame(
+    agent: TrackAgent, kafka: SlowKafka
+) -> None:
+    """A frame of hundreds of tracks that must be judged leaves the process to others on the way.
+
+    The incident agent, whose alert another source waits for, is one of them.
+    """
+    frame = samples.frames()[0]
+    rows = [report(track_id=f"T{number}", source=frame.source) for number in range(200)]
+    long_frame = frame_of(rows, key=frame.key, run=frame.run)
+    mail = samples.as_mail(long_frame, encode_frame(long_frame)[1], as_json=False)
+    judging = asyncio.ensure_future(agent.process(kafka_message(mail, TOPICS.tracks, 0), more=True))
+    turns = 0
+    while not judging.done():
+        await asyncio.sleep(0)
+        turns += 1
+    judging.result()
+    assert turns > 200 / 20
