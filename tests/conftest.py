@@ -3,6 +3,7 @@
 import logging
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +13,7 @@ from proc import Processes
 from repository import ZONES
 
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.watchdog import WATCHDOG
 
 # A busy machine is no failure: no test asserts how long it took.
 hypothesis.settings.register_profile("skyfence", deadline=None)
@@ -34,6 +36,12 @@ def logging_as_it_was() -> Iterator[None]:
     for handler in root.handlers[:]:
         if type(handler) is logging.StreamHandler:  # pytest's own are of other classes
             root.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def no_watchdog_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a command that a test runs in this process from having the tests watched, and ended."""
+    monkeypatch.setattr(WATCHDOG, "watching", lambda *_: nullcontext())
 
 
 @pytest.fixture
