@@ -6,6 +6,7 @@ of a checkout, and inside the package of an installation; the default policy in 
 texts in ``texts/``.
 """
 
+import codecs
 import gzip
 import io
 import json
@@ -72,6 +73,8 @@ def read_recording(name: str) -> Iterator[Line]:
         try:
             while raw := stream.readline(_MAX_LINE_BYTES):
                 number += 1
+                if number == 1:
+                    raw = raw.removeprefix(codecs.BOM_UTF8)  # editors on Windows write one
                 if raw.strip():
                     yield _line(number, raw)
                 while len(raw) == _MAX_LINE_BYTES and not raw.endswith(b"\n"):

@@ -81,6 +81,11 @@ def scan(
     _summarize(source, tally, engine)
     if strict and source.bad_lines:
         raise InputError(f"{recording}: {source.bad_lines} of its lines are no reports")
+    if 2 * tally.late > source.read:  # else all that flies in it would be silence
+        raise InputError(
+            f"{recording}: {tally.late} of its {counted(source.read, 'report')} come after later "
+            "ones of their source; sort it by time"
+        )
     return 0
 
 

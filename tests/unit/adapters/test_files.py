@@ -60,6 +60,11 @@ def test_a_recording_is_read(tmp_path: Path) -> None:
     assert [line.number for line in read_recording(name)] == [1, 4]
 
 
+def test_a_byte_order_mark_is_no_part_of_a_report(tmp_path: Path) -> None:
+    """A recording that an editor saved with one is read from its first line on."""
+    assert tracks(recording(tmp_path, b"\xef\xbb\xbf" + GOOD)) == ["T1"]
+
+
 @pytest.mark.parametrize("ending", PACKINGS)
 def test_packed_recordings_are_unpacked(tmp_path: Path, ending: str) -> None:
     """A packed recording reads as it does unpacked, in several parts too."""

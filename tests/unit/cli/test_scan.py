@@ -233,3 +233,14 @@ def test_the_module_is_the_command(recording: str, zones: str) -> None:
     command = [sys.executable, "-m", "skyfence", "scan", recording, "--zones", zones]
     done = subprocess.run(command, capture_output=True, check=True, env=dict(os.environ))
     assert len(done.stdout.splitlines()) == 15
+
+
+def test_a_recording_that_is_not_sorted_is_an_error(scan: Any, zones: str) -> None:
+    """From the last report to the first nearly all are late: that is told, and is no silence."""
+    track = [seen(10 * number, 26.99 + 0.001 * number) for number in range(10)]
+    typed = b"".join(report.to_json() + b"\n" for report in reversed(track))
+    ended = scan("-", "--zones", zones, typed=typed)
+    assert ended.code == 1
+    assert "9 of its 10 reports come after later ones of their source; sort it by time" in (
+        ended.errors
+    )
