@@ -101,6 +101,8 @@ class PartitionStates(Generic[StateT]):
         self._store = store
         self._partitions: dict[int, _PartitionEntry[StateT]] = {}
         self._loading = asyncio.Lock()
+        # By partition of which no message was read since the assignment, what its commit covers.
+        self._covered: dict[int, int] = {}
 
     async def state_for(self, message: KafkaMessage) -> StateT | None:
         """Return the state to judge a message with; ``mark_judged`` must follow.
@@ -141,12 +143,18 @@ class PartitionStates(Generic[StateT]):
         async with self._loading:
             entry = self._partitions.get(partition)
             if entry is None or entry.reassigned:
-                name = await self._store.committed_name(partition)
-                if await self._store.covered_by(partition, name) <= end:
+                if await self._covered_by_commit(partition) <= end:
                     return
                 entry = await self._current(partition, entry, end + 1)
             if entry.next_offset > end and not entry.lost:
                 await self._compare(partition, entry, entry.next_offset)
+
+    async def _covered_by_commit(self, partition: int) -> int:
+        """Return what the committed checkpoint covers; Kafka is asked once an assignment."""
+        if partition not in self._covered:
+            name = await self._store.committed_name(partition)
+            self._covered[partition] = await self._store.covered_by(partition, name)
+        return self._covered[partition]
 
     async def _compare(self, partition: int, entry: _PartitionEntry[StateT], offset: int) -> None:
         """Compare the log with what a state covers, and go on where the log does.
@@ -195,6 +203,7 @@ class PartitionStates(Generic[StateT]):
         log.info("partitions.assigned", agent=self._agent, partitions=sorted(assigned))
         for partition in self._partitions.keys() - assigned:
             del self._partitions[partition]
+        self._covered.clear()
         for entry in self._partitions.values():
             entry.reassigned = True
 

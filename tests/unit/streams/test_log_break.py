@@ -25,9 +25,14 @@ class Log:
     compared: list[tuple[int, int | None]] = field(default_factory=list)
     saved: list[tuple[int, int | None]] = field(default_factory=list)
     told: list[LogBreak] = field(default_factory=list)
+    asked: int = 0
 
     async def committed_name(self, _: int) -> str:
         return f"checkpoint {len(self.saved)}"
+
+    async def covered_by(self, *_: Any) -> int:
+        self.asked += 1
+        return 100
 
     async def load(self, *_: Any) -> Checkpoint:
         return Checkpoint(b"state", 100, "checkpoint", last_ms=5_000)
@@ -107,3 +112,35 @@ async def test_a_log_that_is_cut_while_it_is_read_is_compared() -> None:
     assert await states.state_for(at(101)) == [b"state"]
     assert len(log.compared) == 2
     assert log.told == [cut(101)]
+
+
+async def test_a_log_that_ends_too_early_is_noticed_without_a_message() -> None:
+    """Nothing comes of a log that is shorter than what was judged: its end tells."""
+    log = Log(cut(60))
+    with pytest.raises(UnavailableError, match="judged on from offset 60"):
+        await log.states().compare(0, 80)
+    assert (log.told, log.saved) == ([cut(60)], [(60, None)])
+
+
+async def test_a_quiet_partition_costs_one_question() -> None:
+    """Where nothing comes, the commit is looked up once an assignment, and nothing is loaded."""
+    log = Log(None)
+    states = log.states()
+    for _ in range(3):
+        await states.compare(0, 100)
+    assert (log.asked, log.compared) == (1, [])
+    states.on_assigned([0])
+    await states.compare(0, 100)
+    assert log.asked == 2
+
+
+async def test_a_log_that_is_cut_behind_a_running_worker_is_noticed() -> None:
+    """A state that is in memory is compared, too."""
+    log = Log(None)
+    states = log.states()
+    await states.state_for(at(100))
+    states.mark_judged(at(100))
+    states.mark_flushed()
+    log.log_break = cut(60)
+    with pytest.raises(UnavailableError):
+        await states.compare(0, 80)
