@@ -29,7 +29,8 @@ from streams.checkpoint import CheckpointStore
 from streams.driver.message import KafkaMessage
 from streams.judging import JudgingProgress
 from streams.log_break import LogBreak
-from streams.partition_state import PartitionStates, StateCodec
+from streams.partition_entry import StateCodec
+from streams.partition_state import PartitionStates
 from streams.sends import Headers, PendingSends, decided_headers, origin_of
 
 log = structlog.get_logger()

@@ -17,10 +17,9 @@ go on from a state (``log_break``) is told of, and judged on from where it does.
 import asyncio
 import gc
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic
 
 import structlog
 
@@ -29,7 +28,7 @@ from skyfence.errors import InputError, UnavailableError
 from streams.checkpoint import CheckpointStore
 from streams.driver.app import CheckpointingApp
 from streams.driver.message import KafkaMessage
-from streams.log_break import LogBreak
+from streams.partition_entry import PartitionEntry, StateCodec, StateT
 
 log = structlog.get_logger()
 
@@ -44,53 +43,6 @@ _REMEDY: Final = (
     "run the skyfence that wrote it, or a newer one; docs/upgrades.md says how to begin without it"
 )
 
-StateT = TypeVar("StateT")
-
-
-@dataclass(frozen=True)
-class StateCodec(Generic[StateT]):
-    """How the state of one agent is made, packed and restored."""
-
-    empty: Callable[[], StateT]
-    pack: Callable[[StateT], bytes]
-    restore: Callable[[StateT, bytes], None]  # into an empty state; raises InputError
-    # Tells people of a log that does not go on, and returns when that is stored, and all else.
-    tell_break: Callable[[LogBreak], Awaitable[None]]
-    # Makes the state to begin with where the checkpoint cannot be read, and tells people; may be
-    # broken off, and is then called again.
-    recover: Callable[[], Awaitable[StateT]] | None = None
-
-
-@dataclass
-class _PartitionEntry(Generic[StateT]):
-    state: StateT
-    next_offset: int  # of the first message that is not in the state
-    saved_name: str  # of the checkpoint that was loaded, or written last
-    saved_offset: int  # its next_offset
-    last_ms: int | None = None  # Kafka's timestamp of the last message in the state
-    is_compared: bool = False  # with the log, since a message in the state was handed out again
-    reassigned: bool = False  # the partition was assigned anew, and none of its messages read since
-    lost: bool = False  # another worker has it: nothing is judged until it is assigned anew
-    judging: bool = False  # stays where judging was broken off: the state is half a message ahead
-    outstanding: bool = False  # what follows from some judged message is not stored yet
-    snapshot_from_s: float = 0.0  # monotonic time from which the next snapshot is due
-    save_task: asyncio.Task[None] | None = None
-
-    @property
-    def covers(self) -> tuple[int, int | None]:
-        """Return what the state covers: the offset that comes next, the time of the last one."""
-        return self.next_offset, self.last_ms
-
-    @property
-    def is_ahead(self) -> bool:
-        """Tell whether the state is ahead of what is stored, so that no snapshot may be taken."""
-        return self.judging or self.outstanding
-
-    @property
-    def is_unsaved(self) -> bool:
-        """Tell whether there is something to save, and this worker may."""
-        return self.next_offset > self.saved_offset and not self.lost
-
 
 class PartitionStates(Generic[StateT]):
     """The states of one agent, by partition."""
@@ -99,7 +51,7 @@ class PartitionStates(Generic[StateT]):
         self._agent = agent
         self._codec = codec
         self._store = store
-        self._partitions: dict[int, _PartitionEntry[StateT]] = {}
+        self._partitions: dict[int, PartitionEntry[StateT]] = {}
         self._loading = asyncio.Lock()
         # By partition of which no message was read since the assignment, what its commit covers.
         self._covered: dict[int, int] = {}
@@ -156,7 +108,7 @@ class PartitionStates(Generic[StateT]):
             self._covered[partition] = await self._store.covered_by(partition, name)
         return self._covered[partition]
 
-    async def _compare(self, partition: int, entry: _PartitionEntry[StateT], offset: int) -> None:
+    async def _compare(self, partition: int, entry: PartitionEntry[StateT], offset: int) -> None:
         """Compare the log with what a state covers, and go on where the log does.
 
         Raise ``UnavailableError`` where that is before the message at ``offset``: what was read
@@ -228,8 +180,8 @@ class PartitionStates(Generic[StateT]):
                 await self._save(partition, entry, entry.covers, self._pack(entry))
 
     async def _current(
-        self, partition: int, entry: _PartitionEntry[StateT] | None, offset: int
-    ) -> _PartitionEntry[StateT]:
+        self, partition: int, entry: PartitionEntry[StateT] | None, offset: int
+    ) -> PartitionEntry[StateT]:
         """Return the state of an assigned partition: from memory, a checkpoint, or empty.
 
         ``offset`` is that of its first message, where an empty state begins. Raise ``InputError``
@@ -254,17 +206,17 @@ class PartitionStates(Generic[StateT]):
             return await self._recovered(partition, offset, error)
         if checkpoint is None:
             log.info("state.begun", **context)
-            return _PartitionEntry(state, offset, saved_name="", saved_offset=offset)
+            return PartitionEntry(state, offset, saved_name="", saved_offset=offset)
         took_s = round(time.monotonic() - start_s, 3)
         log.info("checkpoint.loaded", **context, size=len(checkpoint.state), seconds=took_s)
         covered, last_ms = checkpoint.next_offset, checkpoint.last_ms
-        entry = _PartitionEntry(state, covered, checkpoint.name, covered, last_ms=last_ms)
+        entry = PartitionEntry(state, covered, checkpoint.name, covered, last_ms=last_ms)
         await self._compare(partition, entry, offset)
         return entry
 
     async def _recovered(
         self, partition: int, offset: int, error: InputError
-    ) -> _PartitionEntry[StateT]:
+    ) -> PartitionEntry[StateT]:
         """Return the state that the agent begins with where its checkpoint cannot be read.
 
         It is saved at once, so that the next start finds a checkpoint that can be read. Raise
@@ -274,11 +226,11 @@ class PartitionStates(Generic[StateT]):
         if self._codec.recover is None:
             raise InputError(f"{error}; {_REMEDY}") from None
         state = await self._codec.recover()
-        entry = _PartitionEntry(state, offset, saved_name="", saved_offset=offset)
+        entry = PartitionEntry(state, offset, saved_name="", saved_offset=offset)
         await self._save(partition, entry, entry.covers, self._pack(entry))
         return entry
 
-    def _save_if_due(self, partition: int, entry: _PartitionEntry[StateT]) -> None:
+    def _save_if_due(self, partition: int, entry: PartitionEntry[StateT]) -> None:
         if (
             entry.is_unsaved
             and entry.save_task is None
@@ -287,7 +239,7 @@ class PartitionStates(Generic[StateT]):
             saving = self._save(partition, entry, entry.covers, self._pack(entry))
             entry.save_task = asyncio.create_task(saving)
 
-    def _pack(self, entry: _PartitionEntry[StateT]) -> bytes:
+    def _pack(self, entry: PartitionEntry[StateT]) -> bytes:
         start_s = time.monotonic()
         with _collector_paused():
             packed = self._codec.pack(entry.state)
@@ -300,7 +252,7 @@ class PartitionStates(Generic[StateT]):
     async def _save(
         self,
         partition: int,
-        entry: _PartitionEntry[StateT],
+        entry: PartitionEntry[StateT],
         covers: tuple[int, int | None],
         packed: bytes,
     ) -> None:

@@ -37,7 +37,8 @@ from streams.arrival_clock import ArrivalClock
 from streams.checkpoint import CheckpointStore
 from streams.driver.message import KafkaMessage
 from streams.log_break import LogBreak
-from streams.partition_state import PartitionStates, StateCodec
+from streams.partition_entry import StateCodec
+from streams.partition_state import PartitionStates
 from streams.sends import Headers, PendingSends, observed_headers
 
 log = structlog.get_logger()

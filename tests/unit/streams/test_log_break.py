@@ -12,7 +12,8 @@ from skyfence.errors import UnavailableError
 from streams.checkpoint import Checkpoint
 from streams.driver.message import KafkaMessage
 from streams.log_break import LogBreak
-from streams.partition_state import PartitionStates, StateCodec
+from streams.partition_entry import StateCodec
+from streams.partition_state import PartitionStates
 
 TRACKS = TopicPartition(TOPICS.tracks, 0)
 

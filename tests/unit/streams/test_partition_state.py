@@ -18,7 +18,8 @@ from skyfence.incidents.manager import IncidentManager
 from streams.checkpoint import Checkpoint
 from streams.incident_agent import IncidentAgent
 from streams.log_break import LogBreak
-from streams.partition_state import PartitionStates, StateCodec
+from streams.partition_entry import StateCodec
+from streams.partition_state import PartitionStates
 from streams.sends import PendingSends
 
 
