@@ -82,7 +82,8 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
     idle = IdlePartitionReporter(app, topics, tracks.states, PendingSends(app, topics), clock)
     judging = JudgingReporter(app, topics, tracks.states, PendingSends(app, topics))
     _attach_reports(app, settings, idle, judging)
-    _attach_log_watch(app, LogWatch(app, states))
+    comparisons = {topics.tracks: tracks.compare, topics.track_events: incidents.compare}
+    _attach_log_watch(app, LogWatch(app, comparisons))
     return app
 
 

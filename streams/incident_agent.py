@@ -4,6 +4,7 @@ Thin around ``AlertDecisions``. ``track.events`` has one partition, so that one 
 everything. An event is covered by a checkpoint only when its alerts are stored.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
@@ -70,6 +71,7 @@ class IncidentAgent:
         self._empty = partial(
             AlertDecisions, environment, names, texts, nations=nations, biases=biases
         )
+        self._lock = asyncio.Lock()  # a message and a comparison from outside take turns
         codec = StateCodec(self._empty, _pack, _restore, self._tell_break, self._recover)
         self.states = PartitionStates("incident", codec, store)
 
@@ -79,13 +81,19 @@ class IncidentAgent:
         A message that the state covers already is left out. Raise ``KafkaError`` where the broker
         refused an alert: then no checkpoint covers the message.
         """
-        decisions = await self.states.state_for(message)
-        if decisions is None:
-            return
-        await self._take(message, decisions)
-        self.states.mark_judged(message)
-        await self._sends.flush()
-        self.states.mark_flushed()
+        async with self._lock:
+            decisions = await self.states.state_for(message)
+            if decisions is None:
+                return
+            await self._take(message, decisions)
+            self.states.mark_judged(message)
+            await self._sends.flush()
+            self.states.mark_flushed()
+
+    async def compare(self, partition: int, end: int) -> None:
+        """Compare a partition's state with its log, as ``PartitionStates.compare`` does."""
+        async with self._lock:
+            await self.states.compare(partition, end)
 
     async def _tell_break(self, log_break: LogBreak) -> None:
         """Keep in ``rejected`` that the log of track events does not go on."""

@@ -6,15 +6,14 @@ read: no message comes by which the break would be noticed, until the log is as 
     covered by the state > end of the partition ──▶ the state is compared (``log_break``)
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 import structlog
 from aiokafka.errors import KafkaError
 
 from streams.driver.app import CheckpointingApp
 from streams.driver.consumer import NotStartedError
-from streams.partition_state import PartitionStates
 
 log = structlog.get_logger()
 
@@ -22,12 +21,18 @@ log = structlog.get_logger()
 LOOK_EVERY_S: Final = 10.0
 
 
-class LogWatch:
-    """Watches the partitions that a worker has, of the topics whose states are given."""
+Compare = Callable[[int, int], Awaitable[None]]
 
-    def __init__(self, app: CheckpointingApp, states: Mapping[str, PartitionStates[Any]]) -> None:
+
+class LogWatch:
+    """Watches the partitions that a worker has, of topics whose states ``compare`` has.
+
+    It is given a partition and the end of its log, and takes turns with the agent's messages.
+    """
+
+    def __init__(self, app: CheckpointingApp, compare: Mapping[str, Compare]) -> None:
         self._app = app
-        self._states = states
+        self._compare = compare
 
     async def look(self) -> None:
         """Compare the logs that end before the place at which they are read.
@@ -36,9 +41,9 @@ class LogWatch:
         Where Kafka does not answer, that is logged, and the next look comes soon.
         """
         try:
-            for topic, states in self._states.items():
+            for topic, compare in self._compare.items():
                 for partition, end in (await self._app.end_offsets(topic)).items():
-                    await states.compare(partition, end)
+                    await compare(partition, end)
         except NotStartedError:
             return
         except KafkaError as error:

@@ -87,6 +87,11 @@ class TrackAgent:
             if not more or self._unflushed >= _FLUSH_EVERY:
                 await self._flush()
 
+    async def compare(self, partition: int, end: int) -> None:
+        """Compare a partition's state with its log, as ``PartitionStates.compare`` does."""
+        async with self._lock:
+            await self.states.compare(partition, end)
+
     async def flush(self) -> None:
         """Return when all that follows from the messages judged so far is stored."""
         async with self._lock:
