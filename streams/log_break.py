@@ -9,6 +9,7 @@ Offsets alone do not tell a message that was covered from a new one in its place
 the last covered one was stored does. Judges nothing and changes nothing in Kafka.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,9 @@ from skyfence.adapters.settings import Settings
 from skyfence.times import LATEST_MS, format_time, from_ms
 
 _READ_MS: Final = 5_000
+# A broker that has just taken a partition over may not know yet how far all copies have come, and
+# then names an end that is too low.
+_SETTLED_S: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -67,19 +71,30 @@ async def find_break(
     await consumer.start()
     try:
         consumer.assign([partition])
-        begin = (await consumer.beginning_offsets([partition]))[partition]
-        end = (await consumer.end_offsets([partition]))[partition]
-        if begin > covered:
-            return LogBreak(partition, covered, begin, last_ms, is_cut=False)
-        if not await _is_cut(consumer, partition, (begin, end), covered, last_ms):
+        log_break = await _look(consumer, partition, covered, last_ms)
+        if log_break is None:
             return None
-        following = begin  # without a time nothing new can be told from what is covered
-        if last_ms is not None:
-            entry = (await consumer.offsets_for_times({partition: last_ms}))[partition]
-            following = end if entry is None else entry.offset
-        return LogBreak(partition, covered, following, last_ms, is_cut=True)
+        await asyncio.sleep(_SETTLED_S)
+        return await _look(consumer, partition, covered, last_ms)
     finally:
         await consumer.stop()
+
+
+async def _look(
+    consumer: AIOKafkaConsumer, partition: TopicPartition, covered: int, last_ms: int | None
+) -> LogBreak | None:
+    """Compare once."""
+    begin = (await consumer.beginning_offsets([partition]))[partition]
+    end = (await consumer.end_offsets([partition]))[partition]
+    if begin > covered:
+        return LogBreak(partition, covered, begin, last_ms, is_cut=False)
+    if not await _is_cut(consumer, partition, (begin, end), covered, last_ms):
+        return None
+    following = begin  # without a time nothing new can be told from what is covered
+    if last_ms is not None:
+        entry = (await consumer.offsets_for_times({partition: last_ms}))[partition]
+        following = end if entry is None else entry.offset
+    return LogBreak(partition, covered, following, last_ms, is_cut=True)
 
 
 async def _is_cut(
