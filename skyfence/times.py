@@ -13,6 +13,13 @@ _RFC3339 = re.compile(RFC3339_PATTERN.replace("$", r"\Z"), re.ASCII)
 MS_PER_S = 1000
 # The year 2100: later instants are a broken clock's, or microseconds taken for milliseconds.
 LATEST_MS = 4_102_444_800_000
+# Brokers that date one source's frames in turn differ by less than this.
+_MOST_BROKER_SKEW_MS = 60_000
+
+
+def was_set_back(broker_ms: int, latest_ms: int) -> bool:
+    """Tell whether a broker's clock was set back: it dates a message far before an earlier one."""
+    return broker_ms < latest_ms - _MOST_BROKER_SKEW_MS
 
 
 def header_number(value: bytes | None) -> int | None:

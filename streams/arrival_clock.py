@@ -9,13 +9,9 @@ moves the clock of its source, and all that come after it would be late. Does no
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
 
+from skyfence.times import was_set_back
 from streams.driver.message import KafkaMessage
-
-# Brokers that take over from each other differ by less than this. A clock that falls back further
-# was set.
-_MOST_SKEW_MS: Final = 60_000
 
 
 class ArrivalClock:
@@ -39,7 +35,7 @@ class ArrivalClock:
         if not message.is_broker_time:
             return min(message.timestamp_ms, self._now_ms())
         latest_ms = self._latest_ms.get(message.partition, message.timestamp_ms)
-        if message.timestamp_ms < latest_ms - _MOST_SKEW_MS:
+        if was_set_back(message.timestamp_ms, latest_ms):
             return max(message.timestamp_ms, self._now_ms())
         self._latest_ms[message.partition] = max(latest_ms, message.timestamp_ms)
         return message.timestamp_ms

@@ -8,15 +8,11 @@ Judges nothing (``sources``). Times are the wall clock's, unless they are called
 """
 
 from datetime import timedelta
-from typing import Final
 
 from skyfence.contracts.base import Contract, RunName, UtcTime
 from skyfence.contracts.track_event import SourceMistimed, SourceWatermark
 from skyfence.monitoring.feed_alarm import Silence
-from skyfence.times import from_ms, to_ms
-
-# Brokers that date one source's frames in turn differ by less than this.
-_MOST_SKEW_MS: Final = 60_000
+from skyfence.times import from_ms, to_ms, was_set_back
 
 
 class Mistimed(Contract):
@@ -102,5 +98,5 @@ class Feed(Contract):
 
         A broker dates later frames later, so that one far before the last was dated anew.
         """
-        was_set_back = published_ms < to_ms(self.heard) - _MOST_SKEW_MS
-        return now_ms if was_set_back else min(published_ms, now_ms)
+        is_dated_anew = was_set_back(published_ms, to_ms(self.heard))
+        return now_ms if is_dated_anew else min(published_ms, now_ms)
