@@ -7,7 +7,8 @@
 Loading zones comes before the loop, and is not watched. Only time in which the thread itself ran is
 counted, so that a machine or a process that was suspended is not taken for one that hangs. Where
 the thread cannot run, because code that is not Python keeps the interpreter's lock, faulthandler
-writes the stacks and ends the process with exit code 1.
+writes the stacks and ends the process with exit code 1. That backstop alone counts the time in
+which a process was stopped: one that was for longer than its limit may end when it goes on.
 """
 
 import asyncio

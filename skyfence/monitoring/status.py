@@ -242,8 +242,9 @@ def _source(feed: Feed, feeds: SourceMonitor, now_ms: int) -> SourceStatus:
 
 
 def _clock_off_s(feed: Feed) -> float | None:
-    is_wrong = feed.mistimed is not None and _state(feed) == "clock"
-    return feed.mistimed.off_ms / 1000 if feed.mistimed is not None and is_wrong else None
+    if feed.mistimed is None or _state(feed) != "clock":
+        return None
+    return feed.mistimed.off_ms / 1000
 
 
 def _state(feed: Feed) -> SourceCondition:
