@@ -83,7 +83,7 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
     judging = JudgingReporter(app, topics, tracks.states, PendingSends(app, topics))
     _attach_reports(app, settings, idle, judging)
     comparisons = {topics.tracks: tracks.compare, topics.track_events: incidents.compare}
-    _attach_log_watch(app, LogWatch(app, comparisons))
+    _attach_repeated(app, LOOK_EVERY_S, LogWatch(app, comparisons).look)
     return app
 
 
@@ -122,17 +122,6 @@ def _attach_checkpoints(
     app.in_background(snapshot_regularly)
 
 
-def _attach_log_watch(app: CheckpointingApp, logs: LogWatch) -> None:
-    """Have the worker look for logs that were cut, and end where one must be read again."""
-
-    async def look() -> None:
-        while not app.stopping:
-            await asyncio.sleep(LOOK_EVERY_S)
-            await logs.look()
-
-    app.in_background(look)
-
-
 def _attach_reports(
     app: CheckpointingApp,
     settings: Settings,
@@ -150,19 +139,22 @@ def _attach_reports(
         finally:
             WATCHDOG.begin_stop()  # Faust has crashed, or was told to stop
 
-    async def report_idle_partitions() -> None:
-        while not app.stopping:
-            await asyncio.sleep(idle_partitions.REPORT_EVERY_S)
-            await idle.report()
-
-    async def report_judged() -> None:
-        while not app.stopping:
-            await asyncio.sleep(judging_reports.REPORT_EVERY_S)
-            await judging.report()
-
     app.in_background(refresh_health_file)
-    app.in_background(report_idle_partitions)
-    app.in_background(report_judged)
+    _attach_repeated(app, idle_partitions.REPORT_EVERY_S, idle.report)
+    _attach_repeated(app, judging_reports.REPORT_EVERY_S, judging.report)
+
+
+def _attach_repeated(
+    app: CheckpointingApp, every_s: float, work: Callable[[], Awaitable[None]]
+) -> None:
+    """Have the worker do something again and again; an exception ends the process."""
+
+    async def repeat() -> None:
+        while not app.stopping:
+            await asyncio.sleep(every_s)
+            await work()
+
+    app.in_background(repeat)
 
 
 def __getattr__(name: str) -> CheckpointingApp:

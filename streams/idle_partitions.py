@@ -17,9 +17,10 @@ from skyfence.adapters.clock import Clock
 from skyfence.contracts.track_event import PartitionWatermark
 from skyfence.naming import Topics
 from skyfence.times import from_ms
+from streams.backlog import backlog
 from streams.driver.app import CheckpointingApp
 from streams.driver.consumer import NotStartedError
-from streams.partition_state import PartitionStates, first_unjudged
+from streams.partition_state import PartitionStates
 from streams.sends import PendingSends
 
 log = structlog.get_logger()
@@ -54,12 +55,9 @@ class IdlePartitionReporter:
         """
         as_of_ms = self._clock.now_ms() - _CLOCK_SKEW_MS
         try:
-            ends = await self._app.end_offsets(self._topics.tracks)
-            for partition, end in ends.items():
-                judged = await first_unjudged(
-                    self._app, self._states, self._topics.tracks, partition
-                )
-                if judged >= end:
+            unjudged = await backlog(self._app, self._states, self._topics.tracks)
+            for partition, left in unjudged.left.items():
+                if left <= 0:
                     await self._send(partition, as_of_ms)
         except NotStartedError:
             return

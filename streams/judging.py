@@ -19,9 +19,10 @@ from skyfence.contracts.judging import JUDGED_KEY, JudgedPartitions, JudgedUntil
 from skyfence.monitoring.lag import TimeLag
 from skyfence.naming import Topics
 from skyfence.times import MS_PER_S, from_ms
+from streams.backlog import backlog
 from streams.driver.app import CheckpointingApp
 from streams.driver.consumer import NotStartedError
-from streams.partition_state import PartitionStates, first_unjudged
+from streams.partition_state import PartitionStates
 from streams.sends import PendingSends
 
 log = structlog.get_logger()
@@ -54,20 +55,17 @@ class JudgingReporter:
         """
         as_of_ms = round(time.time() * MS_PER_S)
         try:
-            ends = await self._app.end_offsets(self._topics.tracks)
-            lags = {
-                partition: end
-                - await first_unjudged(self._app, self._states, self._topics.tracks, partition)
-                for partition, end in ends.items()
-            }
+            unjudged = await backlog(self._app, self._states, self._topics.tracks)
         except NotStartedError:
             return
         except KafkaError as error:
             log.warning("partitions.unknown", reason=str(error))
             return
-        self._lag.sample(as_of_ms, ends, lags)
+        self._lag.sample(as_of_ms, unjudged.ends, unjudged.left)
         done_to_ms = self._lag.done_to_ms
-        until = {number: from_ms(done_to_ms[number]) for number in ends if number in done_to_ms}
+        until = {
+            number: from_ms(done_to_ms[number]) for number in unjudged.ends if number in done_to_ms
+        }
         if until:
             judged = JudgedPartitions(as_of=from_ms(as_of_ms), until=until)
             await self._sends.send(self._topics.track_events, JUDGED_KEY, judged.to_json(), {})

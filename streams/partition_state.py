@@ -19,14 +19,13 @@ import gc
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Generic
+from typing import Final, Generic
 
 import structlog
 
 from skyfence.adapters import metrics
 from skyfence.errors import InputError, UnavailableError
 from streams.checkpoint import CheckpointStore
-from streams.driver.app import CheckpointingApp
 from streams.driver.message import KafkaMessage
 from streams.partition_entry import PartitionEntry, StateCodec, StateT
 
@@ -265,17 +264,6 @@ class PartitionStates(Generic[StateT]):
             "checkpoint.refused", agent=self._agent, partition=partition, offset=next_offset
         )
         entry.lost = True  # what is judged from here on is the new owner's to judge
-
-
-async def first_unjudged(
-    app: CheckpointingApp, states: PartitionStates[Any], topic: str, partition: int
-) -> int:
-    """Return the offset before which all is judged and stored; raise ``NotStartedError``.
-
-    Where no message was read since the assignment that is where the consumer begins to read.
-    """
-    judged = states.next_offset(partition)
-    return await app.next_offset(topic, partition) if judged is None else judged
 
 
 @contextmanager
