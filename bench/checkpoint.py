@@ -1,13 +1,14 @@
 """How long a partition's state takes to be packed and to be loaded: python bench/checkpoint.py.
 
 Tracks all over Europe, of which most are quiet; two reports of each. No Kafka: with it,
-tests/chaos/recovery.py measures the same.
+tests/chaos/recovery.py measures the same. ``step s`` is the longest time for which nothing else
+goes on while a state is packed.
 """
 
 import argparse
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -17,7 +18,7 @@ from skyfence.adapters.files import load_zones
 from skyfence.airspace.airspace import Airspace
 from skyfence.frames.frame import ARROW_SCHEMA, Frame
 from skyfence.naming import Environment
-from skyfence.tracks.snapshot import restore_snapshot, take_snapshot
+from skyfence.tracks.snapshot import restore_snapshot, take_snapshot, taking_snapshot
 from skyfence.tracks.tracker import Tracker
 
 FRAME = 500
@@ -78,6 +79,15 @@ def fastest(what: Callable[[], object]) -> float:
     return min(seconds)
 
 
+def longest_step_s(steps: Iterator[object]) -> float:
+    """Return how long the longest step of some work takes, seconds."""
+    longest_s, start_s = 0.0, time.perf_counter()
+    for _ in steps:
+        now_s = time.perf_counter()
+        longest_s, start_s = max(longest_s, now_s - start_s), now_s
+    return max(longest_s, time.perf_counter() - start_s)
+
+
 def restored(airspace: Airspace, state: bytes) -> Tracker:
     """Return a new tracker that goes on from a snapshot."""
     tracker = Tracker(airspace, Environment.EXERCISE)
@@ -90,16 +100,17 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--tracks", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     airspace = Airspace(load_zones())
-    print("tracks   taken s   packed s   loaded s   MB   packed MB")
+    print("tracks   taken s   step s   packed s   loaded s   MB   packed MB")
     for tracks in options.parse_args().tracks:
         tracker = filled(airspace, tracks)
         state = take_snapshot(tracker)
         packed = pa.compress(state, codec="zstd", asbytes=True)
         taken_s = fastest(partial(take_snapshot, tracker))
+        step_s = min(longest_step_s(taking_snapshot(tracker)) for _ in range(_TIMES))
         packed_s = fastest(partial(pa.compress, state, codec="zstd", asbytes=True))
         loaded_s = fastest(partial(restored, airspace, state))
         print(
-            f"{tracks:7,} {taken_s:8.2f} {packed_s:9.2f} {loaded_s:10.2f}"
+            f"{tracks:7,} {taken_s:8.2f} {step_s:8.3f} {packed_s:9.2f} {loaded_s:10.2f}"
             f" {len(state) / 1e6:8.1f} {len(packed) / 1e6:8.1f}"
         )
 

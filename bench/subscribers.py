@@ -20,6 +20,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -31,7 +33,7 @@ from consumers.channels.sink import RedisChannels
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import RedisSettings, Settings
 from skyfence.cli.local import embedded
-from skyfence.contracts.alert import Alert, AlertMessage, Timeline
+from skyfence.contracts.alert import Alert, AlertMessage, Timeline, parse_alert
 from skyfence.errors import SkyfenceError
 from skyfence.identity import derive
 from skyfence.naming import Audience, Channel, Environment
@@ -91,7 +93,8 @@ def hear(port: int, password: str, subscribers: int, messages: int, told: Connec
 
 def alert(number: int, description: str | None = None) -> AlertMessage:
     """Return the first alert of the n-th incident."""
-    pattern = Alert.model_validate_json(PATTERN.read_text().splitlines()[0])
+    alerts = map(parse_alert, PATTERN.read_bytes().splitlines())
+    pattern = next(alert for alert in alerts if isinstance(alert, Alert))
     own = {
         "alert_id": derive("alert", number),
         "incident_id": derive("incident", number),
@@ -164,6 +167,19 @@ async def measure(settings: Settings, given: argparse.Namespace) -> dict[str, ob
 
 def main(given: argparse.Namespace) -> None:
     """Start a Valkey, measure, and print."""
+    with own_valkey() as settings:
+        results = asyncio.run(measure(settings, given))
+    if given.json:
+        print(json.dumps(results))
+        return
+    print(f"{given.subscribers} subscribers, {given.messages} alerts, one every {given.pace} s")
+    for name, result in results.items():
+        print(f"{name:>24}: {result}")
+
+
+@contextmanager
+def own_valkey() -> Iterator[Settings]:
+    """Yield settings that reach a Valkey of this process's own, killed at the end."""
     password, port = embedded.new_password(), embedded.free_port()
     settings = Settings(
         environment=Environment.EXERCISE,
@@ -174,16 +190,10 @@ def main(given: argparse.Namespace) -> None:
         process = subprocess.Popen(server.command.arguments)  # noqa: S603 - our own server
         try:
             asyncio.run(answering(server))
-            results = asyncio.run(measure(settings, given))
+            yield settings
         finally:
             process.kill()
             process.wait()
-    if given.json:
-        print(json.dumps(results))
-        return
-    print(f"{given.subscribers} subscribers, {given.messages} alerts, one every {given.pace} s")
-    for name, result in results.items():
-        print(f"{name:>24}: {result}")
 
 
 async def answering(server: embedded.EmbeddedServer) -> None:

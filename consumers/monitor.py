@@ -32,6 +32,7 @@ from skyfence.adapters.metrics import FEED_ALARMS, StatusCollector
 from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.status_store import StatusStore
+from skyfence.adapters.stopping import stop_reading
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, parse_alert
 from skyfence.contracts.judging import JudgedUntil
 from skyfence.contracts.rejected import Rejected
@@ -43,6 +44,7 @@ from skyfence.contracts.track_event import (
     parse_event,
 )
 from skyfence.errors import UnavailableError
+from skyfence.monitoring.arrivals import Arrivals
 from skyfence.monitoring.coverage import CoverageMonitor
 from skyfence.monitoring.lag import TimeLag
 from skyfence.monitoring.sources import SourceMonitor
@@ -55,7 +57,7 @@ from skyfence.monitoring.status import (
 )
 from skyfence.policy.policy import Policy
 from skyfence.texts.tables import FeedTexts
-from skyfence.times import from_ms, header_number, to_ms
+from skyfence.times import from_ms, header_number
 
 log = structlog.get_logger()
 
@@ -122,6 +124,7 @@ class Monitor:
         )
         self._coverage = CoverageMonitor(self._kinds, self._nations, memory.coverage)
         self._tally = Tally(memory)
+        self._arrivals = Arrivals()
         self._judged: JudgedUntil | None = None
         self._watching_since_ms = now_ms
 
@@ -140,7 +143,7 @@ class Monitor:
             where = self._settings.kafka.bootstrap
             raise UnavailableError(f"kafka at {where} failed: {error}") from None
         finally:
-            await self._consumer.stop()
+            await stop_reading(self._consumer)
             await self._producer.stop()
 
     async def _lead(self) -> None:
@@ -174,12 +177,16 @@ class Monitor:
         """Take in what has come, judge, store what was found, and tell."""
         self._take_step()
         now_ms = self._clock.now_ms()
+        topics = self._settings.topics
+        tracks_lag = self._backlogs[topics.worker_group, topics.tracks]
+        self._arrivals.begin_look(tracks_lag.done_to_ms)
         await self._read_to_the_end()
         lags = await self._lags(progress, now_ms)
-        topics = self._settings.topics
-        judged = self._backlogs[topics.worker_group, topics.tracks].done_to_ms
         self._feeds.judge(
-            now_ms, self._watching_since_ms, judged, concerned=self._tally.concerned_places
+            now_ms,
+            self._watching_since_ms,
+            tracks_lag.done_to_ms,
+            concerned=self._tally.concerned_places,
         )
         self._coverage.judge(now_ms, self._feeds.covered)
         status = self._tally.status(
@@ -197,6 +204,7 @@ class Monitor:
         if step_ms:
             log.warning("clock.set", by_ms=step_ms)
             self._feeds.shift(step_ms)
+            self._arrivals.forget()
             self._watching_since_ms += step_ms
             for backlog in (*self._backlogs.values(), *self._readers.values()):
                 backlog.shift(step_ms)
@@ -223,11 +231,13 @@ class Monitor:
             return
         headers, now_ms = dict(record.headers), self._clock.now_ms()
         published_ms = header_number(headers.get("published"))
-        came_ms = record.timestamp if published_ms is None else published_ms
+        partition = header_number(headers.get("partition"))
+        if published_ms is None:
+            published_ms = record.timestamp
+        came_ms = self._arrivals.came_ms(published_ms, partition)
         if isinstance(event, SourceMistimed):
             self._feeds.note_mistimed(event, came_ms, now_ms)
         else:
-            partition = header_number(headers.get("partition"))
             self._feeds.hear(event, came_ms, partition, now_ms)
 
     def _take_rejected(self, record: Any) -> None:
@@ -306,7 +316,8 @@ class Monitor:
             log.info("coverage.changed", run=coverage.run, unseen=len(coverage.unseen))
 
     async def _send(self, alarm: FeedAlarm) -> Any:
-        headers = [("decided", str(to_ms(alarm.time)).encode())]
+        # Not the alarm's own time: a place that a silence comes to concern is told of it later.
+        headers = [("decided", str(self._clock.now_ms()).encode())]
         return await self._producer.send(
             self._settings.topics.alerts,
             alarm.to_json(),

@@ -2,7 +2,8 @@
 
 Guarantee: at least once. A frame waits at most 20 ms for company, and ``publish`` returns only when
 the brokers have stored every frame (acks=all). A frame that is sent twice after a lost answer is
-known to the track agent for what it is.
+known to the track agent for what it is. What a source sends is signed where the folder of keys
+has one of it.
 """
 
 import asyncio
@@ -15,7 +16,9 @@ from producers.source import Source
 from skyfence.adapters import metrics
 from skyfence.adapters.kafka import producer, why_away
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.signing_keys import own_key
 from skyfence.errors import UnavailableError
+from skyfence.frames import signature
 from skyfence.frames.codec import encode_frame
 from skyfence.frames.frame import Frame
 from skyfence.frames.packing import Packer, SourceItem
@@ -35,6 +38,7 @@ class Publisher:
         self._packer = Packer(run, by_source=True)
         self._settings = settings
         self._producer = producer(settings)
+        self._signing_keys: dict[str, bytes | None] = {}
         self.frames = 0
 
     async def __aenter__(self) -> Self:
@@ -95,10 +99,20 @@ class Publisher:
 
     async def _hand_over(self, frame: Frame) -> asyncio.Future[object]:
         key, value, headers = encode_frame(frame)
+        signing_key = self._signing_key(frame.source)
+        if signing_key is not None:
+            made = signature.sign(signing_key, self._topic, key, value, dict(headers))
+            headers.append((signature.HEADER, made))
         future: asyncio.Future[object] = await self._producer.send(
             self._topic, value, key=key, headers=headers
         )
         return future
+
+    def _signing_key(self, source: str) -> bytes | None:
+        """Return the key that a source signs with, if it has one; read once."""
+        if source not in self._signing_keys:
+            self._signing_keys[source] = own_key(self._settings.signing_keys, source)
+        return self._signing_keys[source]
 
 
 async def _next(batches: AsyncIterator[Sequence[SourceItem]]) -> Sequence[SourceItem] | None:

@@ -212,6 +212,14 @@ def places_key(environment: Environment) -> str:
     return f"{environment.redis_prefix}places"
 
 
+def relayed_key(environment: Environment) -> str:
+    """Return the key of the hash of how far alerts were handed over: ``group/partition`` to offset.
+
+    The offset is that in ``alerts`` from which on Redis has not been given any.
+    """
+    return f"{environment.redis_prefix}relayed"
+
+
 def operators_key(environment: Environment) -> str:
     """Return the Redis key of the hash of operators: name to channels and role."""
     return f"{environment.redis_prefix}operators"
@@ -265,3 +273,8 @@ def status_memory_key(environment: Environment) -> str:
 def status_writer_key(environment: Environment) -> str:
     """Return the Redis key that names the one monitor which may write, while it lives."""
     return f"{environment.redis_prefix}status:writer"
+
+
+def status_last_writer_key(environment: Environment) -> str:
+    """Return the Redis key that names the monitor which wrote last, alive or not."""
+    return f"{environment.redis_prefix}status:last-writer"

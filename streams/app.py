@@ -16,9 +16,11 @@ from skyfence.adapters import health_file
 from skyfence.adapters.clock import SteadyClock
 from skyfence.adapters.files import load_catalogue, policy_of, zones_of
 from skyfence.adapters.settings import Settings, load
+from skyfence.adapters.signing_keys import keys_that_count
 from skyfence.adapters.watchdog import WATCHDOG
 from skyfence.airspace.airspace import Airspace
 from skyfence.policy.policy import Policy
+from skyfence.times import header_number
 from skyfence.zones.zone_file import ZoneSet
 from streams import idle_partitions
 from streams import judging as judging_reports
@@ -26,6 +28,7 @@ from streams.arrival_clock import ArrivalClock
 from streams.checkpoint import CheckpointStore
 from streams.driver.app import CheckpointingApp, new_app
 from streams.driver.message import KafkaMessage
+from streams.event_pace import EventPace
 from streams.idle_partitions import IdlePartitionReporter
 from streams.incident_agent import IncidentAgent
 from streams.judging import JudgingProgress, JudgingReporter
@@ -34,11 +37,12 @@ from streams.partition_state import SNAPSHOT_EVERY_S, PartitionStates
 from streams.sends import PendingSends
 from streams.stored_alerts import stored_alerts
 from streams.track_agent import TrackAgent
+from streams.turns import Turns
 
 # What is not stored by then when partitions go is judged anew by their next worker.
 _LAST_FLUSH_S = 2.0
-# An agent that deals with one message for so long is stuck: the loading of a checkpoint of 100,000
-# tracks, which comes before the first one, takes 8 s.
+# An agent that comes no step further for so long is stuck: the loading of a checkpoint of 100,000
+# tracks, which comes before the first message, takes 8 s.
 _STUCK_S = 30.0
 
 
@@ -48,14 +52,17 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
     app = new_app(settings)
     airspace = Airspace(zones)
     airspace.prepare()
-    clock = SteadyClock()
+    clock, turns, pace = SteadyClock(), Turns(), EventPace()
     tracks = TrackAgent(
         airspace,
         policy,
         settings.environment,
-        PendingSends(app, topics),
+        partial(PendingSends, app, topics),
         CheckpointStore(app, settings, topics.tracks),
         arrivals=ArrivalClock(clock.latest_ms),
+        signing_keys=keys_that_count(settings.signing_keys, policy.signing_sources),
+        turns=turns,
+        pace=pace,
     )
     incidents = IncidentAgent(
         zones.names,
@@ -67,10 +74,12 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
         biases=policy.biases,
         stored_alerts=partial(stored_alerts, settings),
         judging=JudgingProgress(settings.track_partitions),
+        turns=turns,
     )
 
     async def process_event(message: KafkaMessage, *, more: bool) -> None:
-        await incidents.process(message)
+        await incidents.process(message, more=more)
+        pace.note_decided(header_number(message.headers.get("partition")))
 
     app.consume(topics.tracks, "track_agent", tracks.process)
     app.consume(topics.track_events, "incident_agent", process_event)
@@ -78,7 +87,10 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
         topics.tracks: tracks.states,
         topics.track_events: incidents.states,
     }
-    _attach_checkpoints(app, states, tracks.flush)
+    _attach_checkpoints(app, states, tracks)
+    app.on_assigned(
+        lambda assigned: pace.on_assigned(decides_here=(topics.track_events, 0) in assigned)
+    )
     idle = IdlePartitionReporter(app, topics, tracks.states, PendingSends(app, topics), clock)
     judging = JudgingReporter(app, topics, tracks.states, PendingSends(app, topics))
     _attach_reports(app, settings, idle, judging)
@@ -90,11 +102,11 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
 def _attach_checkpoints(
     app: CheckpointingApp,
     states: dict[str, PartitionStates[Any]],
-    flush: Callable[[], Awaitable[None]],
+    tracks: TrackAgent,
 ) -> None:
     """Have the agents' states, by topic, loaded and saved as partitions come and go.
 
-    ``flush`` waits until nothing is outstanding, so that a checkpoint covers all that was judged.
+    Before that nothing is outstanding, so that a checkpoint covers all that was judged.
     """
 
     def note_assigned(assigned: Collection[tuple[str, int]]) -> None:
@@ -102,8 +114,8 @@ def _attach_checkpoints(
             topic_states.on_assigned(number for name, number in assigned if name == topic)
 
     async def save_all() -> None:
-        # Bounded: the agent that holds the lock may be waiting for the consumer, which waits here.
-        flushing = asyncio.ensure_future(flush())
+        # Bounded: the agent that holds a lock may be waiting for the consumer, which waits here.
+        flushing = asyncio.ensure_future(tracks.flush())
         done, _ = await asyncio.wait({flushing}, timeout=_LAST_FLUSH_S)
         for task in done:
             task.result()
@@ -112,7 +124,7 @@ def _attach_checkpoints(
 
     async def snapshot_regularly() -> None:
         while not app.stopping:
-            await flush()
+            await tracks.flush_idle()
             for topic_states in states.values():
                 topic_states.snapshot_due()
             await asyncio.sleep(SNAPSHOT_EVERY_S / 2)
@@ -133,7 +145,7 @@ def _attach_reports(
     async def refresh_health_file() -> None:
         try:
             while not app.stopping:
-                if app.handling_s < _STUCK_S:
+                if app.longest_step_s < _STUCK_S:
                     health_file.refresh(settings.health_file)
                 await asyncio.sleep(health_file.REFRESH_S)
         finally:

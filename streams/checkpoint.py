@@ -10,25 +10,30 @@ least the last 256 MB of a partition (``skyfence.adapters.topics``), so the newe
 always there. What a state holds, and when it is saved, is not known here.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from pydantic import ValidationError
 
 from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.progress import committed_text
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.stopping import stop_reading
 from skyfence.contracts.base import Contract
 from skyfence.errors import InputError
 from skyfence.naming import checkpoint_topic
 from streams.driver.app import CheckpointingApp
 from streams.driver.message import StoredMessage
-from streams.log_break import LogBreak, find_break
+from streams.log_break import LogBreak, find_break, first_message
+
+log = structlog.get_logger()
 
 # Below the 1 MB that brokers take by default, with room for headers.
 _PIECE_BYTES: Final = 900_000
@@ -36,6 +41,8 @@ _CODEC: Final = "zstd"
 # So much is read with one fetch: a whole checkpoint, unless it is exceptionally large.
 _FETCH_BYTES: Final = 64 * 1024 * 1024
 _READ_MS: Final = 5_000
+# Seldom enough to leave a broker that starts in peace.
+_ASK_AGAIN_S: Final = 0.5
 _UNREADABLE: Final = (ValueError, ValidationError, KafkaError, InputError)
 # The text of a commit that names a checkpoint: this, and the offset of the manifest.
 _NAME_PREFIX: Final = "checkpoint "
@@ -81,7 +88,7 @@ class CheckpointStore:
         name, or None if another worker has the partition now; then nothing has changed for it.
         Raise ``KafkaError`` where the broker refused a piece.
         """
-        packed = pa.compress(state, codec=_CODEC, asbytes=True)
+        packed, digest = await asyncio.to_thread(_compressed, state)  # 0.2 s for 100,000 tracks
         starts = range(0, max(len(packed), 1), _PIECE_BYTES)
         sends = [await self._send(partition, packed[at : at + _PIECE_BYTES]) for at in starts]
         manifest = Manifest(
@@ -89,7 +96,7 @@ class CheckpointStore:
             last_ms=last_ms,
             pieces=tuple([(await send).offset for send in sends]),
             size=len(state),
-            sha256=hashlib.sha256(packed).hexdigest(),
+            sha256=digest,
         )
         stored = await (await self._send(partition, manifest.to_json()))
         name = f"{_NAME_PREFIX}{stored.offset}"
@@ -145,8 +152,18 @@ class CheckpointStore:
             self._settings, TopicPartition(self._topic, partition), covered, last_ms
         )
 
+    async def first_message(self, partition: int, start: int) -> int | None:
+        """Return the offset of the topic's first message from one on, None if there is none."""
+        return await first_message(self._settings, TopicPartition(self._topic, partition), start)
+
     async def _send(self, partition: int, value: bytes) -> Awaitable[StoredMessage]:
         return await self._output.send(key=b"", value=value, partition=partition)
+
+
+def _compressed(state: bytes) -> tuple[bytes, str]:
+    """Return a state compressed, and the digest of that."""
+    packed = pa.compress(state, codec=_CODEC, asbytes=True)
+    return packed, hashlib.sha256(packed).hexdigest()
 
 
 def _unpack(packed: bytes, manifest: Manifest) -> bytes:
@@ -186,19 +203,34 @@ class _Reader:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
+        await stop_reading(self._consumer)
 
     async def read(self, offset: int) -> bytes:
-        """Return the value at an offset; raise ``InputError`` where no message is there."""
-        if offset not in self._values:
+        """Return the value at an offset; raise ``InputError`` where no message is there.
+
+        A fetch that brings nothing says nothing by itself: its broker may be away. Only where Kafka
+        says that the log ends before the offset, or hands out what comes after it, is it lost.
+        """
+        while offset not in self._values:
             self._consumer.seek(self._partition, offset)
             fetched = await self._consumer.getmany(self._partition, timeout_ms=_READ_MS)
             self._values = {
                 record.offset: record.value for records in fetched.values() for record in records
             }
-        if offset not in self._values:
-            raise InputError(f"no message at offset {offset}")
+            if offset not in self._values and (self._values or await self._end() <= offset):
+                raise InputError(f"no message at offset {offset}")
         return self._values[offset]
+
+    async def _end(self) -> int:
+        """Return the offset of the log's end, as soon as Kafka answers."""
+        while True:
+            try:
+                return int((await self._consumer.end_offsets([self._partition]))[self._partition])
+            except KafkaError as error:
+                if not (error.retriable or isinstance(error, KafkaTimeoutError)):
+                    raise
+                log.warning("checkpoint.unanswered", reason=repr(error))
+            await asyncio.sleep(_ASK_AGAIN_S)
 
 
 async def _manifest(reader: _Reader, name: str) -> Manifest:

@@ -1,7 +1,8 @@
 """The incident agent: track events in, alerts out, keyed by place or incident.
 
 Thin around ``AlertDecisions``. ``track.events`` has one partition, so that one agent sees
-everything. An event is covered by a checkpoint only when its alerts are stored.
+everything. An event is covered by a checkpoint only when its alerts are stored. While more events
+wait, the broker's acknowledgement is awaited once for several of them, as the track agent does.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from skyfence.incidents.decisions import AlertDecisions
 from skyfence.incidents.incident import Bias
 from skyfence.incidents.lost_state import LastMessages, end_open_chains, keep_last
 from skyfence.naming import Environment, Topics
+from skyfence.steps import Steps
 from skyfence.texts.tables import OperatorTexts
 from skyfence.times import from_ms
 from streams.checkpoint import CheckpointStore
@@ -33,9 +35,12 @@ from streams.log_break import LogBreak
 from streams.partition_entry import StateCodec
 from streams.partition_state import PartitionStates
 from streams.sends import Headers, PendingSends, decided_headers, origin_of
+from streams.turns import Turns
 
 log = structlog.get_logger()
 
+# At most so many events are decided on before their alerts must be stored (``track_agent``).
+_FLUSH_EVERY: Final = 64
 _NO_NATIONS: Final[Mapping[str, str]] = {}
 _NO_BIASES: Final[Mapping[str, Bias]] = {}
 
@@ -61,6 +66,7 @@ class IncidentAgent:
         biases: Mapping[str, Bias] = _NO_BIASES,
         stored_alerts: Callable[[], AsyncIterator[Alert | PlaceAlert]],
         judging: JudgingProgress | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._environment = environment
         self._texts = texts.abandoned
@@ -71,24 +77,29 @@ class IncidentAgent:
         self._empty = partial(
             AlertDecisions, environment, names, texts, nations=nations, biases=biases
         )
+        self._turns = turns or Turns()
+        self._unflushed = 0  # messages decided on since the last flush
         self._lock = asyncio.Lock()  # a message and a comparison from outside take turns
         codec = StateCodec(self._empty, _pack, _restore, self._tell_break, self._recover)
-        self.states = PartitionStates("incident", codec, store)
+        self.states = PartitionStates("incident", codec, store, self._turns)
 
-    async def process(self, message: KafkaMessage) -> None:
-        """Decide on one message; return when its alerts are stored.
+    async def process(self, message: KafkaMessage, *, more: bool = False) -> None:
+        """Decide on one message; flush, unless ``more`` messages wait and few are unflushed.
 
         A message that the state covers already is left out. Raise ``KafkaError`` where the broker
-        refused an alert: then no checkpoint covers the message.
+        refused an alert: then no checkpoint covers what was decided since the last flush.
         """
         async with self._lock:
             decisions = await self.states.state_for(message)
-            if decisions is None:
-                return
-            await self._take(message, decisions)
-            self.states.mark_judged(message)
-            await self._sends.flush()
-            self.states.mark_flushed()
+            if decisions is not None:
+                await self._take(message, decisions)
+                self.states.mark_judged(message)
+                self._unflushed += 1
+            if self._unflushed and (not more or self._unflushed >= _FLUSH_EVERY):
+                await self._sends.flush()
+                self._unflushed = 0
+                self.states.mark_flushed(message.partition)
+            await self._turns.give_way()
 
     async def compare(self, partition: int, end: int) -> None:
         """Compare a partition's state with its log, as ``PartitionStates.compare`` does."""
@@ -118,6 +129,7 @@ class IncidentAgent:
         """Say until when everything has been judged: what came before is decided and stored."""
         judged = None if self._judging is None else self._judging.take(event)
         if judged is not None:
+            await self._sends.flush()
             await self._sends.send(self._topics.judged, JUDGED_KEY, judged.to_json(), {})
 
     async def _decide(
@@ -181,7 +193,8 @@ def _read(message: KafkaMessage) -> TrackTopicEvent | JudgedPartitions:
     return JudgedPartitions.model_validate_json(value) if is_judged else parse_event(value)
 
 
-def _pack(decisions: AlertDecisions) -> bytes:
+def _pack(decisions: AlertDecisions) -> Steps[bytes]:
+    yield
     return snapshot.take_snapshot(decisions.state)
 
 

@@ -10,6 +10,8 @@ the last covered one was stored does. Judges nothing and changes nothing in Kafk
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +19,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.stopping import stop_reading
 from skyfence.times import LATEST_MS, format_time, from_ms
 
 _READ_MS: Final = 5_000
@@ -65,19 +68,39 @@ async def find_break(
     ``covered`` is the offset of the first message that the state does not cover, ``last_ms`` the
     timestamp of the one before it. Raise ``KafkaError`` where Kafka does not answer.
     """
+    async with _reading(settings, partition) as consumer:
+        log_break = await _look(consumer, partition, covered, last_ms)
+        if log_break is None:
+            return None
+        await asyncio.sleep(_SETTLED_S)
+        return await _look(consumer, partition, covered, last_ms)
+
+
+async def first_message(settings: Settings, partition: TopicPartition, start: int) -> int | None:
+    """Return the offset of the first message from ``start`` on; None where Kafka hands out none.
+
+    Raise ``KafkaError`` where Kafka does not answer.
+    """
+    async with _reading(settings, partition) as consumer:
+        consumer.seek(partition, start)
+        fetched = await consumer.getmany(partition, timeout_ms=_READ_MS, max_records=1)
+        return next((record.offset for records in fetched.values() for record in records), None)
+
+
+@asynccontextmanager
+async def _reading(
+    settings: Settings, partition: TopicPartition
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """Yield a consumer of one partition."""
     consumer = AIOKafkaConsumer(
         **kafka_options(settings), enable_auto_commit=False, auto_offset_reset="none"
     )
     await consumer.start()
     try:
         consumer.assign([partition])
-        log_break = await _look(consumer, partition, covered, last_ms)
-        if log_break is None:
-            return None
-        await asyncio.sleep(_SETTLED_S)
-        return await _look(consumer, partition, covered, last_ms)
+        yield consumer
     finally:
-        await consumer.stop()
+        await stop_reading(consumer)
 
 
 async def _look(

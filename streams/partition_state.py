@@ -8,16 +8,17 @@ that checkpoint itself, its state in memory is as new or newer, and stays.
     message ──▶ state_for ──▶ mark_judged ... ──▶ mark_flushed ──▶ snapshot, if due ──▶ saved
     timer   ──▶ snapshot_due: the same where no more messages come
 
-What follows from several messages may be flushed together. A snapshot is taken when nothing is
-outstanding, and without a break; storing it goes on beside the next messages. How a state is made,
-packed and restored is the agents' to say, where it is stored the checkpoint's. A log that does not
-go on from a state (``log_break``) is told of, and judged on from where it does.
+What follows from several messages of a partition may be flushed together. A snapshot is taken when
+nothing of it is outstanding, in steps, between which other partitions are judged and its own waits;
+storing it goes on beside the next messages. How a state is made, packed and restored is the agents'
+to say, where it is stored the checkpoint's. A log that does not go on from a state (``log_break``)
+is told of, and judged on from where it does.
 """
 
 import asyncio
 import gc
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, Generic
 
@@ -28,13 +29,14 @@ from skyfence.errors import InputError, UnavailableError
 from streams.checkpoint import CheckpointStore
 from streams.driver.message import KafkaMessage
 from streams.partition_entry import PartitionEntry, StateCodec, StateT
+from streams.turns import Turns
 
 log = structlog.get_logger()
 
 # What Kafka hands out again after a crash: so little that judging it anew takes no time.
 SNAPSHOT_EVERY_S: Final = 0.5
-# Nothing is judged while a snapshot is taken. After one that took t the next is due after 20 t, so
-# that snapshots take 5 % of the time at most.
+# Nothing of a partition is judged while its snapshot is taken. After one that took t the next is
+# due after 20 t, so that snapshots take 5 % of the time at most.
 _PAUSE_PER_SNAPSHOT: Final = 20.0
 
 # What to do about a checkpoint that cannot be read.
@@ -46,10 +48,17 @@ _REMEDY: Final = (
 class PartitionStates(Generic[StateT]):
     """The states of one agent, by partition."""
 
-    def __init__(self, agent: str, codec: StateCodec[StateT], store: CheckpointStore) -> None:
+    def __init__(
+        self,
+        agent: str,
+        codec: StateCodec[StateT],
+        store: CheckpointStore,
+        turns: Turns | None = None,
+    ) -> None:
         self._agent = agent
         self._codec = codec
         self._store = store
+        self._turns = turns or Turns()
         self._partitions: dict[int, PartitionEntry[StateT]] = {}
         self._loading = asyncio.Lock()
         # By partition of which no message was read since the assignment, what its commit covers.
@@ -60,7 +69,8 @@ class PartitionStates(Generic[StateT]):
 
         None if the state covers the message already, or the partition is another worker's now: then
         the message is not to be judged. Loads the checkpoint where the partition was assigned anew.
-        Raise ``UnavailableError`` where the log was cut and the reading must begin anew.
+        Raise ``UnavailableError`` where the log was cut, or messages were left out, and the reading
+        must begin anew.
         """
         partition, offset = message.partition, message.offset
         entry = self._partitions.get(partition)
@@ -75,6 +85,10 @@ class PartitionStates(Generic[StateT]):
         if offset < entry.next_offset:
             log.info("message.repeated", agent=self._agent, partition=partition, offset=offset)
             return None
+        if offset > entry.next_offset:
+            await self._refuse_omission(partition, entry, offset)
+        while entry.packing is not None:
+            await entry.packing.wait()
         entry.judging = True
         return entry.state
 
@@ -110,10 +124,14 @@ class PartitionStates(Generic[StateT]):
     async def _compare(self, partition: int, entry: PartitionEntry[StateT], offset: int) -> None:
         """Compare the log with what a state covers, and go on where the log does.
 
-        Raise ``UnavailableError`` where that is before the message at ``offset``: what was read
-        ahead of it must be read again, from the offset that is committed here.
+        An agent that can recover ends what stood open before messages were deleted unjudged: the
+        ends may have been among them. Raise ``UnavailableError`` where the log goes on before the
+        message at ``offset``: what was read ahead of it must be read again, from the offset that is
+        committed here.
         """
         entry.is_compared = True
+        if entry.save_task is not None:
+            await entry.save_task  # else it is committed after what is committed here
         log_break = await self._store.find_break(partition, entry.next_offset, entry.last_ms)
         if log_break is None:
             return
@@ -121,18 +139,48 @@ class PartitionStates(Generic[StateT]):
         metrics.LOG_BREAKS.labels(self._agent).inc()
         await self._codec.tell_break(log_break)
         if not entry.is_ahead:
+            if self._codec.recover is not None and not log_break.is_cut:
+                entry.state = await self._codec.recover()
             entry.next_offset, entry.last_ms = log_break.next_offset, None
-            await self._save(partition, entry, entry.covers, self._pack(entry))
+            await self._snapshot(partition, entry, self._begin_packing(entry))
             if offset > log_break.next_offset:
                 raise UnavailableError(f"{log_break.text}: the worker reads it anew from there")
 
-    def mark_flushed(self) -> None:
-        """Note that all that follows from the judged messages is stored; snapshot what is due."""
-        for partition, entry in self._partitions.items():
-            if entry.outstanding:
-                entry.outstanding = False
-                if not entry.judging:
-                    self._save_if_due(partition, entry)
+    async def _refuse_omission(
+        self, partition: int, entry: PartitionEntry[StateT], offset: int
+    ) -> None:
+        """Raise ``UnavailableError`` where messages were left out: the next worker reads them.
+
+        In a log that goes on offsets may be missing all the same: a transaction's marks take one
+        each, what was compacted is gone, and a batch that cannot be read has its last one alone.
+        """
+        if entry.has_marks and offset == entry.next_offset + 1:
+            return
+        first = await self._store.first_message(partition, entry.next_offset)
+        if first is None or first < offset:
+            log.error(
+                "messages.omitted",
+                agent=self._agent,
+                partition=partition,
+                offset=offset,
+                next_offset=entry.next_offset,
+            )
+            raise UnavailableError(
+                f"offsets {entry.next_offset} to {offset - 1} of partition {partition} were not "
+                f"handed to the {self._agent} agent: the worker reads them anew"
+            )
+        entry.has_marks = entry.has_marks or offset == entry.next_offset + 1
+
+    def mark_flushed(self, partition: int) -> None:
+        """Note that all that follows from a partition's judged messages is stored.
+
+        Take its snapshot, if that is due.
+        """
+        entry = self._partitions.get(partition)
+        if entry is not None and entry.outstanding:
+            entry.outstanding = False
+            if not entry.judging:
+                self._save_if_due(partition, entry)
 
     def next_offset(self, partition: int) -> int | None:
         """Return the offset before which all is judged and stored; 0 while that is not known.
@@ -176,7 +224,7 @@ class PartitionStates(Generic[StateT]):
             if entry.save_task is not None:
                 await entry.save_task
             if entry.is_unsaved and not entry.is_ahead:
-                await self._save(partition, entry, entry.covers, self._pack(entry))
+                await self._snapshot(partition, entry, self._begin_packing(entry))
 
     async def _current(
         self, partition: int, entry: PartitionEntry[StateT] | None, offset: int
@@ -202,7 +250,14 @@ class PartitionStates(Generic[StateT]):
         except InputError as error:
             log.error("checkpoint.unreadable", **context, reason=str(error))  # noqa: TRY400
             metrics.CHECKPOINTS_UNREADABLE.labels(self._agent).inc()
-            return await self._recovered(partition, offset, error)
+            if self._codec.recover is None:
+                # Whoever began with nothing would leave every open incident without an end.
+                raise InputError(f"{error}; {_REMEDY}") from None
+            return await self._recovered(self._codec.recover, partition, offset)
+        if checkpoint is None and offset > 0 and self._codec.recover is not None:
+            # The log's head is gone, and with it what had opened things that may stand still.
+            log.error("state.lost", **context)
+            return await self._recovered(self._codec.recover, partition, offset)
         if checkpoint is None:
             log.info("state.begun", **context)
             return PartitionEntry(state, offset, saved_name="", saved_offset=offset)
@@ -214,19 +269,14 @@ class PartitionStates(Generic[StateT]):
         return entry
 
     async def _recovered(
-        self, partition: int, offset: int, error: InputError
+        self, recover: Callable[[], Awaitable[StateT]], partition: int, offset: int
     ) -> PartitionEntry[StateT]:
-        """Return the state that the agent begins with where its checkpoint cannot be read.
+        """Return the state that the agent begins with where it has lost its own.
 
-        It is saved at once, so that the next start finds a checkpoint that can be read. Raise
-        ``InputError`` where the agent has no way to begin: whoever began with nothing would leave
-        every open incident without an end.
+        It is saved at once, so that the next start finds a checkpoint that can be read.
         """
-        if self._codec.recover is None:
-            raise InputError(f"{error}; {_REMEDY}") from None
-        state = await self._codec.recover()
-        entry = PartitionEntry(state, offset, saved_name="", saved_offset=offset)
-        await self._save(partition, entry, entry.covers, self._pack(entry))
+        entry = PartitionEntry(await recover(), offset, saved_name="", saved_offset=offset)
+        await self._snapshot(partition, entry, self._begin_packing(entry))
         return entry
 
     def _save_if_due(self, partition: int, entry: PartitionEntry[StateT]) -> None:
@@ -235,13 +285,29 @@ class PartitionStates(Generic[StateT]):
             and entry.save_task is None
             and time.monotonic() >= entry.snapshot_from_s
         ):
-            saving = self._save(partition, entry, entry.covers, self._pack(entry))
+            saving = self._snapshot(partition, entry, self._begin_packing(entry))
             entry.save_task = asyncio.create_task(saving)
 
-    def _pack(self, entry: PartitionEntry[StateT]) -> bytes:
+    def _begin_packing(self, entry: PartitionEntry[StateT]) -> asyncio.Event:
+        """Keep the state from being changed, from now on and until the event is set."""
+        entry.packing = asyncio.Event()
+        return entry.packing
+
+    async def _snapshot(
+        self, partition: int, entry: PartitionEntry[StateT], packing: asyncio.Event
+    ) -> None:
+        """Pack a state and save it; precondition: it is ``packing`` that keeps it from changing."""
+        covers = entry.covers
+        try:
+            packed = await self._pack(entry)
+        finally:
+            entry.packing = None
+            packing.set()
+        await self._save(partition, entry, covers, packed)
+
+    async def _pack(self, entry: PartitionEntry[StateT]) -> bytes:
         start_s = time.monotonic()
-        with _collector_paused():
-            packed = self._codec.pack(entry.state)
+        packed = await self._turns.work_off(self._codec.pack(entry.state))
         now_s = time.monotonic()
         entry.snapshot_from_s = now_s + max(
             SNAPSHOT_EVERY_S, _PAUSE_PER_SNAPSHOT * (now_s - start_s)

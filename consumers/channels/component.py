@@ -19,10 +19,16 @@ class RedisOptions(ComponentOptions):
 @asynccontextmanager
 async def open_redis(_: RedisOptions, context: Context) -> AsyncIterator[OpenSink]:
     """Connect to the settings' Redis."""
-    settings = context.settings
+    settings, group = context.settings, context.settings.topics.relay_group
     channels = await RedisChannels.open(settings)
     try:
-        yield OpenSink(sink=channels, group=settings.topics.relay_group, beat=channels.beat)
+        yield OpenSink(
+            sink=channels,
+            group=group,
+            beat=channels.beat,
+            deliver_all=channels.deliver_all,
+            reconciler=channels.reconciler(settings, group),
+        )
     finally:
         await channels.close()
 

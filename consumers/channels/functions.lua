@@ -2,26 +2,39 @@
 -- What happens to a channel happens in one step here: nobody sees half of it, and it is all or
 -- nothing when Redis or its caller dies. Runs with the rights of the user who calls it.
 --
---   deliver      a step of a chain: drop, or stamp, keep, and publish it; a place's state as well
+--   deliver      steps of chains, each in turn: drop, or stamp, keep, and publish it; a place's
+--                state as well
 --   acknowledge  who has taken note of an incident
 --   note         something beside the alerts: stamp, keep, and publish it
 --   beat         a sign of life
 --   swap         a field of a hash, unless another was faster
+--   restore      a chain's last step into a Redis that has lost it: as deliver, or silently
+--   progress     what was handed over before, and to which Redis
+--   mark         notes what is handed over, unless Redis has lost what came before
 
 -- Changes whenever Redis starts: what was written last may be lost then, and nobody could tell.
+-- Asked for once, for the library is loaded anew at a start, and INFO costs as much as an XADD.
+local run_id
 local function epoch()
-  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  run_id = run_id or string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  return run_id
+end
+
+-- Returns the sequence of a stream's last entry, which its identifier is; 0 of an empty stream.
+local function last_sequence(stream)
+  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
+  return #last > 0 and tonumber(string.match(last[1][1], '^%d+')) or 0
+end
+
+local function stamp(sequence, message)
+  return '{"epoch":"' .. epoch() .. '","sequence":' .. sequence .. ',' .. string.sub(message, 2)
 end
 
 -- Counts on from the last entry of the stream, whose identifiers are the sequence: they cannot come
 -- apart. Returns the message as it was kept.
 local function append(stream, length, message)
-  local sequence, last = 1, redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
-  if #last > 0 then
-    sequence = tonumber(string.match(last[1][1], '^%d+')) + 1
-  end
-  local stamp = '{"epoch":"' .. epoch() .. '","sequence":' .. sequence .. ','
-  local stamped = stamp .. string.sub(message, 2)
+  local sequence = last_sequence(stream) + 1
+  local stamped = stamp(sequence, message)
   redis.call('XADD', stream, 'MAXLEN', '~', length, sequence .. '-0', 'message', stamped)
   return stamped
 end
@@ -90,21 +103,21 @@ local function remember(key, run, place, live, most, incident, state, stamped)
   redis.call('HSET', key, field, stamped)
 end
 
--- KEYS: last step of the chain, stream, active, acknowledged; for a place's message the hash of
--- places, too. ARGV: step, seconds to keep it, channel, length of the stream, incident, "over" or
+-- Keys: last step of the chain, stream, active, acknowledged; for a place's message the hash of
+-- places, too. Arguments: step, seconds to keep it, channel, length of the stream, incident, "over" or
 -- "open", gravity, message; for a place's message also run, place, the live run's name, and how
 -- many other runs are kept. Returns how many received it, -1 if the step was no news.
-local function deliver(keys, args)
+local function deliver_message(keys, args)
   local step, seconds, channel, length, incident, state, gravity, message = unpack(args, 1, 8)
   if tonumber(step) <= tonumber(redis.call('GET', keys[1]) or '0') then
     return -1
   end
-  redis.call('SET', keys[1], step, 'EX', seconds)
   local acknowledged = standing(keys[4], incident, gravity, state == 'over')
   if acknowledged then
     message = '{"acknowledged":' .. acknowledged .. ',' .. string.sub(message, 2)
   end
   local stamped = append(keys[2], length, message)
+  redis.call('SET', keys[1], step, 'EX', seconds)
   if state == 'over' then
     redis.call('HDEL', keys[3], incident)
   else
@@ -115,6 +128,77 @@ local function deliver(keys, args)
     remember(keys[5], run, place, live, most, incident, state, stamped)
   end
   return redis.call('PUBLISH', channel, stamped)
+end
+
+-- Keys and arguments as of deliver_message, for the last step of a chain. What is over and does not
+-- stand here is kept as a place's state and told to nobody: whoever was to hear of it has.
+local function restore_message(keys, args)
+  local step, seconds, _, _, incident, state, _, message = unpack(args, 1, 8)
+  if state ~= 'over' or redis.call('HGET', keys[3], incident) then
+    return deliver_message(keys, args)
+  end
+  if tonumber(step) <= tonumber(redis.call('GET', keys[1]) or '0') then
+    return -1
+  end
+  if keys[5] then
+    local run, place, live, most = unpack(args, 9, 12)
+    local stamped = stamp(math.max(1, last_sequence(keys[2])), message)
+    remember(keys[5], run, place, live, most, incident, state, stamped)
+  end
+  redis.call('SET', keys[1], step, 'EX', seconds)
+  return -1
+end
+
+-- Treats messages one after another. Keys and arguments are theirs, in a row; before the arguments
+-- of each stands how many keys and how many arguments it has. Returns what each led to.
+local function treat_each(keys, args, treat)
+  local results, key, arg = {}, 1, 1
+  while arg <= #args do
+    local last_key = key + tonumber(args[arg]) - 1
+    local last_arg = arg + 1 + tonumber(args[arg + 1])
+    local own_keys, own_args = {unpack(keys, key, last_key)}, {unpack(args, arg + 2, last_arg)}
+    table.insert(results, treat(own_keys, own_args))
+    key, arg = last_key + 1, last_arg + 1
+  end
+  return results
+end
+
+-- KEYS, ARGV: as treat_each takes them. An error ends the call: what stands before it was
+-- delivered, what stands behind it was not, so that nothing overtakes the message that failed.
+local function deliver(keys, args)
+  return treat_each(keys, args, deliver_message)
+end
+
+-- KEYS, ARGV: as of deliver.
+local function restore(keys, args)
+  return treat_each(keys, args, restore_message)
+end
+
+-- KEYS: the hash of what was handed over. ARGV: fields. Returns the epoch, and what each holds.
+local function progress(keys, args)
+  local answer = {epoch()}
+  for _, field in ipairs(args) do
+    table.insert(answer, redis.call('HGET', keys[1], field) or '')
+  end
+  return answer
+end
+
+-- KEYS: the same hash. ARGV: the epoch as it was read; then of each field its name, what it held
+-- and what it is to hold. Returns 0, changing nothing, where any is different by now: Redis has
+-- been started anew since, or is an older copy of itself.
+local function mark(keys, args)
+  if epoch() ~= args[1] then
+    return 0
+  end
+  for i = 2, #args, 3 do
+    if (redis.call('HGET', keys[1], args[i]) or '') ~= args[i + 1] then
+      return 0
+    end
+  end
+  for i = 2, #args, 3 do
+    redis.call('HSET', keys[1], args[i], args[i + 2])
+  end
+  return 1
 end
 
 -- KEYS: stream, active, acknowledged. ARGV: incident, its last message as it was judged, gravity,
@@ -170,5 +254,8 @@ redis.register_function('skyfence_acknowledge', acknowledge)
 redis.register_function('skyfence_note', note)
 redis.register_function('skyfence_beat', beat)
 redis.register_function('skyfence_swap', swap)
+redis.register_function('skyfence_restore', restore)
+redis.register_function('skyfence_progress', progress)
+redis.register_function('skyfence_mark', mark)
 redis.register_function('skyfence_may', may)
 redis.register_function('skyfence_version', function() return '@VERSION@' end)

@@ -7,11 +7,13 @@ drops it among what is active there, keeps a place's as its state, and publishes
 (``functions.lua``).
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from redis.asyncio import Redis
 
-from consumers.channels.functions import ChannelFunctions, install
+from consumers.channels.functions import ChannelFunctions, Delivery, install
+from consumers.channels.reconciling import RedisReconciler, check_rights
 from consumers.sink import Judging
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
@@ -64,15 +66,41 @@ class RedisChannels:
         try:
             await install(redis)
             await _check_rights(redis, settings)
+            await check_rights(ChannelFunctions(redis), settings)
         except BaseException:
             await redis.aclose()
             raise
         return cls(redis, settings.environment)
 
+    def reconciler(self, settings: Settings, group: str) -> RedisReconciler:
+        """Return what finds out that this Redis has lost what a group gave it."""
+        return RedisReconciler(settings, self._library, group, self.restore_all)
+
     async def deliver(self, message: AlertMessage) -> int | None:
         """Publish an alert if it is newer than the last of its chain; return who received it."""
-        channel = Channel(self._environment, Audience.OPERATORS, message.alert.place)
-        return await self._library.deliver(channel, message.alert, message)
+        (receivers,) = await self.deliver_all([message])
+        return receivers
+
+    async def deliver_all(self, messages: Sequence[AlertMessage]) -> list[int | None]:
+        """Publish alerts as ``deliver`` would one by one, with one write to Redis's disk."""
+        return await self._library.deliver_all(self._deliveries(messages))
+
+    async def restore_all(self, messages: Sequence[AlertMessage]) -> None:
+        """Publish the last messages of chains again, where Redis has lost them.
+
+        What is over and does not stand here is told to nobody.
+        """
+        await self._library.restore_all(self._deliveries(messages))
+
+    def _deliveries(self, messages: Sequence[AlertMessage]) -> list[Delivery]:
+        return [
+            Delivery(
+                Channel(self._environment, Audience.OPERATORS, message.alert.place),
+                message.alert,
+                message,
+            )
+            for message in messages
+        ]
 
     async def beat(self, now_ms: int, judging: Judging | None = None) -> None:
         """Tell subscribers that alerts would be published, and whether reports are judged."""

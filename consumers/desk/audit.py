@@ -19,7 +19,7 @@ from skyfence.adapters.settings import Settings
 from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.operator_command import AuditRecord
 from skyfence.errors import UsageError
-from skyfence.naming import Environment, audit_key
+from skyfence.naming import Environment, audit_key, commands_key
 
 log = structlog.get_logger()
 
@@ -47,16 +47,22 @@ class AuditLog:
 
 
 async def check_audit(redis: Redis, settings: Settings) -> None:
-    """Refuse a user who may not keep the audit; raise ``UsageError``.
+    """Refuse a user who may not keep the audit, or measure commands; raise ``UsageError``.
 
-    Without it, the first command would find that out, and no command would be answered.
+    Otherwise the first command would find that out, and no command would be answered.
     """
     library, key = ChannelFunctions(redis), audit_key(settings.environment)
-    for command in (("XADD", key, "*", "record", ""), ("XREVRANGE", key, "+", "-")):
-        if not await library.may(*command):
+    commands = commands_key(settings.environment, "anybody")
+    needed = {
+        "XADD": (key, "*", "record", ""),
+        "XREVRANGE": (key, "+", "-"),
+        "MEMORY USAGE": (commands,),
+    }
+    for name, words in needed.items():
+        if not await library.may(*name.split(), *words):
             user = settings.redis.user or "default"
             raise UsageError(
-                f"redis user {user} may not serve operators: {command[0]} of {key} is not permitted"
+                f"redis user {user} may not serve operators: {name} of {words[0]} is not permitted"
             )
 
 

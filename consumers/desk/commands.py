@@ -75,7 +75,9 @@ _ABANDONED_MS: Final = 10_000
 # So many commands of one operator are answered before the others have their turn.
 _TURN: Final = 10
 _OUTCOMES_KEPT: Final = 1_000
-_COMMANDS_KEPT: Final = 10_000
+_COMMANDS_KEPT: Final = 1_000  # answered ones; the audit has all
+# A command has a few hundred bytes: so many bytes are no operator's work.
+_MOST_BYTES: Final = 4_000_000
 # Whoever acknowledges has seen what stood then; after this it may be another story.
 _ACKNOWLEDGED_WITHIN_MS: Final = 60_000
 _TRIES: Final = 5
@@ -170,6 +172,7 @@ class CommandService:
         keys = {commands_key(self._environment, name): name for name in names}
         commands: list[_Entry] = []
         for key, name in keys.items():
+            await self._drop_flood(key, name)
             await self._join(key)
             abandoned = await self._redis.xautoclaim(
                 key, _GROUP, self._name, _ABANDONED_MS, count=_TURN
@@ -188,6 +191,17 @@ class CommandService:
                 _Entry(name, at.decode(), fields, was_taken=False) for at, fields in entries
             ]
         return commands
+
+    async def _drop_flood(self, key: str, operator: str) -> None:
+        """Drop an operator's commands unread where they are more than any operator gives.
+
+        They would fill Redis, and then the desk that reads them. Whoever waits for an answer is
+        told that none came.
+        """
+        size = await self._redis.memory_usage(key) or 0
+        if size > _MOST_BYTES:
+            dropped = await self._redis.xtrim(key, maxlen=0, approximate=False)
+            log.error("commands.flood", operator=operator, bytes=size, dropped=dropped)
 
     async def _join(self, key: str) -> None:
         if key in self._known:

@@ -13,7 +13,7 @@ Every decision is recorded (``decisions``) and told on the region's operators' c
 once, with the same identifier.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -107,6 +107,16 @@ class ReleaseService:
                 return await self._publish_at_once(ready, raw, is_first=not published_step)
             if await self._hold(ready, before, raw):
                 return None
+
+    async def restore_all(self, messages: Sequence[AlertMessage]) -> None:
+        """Take the last alerts of chains again, in a Redis that has lost what became of them.
+
+        Of what is over the public hears nothing more. What an operator had withdrawn is held, or
+        published, as the policy says of it.
+        """
+        for message in messages:
+            if not is_over(message.alert):
+                await self.deliver(message)
 
     async def close(self) -> None:
         """Do nothing: the connection belongs to the caller."""

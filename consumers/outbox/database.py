@@ -11,7 +11,7 @@ import fcntl
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -57,8 +57,27 @@ _MIGRATIONS: Final = (
     CREATE INDEX IF NOT EXISTS items_when ON items (state, due_ms);
     """,
 )
+# An outbox that was in use has a page at least.
+EMPTY: Final = "it is empty"
 VERSION: Final = len(_MIGRATIONS)
 _ADDED_COLUMN: Final = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (\w+)")
+
+
+def damage(path: Path) -> str | None:
+    """Return what is wrong with a file that is there, None if every page of it can be read.
+
+    Changes nothing, also not what the write-ahead log holds.
+    """
+    if not path.stat().st_size and not Path(f"{path}-wal").exists():
+        return EMPTY
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=_LOCK_WAIT_S)) as database:
+            (first,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        is_ours = error.sqlite_errorcode not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY)
+        return str(error) if is_ours else None  # else it is told when the file is opened
+    return None if first == "ok" else str(first).replace("\n", " ")
 
 
 @asynccontextmanager
@@ -124,12 +143,17 @@ async def _version(database: aiosqlite.Connection) -> int:
     return int(row[0])
 
 
+def lock_of(path: Path) -> Path:
+    """Return the lock of a file, which stays there once it was in use."""
+    return path.with_name(path.name + ".lock")
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock beside a file; the system lets go of it when this process dies."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.with_name(path.name + ".lock").open("w")
+        file = lock_of(path).open("w")
     except OSError as error:
         raise UsageError(f"outbox {path} cannot be opened: {error}") from None
     with file:

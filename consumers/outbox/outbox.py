@@ -22,7 +22,7 @@ from typing import Any, Final, Self
 
 import aiosqlite
 
-from consumers.outbox.database import locked, opened
+from consumers.outbox.database import EMPTY, damage, lock_of, locked, opened
 from consumers.outbox.items import REACHING, Change, Entry, Item, ItemState, entry_of
 from skyfence.errors import UnavailableError, UsageError
 
@@ -50,8 +50,13 @@ class Outbox:
     @classmethod
     @asynccontextmanager
     async def open_exclusive(cls, path: Path) -> AsyncIterator[Self]:
-        """Open the file as its only sender; raise ``UsageError`` if another process is that."""
+        """Open the file as its only sender.
+
+        Raises ``UsageError`` if another process is that, or the file is damaged.
+        """
+        was_in_use = await asyncio.to_thread(lock_of(path).exists)
         with locked(path):
+            await asyncio.to_thread(_check, path, was_in_use)
             async with cls.open(path) as outbox:
                 yield outbox
 
@@ -71,28 +76,53 @@ class Outbox:
         async with cls.open(path) as outbox:
             yield outbox
 
-    async def add(self, items: Iterable[Item], now_ms: int, *, merged: Collection[str] = ()) -> int:
+    async def add(
+        self,
+        items: Iterable[Item],
+        now_ms: int,
+        *,
+        merged: Collection[str] = (),
+        ends: Collection[tuple[str, str]] = (),
+    ) -> int:
         """Add the items whose keys are new, all or none; return how many those are.
 
         In the same transaction the pending items with keys in ``merged``, new or old, become
-        ``merged``.
+        ``merged``. Of a pair in ``ends`` the first, a new item among them, is the end of what the
+        second says: it stays pending if that one is on its way, or sent, by now.
         """
         rows = [
-            (i.key, i.recipient, i.chain, i.body, i.priority, i.expires_ms, now_ms, i.instead_of)
-            for i in items
+            {
+                "key": item.key,
+                "recipient": item.recipient,
+                "chain": item.chain,
+                "body": item.body,
+                "priority": item.priority,
+                "expires": item.expires_ms,
+                "now": now_ms,
+                "instead_of": item.instead_of,
+            }
+            for item in items
         ]
         async with self._transaction():
             cursor = await self._database.executemany(
                 "INSERT INTO items (key, recipient, chain, body, priority, expires_ms, state,"
-                " put_ms, due_ms, changed_ms, rank) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending',"
-                " ?7, ?7, ?7, (SELECT coalesce(rank, number) FROM items WHERE key = ?8))"
+                " put_ms, due_ms, changed_ms, rank) VALUES (:key, :recipient, :chain, :body,"
+                " :priority, :expires, 'pending', :now, :now, :now,"
+                " (SELECT coalesce(rank, number) FROM items WHERE key = :instead_of))"
                 " ON CONFLICT (key) DO NOTHING",
                 rows,
             )
             await self._database.executemany(
-                "UPDATE items SET state = 'merged', changed_ms = ?1"
-                " WHERE key = ?2 AND state = 'pending'",
+                "UPDATE items SET state = 'merged', changed_ms = ?"
+                " WHERE key = ? AND state = 'pending'",
                 [(now_ms, key) for key in merged],
+            )
+            await self._database.executemany(
+                "UPDATE items SET state = 'pending' WHERE key = ? AND put_ms = ?"
+                " AND state = 'merged' AND EXISTS"
+                " (SELECT 1 FROM items AS ended WHERE ended.key = ?"
+                " AND ended.state IN ('submitting', 'submitted', 'delivered', 'uncertain'))",
+                [(end, now_ms, ended) for end, ended in ends],
             )
             return max(0, cursor.rowcount)
 
@@ -100,9 +130,9 @@ class Outbox:
         """Expire pending items whose ``expires_ms`` is not after ``now_ms``; return how many."""
         async with self._transaction():
             cursor = await self._database.execute(
-                "UPDATE items SET state = 'expired', changed_ms = ?1"
-                " WHERE state = 'pending' AND expires_ms IS NOT NULL AND expires_ms <= ?1",
-                (now_ms,),
+                "UPDATE items SET state = 'expired', changed_ms = :now"
+                " WHERE state = 'pending' AND expires_ms IS NOT NULL AND expires_ms <= :now",
+                {"now": now_ms},
             )
             return cursor.rowcount
 
@@ -144,17 +174,17 @@ class Outbox:
         async with self._transaction():
             for change in changes:
                 await self._database.execute(
-                    "UPDATE items SET state = ?2, due_ms = coalesce(?3, due_ms),"
-                    " reference = coalesce(?4, reference), reason = ?5, changed_ms = ?6,"
-                    " doubts = doubts + ?7 WHERE key = ?1",
+                    "UPDATE items SET state = ?, due_ms = coalesce(?, due_ms),"
+                    " reference = coalesce(?, reference), reason = ?, changed_ms = ?,"
+                    " doubts = doubts + ? WHERE key = ?",
                     (
-                        change.key,
                         change.state,
                         change.due_ms,
                         change.reference,
                         change.reason,
                         now_ms,
                         change.doubt,
+                        change.key,
                     ),
                 )
                 if change.state is ItemState.SUBMITTED and change.reference is not None:
@@ -174,8 +204,9 @@ class Outbox:
             )
             known = await cursor.fetchone() is not None
             await self._database.execute(
-                "INSERT INTO receipts VALUES (?1, ?2, ?3, ?4) ON CONFLICT (reference) DO UPDATE"
-                " SET state = ?2, reason = ?3, at_ms = ?4 WHERE state <> 'delivered'",
+                "INSERT INTO receipts VALUES (?, ?, ?, ?) ON CONFLICT (reference) DO UPDATE SET"
+                " state = excluded.state, reason = excluded.reason, at_ms = excluded.at_ms"
+                " WHERE receipts.state <> 'delivered'",
                 (reference, state, reason, now_ms),
             )
             if known:
@@ -187,16 +218,31 @@ class Outbox:
         return await self._select("state = 'submitting'", ())
 
     async def entries_for(
-        self, recipients: Sequence[str], *, chain: str, since_ms: int
+        self, recipients: Sequence[str], *, chains: Sequence[str], since_ms: int
     ) -> list[Entry]:
-        """Return some recipients' items of a chain, and all that wait or were added since.
+        """Return some recipients' items of some chains, and all that wait or were added since.
 
         They are in the order of their addition.
         """
-        marks = ", ".join("?" * len(recipients))
+        marks, chain_marks = ", ".join("?" * len(recipients)), ", ".join("?" * len(chains))
         return await self._select(
-            f"recipient IN ({marks}) AND (chain = ? OR put_ms >= ? OR state = 'pending')",
-            (*recipients, chain, since_ms),
+            f"recipient IN ({marks})"
+            f" AND (chain IN ({chain_marks}) OR put_ms >= ? OR state = 'pending')",
+            (*recipients, *chains, since_ms),
+        )
+
+    async def waiting_and_last(self, recipients: Sequence[str], *, chain: str) -> list[Entry]:
+        """Return what waits of a chain, and what each recipient may have got of it last.
+
+        They are in the order of their addition; what waits and was tried may have been got.
+        """
+        marks, states = ", ".join("?" * len(recipients)), ", ".join("?" * len(REACHING))
+        return await self._select(
+            f"recipient IN ({marks}) AND chain = ? AND (state = 'pending'"  # noqa: S608 - ours
+            " OR number IN (SELECT max(number) FROM items"
+            f" WHERE recipient IN ({marks}) AND chain = ? AND state IN ({states})"
+            " AND (state <> 'pending' OR attempts > 0) GROUP BY recipient))",
+            (*recipients, chain, *recipients, chain, *REACHING),
         )
 
     async def last_bodies(self, recipients: Sequence[str], *, chain: str) -> dict[str, str]:
@@ -241,10 +287,10 @@ class Outbox:
         """
         async with self._transaction():
             rows = await self._database.execute_fetchall(
-                "UPDATE items SET state = 'failed', changed_ms = ?2,"
-                " reason = ?3 || coalesce(': ' || reason, '')"
-                " WHERE state = 'pending' AND put_ms < ?1 RETURNING *",
-                (before_ms, now_ms, reason),
+                "UPDATE items SET state = 'failed', changed_ms = ?,"
+                " reason = ? || coalesce(': ' || reason, '')"
+                " WHERE state = 'pending' AND put_ms < ? RETURNING *",
+                (now_ms, reason, before_ms),
             )
         return [entry_of(row) for row in sorted(rows, key=lambda row: row["number"])]
 
@@ -256,9 +302,10 @@ class Outbox:
         """Make failed items pending again, as if added at ``now_ms``; return how many."""
         async with self._transaction():
             cursor = await self._database.executemany(
-                "UPDATE items SET state = 'pending', put_ms = ?2, due_ms = ?2, changed_ms = ?2,"
-                " attempts = 0, reason = NULL WHERE key = ?1 AND state = 'failed'",
-                [(key, now_ms) for key in keys],
+                "UPDATE items SET state = 'pending', put_ms = :now, due_ms = :now,"
+                " changed_ms = :now, attempts = 0, reason = NULL"
+                " WHERE key = :key AND state = 'failed'",
+                [{"key": key, "now": now_ms} for key in keys],
             )
             return max(0, cursor.rowcount)
 
@@ -276,9 +323,10 @@ class Outbox:
         """Set the state of a reference's item to that of its receipt, if both are there."""
         await self._database.execute(
             "UPDATE items SET state = receipts.state, reason = receipts.reason,"
-            " changed_ms = receipts.at_ms FROM receipts WHERE receipts.reference = ?1"
-            " AND items.reference = ?1 AND items.state IN ('submitted', 'failed', 'uncertain')",
-            (reference,),
+            " changed_ms = receipts.at_ms FROM receipts WHERE receipts.reference = :reference"
+            " AND items.reference = :reference"
+            " AND items.state IN ('submitted', 'failed', 'uncertain')",
+            {"reference": reference},
         )
 
     async def _select(self, condition: str, values: Sequence[Any]) -> list[Entry]:
@@ -310,6 +358,16 @@ class Outbox:
             except BaseException:
                 await self._database.rollback()
                 raise
+
+
+def _check(path: Path, was_in_use: bool) -> None:
+    """Raise ``UsageError`` for a damaged file; an empty one is new unless it was in use."""
+    reason = damage(path) if path.exists() else None
+    if reason is not None and (was_in_use or reason != EMPTY):
+        raise UsageError(
+            f"outbox {path} is damaged ({reason}): run `skyfence outbox repair {path}`, "
+            "which keeps what can be read and says what is lost"
+        )
 
 
 def _conditions(recipient: str | None, in_order: bool) -> str:

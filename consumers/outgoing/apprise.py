@@ -24,6 +24,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from consumers.expiry import message_expires_ms
 from consumers.outbox.items import Entry
 from consumers.outgoing.dispatcher import TAKEN, DeliveryOutcome, Payload
 from consumers.outgoing.receivers import (
@@ -54,7 +55,6 @@ from skyfence.contracts.base import Contract
 from skyfence.errors import InputError, UsageError
 from skyfence.naming import Environment
 from skyfence.texts.tables import AppriseTexts
-from skyfence.times import to_ms
 
 SINK: Final = "apprise"
 _TYPES: Final[Mapping[PlaceLevel, "NotifyType"]] = {
@@ -109,6 +109,7 @@ class AppriseNote(Contract):
     level: PlaceLevel | None = None
     episode: int = 0
     step: int = 0
+    last: bool = False  # the chain ends with it
 
 
 def note_of(alert: AnyAlert, environment: Environment, texts: AppriseTexts) -> AppriseNote:
@@ -123,6 +124,7 @@ def note_of(alert: AnyAlert, environment: Environment, texts: AppriseTexts) -> A
         level=state.level if state else None,
         episode=state.episode if state else 0,
         step=alert.step,
+        last=alert.message_type == "Cancel",
     )
 
 
@@ -144,17 +146,6 @@ def _notify_type(alert: AnyAlert) -> NotifyType:
     if isinstance(alert, PlaceAlert):
         return _TYPES[alert.level]
     return "success" if alert.message_type == "Cancel" else "warning"
-
-
-def expires_ms(alert: AnyAlert, environment: Environment, now_ms: int) -> int:
-    """Return until when people should be told of an alert.
-
-    Replays keep their old times, so an exercise's alert holds from now on as long as it held then.
-    An actual one ends when it says, whatever it is a replay of.
-    """
-    if environment is Environment.ACTUAL:
-        return to_ms(alert.expires)
-    return now_ms + to_ms(alert.expires) - to_ms(alert.time)
 
 
 class AppriseReceiver:
@@ -194,8 +185,12 @@ class AppriseReceiver:
         """Return the words, and until when they hold."""
         note = note_of(message.alert, self._environment, self._texts)
         return Payload(
-            note.to_json().decode(), expires_ms(message.alert, self._environment, now_ms)
+            note.to_json().decode(), message_expires_ms(message, self._environment, now_ms)
         )
+
+    def ends(self, body: str) -> bool:
+        """Tell whether a note ends its chain."""
+        return AppriseNote.model_validate_json(body).last
 
     async def send(self, entry: Entry, now_ms: int) -> DeliveryOutcome:
         """Have Apprise send it, in a thread; a thread that hangs is left behind."""

@@ -92,6 +92,10 @@ class Receiver(Protocol):
         """Return an alert in this receiver's form; ``now_ms`` is milliseconds since 1970."""
         ...
 
+    def ends(self, body: str) -> bool:
+        """Tell whether what was sent ends its chain."""
+        ...
+
     async def send(self, entry: Entry, now_ms: int) -> DeliveryOutcome:
         """Make one attempt; return its outcome, also where it fails: nothing is raised."""
         ...
@@ -147,7 +151,7 @@ class Dispatcher:
 
         Raises ``UnavailableError`` where the outbox fails.
         """
-        await self._requeue_interrupted()
+        await self.requeue_interrupted()
         await self._tidy()
         await run_until_first_exit(self._keep_tidy(), *map(self._serve, self._queues.values()))
 
@@ -158,7 +162,7 @@ class Dispatcher:
         ):
             self._note_end(entry, "failed", entry.reason)
 
-    async def _requeue_interrupted(self) -> None:
+    async def requeue_interrupted(self) -> None:
         """Requeue what was being sent when the last process died, which may send it twice."""
         interrupted = await self._outbox.interrupted()
         now_ms = self._clock.now_ms()

@@ -47,9 +47,12 @@ async def open_outbox_sink(
         spread = Random()  # noqa: S311 - of pauses
         dispatcher = Dispatcher(outbox, name, environment, clock, spread)
         reloading = ReloadingSink(dispatcher, load_again, receivers, clock)
+        await dispatcher.requeue_interrupted()  # so that what stands may take its place
+        sink = OutboxSink(outbox, dispatcher, environment, clock)
         yield OpenSink(
-            sink=OutboxSink(outbox, dispatcher, environment, clock),
+            sink=sink,
             group=context.settings.topics.sink_group(name),
             background=reloading.run,
+            deliver_standing=sink.deliver_standing,
             tells_itself=True,
         )

@@ -76,7 +76,13 @@ async def open_gateway(path: Path, context: Context) -> AsyncIterator[OpenSink]:
             )
             group = settings.topics.sink_group(f"sms-{file.name}")
             log.info("sms.begun", gateway=file.name, recipients=recipients, group=group)
-            yield OpenSink(sink=sink, group=group, background=sender.run, tells_itself=True)
+            yield OpenSink(
+                sink=sink,
+                group=group,
+                background=sender.run,
+                deliver_standing=sink.deliver_standing,
+                tells_itself=True,
+            )
 
 
 def texts_of(settings: Settings, folder: str | None) -> Texts:

@@ -218,7 +218,7 @@ class Sender:
     async def _is_overtaken(self, entry: Entry, notice: Notice) -> bool:
         """Tell whether a newer step of the entry's place was sent, or will be."""
         entries = await self._outbox.entries_for(
-            [entry.recipient], chain=entry.chain, since_ms=entry.added_ms
+            [entry.recipient], chains=[entry.chain], since_ms=entry.added_ms
         )
         others = [
             other

@@ -5,28 +5,32 @@
 Guarantee: at least once from Kafka to the outbox, once in the outbox. ``deliver`` returns when what
 it put is on the disk, so the offset is acknowledged after that; what is handed over again is known
 by its key, which derives from gateway, alert and number. An alert that is past its expiry, or of
-the other environment, puts nothing; nor does an incident's, which is evidence for operators. Does
-not send: that is the sender's.
+the other environment, puts nothing; nor does an incident's, which is evidence for operators. Of
+what the log held when the gateway began, the newest message of each place alone is put
+(``deliver_standing``). Does not send: that is the sender's.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 import structlog
 
+from consumers.expiry import as_of_ms, expires_ms
 from consumers.outbox.items import REACHING, Entry, Item, ItemState
 from consumers.outbox.outbox import Outbox
+from consumers.sink import Standing
 from consumers.sms.outcome import read_notice
 from consumers.sms.rules.budget import WINDOW_MS, EarlierMessage, decide
 from consumers.sms.rules.exercise_guard import is_foreign
 from consumers.sms.rules.gateway_file import GatewayFile
-from consumers.sms.rules.notice import Notice, as_of_ms, expires_ms, notice_of, priority
+from consumers.sms.rules.notice import Notice, notice_of, priority
 from consumers.sms.rules.recipients import Recipient, RecipientList
 from skyfence.adapters import metrics
 from skyfence.adapters.clock import Clock
-from skyfence.contracts.alert import Alert, AlertMessage, FeedAlarm, PlaceAlert, Timeline
+from skyfence.contracts.alert import Alert, AlertMessage, FeedAlarm, PlaceAlert
 from skyfence.identity import derive
 from skyfence.naming import Environment
 from skyfence.times import to_ms
@@ -39,11 +43,15 @@ _BATCH: Final = 200
 
 @dataclass(frozen=True)
 class _Order:
-    """An alert to put: its notice without a language, and when it expires by the wall clock."""
+    """An alert to put: its notice without a language, and when it expires by the wall clock.
+
+    ``incidents`` are the chains that it stands for, its own last.
+    """
 
     alert: PlaceAlert | FeedAlarm
     notice: Notice
     expires_ms: int
+    incidents: tuple[UUID, ...]
 
     @property
     def chain(self) -> str:
@@ -79,17 +87,33 @@ class SmsSink:
         Returns how many recipients get an SMS of it, and None where the alert is another
         environment's, an incident's, or was put before.
         """
-        alert = message.alert
-        names = {"alert": str(alert.alert_id), "place": alert.place, "step": alert.step}
-        if is_foreign(alert, self._environment):
-            metrics.SMS_FOREIGN.inc()
-            log.error("sms.foreign_alert", status=alert.status, channel=alert.channel, **names)
+        if not isinstance(alert := message.alert, Alert) and self._is_ours(alert):
+            return await self._put_for_all(_order(message, self._environment))
+        return None
+
+    async def deliver_standing(self, standing: Standing) -> int | None:
+        """Put what stands of a place as ``deliver`` puts news; return the same.
+
+        The end of a danger is put, for those who were warned, up to a day after it came.
+        """
+        message = standing.message
+        if isinstance(alert := message.alert, Alert) or not self._is_ours(alert):
             return None
-        if isinstance(alert, Alert):
-            return None
-        order = _order(alert, message.timeline, self._environment)
+        order = _order(message, self._environment, read_ms=self._clock.now_ms())
+        order = replace(order, incidents=standing.incidents)
+        return await self._put_for_all(order)
+
+    def _is_ours(self, alert: PlaceAlert | FeedAlarm | Alert) -> bool:
+        if not is_foreign(alert, self._environment):
+            return True
+        metrics.SMS_FOREIGN.inc()
+        log.error("sms.foreign_alert", status=alert.status, channel=alert.channel, **_names(alert))
+        return False
+
+    async def _put_for_all(self, order: _Order) -> int | None:
+        alert = order.alert
         if order.expires_ms <= self._clock.now_ms():
-            log.info("sms.alert_expired", **names)
+            log.info("sms.alert_expired", **_names(alert))
             return 0
         opted_out = await self._opt_outs()
         concerned = (await self._people()).of(alert.place)
@@ -108,6 +132,7 @@ class SmsSink:
         earlier = await self._earlier_messages(order, people)
         items: list[Item] = []
         merged: list[str] = []
+        ends: list[tuple[str, str]] = []
         handled = sent = 0
         for recipient in people:
             notice = order.notice.model_copy(update={"language": recipient.language})
@@ -123,13 +148,17 @@ class SmsSink:
                 now_ms=self._clock.now_ms(),
                 most=self._file.most_in_30_min,
             )
+            merged += verdict.replaces
             if not (verdict.sent or notice.sounds):
                 continue  # a detail that nobody is to be told
+            notice = notice.model_copy(update={"warned": verdict.warned})
             instead_of = next(iter(verdict.replaces), None)
             items.append(self._item(order, notice, key, recipient.number, instead_of))
             sent += verdict.sent
-            merged += verdict.replaces if verdict.sent else [key]
-        await self._outbox.add(items, self._clock.now_ms(), merged=merged)
+            if not verdict.sent:
+                merged.append(key)
+                ends += [(key, replaced) for replaced in verdict.replaces]
+        await self._outbox.add(items, self._clock.now_ms(), merged=merged, ends=ends)
         metrics.SMS.labels(self._file.name, ItemState.PENDING).inc(len(items))
         metrics.SMS.labels(self._file.name, ItemState.MERGED).inc(len(merged))
         return handled, sent
@@ -140,7 +169,7 @@ class SmsSink:
         """Return what each recipient was sent of the chain, and of others within half an hour."""
         entries = await self._outbox.entries_for(
             [recipient.number for recipient in people],
-            chain=order.chain,
+            chains=[str(incident) for incident in order.incidents],
             since_ms=self._clock.now_ms() - WINDOW_MS,
         )
         earlier: dict[str, list[EarlierMessage]] = {}
@@ -165,10 +194,23 @@ class SmsSink:
         )
 
 
-def _order(alert: PlaceAlert | FeedAlarm, timeline: Timeline, environment: Environment) -> _Order:
-    decided_ms = None if timeline.decided is None else to_ms(timeline.decided)
+def _order(
+    message: AlertMessage, environment: Environment, *, read_ms: int | None = None
+) -> _Order:
+    alert, decided = message.alert, message.timeline.decided
+    decided_ms = None if decided is None else to_ms(decided)
+    assert not isinstance(alert, Alert)  # noqa: S101 - an incident's alert is put for nobody
     as_of = as_of_ms(alert, decided_ms, environment)
-    return _Order(alert, notice_of(alert, as_of, decided_ms), expires_ms(alert, as_of))
+    return _Order(
+        alert=alert,
+        notice=notice_of(alert, as_of, decided_ms),
+        expires_ms=expires_ms(alert, as_of, decided_ms, read_ms=read_ms),
+        incidents=(alert.incident_id,),
+    )
+
+
+def _names(alert: PlaceAlert | FeedAlarm | Alert) -> dict[str, Any]:
+    return {"alert": str(alert.alert_id), "place": alert.place, "step": alert.step}
 
 
 def _earlier_message(entry: Entry, notice: Notice) -> EarlierMessage:
@@ -178,6 +220,7 @@ def _earlier_message(entry: Entry, notice: Notice) -> EarlierMessage:
         notice=notice,
         added_ms=entry.added_ms,
         waits=entry.state is ItemState.PENDING,
+        in_doubt=entry.doubts > 0,
         reaches=entry.state in REACHING,
     )
 

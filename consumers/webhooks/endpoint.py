@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from consumers.expiry import message_expires_ms
 from consumers.outbox.items import Entry
 from consumers.outgoing.dispatcher import DeliveryOutcome, Payload
 from consumers.outgoing.receivers import (
@@ -31,12 +32,12 @@ from consumers.outgoing.receivers import (
     read,
 )
 from consumers.outgoing.reloading import LoadedReceivers
-from consumers.webhooks.cloud_event import CONTENT_TYPE, cloud_event, default_source
+from consumers.webhooks.cloud_event import CONTENT_TYPE, CloudEvent, cloud_event, default_source
 from consumers.webhooks.http_post import forbidden, post
 from consumers.webhooks.signature import parse_secret, signed_headers
 from skyfence.adapters.credentials import read_secret, tls_context
 from skyfence.adapters.hosts import is_loopback
-from skyfence.contracts.alert import AlertMessage, AnyAlert
+from skyfence.contracts.alert import AlertMessage, AnyAlert, FeedAlarm
 from skyfence.errors import InputError
 from skyfence.naming import Environment
 from skyfence.times import MS_PER_S
@@ -93,6 +94,7 @@ class Endpoint:
 
     options: EndpointOptions
     source: str
+    environment: Environment
     secrets: tuple[bytes, ...]
     tls: ssl.SSLContext | bool
     session: aiohttp.ClientSession
@@ -104,8 +106,15 @@ class Endpoint:
 
     def payload(self, message: AlertMessage, now_ms: int) -> Payload:
         """Return the event: the same bytes at each attempt, because they are stored."""
-        del now_ms  # a machine may judge for itself what an old alert is worth
-        return Payload(cloud_event(message, self.source).to_json().decode())
+        body = cloud_event(message, self.source).to_json().decode()
+        alert = message.alert
+        if isinstance(alert, FeedAlarm) and alert.message_type == "Alert":
+            return Payload(body, message_expires_ms(message, self.environment, now_ms))
+        return Payload(body)  # a machine may judge for itself what an old alert is worth
+
+    def ends(self, body: str) -> bool:
+        """Tell whether an event's alert ends its chain."""
+        return CloudEvent.model_validate_json(body).data.alert.message_type == "Cancel"
 
     async def send(self, entry: Entry, now_ms: int) -> DeliveryOutcome:
         """Sign as of now, and post."""
@@ -145,6 +154,7 @@ def _load(path: Path, environment: Environment, session: aiohttp.ClientSession) 
             Endpoint(
                 options=options,
                 source=source,
+                environment=environment,
                 secrets=tuple(_secret(folder / name) for name in options.secret_files),
                 tls=True if options.ca_file is None else tls_context(folder / options.ca_file),
                 session=session,

@@ -15,7 +15,7 @@ import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from socket import AF_INET, AddressFamily
 from typing import Final
 
@@ -27,7 +27,15 @@ from skyfence import __version__
 from skyfence.adapters.os_errors import describe_os_error
 
 # Where clouds tell a machine's secrets to whoever asks; the usual 169.254.169.254 is link-local.
-_METADATA: Final = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200")))
+# These are Amazon's, Google's, Alibaba's, Oracle's and Azure's others.
+_METADATA: Final = frozenset(
+    map(
+        ip_address,
+        ("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16"),
+    )
+)
+# What NAT64 translates (RFC 6052): the last four bytes are an IPv4 address.
+_NAT64: Final = ip_network("64:ff9b::/96")
 _CONNECT_S: Final = 5.0
 _AWAY: Final = 500  # from here on, and for 429, it is not about this one message
 _TOO_MANY: Final = 429
@@ -117,11 +125,9 @@ class ForbiddenAddressError(OSError):
 def forbidden(host: str) -> str | None:
     """Return what an address is, if nothing may be sent there; None for others, and for names."""
     try:
-        address = ip_address(host)
+        address = _plain(ip_address(host))
     except ValueError:
         return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
     if address in _METADATA:
         return f"{address}, which tells a cloud's secrets"
     if address.is_link_local:
@@ -129,6 +135,15 @@ def forbidden(host: str) -> str | None:
     if address.is_multicast or address.is_unspecified or address == ip_address("255.255.255.255"):
         return f"{address}, which is no single machine's"
     return None
+
+
+def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address that an IPv6 address stands for, or itself."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 class CarefulResolver(AbstractResolver):
@@ -148,7 +163,8 @@ class CarefulResolver(AbstractResolver):
         addresses = await self._inner.resolve(host, port, family)
         for address in addresses:
             reason = forbidden(address["host"])
-            if reason is None and host != "localhost" and ip_address(address["host"]).is_loopback:
+            is_own = _plain(ip_address(address["host"])).is_loopback
+            if reason is None and host != "localhost" and is_own:
                 reason = f"{address['host']}, which is this machine"
             if reason is not None:
                 raise ForbiddenAddressError(f"its name leads to {reason}")

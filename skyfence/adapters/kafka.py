@@ -4,7 +4,7 @@ Topics are in ``topics``, how far a group has come in ``progress``. Consumers ar
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -26,6 +26,8 @@ from skyfence.errors import SkyfenceError, UnavailableError, UsageError
 
 # A broker says within this time whether it lets us in.
 _ASK_WHY_S: Final = 5.0
+# As noida-db 0.2.3 names every cluster; Apache Kafka draws a name for each.
+_EMBEDDED_CLUSTER: Final = "MkU3OEVBNTctOEUyRi00"
 # These do not mend themselves; trying again only fills the broker's log.
 _REFUSALS: Final = (
     AuthenticationFailedError,
@@ -35,10 +37,43 @@ _REFUSALS: Final = (
     UnsupportedSaslMechanismError,
 )
 
+# As aiokafka takes them: names and values.
+Headers = Sequence[tuple[str, bytes]]
+
 
 def producer(settings: Settings) -> AIOKafkaProducer:
     """Return a producer whose messages are stored by all copies, once each and in order."""
     return AIOKafkaProducer(acks="all", enable_idempotence=True, **kafka_options(settings))
+
+
+class LastingProducer:
+    """Sends one message at a time, also after one was lost; it connects for the first.
+
+    aiokafka 0.14 numbers a message for a partition before it gives it up because the partition has
+    had no leader for long. Brokers refuse all that the same producer numbers after that, so another
+    one takes its place. ``make`` returns a producer that has not begun.
+    """
+
+    def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
+        self._make = make
+        self._producer: AIOKafkaProducer | None = None
+
+    async def send(self, topic: str, value: bytes, key: bytes, headers: Headers = ()) -> None:
+        """Return when a message is stored; raise ``KafkaError`` where it is not, or may not be."""
+        try:
+            if self._producer is None:
+                self._producer = self._make()
+                await self._producer.start()
+            await self._producer.send_and_wait(topic, value, key=key, headers=headers)
+        except KafkaError:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
 
 
 @asynccontextmanager
@@ -54,6 +89,24 @@ async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]
         yield admin
     finally:
         await admin.close()
+
+
+async def is_embedded(admin: AIOKafkaAdminClient) -> bool:
+    """Tell whether the brokers are the embedded one, which forgets when it is killed.
+
+    It stores in one file, which it writes anew as a whole and after it has acknowledged.
+    """
+    return bool((await admin.describe_cluster())["cluster_id"] == _EMBEDDED_CLUSTER)
+
+
+def embedded_is_no_place(settings: Settings) -> UsageError:
+    """Return the error for the actual world on the embedded broker."""
+    variable = settings.kafka.variable("bootstrap")
+    return UsageError(
+        "the embedded kafka is for exercises and for trying out, because it loses what it "
+        f"acknowledged when it is killed: for actual tracks set {variable} to another kafka "
+        "(docs/deployment.md)"
+    )
 
 
 async def why_away(settings: Settings, error: KafkaError) -> SkyfenceError:

@@ -6,7 +6,7 @@ refused, because operators would be gone when they are needed. Needs an administ
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -16,9 +16,9 @@ from redis.exceptions import ResponseError
 
 from skyfence.adapters.redis import redis_errors
 from skyfence.contracts.base import describe_validation_error
-from skyfence.errors import UsageError
+from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import Environment, commands_key, operators_key, outcomes_key
-from skyfence.operators.accounts import Operator, rules, user_name
+from skyfence.operators.accounts import SET_INFO, Operator, rules, user_name
 
 log = structlog.get_logger()
 
@@ -41,7 +41,7 @@ class OperatorStore:
             raise UsageError(f"operator {operator.name} exists: revoke or rotate")
         secret = secrets.token_urlsafe(24)
         user = user_name(self._environment, operator.name)
-        await self._ask("ACL", "SETUSER", user, *rules(self._environment, operator, _sha(secret)))
+        await self._set_user(user, rules(self._environment, operator, _sha(secret)))
         try:
             await self._save()
         except UsageError:
@@ -71,7 +71,7 @@ class OperatorStore:
         """
         operator = await self._known(name)
         secret, user = secrets.token_urlsafe(24), user_name(self._environment, name)
-        await self._ask("ACL", "SETUSER", user, *rules(self._environment, operator, _sha(secret)))
+        await self._set_user(user, rules(self._environment, operator, _sha(secret)))
         await self._save()
         await self._ask("CLIENT", "KILL", "USER", user)
         return secret
@@ -83,6 +83,16 @@ class OperatorStore:
                 f"no operator {name!r}: there are {', '.join(sorted(known)) or 'none'}"
             )
         return known[name]
+
+    async def _set_user(self, user: str, granted: Sequence[str]) -> None:
+        """Give a user rights, without the one that Redis before 7.2 does not know."""
+        try:
+            await self._ask("ACL", "SETUSER", user, *granted)
+        except UnavailableError as error:
+            if SET_INFO not in str(error):
+                raise
+            known = [right for right in granted if right != SET_INFO]
+            await self._ask("ACL", "SETUSER", user, *known)
 
     async def _save(self) -> None:
         await self._ask("ACL", "SAVE")

@@ -15,6 +15,7 @@ from aiokafka.errors import (
 from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.kafka import admin_client
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.stopping import stop_reading
 from skyfence.errors import UnavailableError
 
 log = structlog.get_logger()
@@ -92,7 +93,7 @@ class GroupProgress:
     async def __aexit__(self, *_: object) -> None:
         """Disconnect."""
         await self._admin.close()
-        await self._consumer.stop()
+        await stop_reading(self._consumer)
 
     async def left(self, group: str, topic: str) -> int:
         """Return how many messages of a topic a group has not yet committed."""

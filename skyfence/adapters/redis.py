@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
+from skyfence.adapters.cancellation import is_cancelled
 from skyfence.adapters.credentials import redis_options
 from skyfence.adapters.settings import Settings
 from skyfence.errors import UnavailableError, UsageError
@@ -70,8 +71,7 @@ def _raise_lost_cancellation() -> None:
     the moment of the cancellation (python/cpython#86296). Whoever serves in a loop would go on for
     ever, and ignore SIGTERM.
     """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
+    if is_cancelled():
         raise asyncio.CancelledError
 
 

@@ -171,6 +171,8 @@ class Settings(BaseSettings):
     # Files of zones on top of these: a list with "," or ":" between.
     add_zones: Annotated[tuple[Path, ...], NoDecode] = ()
     policy: Path | None = None
+    # The folder of the keys that sources sign with; docs/security.md.
+    signing_keys: Path | None = None
     # Who hears of alerts beyond Redis: docs/webhooks.md.
     webhooks_file: Path | None = None
     apprise_file: Path | None = None

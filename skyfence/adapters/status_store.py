@@ -1,7 +1,9 @@
 """The status in Redis: the hash that others read, the monitor's memory, and who may write both.
 
 One monitor writes at a time: it holds a lease that it renews with each writing, and a monitor that
-lost it (paused, cut off) cannot write over its successor. Memory and hash change together.
+lost it (paused, cut off) cannot write over its successor. A lease that ran out while nobody else
+wrote is taken up again: Redis measures it by its machine's clock, which may be set on. Memory and
+hash change together.
 """
 
 import asyncio
@@ -18,17 +20,26 @@ from skyfence.adapters.redis import redis_errors
 from skyfence.contracts.base import describe_validation_error
 from skyfence.errors import UnavailableError
 from skyfence.monitoring.status import MonitorState, SystemStatus, from_hash, to_hash
-from skyfence.naming import Environment, status_key, status_memory_key, status_writer_key
+from skyfence.naming import (
+    Environment,
+    status_key,
+    status_last_writer_key,
+    status_memory_key,
+    status_writer_key,
+)
 
 log = structlog.get_logger()
 
 # Several looks of the monitor; after this long without one, another takes over.
 LEASE_MS: Final = 15_000
 _ASK_AGAIN_S: Final = 1.0
-# KEYS: writer, memory, hash. ARGV: name, lease (ms), memory, then fields and values of the hash.
+# KEYS: who may write, memory, hash, who wrote last. ARGV: name, lease (ms), memory, then fields and
+# values of the hash.
 _WRITE: Final = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+local writer = redis.call('GET', KEYS[1]) or redis.call('GET', KEYS[4])
+if writer ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[4], ARGV[1])
 redis.call('SET', KEYS[2], ARGV[3])
 redis.call('DEL', KEYS[3])
 for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
@@ -47,6 +58,7 @@ class StatusStore:
         self._redis = redis
         self._name = str(name)
         self._writer = status_writer_key(environment)
+        self._last_writer = status_last_writer_key(environment)
         self._memory = status_memory_key(environment)
         self._hash = status_key(environment)
         self._write = redis.register_script(_WRITE)
@@ -76,7 +88,7 @@ class StatusStore:
         """Store both; raise ``UnavailableError`` if that failed or another may write now."""
         fields = [part for pair in to_hash(status).items() for part in pair]
         arguments: list[Any] = [self._name, LEASE_MS, memory.to_json(), *fields]
-        keys = [self._writer, self._memory, self._hash]
+        keys = [self._writer, self._memory, self._hash, self._last_writer]
         with redis_errors("redis took no status"):
             written = await self._write(keys=keys, args=arguments)
         if not written:

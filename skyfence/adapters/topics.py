@@ -4,7 +4,8 @@
                                                                   └──▶ checked where they exist
 
 A broker that creates topics by itself makes them with one partition; so nothing else of skyfence
-creates any. What is not ours to say (retention of all but checkpoints) stays with the brokers.
+creates any. How long topics are kept is set when they are made. One that is kept for less than the
+promises need is used all the same, with a warning: no alert waits for an administrator.
 """
 
 import asyncio
@@ -23,16 +24,33 @@ from aiokafka.errors import (
     for_code,
 )
 
-from skyfence.adapters.kafka import admin_client, user_name
+from skyfence.adapters.kafka import (
+    admin_client,
+    embedded_is_no_place,
+    is_embedded,
+    user_name,
+)
 from skyfence.adapters.settings import Settings
+from skyfence.adapters.watchdog import WATCHDOG
 from skyfence.errors import UnavailableError, UsageError
-from skyfence.naming import CHECKPOINT_SUFFIX
+from skyfence.naming import CHECKPOINT_SUFFIX, Environment, Topics
 
 log = structlog.get_logger()
 
 # Of one partition: twenty checkpoints of 100,000 tracks each.
 _CHECKPOINTS_BYTES: Final = 256 * 1024 * 1024
 _JUDGED_KEPT_MS: Final = str(3_600 * 1_000)
+_RETENTION: Final = "retention.ms"
+_UNLIMITED: Final = -1
+_DAY_MS: Final = 24 * 3_600 * 1_000
+# An outage of a weekend and the holiday behind it leaves no gap in what is judged.
+_INPUT_KEPT_MS: Final = 7 * _DAY_MS
+# What stands is read back from here into a Redis that was emptied, and ended by an agent that has
+# lost its state. Nothing stands for longer without a word: a silent source does for seven days.
+# Redis knows steps for as long (``consumers.channels.functions``).
+_ALERTS_KEPT_MS: Final = 14 * _DAY_MS
+# For whoever looks into what was refused, and for the audit of crossings.
+_RECORDS_KEPT_MS: Final = 30 * _DAY_MS
 _MIN_INSYNC: Final = "min.insync.replicas"
 # The broker dates what comes, so that no sender's clock decides how old its reports are.
 _TIMESTAMP_TYPE: Final = "message.timestamp.type"
@@ -42,6 +60,8 @@ _LOOK_AGAIN_S: Final = 0.1
 _KNOWN_WITHIN_S: Final = 10.0
 # A cluster that loses the broker that is asked has chosen another one within this time.
 _ANSWERS_WITHIN_S: Final = 20.0
+# So long who is patient waits between two looks at a topic that somebody else is to create.
+_CREATED_LOOK_S: Final = 2.0
 # The topic exists already, or creating it is for somebody else; if nobody did, the check says so.
 _NOT_OURS_TO_CREATE: Final = (
     TopicAlreadyExistsError,
@@ -50,19 +70,27 @@ _NOT_OURS_TO_CREATE: Final = (
 )
 
 
-async def ensure_topics(settings: Settings) -> None:
+async def ensure_topics(settings: Settings, *, patient: bool = False) -> None:
     """Create the environment's topics where they are missing, and check those that exist.
 
-    Where the user may not create topics, they must exist already (docs/security.md has the rights).
+    Where the user may not create topics, they must exist already (docs/security.md has the rights);
+    who is ``patient`` waits until somebody else has created them, and says so.
     While brokers come and go they are asked again for a while. Raise ``UsageError`` for a topic
-    that differs from the settings, ``UnavailableError`` where Kafka does not answer or a topic does
-    not exist.
+    that differs from the settings, and for the actual world on the embedded broker;
+    ``UnavailableError`` where Kafka does not answer or a topic does not exist.
     """
     loop = asyncio.get_running_loop()
     give_up_s = loop.time() + _ANSWERS_WITHIN_S
     while True:
         try:
             return await _ensure_topics(settings)
+        except _UnknownTopicError as error:
+            if not patient:
+                raise
+            log.warning("topics.awaited", reason=str(error))
+            WATCHDOG.note_work()
+            await asyncio.sleep(_CREATED_LOOK_S)
+            give_up_s = loop.time() + _ANSWERS_WITHIN_S
         except KafkaError as error:
             if not error.retriable or loop.time() >= give_up_s:
                 where = settings.kafka.bootstrap
@@ -76,6 +104,8 @@ async def _ensure_topics(settings: Settings) -> None:
     widths = settings.topics.partitions(settings.track_partitions)
     loop = asyncio.get_running_loop()
     async with admin_client(settings) as admin:
+        if settings.environment is Environment.ACTUAL and await is_embedded(admin):
+            raise embedded_is_no_place(settings)
         all_exist = await _create_topics(settings, admin, widths)
         give_up_s = loop.time() + (_KNOWN_WITHIN_S if all_exist else 0.0)
         while True:
@@ -128,17 +158,27 @@ def _options(settings: Settings, topic: str) -> dict[str, str]:
     A checkpoint topic never deletes by age, only by size: the newest checkpoint stays however long
     no message comes. Of what was judged the newest counts, and a little is kept.
     """
-    if topic == settings.topics.tracks:
-        return {_TIMESTAMP_TYPE: _BROKER_TIME}
     if topic == settings.topics.judged:
-        return {"retention.ms": _JUDGED_KEPT_MS, "segment.ms": _JUDGED_KEPT_MS}
+        return {_RETENTION: _JUDGED_KEPT_MS, "segment.ms": _JUDGED_KEPT_MS}
     if not topic.endswith(CHECKPOINT_SUFFIX):
-        return {}
+        dated = {_TIMESTAMP_TYPE: _BROKER_TIME} if topic == settings.topics.tracks else {}
+        return dated | {_RETENTION: str(_kept_ms(settings.topics)[topic])}
     return {
         "cleanup.policy": "delete",
-        "retention.ms": "-1",
+        _RETENTION: "-1",
         "retention.bytes": str(_CHECKPOINTS_BYTES),
         "segment.bytes": str(_CHECKPOINTS_BYTES // 8),
+    }
+
+
+def _kept_ms(topics: Topics) -> dict[str, int]:
+    """Return how long each topic is kept whose age counts."""
+    return {
+        topics.tracks: _INPUT_KEPT_MS,
+        topics.track_events: _INPUT_KEPT_MS,
+        topics.alerts: _ALERTS_KEPT_MS,
+        topics.crossings: _RECORDS_KEPT_MS,
+        topics.rejected: _RECORDS_KEPT_MS,
     }
 
 
@@ -151,13 +191,10 @@ def _check_topic(settings: Settings, topic: Mapping[str, Any], width: int) -> No
     name, partitions = topic["topic"], topic["partitions"]
     if topic["error_code"]:
         reason = for_code(topic["error_code"])
-        error_types = {
-            TopicAuthorizationFailedError: UsageError,
-            UnknownTopicOrPartitionError: _UnknownTopicError,
-        }
-        raise error_types.get(reason, UnavailableError)(
-            f"topic {name} cannot be used by {user_name(settings)}: {reason.__name__}"
-        )
+        if reason is UnknownTopicOrPartitionError:
+            raise _UnknownTopicError(_how_to_create(settings, name, width))
+        error_type = UsageError if reason is TopicAuthorizationFailedError else UnavailableError
+        raise error_type(f"topic {name} cannot be used by {user_name(settings)}: {reason.__name__}")
     if len(partitions) != width:
         raise UsageError(
             f"topic {name} has {len(partitions)} partitions, {width} wanted; "
@@ -171,9 +208,21 @@ def _check_topic(settings: Settings, topic: Mapping[str, Any], width: int) -> No
         )
 
 
+def _how_to_create(settings: Settings, name: str, width: int) -> str:
+    """Return that a topic does not exist, and what makes it."""
+    options = {_MIN_INSYNC: str(settings.least_insync_replicas)} | _options(settings, name)
+    given = " ".join(f"--config {option}={value}" for option, value in options.items())
+    return (
+        f"topic {name} does not exist, and {user_name(settings)} may not create it: start a worker "
+        f"whose user may, or kafka-topics.sh --bootstrap-server {settings.kafka.bootstrap} "
+        f"--create --topic {name} --partitions {width} "
+        f"--replication-factor {settings.replication} {given}"
+    )
+
+
 async def _check_options(settings: Settings, admin: AIOKafkaAdminClient, names: list[str]) -> None:
     """Raise ``UsageError`` for a topic whose options could not be relied on."""
-    wanted = {_MIN_INSYNC: None, _TIMESTAMP_TYPE: None}
+    wanted = {_MIN_INSYNC: None, _TIMESTAMP_TYPE: None, _RETENTION: None}
     options = [ConfigResource(ConfigResourceType.TOPIC, name, wanted) for name in names]
     for answer in await admin.describe_configs(options):
         for code, _, _, name, entries in answer.resources:
@@ -205,3 +254,18 @@ def _check_option(settings: Settings, topic: str, options: Mapping[str, str]) ->
             f"kafka-configs.sh --alter --entity-type topics --entity-name {topic} "
             f"--add-config {_TIMESTAMP_TYPE}={_BROKER_TIME}, or remake it"
         )
+    _check_retention(settings, topic, int(options.get(_RETENTION, _UNLIMITED)))
+
+
+def _check_retention(settings: Settings, topic: str, kept_ms: int) -> None:
+    """Warn of a topic that is kept for less than it would be made for."""
+    wanted_ms = int(_options(settings, topic)[_RETENTION])
+    if kept_ms == _UNLIMITED or _UNLIMITED < wanted_ms <= kept_ms:
+        return
+    log.warning(
+        "topic.kept_too_short",
+        topic=topic,
+        reason=f"it has {_RETENTION}={kept_ms}, {wanted_ms} wanted: "
+        f"kafka-configs.sh --alter --entity-type topics --entity-name {topic} "
+        f"--add-config {_RETENTION}={wanted_ms}",
+    )

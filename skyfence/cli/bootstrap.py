@@ -12,6 +12,7 @@ monitor, the desk, the worker, and for a source ``skyfence.cli.source``.
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ from skyfence.errors import UnavailableError
 
 log = structlog.get_logger()
 
+# Nothing for the group, nothing for others.
+PRIVATE: Final = 0o077
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
 _WELL_AFTER_S: Final = 60.0  # what was open for this long has earned a quick new start
@@ -40,7 +43,11 @@ Attempt = Callable[[NoteOpen], Awaitable[None]]
 
 
 def configure(settings: Settings, process: str) -> None:
-    """Set up what needs no connection: the logs, the metrics, how batches are read."""
+    """Set up what needs no connection: the logs, the metrics, how batches are read.
+
+    What the process writes from now on is its user's own: outboxes hold people's numbers.
+    """
+    os.umask(PRIVATE)
     bound_batches()
     pace_fetches(settings)
     logs.quiet_at_start()
@@ -49,9 +56,12 @@ def configure(settings: Settings, process: str) -> None:
     health_file.clear(settings.health_file)
 
 
-async def reach_kafka(settings: Settings) -> None:
-    """Make and check the topics; then the Kafka client may speak for itself."""
-    await ensure_topics(settings)
+async def reach_kafka(settings: Settings, *, patient: bool = False) -> None:
+    """Make and check the topics; then the Kafka client may speak for itself.
+
+    Who is ``patient`` waits for topics that another process is to make.
+    """
+    await ensure_topics(settings, patient=patient)
     logs.started()
 
 
@@ -61,17 +71,19 @@ def serve(
     work: Callable[[], Coroutine[Any, Any, None]],
     *,
     checks_first: bool = False,
+    patient: bool = False,
 ) -> None:
     """Do a process's work until it ends or a signal ends it.
 
     Work that ``checks_first`` looks at its own files and calls ``reach_kafka`` itself, so that who
-    starts it hears of a wrong file even while Kafka is away.
+    starts it hears of a wrong file even while Kafka is away. Who is ``patient`` waits for topics,
+    as processes do that are started beside the worker.
     """
     configure(settings, process)
 
     async def reach_and_work() -> None:
         if not checks_first:
-            await reach_kafka(settings)
+            await reach_kafka(settings, patient=patient)
         await work()
 
     async def watched() -> None:

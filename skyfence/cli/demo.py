@@ -70,7 +70,7 @@ def demo(as_json: bool, speed: float) -> None:
     """Replay two incidents through Kafka, Faust and Redis and show the alerts."""
     if speed <= 0:
         raise click.BadParameter("must be more than 0", param_hint="--speed")
-    console = Console(stderr=as_json, highlight=False)
+    console = view.console(stderr=as_json)
     seen = _Seen()
     signals.run(_demo(console, seen, speed))
     _summarize(console, seen)
@@ -94,7 +94,7 @@ async def _demo(console: Console, seen: _Seen, speed: float) -> None:
                     async with edges(settings, [settings.environment], output, _EDGES):
                         await _play(console, settings, seen, speed)
         except UnavailableError:
-            console.print(log.read_text(errors="replace")[-4000:], style="dim", markup=False)
+            console.print(log.read_text(errors="replace")[-4000:], style="dim")
             raise
 
 

@@ -7,7 +7,8 @@ from uuid import uuid4
 import click
 from aiokafka.errors import KafkaError
 
-from consumers.channels.functions import install
+from consumers.channels.functions import ChannelFunctions, install
+from consumers.channels.reconciling import RedisReconciler, check_rights
 from consumers.desk.audit import check_audit
 from consumers.desk.commands import CommandService
 from consumers.desk.release import ReleaseService
@@ -15,7 +16,7 @@ from consumers.relay import Relay
 from consumers.sink import OpenSink
 from skyfence.adapters.clock import SteadyClock
 from skyfence.adapters.files import load_catalogue, policy_of, zones_of
-from skyfence.adapters.kafka import producer
+from skyfence.adapters.kafka import LastingProducer, producer
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings, load
 from skyfence.adapters.tasks import run_until_first_exit
@@ -36,7 +37,9 @@ def desk() -> None:
     zones = zones_of(settings)
     policy, names, places = policy_of(settings, zones), zones.names, zones.places
     texts = load_catalogue().english.public
-    bootstrap.serve(settings, "desk", lambda: _run(settings, policy, names, texts, places))
+    bootstrap.serve(
+        settings, "desk", lambda: _run(settings, policy, names, texts, places), patient=True
+    )
 
 
 async def _run(
@@ -46,19 +49,20 @@ async def _run(
     texts: PublicTexts,
     places: Collection[str],
 ) -> None:
-    redis, sender = await connect(settings), producer(settings)
+    redis, sender = await connect(settings), LastingProducer(lambda: producer(settings))
     topics = settings.topics
 
     async def hand_over(event: OperatorEvent) -> None:
         try:
-            await sender.send_and_wait(topics.track_events, event.to_json(), key=event.run.encode())
+            await sender.send(topics.track_events, event.to_json(), key=event.run.encode())
         except KafkaError as error:
             raise UnavailableError(f"kafka took no operator's event: {error}") from None
 
     try:
         await install(redis)
         await check_audit(redis, settings)
-        await sender.start()
+        functions = ChannelFunctions(redis)
+        await check_rights(functions, settings)
         clock = SteadyClock()
 
         def now() -> datetime:
@@ -74,7 +78,13 @@ async def _run(
             name=f"desk-{uuid4()}",
             now=now,
         )
-        opened = OpenSink(sink=public, group=topics.sink_group("desk"), tells_itself=True)
+        group = topics.sink_group("desk")
+        opened = OpenSink(
+            sink=public,
+            group=group,
+            reconciler=RedisReconciler(settings, functions, group, public.restore_all),
+            tells_itself=True,
+        )
         await run_until_first_exit(commands.run(), Relay(settings, opened).run())
     finally:
         await sender.stop()

@@ -26,7 +26,9 @@ def monitor() -> None:
     policy, kinds = policy_of(settings, zones), zones.places
     texts = load_catalogue().english.feed
     nations = place_nations(settings)
-    bootstrap.serve(settings, "monitor", lambda: _run(settings, policy, kinds, nations, texts))
+    bootstrap.serve(
+        settings, "monitor", lambda: _run(settings, policy, kinds, nations, texts), patient=True
+    )
 
 
 async def _run(

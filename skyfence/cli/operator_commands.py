@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from skyfence.adapters.redis import connect, redis_errors
 from skyfence.adapters.settings import Settings
+from skyfence.cli import view
 from skyfence.cli.local import runtime_file
 from skyfence.cli.operators import exercise_option
 from skyfence.contracts.base import describe_validation_error
@@ -156,8 +157,8 @@ def _command(
         raise UsageError(describe_validation_error(error)) from None
     outcome = asyncio.run(_send(settings, name, command))
     if outcome.outcome == "refused":
-        raise InputError(outcome.what)
-    click.echo(outcome.what)
+        raise InputError(view.plain(outcome.what))
+    click.echo(view.plain(outcome.what))
 
 
 async def _send(settings: Settings, name: str, command: OperatorCommand) -> CommandOutcome:

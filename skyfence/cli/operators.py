@@ -7,13 +7,13 @@ from typing import Any, TypeVar, get_args
 
 import click
 from pydantic import ValidationError
-from rich.console import Console
 from rich.table import Table
 
 from skyfence.adapters.files import member_places
 from skyfence.adapters.operator_store import OperatorStore
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
+from skyfence.cli import view
 from skyfence.cli.local import runtime_file
 from skyfence.cli.places import check_places
 from skyfence.contracts.base import describe_validation_error
@@ -72,7 +72,7 @@ def list_(as_json: bool, exercise: bool) -> None:
         account = accounts[name]
         created = format_time(account.created)[:19].replace("T", " ")
         table.add_row(name, ", ".join(account.channels), ", ".join(account.may), created)
-    Console(highlight=False).print(table)
+    view.console().print(table)
 
 
 @operators.command()

@@ -15,6 +15,7 @@ from skyfence.adapters import metrics
 from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.topics import ensure_topics
+from skyfence.cli import view
 from skyfence.cli.local import runtime_file, signals
 from skyfence.cli.recording import Recording, checked_run, counted
 from skyfence.errors import InputError
@@ -63,7 +64,7 @@ def replay(recording: str, speed: float, run: str | None, actual: str | None, wa
     environment = Environment.EXERCISE if actual is None else Environment.ACTUAL
     source = Recording(recording)
     settings = runtime_file.reach(environment)
-    console = Console(stderr=True, highlight=False)
+    console = view.console(stderr=True)
     signals.run(_replay(console, settings, source, speed, run, wait=wait))
     if not source.read:
         raise InputError(f"{recording}: no line of it is a report")

@@ -87,7 +87,7 @@ _VERSIONS: Final[dict[str, int]] = {
     "operators-message": 2,  # a place's alert
     "public-alert": 2,  # of a place's episode
     "public-message": 2,  # of a place's episode
-    "rejected": 2,  # lost
+    "rejected": 2,  # lost, limit, signature
     "status": 2,  # a source whose clock is wrong
     "track-event": 2,  # searched
     "webhook": 3,  # places have event types of their own

@@ -3,12 +3,13 @@
 alerts ──▶ Relay ──▶ the component's sink, with what runs beside it
 """
 
-from typing import cast
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 import click
 
 from consumers.relay import Relay
-from consumers.sink import SinkComponent
+from consumers.sink import OpenSink, SinkComponent
 from skyfence.adapters.settings import Settings, load
 from skyfence.adapters.tasks import run_until_first_exit
 from skyfence.cli import bootstrap
@@ -28,11 +29,10 @@ def run_sink(component: AnyComponent, options: ComponentOptions, settings: Setti
         nonlocal reached
         async with sink.open(options, context) as opened:
             if not reached:
-                await bootstrap.reach_kafka(settings)
+                await bootstrap.reach_kafka(settings, patient=True)
                 reached = True
             note_open()
-            beside = [] if opened.background is None else [opened.background()]
-            await run_until_first_exit(Relay(settings, opened).run(), *beside)
+            await run_opened(settings, opened)
 
     with missing_libraries(component):
         bootstrap.serve(
@@ -41,6 +41,18 @@ def run_sink(component: AnyComponent, options: ComponentOptions, settings: Setti
             lambda: bootstrap.keep_open(component, attempt, patient=False),
             checks_first=True,
         )
+
+
+async def run_opened(settings: Settings, opened: OpenSink) -> None:
+    """Run a sink's relay and, once that has handed over what stands, the sink's background."""
+    relay = Relay(settings, opened)
+
+    async def background(run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await relay.has_begun.wait()
+        await run()
+
+    beside = [] if opened.background is None else [background(opened.background)]
+    await run_until_first_exit(relay.run(), *beside)
 
 
 @click.group(

@@ -51,8 +51,8 @@ def status(exercise: bool, as_json: bool) -> None:
     if as_json:
         click.echo(system.to_json())
     else:
-        _show(Console(highlight=False), system)
-        _show_places(Console(highlight=False), states)
+        _show(view.console(), system)
+        _show_places(view.console(), states)
     age_s = time.time() - to_ms(system.as_of) / 1000
     if age_s > _STALE_S:
         raise UnavailableError(f"the status is {age_s:.0f} s old: is `skyfence monitor` running?")
@@ -126,7 +126,10 @@ def _sources(system: SystemStatus) -> Table:
         off = "" if source.clock_off_s is None else f" {source.clock_off_s:+.0f} s"
         state = Text(source.state + off, style=_STYLES[source.state])
         heard, limit = f"{source.age_s:.0f} s ago", f"{source.silent_after_s:g} s"
-        table.add_row(source.key, source.run, state, heard, limit)
+        key = Text(source.key)
+        if source.registered is False:
+            key.append(" (not registered)", style="dim")
+        table.add_row(key, source.run, state, heard, limit)
     return table
 
 

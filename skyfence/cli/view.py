@@ -1,5 +1,6 @@
 """How an alert looks on a terminal: one line each, in columns, coloured by what it asks for."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -44,7 +45,26 @@ _LEVEL_STYLES: Final[Mapping[PlaceLevel, str]] = {
     "clear": "green",
 }
 UNSEEN: Final = "UNSEEN"
+# Control, format, lone surrogates, line and paragraph separators.
+_UNSEEN_LETTERS: Final = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 _WIDTHS: Final = (19, 8, 8, 14)  # the last column takes what is left
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that shows foreign words as they are: no markup in them, no emoji codes."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def plain(words: str) -> str:
+    """Return foreign words with what would move the cursor or turn the text replaced by U+FFFD.
+
+    These are control characters (Unicode's Cc, with the escape that begins a terminal's commands)
+    and the invisible ones that turn the direction of writing (Cf).
+    """
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(letter) in _UNSEEN_LETTERS else letter
+        for letter in words
+    )
 
 
 def header() -> Table:
@@ -105,7 +125,7 @@ def places_table(
             _objects(alert),
             "" if alert.minutes_left is None else str(alert.minutes_left),
             _time(alert.time),
-            headline,
+            plain(headline),
         )
     for place in untold:
         state = Text(UNSEEN, style="bold white on red") if place in unseen else Text("no episode")
@@ -131,7 +151,7 @@ def notice(time: datetime, words: str, style: str) -> Table:
     row = Table.grid(padding=(0, 2, 0, 0), expand=True)
     row.add_column(width=_WIDTHS[0], no_wrap=True)
     row.add_column(ratio=1)
-    row.add_row(_time(time), words, style=style)
+    row.add_row(_time(time), plain(words), style=style)
     return row
 
 
@@ -176,7 +196,7 @@ def _row(*cells: str | Text, style: str = "") -> Table:
     for width in _WIDTHS:
         row.add_column(width=width, no_wrap=True)
     row.add_column(ratio=1)
-    row.add_row(*cells, style=style)
+    row.add_row(*(plain(cell) if isinstance(cell, str) else cell for cell in cells), style=style)
     return row
 
 

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 import click
-from rich.console import Console
 
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
@@ -151,6 +150,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+# For a second or two after Redis has lost everything, its relay has not filled it again.
+_UNTOLD: Final = " as far as this redis knows, which holds no place's state: new, or just emptied"
+
+
 class _OnScreen:
     """A table that grows; what is no message goes to standard error, with the wall clock's time."""
 
@@ -165,13 +168,14 @@ class _OnScreen:
         self._places = places
         self._watched = watched or places  # ``places`` may say "all"
         self._now = now
-        self._console = Console(highlight=False)
-        self._notices = Console(stderr=True, highlight=False)
+        self._console = view.console()
+        self._notices = view.console(stderr=True)
         self._standing = 0
         self._begun = False
         self._cut = False
         self._rang_for_missed = False
         self._is_unseen = False
+        self._is_untold = False
 
     def begin(self) -> None:
         """Say what is watched."""
@@ -190,6 +194,7 @@ class _OnScreen:
         if ALL in unseen:  # of the monitor's list: every place there is
             unseen = dict.fromkeys(self._watched, unseen[ALL])
         self._is_unseen = any(place in unseen for place in self._watched)
+        self._is_untold = not states
         told = {message.alert.place for message in states if message.alert.run == LIVE_RUN}
         untold = [place for place in self._watched if place not in told]
         if len(self._watched) > _MOST_ROWS:
@@ -236,6 +241,8 @@ class _OnScreen:
                 active = f"{self._standing} active above" if self._standing else "nothing is active"
                 if self._is_unseen:
                     active += ", what is UNSEEN is not clear"
+                elif self._is_untold and not self._standing:
+                    active += _UNTOLD
                 return f"connected: {active}, what comes is below", "dim"
             case Connected() | Alive() | Judged():
                 return _GOOD_NEWS[type(event)], "green"

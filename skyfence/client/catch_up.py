@@ -6,7 +6,8 @@
       counted anew
 
 Messages are recognized by their identifiers, so that none is handed out twice however often it is
-read. Subscribing is ``feed``'s.
+read, and steps of a chain by their number, so that none comes after a later one: a Redis that came
+back as it was before is given its steps once more. Subscribing is ``feed``'s.
 """
 
 from collections import OrderedDict
@@ -24,6 +25,7 @@ from skyfence.contracts.alert import PlaceAlert
 from skyfence.contracts.base import describe_validation_error
 from skyfence.contracts.channel_message import (
     ChannelMessage,
+    NoteMessage,
     OperatorsMessage,
     parse_channel_message,
 )
@@ -66,7 +68,8 @@ class ChannelCursor:
     ``sequence`` is that of the last message read, None while the channel is new; ``epoch`` is that
     message's. ``joined_at`` is the sequence that the channel had when the cursor came to it: what
     is before is history, and not handed out. ``seen`` holds the identifiers of
-    the last 20,000 messages that were handed out, oldest first.
+    the last 20,000 messages that were handed out, oldest first, ``steps`` the last step of each
+    chain, by incident.
     """
 
     channel: Channel
@@ -74,6 +77,7 @@ class ChannelCursor:
     epoch: str | None = None
     joined_at: int = 0
     seen: OrderedDict[UUID, None] = field(default_factory=OrderedDict)
+    steps: OrderedDict[UUID, int] = field(default_factory=OrderedDict)
 
     def parse(self, value: bytes) -> ChannelMessage | None:
         """Return the message that a value holds; None, and a line in the log, if it holds none."""
@@ -104,12 +108,23 @@ class ChannelCursor:
         return [Received(self.channel, message, live) for message in ordered if self._note(message)]
 
     def _note(self, message: ChannelMessage) -> bool:
-        """Note a message as seen; return whether it is new."""
+        """Note a message as seen; return whether it is new, and no step before one seen."""
         is_new = message.id not in self.seen
         self.seen[message.id] = None
         if len(self.seen) > _SEEN_MESSAGES:
             self.seen.popitem(last=False)
-        return is_new
+        return is_new and self._is_next_step(message)
+
+    def _is_next_step(self, message: ChannelMessage) -> bool:
+        """Note the step of a message's chain; tell whether no later one was noted."""
+        if isinstance(message, NoteMessage):
+            return True
+        incident_id, step = message.alert.incident_id, message.alert.step
+        last = self.steps.pop(incident_id, 0)
+        self.steps[incident_id] = max(step, last)
+        if len(self.steps) > _SEEN_MESSAGES:
+            self.steps.popitem(last=False)
+        return step > last
 
 
 async def catch_up(

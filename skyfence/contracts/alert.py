@@ -10,6 +10,7 @@ incidents' chains are the evidence behind it, for operators. A feed alarm is no 
 that a source has fallen silent, and follows the wall clock.
 """
 
+from functools import lru_cache
 from typing import Annotated, Final, Literal, get_args
 from uuid import UUID
 
@@ -279,6 +280,8 @@ def marked(line: str, environment: Environment) -> str:
     return EXERCISE_MARK + line if environment is Environment.EXERCISE else line
 
 
+# Each message refers to up to a hundred before it, which mostly the one before it referred to, too.
+@lru_cache(maxsize=16_384)
 def alert_id(incident_id: UUID, channel: str, step: int) -> UUID:
     """Return the identifier of one step of a chain."""
     return derive("alert", str(incident_id), channel, step)

@@ -17,7 +17,18 @@ from skyfence.times import LATEST_MS, from_ms
 EXCERPT_BYTES = 256
 # What reasons are counted by: few and fixed, because a reason itself shows what the sender wrote.
 ReasonClass = Literal[
-    "key", "header", "time", "size", "simulated", "unreadable", "field", "lost", "defect", "other"
+    "key",
+    "header",
+    "time",
+    "size",
+    "simulated",
+    "unreadable",
+    "field",
+    "limit",
+    "signature",
+    "lost",
+    "defect",
+    "other",
 ]
 
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from skyfence.contracts.rejected import Reason
 from skyfence.contracts.report import OPTIONAL_FIELDS, REPORTS, read_report
 from skyfence.frames.frame import ARROW_SCHEMA, all_fields, row_fields
+from skyfence.steps import Steps, result_of
 from skyfence.times import LATEST_MS
 
 # The checks that make building a Report unnecessary: bounds or a pattern for each column, never
@@ -60,6 +61,11 @@ def usable(batch: pa.RecordBatch, source: str) -> Usable:
 
     A row is bad where the model refuses it without them, too, with the model's reason.
     """
+    return result_of(checking(batch, source))
+
+
+def checking(batch: pa.RecordBatch, source: str) -> Steps[Usable]:
+    """Do as ``usable``, in steps of a row for which a model is built."""
     if batch.num_rows >= _FEWEST_ROWS:
         rows = np.flatnonzero(suspects(batch)).tolist()
     else:
@@ -68,6 +74,7 @@ def usable(batch: pa.RecordBatch, source: str) -> Usable:
     wrong: dict[str, list[int]] = {}
     left_out: list[str] = []
     for row in rows:
+        yield
         try:
             fields = _as_given(row_fields(batch, row), source)
             report, lines = read_report(fields)

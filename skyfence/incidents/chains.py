@@ -8,7 +8,7 @@ Whether tracks are one object is not decided here (``manager``).
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 from skyfence.contracts.alert import Alert
@@ -17,20 +17,14 @@ from skyfence.identity import derive
 from skyfence.incidents.composing import compose
 from skyfence.incidents.incident import Incident, MemberTrack, incident_id, knows_less
 from skyfence.incidents.routing import IncidentUpdate, marks_after, recipients
-from skyfence.incidents.snapshot import IncidentState, Run
+from skyfence.incidents.snapshot import CLOSED_KEPT, IncidentState, Run, remember_closed
 from skyfence.incidents.wording import Vocabulary
 from skyfence.naming import ALLIANCE, Environment
 from skyfence.texts.tables import OperatorTexts, UpdateKind
 from skyfence.times import to_ms
 
-# So many closed tracks and incidents are remembered, for events that Kafka hands out again: those
-# come soon or never.
-_CLOSED_KEPT: Final = 10_000
 # From this probability on, as it is published, a track confirms (``confirmed_odds`` of the tracks).
 _CONFIRMED_PROBABILITY: Final = 0.998
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class AlertChains:
@@ -130,7 +124,10 @@ class AlertChains:
         The number of its last event is remembered, so that repeated events are known.
         """
         del run.tracks[track.key]
-        _remember(self.state.closed, track.key, (track.last.number, track.incident_id))
+        closed = self.state.closed
+        closed[track.key] = (track.last.number, track.incident_id)
+        if len(closed) > CLOSED_KEPT:
+            del closed[next(iter(closed))]
         incident = self.incident_of(track)
         if incident is not None:
             left = tuple(key for key in incident.member_keys if key != track.key)
@@ -150,20 +147,13 @@ class AlertChains:
 
     def remember_closed(self, incident: Incident) -> None:
         """Remember that an incident was closed though its tracks may go on."""
-        _remember(self.state.stood_down, incident.incident_id, incident.lead_key.run)
+        remember_closed(self.state, incident.incident_id, incident.lead_key.run)
 
     def _detach_tracks(self, run: Run, closed_id: UUID) -> None:
         """Take a closed incident from its tracks: what is still seen opens another."""
         for key, track in run.tracks.items():
             if track.incident_id == closed_id:
                 run.tracks[key] = track.model_copy(update={"incident_id": None})
-
-
-def _remember(known: dict[K, V], key: K, value: V) -> None:
-    """Add an entry, and drop the oldest of more than ``_CLOSED_KEPT``."""
-    known[key] = value
-    if len(known) > _CLOSED_KEPT:
-        del known[next(iter(known))]
 
 
 def _news_of_lead(incident: Incident, track: MemberTrack) -> UpdateKind:

@@ -1,8 +1,9 @@
-"""What an incident agent does when its state cannot be read: it ends every chain that stands open.
+"""What an incident agent does when its state is lost: it ends every chain that stands open.
 
 What was open stands in ``alerts``, where each chain's last message says whether it ended. Each open
 one, an incident's or a place's, ends with a Cancel that says that the system lost its state, which
-is no all-clear; and a track that goes on opens another incident, with chains of its own.
+is no all-clear; and a track that goes on opens another incident, with chains of its own. So does
+one whose incident had ended: a step of the old chain would be taken for one that was told before.
 
     alerts that Kafka keeps ──▶ last message of each chain ──▶ Cancels + state to begin with
 
@@ -13,11 +14,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from skyfence.contracts.alert import Alert, PlaceAlert, alert_id, is_abandoned, marked
+from skyfence.contracts.alert import Alert, PlaceAlert, alert_id, marked
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.identity import derive
 from skyfence.incidents.repeated_violations import RepeatedViolations
-from skyfence.incidents.snapshot import IncidentState, Run
+from skyfence.incidents.snapshot import IncidentState, Run, remember_closed
 from skyfence.naming import ALLIANCE, Environment
 from skyfence.places.place_state import PlaceState
 from skyfence.texts.tables import AbandonedTexts
@@ -59,8 +60,8 @@ def end_open_chains(
             cancels.append(_cancel(alert, environment, texts, now))
         if alert.event == "repeated airspace violations":
             _count(state, alert, environment)
-        elif not ended or is_abandoned(alert):
-            state.stood_down[alert.incident_id] = None
+        else:
+            remember_closed(state, alert.incident_id, None)
     return state, cancels
 
 

@@ -20,6 +20,12 @@ from skyfence.snapshots.incident_formats import from_1_to_2, from_2_to_3, read_f
 
 FORM: Final = codec.SnapshotForm("incident agent", {1: from_1_to_2, 2: from_2_to_3}, read_format_1)
 
+# So many closed tracks and incidents are remembered, for events that Kafka hands out again: those
+# come soon or never.
+CLOSED_KEPT: Final = 10_000
+# So many replays may wait for a partition that is behind; of one that nobody judges all would wait.
+_ENDED_KEPT: Final = 10
+
 
 @dataclass
 class Run:
@@ -45,8 +51,9 @@ class Run:
 class IncidentState:
     """Open incidents, runs, and of what is closed the last event's number and its incident.
 
-    ``stood_down`` are incidents that were closed though their tracks may go on (by operators, or as
-    another one's object), each with its run: what is seen again opens another.
+    ``stood_down`` are incidents that were closed though their tracks may go on (by operators, as
+    another one's object, or all that there were when the state was lost), each with its run: what
+    is seen again opens another.
     ``progress`` says of each partition of ``tracks`` up to when what reached it has been judged.
     """
 
@@ -60,15 +67,18 @@ class IncidentState:
         """Forget all runs that are over but the last, whose name is given, and what is of them.
 
         Of the last one, messages may come late. What a replay left lost is nobody's to find: its
-        alerts hold until they expire. Nothing is forgotten while the run goes on.
+        alerts hold until they expire. Nothing is forgotten while the run goes on, and no run of
+        which a source may wait to be judged, unless there are too many of these.
         """
         if not self.runs[name].decisions.ended:
             return
-        over = {
+        ended = [
             other
             for other, run in self.runs.items()
             if run.decisions.ended and other not in (name, LIVE_RUN)
-        }
+        ]
+        over = {other for other in ended if self.runs[other].decisions.is_over(self.progress)}
+        over |= set(ended[:-_ENDED_KEPT])
         if not over:
             return
         self.runs = {name: run for name, run in self.runs.items() if name not in over}
@@ -79,6 +89,13 @@ class IncidentState:
         }
         self.closed = {key: value for key, value in self.closed.items() if key.run not in over}
         self.stood_down = {key: run for key, run in self.stood_down.items() if run not in over}
+
+
+def remember_closed(state: IncidentState, incident_id: UUID, run: str | None) -> None:
+    """Remember that an incident was closed though its tracks may go on."""
+    state.stood_down[incident_id] = run
+    if len(state.stood_down) > CLOSED_KEPT:
+        del state.stood_down[next(iter(state.stood_down))]
 
 
 def take_snapshot(state: IncidentState) -> bytes:

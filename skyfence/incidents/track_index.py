@@ -6,6 +6,7 @@ It follows from the tracks and is no part of the state: who keeps one makes it a
 It holds keys alone, so that a track may change in everything but its place without a word here.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from math import ceil, cos, radians
 from typing import Final, Self
@@ -28,6 +29,7 @@ class TrackIndex:
     def __init__(self) -> None:
         self._cell_of: dict[EpisodeKey, _Cell] = {}
         self._keys_in: dict[_Cell, dict[EpisodeKey, None]] = {}
+        self._sources_in: dict[_Cell, Counter[str]] = {}  # how many keys each source has
         self._lost: dict[EpisodeKey, None] = {}
         self._fastest_mps = 0.0
 
@@ -54,6 +56,7 @@ class TrackIndex:
             self._leave_cell(key)
             self._cell_of[key] = cell
             self._keys_in.setdefault(cell, {})[key] = None
+            self._sources_in.setdefault(cell, Counter())[key.source] += 1
 
     def remove(self, key: EpisodeKey) -> None:
         """Forget a track; one that is not there changes nothing."""
@@ -64,11 +67,8 @@ class TrackIndex:
         self, track: MemberTrack, tracks: Mapping[EpisodeKey, MemberTrack]
     ) -> Iterator[MemberTrack]:
         """Yield those of ``tracks`` that may be near one (``association.is_near``), and others."""
-        if track.position is None:
-            return
-        lat, lon = track.position.seen.lat, track.position.seen.lon
-        reach_deg = most_reach_m(track, self._fastest_mps) / LEAST_LAT_M
-        yield from self._among(list(self._keys_within(lat, lon, reach_deg)), tracks)
+        keys = [key for cell in self._cells_near(track) for key in self._keys_in[cell]]
+        yield from self._among(keys, tracks)
 
     def others_near(
         self, track: MemberTrack, tracks: Mapping[EpisodeKey, MemberTrack]
@@ -77,6 +77,13 @@ class TrackIndex:
 
         A source's own tracks alone say nothing of what is one object, and a swarm has hundreds.
         """
+        own = track.key.source
+        # A crowd of one source's is known by its cells: one by one it takes time with its square.
+        if all(
+            len(self._sources_in[cell]) == 1 and own in self._sources_in[cell]
+            for cell in self._cells_near(track)
+        ):
+            return []
         near = list(self.near(track, tracks))
         if all(other.key.source == track.key.source for other in near):
             return []
@@ -96,27 +103,37 @@ class TrackIndex:
             else:
                 yield track
 
-    def _keys_within(self, lat: float, lon: float, reach_deg: float) -> Iterator[EpisodeKey]:
+    def _cells_near(self, track: MemberTrack) -> Iterator[_Cell]:
+        """Yield the cells with any key that what is near a track may be in."""
+        if track.position is None:
+            return
+        lat, lon = track.position.seen.lat, track.position.seen.lon
+        reach_deg = most_reach_m(track, self._fastest_mps) / LEAST_LAT_M
         rows, columns = ceil(reach_deg / _CELL_DEG), 0
         farthest_lat = abs(lat) + reach_deg
         if farthest_lat < _MOST_LAT:
             columns = ceil(reach_deg / cos(radians(farthest_lat)) / _CELL_DEG)
         cells = (2 * rows + 1) * (2 * columns + 1)
         if not columns or cells > len(self._keys_in) or 2 * columns >= _COLUMNS:
-            yield from self._cell_of
+            yield from list(self._keys_in)
             return
         row, column = _cell(lat, lon)
         for other_row in range(row - rows, row + rows + 1):
             for step in range(-columns, columns + 1):
-                yield from self._keys_in.get((other_row, (column + step) % _COLUMNS), ())
+                cell = (other_row, (column + step) % _COLUMNS)
+                if cell in self._keys_in:
+                    yield cell
 
     def _leave_cell(self, key: EpisodeKey) -> None:
         cell = self._cell_of.pop(key, None)
         if cell is not None:
-            keys = self._keys_in[cell]
+            keys, sources = self._keys_in[cell], self._sources_in[cell]
             del keys[key]
+            sources[key.source] -= 1
+            if not sources[key.source]:
+                del sources[key.source]
             if not keys:
-                del self._keys_in[cell]
+                del self._keys_in[cell], self._sources_in[cell]
 
 
 def _cell(lat: float, lon: float) -> _Cell:

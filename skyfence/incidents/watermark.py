@@ -27,6 +27,10 @@ ASSOCIATION: Final = 0
 VIOLATION_COUNT: Final = 1
 # A source that is this far behind another is idle, unless its reports only wait to be judged.
 _IDLE_BEHIND_MS: Final = 5 * 60_000
+# The sources of a replay that begins are first heard within this time, one after the other.
+_BEGINNING_MS: Final = 10_000
+# A partition in which nothing waits is said to be judged every ten seconds (streams).
+_PARTITION_BEHIND_MS: Final = 15_000
 _NO_PROGRESS: Final[Mapping[int, int]] = {}
 
 
@@ -68,11 +72,13 @@ class DecisionQueue:
     """The decisions of one run that wait, and the sources' event times that they wait for.
 
     ``clocks_ms`` holds each source's event time, by its key (the source or source/shard); ``ended``
-    says that there were sources and all have ended. ``decided`` holds the tracks that are not
-    closed, each as it stood with its last event that the watermark has passed. ``origins`` says
+    says that there were sources and all have ended, ``ended_ms`` when the last frame of any reached
+    Kafka, ``begun_ms`` when the first one did (0: not known). ``decided`` holds the tracks that are
+    not closed, each as it stood with its last event that the watermark has passed. ``origins`` says
     where each source's last clock came from. ``overtaken_ms`` holds, of each source that is far
     behind another, when the other's frame that overtook it reached Kafka. All times are in ms since
-    1970; those of ``overtaken_ms`` are the wall clock's, the others event time.
+    1970; ``begun_ms``, ``ended_ms`` and those of ``overtaken_ms`` are the wall clock's, the others
+    event time.
     """
 
     clocks_ms: dict[str, int] = field(default_factory=dict)
@@ -81,6 +87,8 @@ class DecisionQueue:
     decided: dict[EpisodeKey, MemberTrack] = field(default_factory=dict)
     origins: dict[str, Origin] = field(default_factory=dict)
     overtaken_ms: dict[str, int] = field(default_factory=dict)
+    ended_ms: int = 0
+    begun_ms: int = 0
 
     def advance(self, clock: SourceWatermark, origin: Origin | None = None) -> None:
         """Note how far a source has come in event time, or that it has ended.
@@ -88,10 +96,13 @@ class DecisionQueue:
         A clock that is behind the source's last one moves nothing back.
         """
         self.overtaken_ms.pop(clock.key, None)
+        if origin is not None and not self.begun_ms:
+            self.begun_ms = origin.published_ms
         if clock.last:
             self.clocks_ms.pop(clock.key, None)
             self.origins.pop(clock.key, None)
             self.ended = not self.clocks_ms
+            self.ended_ms = max(self.ended_ms, 0 if origin is None else origin.published_ms)
             return
         self.ended = False
         self.clocks_ms[clock.key] = max(to_ms(clock.time), self.clocks_ms.get(clock.key, 0))
@@ -112,6 +123,13 @@ class DecisionQueue:
                 ]
                 self.overtaken_ms[key] = max(published_ms, default=0)
 
+    def is_over(self, progress: SourceProgress) -> bool:
+        """Tell whether all sources have ended, and none that began before that waits unheard.
+
+        A partition that is minutes behind may hold all frames of another source.
+        """
+        return self.ended and min(progress.values(), default=self.ended_ms) >= self.ended_ms
+
     def has_come_to(self, source: str, time_ms: int) -> bool:
         """Tell whether all shards of a source have come to an event time, ms since 1970."""
         clocks_ms = [at_ms for key, at_ms in self.clocks_ms.items() if source_of(key) == source]
@@ -122,12 +140,24 @@ class DecisionQueue:
 
         A source that is far behind is idle once its partition has been judged past the moment at
         which another one overtook it; where its partition is not known, at once. Minus infinity
-        before any source was heard, infinity when all have ended.
+        before any source was heard, and while a partition that is behind may hold sources of the
+        run's beginning; infinity when all have ended.
         """
+        if self._begins_unheard(progress):
+            return float("-inf")
         if not self.clocks_ms:
             return float("inf") if self.ended else float("-inf")
         idle = {key for key in self._far_behind() if self._has_nothing_left(key, progress)}
         return min(at_ms for key, at_ms in self.clocks_ms.items() if key not in idle)
+
+    def _begins_unheard(self, progress: SourceProgress) -> bool:
+        """Tell whether a partition is behind that was not judged past the run's beginning.
+
+        It may hold sources that nobody knows of yet, and so does not wait for.
+        """
+        behind_ms = max(progress.values(), default=0) - _PARTITION_BEHIND_MS
+        begun_ms = self.begun_ms + _BEGINNING_MS if self.begun_ms else 0
+        return any(at_ms < min(behind_ms, begun_ms) for at_ms in progress.values())
 
     def _far_behind(self) -> list[str]:
         """Return the sources that are far behind the first. Precondition: there is a source."""

@@ -49,6 +49,11 @@ class Feed(Contract):
         is_back = silence is None or silence.heard_again is not None
         return is_back and not self.ended
 
+    @property
+    def is_silent(self) -> bool:
+        """Tell whether it is silent, and waited for."""
+        return self.silence is not None and self.silence.over is None
+
     def is_mistimed(self, now_ms: int, limit_ms: int) -> bool:
         """Tell whether its clock is wrong, as far as was said within a limit."""
         return self.mistimed is not None and now_ms - to_ms(self.mistimed.until) <= limit_ms

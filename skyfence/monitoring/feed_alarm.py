@@ -24,6 +24,8 @@ from skyfence.naming import Environment, ZoneName, operators_channel
 from skyfence.texts.tables import FeedTexts
 from skyfence.times import format_time, to_ms
 
+# Whose alarm it is that stands for all sources that no policy names; no source's name has a blank.
+UNREGISTERED: Final = "unregistered sources"
 ALARM: Final = 1
 ALL_CLEAR: Final = 2
 # After this long nobody is waited for any more; the last alarm holds until then.
@@ -167,7 +169,7 @@ def _cap_words(silence: Silence, step: int) -> CapWords:
 
 def _words(silence: Silence, step: int, key: str, texts: FeedTexts) -> tuple[str, str]:
     """Return the headline and the instruction of a step."""
-    headline, instruction = _templates(silence, step, texts)
+    headline, instruction = _templates(silence, step, key, texts)
     return (
         headline.format(
             key=key,
@@ -178,7 +180,10 @@ def _words(silence: Silence, step: int, key: str, texts: FeedTexts) -> tuple[str
     )
 
 
-def _templates(silence: Silence, step: int, texts: FeedTexts) -> tuple[str, str]:
+def _templates(silence: Silence, step: int, key: str, texts: FeedTexts) -> tuple[str, str]:
+    if key == UNREGISTERED:
+        over = texts.unregistered_over, texts.unregistered_over_instruction
+        return over if step == ALL_CLEAR else (texts.unregistered, texts.unregistered_instruction)
     if step == ALL_CLEAR:
         if silence.heard_again is None:
             return texts.given_up, texts.given_up_instruction

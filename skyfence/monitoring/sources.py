@@ -7,7 +7,8 @@
 
 A source is heard when its event time moves on, by reports or heartbeats; a source whose event time
 stands still is silent, whatever it sends. A source that has ended is not silent. Sources that were
-never heard are not known here. The wall clock arrives as data. Does not send alarms.
+never heard are not known here. Those that the policy does not name have one alarm for all of them
+(``unregistered``). The wall clock arrives as data. Does not send alarms.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -18,7 +19,14 @@ from skyfence.contracts.alert import FeedAlarm, PlaceKind, SilenceCause
 from skyfence.contracts.track_event import OperatorClosed, SourceMistimed, SourceWatermark
 from skyfence.frames.frame import LIVE_RUN, source_of
 from skyfence.monitoring.feed import Feed
-from skyfence.monitoring.feed_alarm import Silence, given_up_after, silence_id, untold
+from skyfence.monitoring.feed_alarm import (
+    UNREGISTERED,
+    Silence,
+    given_up_after,
+    silence_id,
+    untold,
+)
+from skyfence.monitoring.unregistered import ended_summary, excess, new_summary
 from skyfence.naming import ALLIANCE, Environment
 from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
@@ -34,6 +42,7 @@ _ENDED_KEPT: Final = timedelta(hours=1)
 # A silence sounds at a place once in this time, however many sources fall silent: where a line or a
 # worker fails, all do, and a channel may sound ten times in ten minutes for everything together.
 _SOUNDS_EVERY: Final = timedelta(minutes=10)
+_SUMMARY: Final = (LIVE_RUN, UNREGISTERED)
 # The places where an incident of a source stands: run and source to places.
 ConcernedPlaces = Callable[[str, str], Collection[str]]
 
@@ -68,7 +77,7 @@ class SourceMonitor:
 
     @property
     def all(self) -> list[Feed]:
-        """Return all sources that are known, live ones first."""
+        """Return all sources that are known, live ones first, and the summary while it stands."""
         return sorted(
             self._feeds.values(), key=lambda feed: (feed.run != LIVE_RUN, feed.run, feed.key)
         )
@@ -82,10 +91,13 @@ class SourceMonitor:
     def covered(self) -> dict[str, list[Collection[str] | None]]:
         """Return what each healthy source covers, by run: places, or None for all.
 
-        A replay whose sources have all ended is over, and left out; the live run never is.
+        A replay whose sources have all ended is over, and left out; the live run never is. What
+        the policy does not name covers nothing there: anybody can invent it.
         """
         covered: dict[str, list[Collection[str] | None]] = {LIVE_RUN: []}
         for feed in self.all:
+            if feed.run == LIVE_RUN and not self.is_registered(feed.key):
+                continue
             if feed.is_healthy:
                 watched = self._policy.watches(source_of(feed.key))
                 covered.setdefault(feed.run, []).append(watched)
@@ -110,7 +122,10 @@ class SourceMonitor:
         )
 
     def retire(self, word: OperatorClosed) -> None:
-        """Note that an operator waits no longer for a silent source; other closings pass by."""
+        """Note that an operator waits no longer for a silent source; other closings pass by.
+
+        Whoever closes the summary waits for none of the unregistered ones.
+        """
         for name, feed in self._feeds.items():
             silence = feed.silence
             if silence is None or silence.over is not None:
@@ -118,6 +133,9 @@ class SourceMonitor:
             if word.incident_id == silence_id(self._environment, *name, silence.since):
                 over = silence.model_copy(update={"over": word.time})
                 self._feeds[name] = feed.model_copy(update={"silence": over})
+                if name == _SUMMARY:
+                    self._forget([feed for feed in self._unregistered if feed.is_silent])
+                    return
 
     def shift(self, step_ms: int) -> None:
         """Note that this machine's clock was set, on or (negative) back: no span has changed."""
@@ -153,6 +171,8 @@ class SourceMonitor:
         }
         for name, feed in list(self._feeds.items()):
             before = feed.silence
+            if name == _SUMMARY:
+                continue
             if before is None:
                 cause = self._cause(feed, now_ms, watching_since_ms, judged_to_ms)
                 if cause is not None:
@@ -163,6 +183,9 @@ class SourceMonitor:
             elif before.over is None:
                 after = self._after_silence(feed, before, now_ms)
                 self._feeds[name] = self._spread(after, before.told_by_place, concerned, now)
+            elif not self.is_registered(feed.key):
+                self._close_silence(name, feed)  # nobody is told of it by itself
+        self._summarize(now)
 
     def pending_alarms(self) -> list[FeedAlarm]:
         """Return the alarms that follow from silences and are not noted as sent."""
@@ -178,19 +201,53 @@ class SourceMonitor:
     def note_sent(self) -> None:
         """Note that all pending alarms are stored in Kafka; forget silences that are over."""
         for name, feed in list(self._feeds.items()):
-            silence = feed.silence
-            if silence is None:
-                continue
-            if silence.over is None:
-                self._feeds[name] = feed.model_copy(update={"silence": silence.all_told()})
-            elif silence.heard_again is None:
-                del self._feeds[name]  # given up; if it comes back after all, it is new
+            if feed.is_silent and feed.silence is not None:
+                told = feed.silence.all_told()
+                self._feeds[name] = feed.model_copy(update={"silence": told})
             else:
-                self._feeds[name] = feed.model_copy(update={"silence": None})
+                self._close_silence(name, feed)
+
+    def _close_silence(self, name: tuple[str, str], feed: Feed) -> None:
+        """Forget a silence that is over and was told, and the source if it was given up."""
+        silence = feed.silence
+        if silence is None:
+            return
+        if silence.heard_again is None or name == _SUMMARY:
+            del self._feeds[name]  # if it comes back after all, it is new
+        else:
+            self._feeds[name] = feed.model_copy(update={"silence": None})
 
     def silent_after_s(self, key: str) -> float:
         """Return after how long a source's silence is alarming, in seconds."""
         return self._policy.silent_after_s(source_of(key))
+
+    def is_registered(self, key: str) -> bool:
+        """Tell whether the policy knows a source, or knows none by name."""
+        return self._policy.is_registered(source_of(key))
+
+    @property
+    def _unregistered(self) -> list[Feed]:
+        return [
+            feed
+            for name, feed in self._feeds.items()
+            if name != _SUMMARY and not self.is_registered(feed.key)
+        ]
+
+    def _forget(self, feeds: Iterable[Feed]) -> None:
+        for feed in feeds:
+            del self._feeds[feed.run, feed.key]
+
+    def _summarize(self, now: datetime) -> None:
+        """Begin the summary when an unregistered source is silent, and end it when none is."""
+        self._forget(excess(self._unregistered))
+        unregistered, summary = self._unregistered, self._feeds.get(_SUMMARY)
+        silent = [feed for feed in unregistered if feed.is_silent]
+        if summary is not None and not silent:
+            self._feeds[_SUMMARY] = ended_summary(summary, unregistered, now)
+        elif summary is None and silent:
+            sounding = {ALLIANCE} - self._sounded.keys()
+            self._feeds[_SUMMARY] = new_summary(silent, now, sorted(sounding))
+            self._sounded |= dict.fromkeys(sounding, now)
 
     def _limit_ms(self, key: str) -> int:
         return round(self.silent_after_s(key) * MS_PER_S) + _CLOCK_STEP_MS
@@ -247,7 +304,7 @@ class SourceMonitor:
         It sounds at those that are not ``known`` from before, where no silence has sounded lately.
         """
         silence = feed.silence
-        if silence is None or silence.over is not None:
+        if silence is None or silence.over is not None or not self.is_registered(feed.key):
             return feed
         silence = silence.concerning(concerned(feed.run, source_of(feed.key)))
         new = [p for p in silence.told_by_place if p not in known and p not in self._sounded]
@@ -258,8 +315,11 @@ class SourceMonitor:
     def _places(self, key: str) -> Sequence[str]:
         """Return the places that watch a source: the alliance, and those that the policy names.
 
-        Where it names none, they are all nations.
+        Where it names none, they are all nations; nobody by himself where it does not name the
+        source (``_summarize``).
         """
+        if not self.is_registered(key):
+            return ()
         watched = self._policy.watches(source_of(key))
         if watched is None:
             watched = tuple(place for place, kind in self._kinds.items() if kind == "nation")

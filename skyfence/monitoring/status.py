@@ -37,7 +37,8 @@ _OPEN_KEPT: Final = timedelta(days=1)
 class SourceStatus(Contract):
     """One source or shard: ``age_s`` since it was heard, ``clock`` its event time.
 
-    ``clock_off_s``, if its clock is wrong, is how far it is ahead; negative: behind.
+    ``clock_off_s``, if its clock is wrong, is how far it is ahead; negative: behind. It is not
+    ``registered`` where the policy names others, and not it; nothing is said of others.
     """
 
     key: str
@@ -49,6 +50,7 @@ class SourceStatus(Contract):
     partition: int | None = None
     silent_after_s: float
     clock_off_s: float | None = None
+    registered: Literal[False] | None = None
 
 
 class PartitionLag(Contract):
@@ -238,6 +240,7 @@ def _source(feed: Feed, feeds: SourceMonitor, now_ms: int) -> SourceStatus:
         partition=feed.partition,
         silent_after_s=feeds.silent_after_s(feed.key),
         clock_off_s=_clock_off_s(feed),
+        registered=None if feeds.is_registered(feed.key) else False,
     )
 
 

@@ -31,8 +31,10 @@ from skyfence.naming import (
 #              whoever may end an alert
 #   release    release and withdraw public messages
 Right = Literal["close", "associate", "release"]
+# Clients say their name and version with it, and do without.
+SET_INFO: Final = "+client|setinfo"
 _COMMANDS: Final = (
-    "+ping +hello +auth +client|setinfo +client|setname +subscribe +unsubscribe"
+    f"+ping +hello +auth {SET_INFO} +client|setname +subscribe +unsubscribe"
     " +xread +xrange +xrevrange +hgetall +xadd"
 )
 

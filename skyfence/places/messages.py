@@ -10,6 +10,7 @@ there is a message is for ``places`` to say.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import attrgetter
 from typing import Final
 
 from skyfence.contracts.alert import (
@@ -105,7 +106,7 @@ class PlaceWording:
             minutes_left=now.view.minutes_left,
             nations=now.nations,
             regions=now.regions,
-            incidents=tuple(sorted(now.view.gravest(MOST_LISTED), key=str)),
+            incidents=tuple(sorted(now.view.gravest(MOST_LISTED), key=attrgetter("int"))),
             news=news,
             description=self._description(state, now),
         )

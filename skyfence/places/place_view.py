@@ -7,7 +7,7 @@ for a place is ever calmer than the place itself.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, get_args
 from uuid import UUID
 
 from skyfence.contracts.alert import PlaceLevel, level_rank
@@ -33,16 +33,20 @@ class PlaceView:
         """Return the view over the holdings of several places."""
         gravest: dict[UUID, Holding] = {}
         for of_place in holdings:
+            if not gravest:
+                gravest = dict(of_place)
+                continue
             for incident_id, holding in of_place.items():
-                other = gravest.get(incident_id)
-                if other is None or _gravity(holding) > _gravity(other):
+                other = gravest.setdefault(incident_id, holding)
+                if other is not holding and _is_graver(holding, other):
                     gravest[incident_id] = holding
         return cls(gravest, at_ms)
 
     @cached_property
     def level(self) -> PlaceLevel:
         """Return the highest level that an incident holds the place at."""
-        return max((held.level for held in self.holdings.values()), key=level_rank, default="clear")
+        levels = {held.level for held in self.holdings.values()}
+        return max(levels, key=level_rank, default="clear")
 
     @cached_property
     def concerned(self) -> Mapping[UUID, Holding]:
@@ -51,7 +55,11 @@ class PlaceView:
         Those at ``prepare`` or above; where the place is only watching, those that it watches.
         """
         least = min(level_rank("prepare"), level_rank(self.level))
-        return {key: held for key, held in self.holdings.items() if level_rank(held.level) >= least}
+        levels = {level for level in get_args(PlaceLevel) if level_rank(level) >= least}
+        # Mostly all of a raid do: hashing hundreds of identifiers for each event takes long.
+        if all(held.level in levels for held in self.holdings.values()):
+            return self.holdings
+        return {key: held for key, held in self.holdings.items() if held.level in levels}
 
     def gravest(self, most: int) -> list[UUID]:
         """Return the incidents that concern the place; of more than ``most``, the gravest."""
@@ -59,7 +67,7 @@ class PlaceView:
             return list(self.concerned)
         by_gravity = sorted(
             self.concerned.items(),
-            key=lambda item: (*(-number for number in _gravity(item[1])), str(item[0])),
+            key=lambda item: (*(-number for number in _gravity(item[1])), item[0].int),
         )
         return [incident_id for incident_id, _ in by_gravity[:most]]
 
@@ -70,6 +78,8 @@ class PlaceView:
         Without those that may be counted already; where all may be, one of them stands for it.
         """
         concerned = self.concerned
+        if all(held.counts_from_ms <= self.at_ms for held in concerned.values()):
+            return concerned
         counted = {
             key: held for key, held in concerned.items() if held.counts_from_ms <= self.at_ms
         }
@@ -81,25 +91,26 @@ class PlaceView:
         later = [held.counts_from_ms for held in self.concerned.values()]
         return min((at_ms for at_ms in later if at_ms > self.at_ms), default=None)
 
-    @property
+    @cached_property
     def objects(self) -> int:
         """Return the number of objects that concern the place."""
         return len(self.counted)
 
-    @property
+    @cached_property
     def lost(self) -> int:
         """Return how many of the objects that concern the place are not seen."""
         return sum(held.lost for held in self.counted.values())
 
-    @property
+    @cached_property
     def vanished(self) -> int:
         """Return how many were lost on their way here, and not while they circled."""
+        least = level_rank("prepare")
         return sum(
-            held.lost and not held.circling and level_rank(held.level) >= level_rank("prepare")
+            held.lost and not held.circling and level_rank(held.level) >= least
             for held in self.concerned.values()
         )
 
-    @property
+    @cached_property
     def minutes_left(self) -> int | None:
         """Return the fewest whole minutes of any object on its way, None if one is here."""
         if self.level != "prepare":
@@ -118,6 +129,12 @@ class PlaceView:
         if minutes is None:
             return NO_MARK
         return min((mark for mark in _MINUTE_MARKS if minutes < mark), default=NO_MARK)
+
+
+def _is_graver(holding: Holding, other: Holding) -> bool:
+    # The same object over a nation and a region of it is mostly as grave for both.
+    is_alike = (holding.level, holding.minutes_left) == (other.level, other.minutes_left)
+    return not is_alike and _gravity(holding) > _gravity(other)
 
 
 def _gravity(holding: Holding) -> tuple[int, int]:

@@ -13,6 +13,7 @@ before the alliance, all of one event in the same instant. Does not decide what 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 from skyfence.contracts.alert import PlaceAlert, PlaceKind, level_rank
 from skyfence.naming import ALLIANCE, Environment
@@ -234,14 +235,18 @@ class Places:
         own = places.states[name].holdings
         if kind not in ("nation", "alliance"):
             return PlaceView(own, at_ms)
-        beneath = (
-            state.holdings
-            for other, state in places.states.items()
-            if other != name
-            and state.kind != "zone"
-            and name in (ALLIANCE, self._nations.get(other))
-        )
-        return PlaceView.over([own, *beneath], at_ms)
+        return PlaceView.over(self._holdings(places, name), at_ms)
+
+    def _holdings(self, places: RunPlaces, name: str) -> Iterator[Mapping[UUID, Holding]]:
+        """Yield the holdings of a place, and of each place beneath it."""
+        yield places.states[name].holdings
+        if places.states[name].kind in ("nation", "alliance"):
+            for other, state in places.states.items():
+                if other != name and state.kind != "zone" and self._is_beneath(other, name):
+                    yield state.holdings
+
+    def _is_beneath(self, other: str, name: str) -> bool:
+        return name in (ALLIANCE, self._nations.get(other))
 
     def _next_fall(self, places: RunPlaces, until_ms: int) -> int | None:
         """Return when the earliest fall up to a time is due; None where none is."""
@@ -285,16 +290,14 @@ class Places:
             place=name,
             view=view,
             unseen=unseen,
-            nations=self._beneath(places, name, "nation", times_ms[1]),
-            regions=self._beneath(places, name, "region", times_ms[1]),
+            nations=self._beneath(places, name, "nation"),
+            regions=self._beneath(places, name, "region"),
             time_ms=times_ms[0],
             known_ms=times_ms[1],
         )
         return self._announcer.announce(state, situation, news, may_wait=may_wait)
 
-    def _beneath(
-        self, places: RunPlaces, name: str, kind: PlaceKind, at_ms: int
-    ) -> tuple[str, ...]:
+    def _beneath(self, places: RunPlaces, name: str, kind: PlaceKind) -> tuple[str, ...]:
         """Return the places of a kind beneath another one that are at ``prepare`` or above."""
         if places.states[name].kind not in ("nation", "alliance"):
             return ()
@@ -304,9 +307,17 @@ class Places:
                 for other, state in places.states.items()
                 if state.kind == kind
                 and other != name
-                and name in (ALLIANCE, self._nations.get(other))
-                and level_rank(self._view(places, other, at_ms).level) >= level_rank("prepare")
+                and self._is_beneath(other, name)
+                and self._is_warned(places, other)
             )
+        )
+
+    def _is_warned(self, places: RunPlaces, name: str) -> bool:
+        """Tell whether a place is at ``prepare`` or above."""
+        return any(
+            level_rank(holding.level) >= level_rank("prepare")
+            for holdings in self._holdings(places, name)
+            for holding in holdings.values()
         )
 
 

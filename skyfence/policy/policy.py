@@ -28,6 +28,7 @@ from skyfence.policy.permit import (
     PermitName,
     plain_callsign,
 )
+from skyfence.policy.source_rules import SourceRules, ZoneId
 
 # What ``suppressed_by`` names for an identified civil flight; no permit may have the name.
 CIVIL: Final = "civil"
@@ -38,7 +39,6 @@ _OTHER_KINDS: Final = "default"
 
 # More than an hour ahead a forecast says nothing of a drone. 0 switches warnings off.
 LookAhead = Annotated[float, Field(strict=True, ge=0, le=3_600, allow_inf_nan=False)]
-ZoneId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 ZoneKind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 
@@ -46,38 +46,6 @@ def _is_a_list(value: object) -> object:
     if isinstance(value, dict):
         raise ValueError("write [[permit]], in double brackets")  # noqa: TRY004
     return value
-
-
-# A radar that is farther off is to be repaired, not corrected for.
-BiasM = Annotated[float, Field(strict=True, ge=-10_000, le=10_000, allow_inf_nan=False)]
-
-
-class SourceRules(Contract):
-    """How late a source's reports may come, after what silence it raises an alarm, and where.
-
-    ``watches`` names the nations and regions that the source covers, which are told of its silence
-    besides the alliance; without it, it covers all places, and all member nations are told.
-    ``scan_interval_s`` is how often the source reports a track; without it that
-    is learned from each track. Nobody is told of a track before it has had ``least_reports`` that
-    are measured and confirmed, and at least as fast as ``least_speed_mps`` where they name a speed.
-    ``bias_east_m`` and ``bias_north_m`` are how far its reports lie off the truth, where that was
-    surveyed: tracks of several sources are compared without it.
-    """
-
-    lateness_ms: Annotated[int, Field(strict=True, ge=0, le=600_000)] = 0
-    silent_after_s: Annotated[float, Field(strict=True, gt=0, le=86_400, allow_inf_nan=False)] = (
-        60.0  # six heartbeats missed, and the time after which its tracks count as lost
-    )
-    watches: tuple[ZoneId, ...] | None = None
-    # The longest is that of trackers which report every ten minutes.
-    scan_interval_s: Annotated[
-        float | None, Field(strict=True, ge=0.1, le=600, allow_inf_nan=False)
-    ] = None
-    # A single plot wakes nobody: radars and decoders make hundreds of false ones an hour.
-    least_reports: Annotated[int, Field(strict=True, ge=1, le=100)] = 2
-    least_speed_mps: Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)] = 0.0
-    bias_east_m: BiasM = 0.0
-    bias_north_m: BiasM = 0.0
 
 
 _NO_SOURCE: Final = SourceRules()
@@ -210,6 +178,15 @@ class Policy:
     def rules_of(self, source: str) -> SourceRules:
         """Return the rules of a source, those of any other where the file does not name it."""
         return self.file.sources.get(source, _NO_SOURCE)
+
+    def is_registered(self, source: str) -> bool:
+        """Tell whether a source is known; where the file names none, all are."""
+        return not self.file.sources or source in self.file.sources
+
+    @property
+    def signing_sources(self) -> tuple[str, ...]:
+        """Return the sources whose messages must be signed."""
+        return tuple(name for name, rules in self.file.sources.items() if rules.requires_signature)
 
     @property
     def biases(self) -> dict[str, tuple[float, float]]:

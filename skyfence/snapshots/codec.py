@@ -12,7 +12,7 @@ Does not store snapshots (``streams``). Trusts what it reads no further than its
 snapshot is data, never code.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, get_type_hints
@@ -67,6 +67,26 @@ def encode(form: SnapshotForm, state: object) -> bytes:
     """Return a state as a snapshot's bytes."""
     written = msgspec.Raw(msgspec.msgpack.encode(state, enc_hook=_plain))
     return msgspec.msgpack.encode(_Envelope(form.kind, form.format, __version__, written))
+
+
+def encoded(value: object) -> bytes:
+    """Return a value as ``encode`` writes it, to be put into a state by ``array_of``."""
+    return msgspec.msgpack.encode(value, enc_hook=_plain)
+
+
+def array_of(items: Sequence[bytes]) -> msgspec.Raw:
+    """Return a list of values that are ``encoded`` already, as part of a state.
+
+    Its head is MessagePack's: the length in 4, 16 or 32 bits.
+    """
+    count = len(items)
+    if count < 1 << 4:
+        head = bytes([0x90 | count])
+    elif count < 1 << 16:
+        head = b"\xdc" + count.to_bytes(2)
+    else:
+        head = b"\xdd" + count.to_bytes(4)
+    return msgspec.Raw(b"".join((head, *items)))
 
 
 def decode(form: SnapshotForm, data: bytes, state_type: type[StateT]) -> StateT:

@@ -289,7 +289,10 @@ class OperatorTexts(Contract):
 
 
 class FeedTexts(Contract):
-    """Feed alarms: a source is silent, not judged, its clock wrong, it is back, or given up."""
+    """Feed alarms: a source is silent, not judged, its clock wrong, it is back, or given up.
+
+    ``unregistered`` stands for all sources that no policy names.
+    """
 
     silent: _KeySince
     silent_instruction: _Key
@@ -301,6 +304,10 @@ class FeedTexts(Contract):
     back_instruction: _Key
     given_up: _KeySince
     given_up_instruction: _Key
+    unregistered: Annotated[str, _with("since")]
+    unregistered_instruction: str
+    unregistered_over: str
+    unregistered_over_instruction: str
     description: Annotated[str, _with("key", "run", "since", "limit_s")]
 
 

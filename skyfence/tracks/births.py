@@ -25,6 +25,7 @@ from skyfence.tracks.observation import Observation
 from skyfence.tracks.pending_births import PendingBirth, due_ms, settled_ms
 from skyfence.tracks.source_tracks import SourceTracks
 from skyfence.tracks.stitching import is_out_of_reach, may_be_back, mismatch_m
+from skyfence.tracks.track_limit import TrackLimit
 from skyfence.tracks.track_state import TrackState
 from skyfence.tracks.updater import TrackUpdater
 from skyfence.tracks.violation_episode import ViolationStatus
@@ -46,6 +47,7 @@ class TrackBirths:
         self._updater = updater
         self._source = source
         self._filter = coarse_filter
+        self._limit = TrackLimit(self._rules.most_tracks, source, coarse_filter)
         # As of when something happens: the watermark at a report, else a timer's or birth's time.
         self._now_ms = source.watermark_ms
 
@@ -87,7 +89,8 @@ class TrackBirths:
             return
         candidates = self._candidates(observation)
         if not candidates:
-            self._begin(result, number, [observation])
+            if self._limit.admits(result):
+                self._begin(result, number, [observation])
             return
         birth = PendingBirth(number, [observation], candidates)
         due = due_ms(birth, source.tracks, self._parameters)
@@ -131,14 +134,16 @@ class TrackBirths:
         )
         source.births.remove(birth)
         if match is None:
-            self._begin(result, birth.number, birth.reports)
+            if self._limit.admits(result):
+                self._begin(result, birth.number, birth.reports)
         else:
             self._go_on(result, source.tracks[match], birth)
 
     def _candidates(self, observation: Observation) -> dict[str, int]:
         """Return the tracks that may go on with a report, by number, with their mismatch."""
         candidates = {}
-        for number in self._filter.tracks_near(observation.lon, observation.lat):
+        near = self._filter.tracks_near(observation.lon, observation.lat, observation.time_ms)
+        for number in near:
             track = self._source.tracks[number]
             self._filter.restore_observation(track)
             mismatch = mismatch_m(track, observation, self._parameters)

@@ -29,7 +29,8 @@ from skyfence.geometry.proper_intersections import Cuts
 from skyfence.policy.civil import NEVER_CIVIL
 from skyfence.policy.parameters import SECOND_MS, DetectionParameters
 from skyfence.policy.permit import EMERGENCY_CODES, NO_ADDRESSES
-from skyfence.policy.policy import CIVIL, SourceRules
+from skyfence.policy.policy import CIVIL
+from skyfence.policy.source_rules import SourceRules
 from skyfence.tracks.flights import FlightSights
 from skyfence.tracks.observation import STANDS_STILL_M, Observation
 from skyfence.tracks.stitching import BOX_LAT_DEG, BOX_LON_DEG
@@ -48,6 +49,9 @@ _JUDGE: Final = -1  # in place of a set: this track is judged with every report
 _LAT_DEG_M: Final = 111_700.0
 _LON_DEG_M: Final = 111_330.0
 _FIRST_SLOTS: Final = 64
+# A number that begins is compared with so many tracks at most, of 45 µs each: else whoever sends
+# hundreds of new numbers a minute would take time with their square.
+_MOST_CANDIDATES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,16 +189,37 @@ class CoarseFilter:
             self._columns["row"][slot], self._columns["scan_ms"][slot] = -1, 0
             self._free.append(slot)
 
-    def tracks_near(self, lon: float, lat: float) -> list[str]:
+    def tracks_near(self, lon: float, lat: float, time_ms: int) -> list[str]:
         """Return the numbers of tracks whose last report lies in the stitching box about a place.
 
-        Only of those whose scan is known: what was seen once goes on as nothing else.
+        Only of those whose scan is known, for what was seen once goes on as nothing else, and which
+        are not lost for too long at a time; in a crowd the nearest of them.
         """
         self.refresh_columns(self._judged.values())
         self._judged.clear()
         known = np.flatnonzero(self._columns["scan_ms"] > 0)
         near = known[self._in_box(known, lon, lat, 0.0, 0.0)]
+        near = self._nearest(near[self._is_recent(near, time_ms)], lon, lat)
         return list(self._columns["number"][near])
+
+    def _is_recent(self, slots: Rows, time_ms: int) -> Mask:
+        """Mark the slots that were seen before a time and are not lost by then (``missed_ms``)."""
+        parameters = self._parameters
+        scans_ms = np.minimum(self._columns["scan_ms"][slots], parameters.longest_gap_ms)
+        missed_ms = np.maximum(parameters.lost_after_ms, parameters.lost_after_scans * scans_ms)
+        silent_ms = time_ms - self._columns["time_ms"][slots]
+        recent: Mask = (silent_ms >= 0) & (silent_ms <= missed_ms)
+        return recent
+
+    def _nearest(self, slots: Rows, lon: float, lat: float) -> Rows:
+        """Return the slots that are nearest to a place, as many as are compared."""
+        if slots.size <= _MOST_CANDIDATES:
+            return slots
+        along = np.abs((self._columns["lon"][slots] - lon + 180.0) % 360.0 - 180.0)
+        off = np.hypot(self._columns["lat"][slots] - lat, along * np.cos(np.radians(lat)))
+        order = np.lexsort((self._columns["number"][slots].astype(str), off))
+        nearest: Rows = slots[order[:_MOST_CANDIDATES]]
+        return nearest
 
     def _in_box(
         self, slots: Rows, lon: float, lat: float, more_lon: float, more_lat: float

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from skyfence.contracts.crossing import Crossing
+from skyfence.contracts.rejected import Reason
 from skyfence.contracts.track_event import FlightSighting, FlightsSighted, TrackFact
 from skyfence.tracks.crossing_details import PendingCrossing
 
@@ -28,6 +29,8 @@ class FrameResult:
     behind_ms: int = 0  # how far the frame's scan is behind its source's watermark
     # Reports that say nothing of where an object was when, by what is wrong with them.
     left_out: Counter[str] = field(default_factory=Counter)
+    # Why reports beyond a limit of their source are left out, once for many.
+    refused: list[Reason] = field(default_factory=list)
     _events: list[TrackFact] = field(default_factory=list)
     # Flights since the last event, and whose they are: run and source.
     _flights: list[FlightSighting] = field(default_factory=list)

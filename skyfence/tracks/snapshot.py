@@ -26,6 +26,7 @@ from skyfence.frames import arrow_stream
 from skyfence.frames.frame import ARROW_SCHEMA, Frame, batch_of
 from skyfence.snapshots import codec
 from skyfence.snapshots.track_formats import from_1_to_2, from_2_to_3, read_format_1
+from skyfence.steps import Steps, result_of
 from skyfence.tracks.evidence import Belief
 from skyfence.tracks.motion import ReferenceFixes
 from skyfence.tracks.observation import Observation
@@ -35,6 +36,8 @@ from skyfence.tracks.track_state import ForecastState, TrackState
 from skyfence.tracks.tracker import Tracker
 
 FORM: Final = codec.SnapshotForm("track agent", {1: from_1_to_2, 2: from_2_to_3}, read_format_1)
+# Tracks that are written in one step, 25 us each.
+_WRITTEN_AT_ONCE: Final = 100
 # What reports and areas raise that are not what the tracks mean.
 _UNREADABLE: Final = (pa.ArrowException, OSError, LookupError, OverflowError, ValueError)
 
@@ -88,8 +91,17 @@ _SOURCE_FIELDS: Final = [f.name for f in fields(SourceTracks) if f.name not in _
 
 def take_snapshot(tracker: Tracker) -> bytes:
     """Return everything that a tracker remembers."""
+    return result_of(taking_snapshot(tracker))
+
+
+def taking_snapshot(tracker: Tracker) -> Steps[bytes]:
+    """Do as ``take_snapshot``, in steps, between which the tracker judges nothing."""
     airspace = tracker.airspace
-    sources = [_source(source) for source in tracker.export_state().values()]
+    exported = yield from tracker.exporting()
+    sources = []
+    for source in exported.values():
+        sources.append((yield from _source(source)))
+    yield
     return codec.encode(FORM, _Snapshot(airspace.version, _areas(airspace), sources))
 
 
@@ -136,21 +148,29 @@ class _Reports:
         self._rows[frame].append(observation.row)
         return len(self._places) - 1
 
-    def pack(self) -> bytes:
+    def packing(self) -> Steps[bytes]:
         """Return the reports, in order of their numbers, as an Arrow IPC stream."""
         batches, starts, length = [batch_of([])], {}, 0
         for frame, rows in self._rows.items():
+            yield
             starts[frame] = length
             length += len(rows)
             batches.append(self._frames[frame].batch.take(rows))
+        yield
         order = [starts[frame] + number for frame, number in self._places]
+        yield
         return arrow_stream.encode(pa.concat_batches(batches).take(pa.array(order, pa.int64())))
 
 
-def _source(source: SourceTracks) -> Any:
+def _source(source: SourceTracks) -> Steps[Any]:
     reports = _Reports()
     values = {name: getattr(source, name) for name in _SOURCE_FIELDS}
-    values["tracks"] = [_row(track, reports) for track in source.tracks.values()]
+    tracks: list[bytes] = []
+    for track in source.tracks.values():
+        tracks.append(codec.encoded(_row(track, reports)))
+        if len(tracks) % _WRITTEN_AT_ONCE == 0:
+            yield
+    values["tracks"] = codec.array_of(tracks)
     values["waiting"] = [
         (time_ms, track_id, arrival, reports.add(observation))
         for time_ms, track_id, arrival, observation in source.waiting
@@ -160,7 +180,7 @@ def _source(source: SourceTracks) -> Any:
         for birth in source.births
     ]
     values["ahead"] = None if source.ahead is None else reports.add(source.ahead)
-    return _SourceRows(**values, reports=reports.pack())
+    return _SourceRows(**values, reports=(yield from reports.packing()))
 
 
 def _row(track: TrackState, reports: _Reports) -> list[Any]:

@@ -1,6 +1,6 @@
 """One source in one run: its frames in, each report to its track when the watermark has come there.
 
-    frame -> without rows that say nothing (screening)
+    frame -> without rows that say nothing (screening), or are beyond its limit (report_rate)
           -> rows in order of arrival, or of time where the source may be late
           -> each row: watermark -> timers due -> late? -> its track is updated (births)
           -> scan time: watermark -> timers and births due
@@ -10,15 +10,16 @@ Rows that the coarse filter skips are no more than noted there: before a track i
 last report is taken over from the filter. What a report means is decided in ``updater``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from skyfence.airspace.batch_queries import QueryPoint, Segment
 from skyfence.contracts.track_event import SourceWatermark
-from skyfence.frames.frame import Frame
+from skyfence.frames.frame import Frame, source_of
 from skyfence.geometry.proper_intersections import Cuts
+from skyfence.steps import Steps
 from skyfence.times import from_ms
 from skyfence.tracks.births import TrackBirths
 from skyfence.tracks.coarse_filter import FEWEST_ROWS, CoarseFilter
@@ -26,14 +27,15 @@ from skyfence.tracks.context import Context
 from skyfence.tracks.flights import sighting_of
 from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.observation import Observation
+from skyfence.tracks.report_rate import ReportRate
 from skyfence.tracks.screening import screen
 from skyfence.tracks.source_tracks import SourceTracks
 from skyfence.tracks.track_state import TrackState
 from skyfence.tracks.updater import TrackUpdater
 from skyfence.tracks.violation_episode import ViolationStatus
 
-# A row at the border takes some milliseconds: so many take less than a tenth of a second.
-_ROWS_A_STEP: Final = 20
+# Tracks that are brought up to their last reports in one step, 10 us each.
+_RESTORED_AT_ONCE: Final = 200
 # A row of a frame, and what its segment cuts properly, where the coarse filter has asked.
 _Row = tuple[int, Cuts | None]
 
@@ -60,24 +62,29 @@ class SourceProcessor:
         self._source = source
         self._filter = coarse_filter
         self._sift = sift
+        rules = context.policy.rules_of(source_of(source.key))
+        self._rate = ReportRate(rules.most_reports_per_s)
         self._births = TrackBirths(context, updater, source, coarse_filter)
         for track in source.tracks.values():
             source.schedule(track, self._parameters)
         coarse_filter.refresh_columns(source.tracks.values())
 
-    def export(self) -> SourceTracks:
-        """Return the source's state, each track brought up to its last report."""
-        for track in self._source.tracks.values():
+    def exporting(self) -> Steps[SourceTracks]:
+        """Return the source's state, each track brought up to its last report, in steps."""
+        for number, track in enumerate(self._source.tracks.values()):
             self._filter.restore_observation(track)
+            if number % _RESTORED_AT_ONCE == 0:
+                yield
         return self._source
 
-    def steps(self, frame: Frame, result: FrameResult) -> Iterator[None]:
+    def steps(self, frame: Frame, result: FrameResult) -> Steps[None]:
         """Judge one frame of the source, and record what happens; yield now and then on the way."""
         source = self._source
         waits_ms = self._context.policy.lateness_ms(frame.source)
         clock_ms = -1 if source.watermark_ms < 0 else source.watermark_ms + waits_ms
         result.behind_ms = max(0, source.watermark_ms - frame.scan_time_ms)
         frame = screen(frame, source, clock_ms, self._parameters, result)
+        frame = self._rate.admit(frame, result)
         if waits_ms or source.waiting:
             for row, time_ms in enumerate(frame.times_ms.tolist()):
                 if time_ms < source.watermark_ms:
@@ -85,8 +92,7 @@ class SourceProcessor:
                     continue
                 source.hold_back(frame, row)
                 self._release(result, time_ms - waits_ms)
-                if row % _ROWS_A_STEP == _ROWS_A_STEP - 1:
-                    yield
+                yield
         else:
             yield from self._judge_rows(result, frame)
         self._release(result, frame.scan_time_ms - (0 if frame.last else waits_ms))
@@ -101,10 +107,10 @@ class SourceProcessor:
             self._observe(result, track_id, observation)
         self._advance(result, until_ms)
 
-    def _judge_rows(self, result: FrameResult, frame: Frame) -> Iterator[None]:
+    def _judge_rows(self, result: FrameResult, frame: Frame) -> Steps[None]:
         """Judge the rows of a frame that need it, each when the watermark has come to it.
 
-        Yields after every few of them.
+        Yields before each of them: one at the border takes some milliseconds.
         """
         rows: Sequence[_Row] = [(row, None) for row in range(len(frame))]
         latest_ms = np.maximum.accumulate(frame.times_ms)
@@ -114,9 +120,8 @@ class SourceProcessor:
             rows = sifted.judged
             self._add_flights(result, frame, sifted.sighted)
         self._prefetch(frame, rows)
-        for number, (row, _) in enumerate(rows):
-            if number % _ROWS_A_STEP == _ROWS_A_STEP - 1:
-                yield
+        for row, _ in rows:
+            yield
             self._advance(result, int(latest_ms[row]))
             self._observe(result, frame.track_ids[row], Observation.of(frame, row))
 

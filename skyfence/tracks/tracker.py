@@ -10,7 +10,7 @@ The state of every track lives here, by run and source. What a frame means to it
 ``source_processor``, and for one track in ``updater``.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from skyfence.airspace.airspace import Airspace
 from skyfence.airspace.grid import Grid
@@ -18,6 +18,7 @@ from skyfence.frames.frame import Frame, source_of
 from skyfence.naming import Environment
 from skyfence.policy.parameters import DetectionParameters
 from skyfence.policy.policy import Policy
+from skyfence.steps import Steps, result_of
 from skyfence.tracks.coarse_filter import CoarseFilter
 from skyfence.tracks.context import Context
 from skyfence.tracks.crossing_details import fill_details
@@ -59,7 +60,14 @@ class Tracker:
 
         It is the tracker's own, not a copy: write it down before the next frame.
         """
-        return {key: processor.export() for key, processor in self._processors.items()}
+        return result_of(self.exporting())
+
+    def exporting(self) -> Steps[Mapping[SourceKey, SourceTracks]]:
+        """Do as ``export_state``, in steps, between which no frame may come."""
+        sources: dict[SourceKey, SourceTracks] = {}
+        for key, processor in self._processors.items():
+            sources[key] = yield from processor.exporting()
+        return sources
 
     def import_state(self, sources: Iterable[SourceTracks]) -> None:
         """Go on from the state of a checkpoint; timers run out as they would have."""
@@ -69,11 +77,10 @@ class Tracker:
     def process(self, frame: Frame) -> FrameResult:
         """Judge one frame and return what happened in it."""
         result = FrameResult(reports=len(frame))
-        for _ in self.steps(frame, result):
-            pass
+        result_of(self.steps(frame, result))
         return result
 
-    def steps(self, frame: Frame, result: FrameResult) -> Iterator[None]:
+    def steps(self, frame: Frame, result: FrameResult) -> Steps[None]:
         """Judge one frame, and record in ``result`` what happened; yield now and then on the way.
 
         Whoever judges a long frame can do something else meanwhile, but nothing with this tracker.

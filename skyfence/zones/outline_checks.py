@@ -7,9 +7,11 @@ Does not change an outline (``zone_import.repair``).
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -36,9 +38,44 @@ def ring_findings(geometry: Any, where: str, *, anywhere: bool = False) -> Itera
         yield Finding(where, f"coordinates are no {kind}'s: {str(coordinates)[:80]}")
         return
     for number, ring in enumerate(ring for part in parts for ring in part):
+        if _is_good(ring, anywhere=anywhere):
+            continue
         reason = _malformed(ring) or ("" if anywhere else _misplaced(ring))
         if reason:
             yield Finding(where, f"ring {number} {reason}")
+
+
+def ring_array(ring: Any) -> npt.NDArray[np.float64] | None:
+    """Return the positions of a ring, shape (n, 2 or 3), degrees and metres.
+
+    None where it is no list of as many numbers each: then it is to be looked at one by one, which
+    takes most of the time in which the default zones are read.
+    """
+    if not isinstance(ring, list) or set(map(type, ring)) != {list}:
+        return None
+    if set(map(len, ring)) not in ({2}, {3}):
+        return None
+    if not set(map(type, chain.from_iterable(ring))) <= {int, float}:
+        return None
+    try:
+        return np.array(ring, np.float64)
+    except OverflowError:  # an integer that is too large for a float
+        return None
+
+
+def _is_good(ring: Any, *, anywhere: bool) -> bool:
+    """Tell whether nothing is wrong with a ring; where this is not sure it says no."""
+    array = ring_array(ring)
+    if array is None or len(array) < 4 or not np.isfinite(array).all():
+        return False
+    if (array[0] != array[-1]).any():
+        return False
+    lons, lats = array[:, 0], array[:, 1]
+    return anywhere or bool(
+        np.abs(lons).max() <= 180
+        and np.abs(lats).max() <= 90
+        and np.abs(np.diff(lons)).max() <= 180
+    )
 
 
 def outline_findings(area: BaseGeometry, where: str) -> list[Finding]:

@@ -9,12 +9,13 @@ Does not read files (``adapters.files``), does not answer where a point is (``ai
 not compare zones with one another (``zone_import.lint``).
 """
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import shapely
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
@@ -24,13 +25,31 @@ from skyfence.errors import InputError
 from skyfence.naming import ALLIANCE, is_zone_id
 from skyfence.schedules import Schedules
 from skyfence.zones.finding import Finding
-from skyfence.zones.outline_checks import outline_findings, ring_findings
+from skyfence.zones.outline_checks import outline_findings, ring_array, ring_findings
 
 VerticalRef = Literal["pressure", "amsl", "wgs84", "agl"]
 REGION_KIND = "region"
 COUNTRY_KIND = "country"
 # Channels and commands use these names for the whole alliance, and for all channels.
 _RESERVED = frozenset({ALLIANCE, "all"})
+
+
+# What turns the direction of writing: a name with one of these reads as another.
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _readable(name: str) -> str:
+    """Return a name for messages and screens: control characters and line ends become blanks."""
+    letters = [letter if _is_readable(letter) else " " for letter in name]
+    read = name if letters == list(name) else " ".join("".join(letters).split())
+    if not read:
+        raise ValueError("must hold letters")
+    return read
+
+
+def _is_readable(letter: str) -> bool:
+    is_control = unicodedata.category(letter) in ("Cc", "Zl", "Zp")
+    return not is_control and letter not in _DIRECTIONS
 
 
 class ZoneProperties(BaseModel):
@@ -40,7 +59,7 @@ class ZoneProperties(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_readable)]
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
     country: str | None
     accuracy_m: Annotated[float, Field(strict=True, ge=0, le=100_000, allow_inf_nan=False)]
@@ -257,7 +276,7 @@ def _area(geometry: Any, where: str) -> tuple[BaseGeometry | None, list[Finding]
     if errors:
         return None, errors
     try:
-        area = shapely.force_2d(shape(geometry))
+        area = shapely.force_2d(shape(_with_arrays(geometry)))
     except (
         shapely.errors.ShapelyError,
         ValueError,
@@ -267,3 +286,16 @@ def _area(geometry: Any, where: str) -> tuple[BaseGeometry | None, list[Finding]
     ) as error:
         return None, [Finding(where, f"unreadable geometry: {error}")]
     return area, outline_findings(area, where)
+
+
+def _with_arrays(geometry: Any) -> Any:
+    """Return a GeoJSON geometry whose rings are arrays, which become an area in no time."""
+    kind, coordinates = geometry["type"], geometry["coordinates"]
+    parts = [coordinates] if kind == "Polygon" else coordinates
+    arrays = [[_array_or(ring) for ring in part] for part in parts]
+    return {"type": kind, "coordinates": arrays[0] if kind == "Polygon" else arrays}
+
+
+def _array_or(ring: Any) -> Any:
+    array = ring_array(ring)
+    return ring if array is None else array

@@ -1,6 +1,6 @@
 """The Faust app behind typed methods: the rest of ``streams`` sees neither Faust nor its types.
 
-    topic ──▶ Faust's stream ──▶ KafkaMessage ──▶ handler           consume
+    topic ──▶ Faust's stream ──▶ a queue a partition ──▶ handler    consume
     bytes ──▶ Faust's producer ──▶ topic                            output_topic
     state ──▶ commit with the checkpoint's name ──▶ consumer group  commit_checkpoint
 
@@ -8,30 +8,34 @@ It does not judge messages and keeps no state. docs/decisions/0001 explains each
 decides what a crash loses.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import faust
+from faust.types import TP
 from mode import CrashingSupervisor
 
 from skyfence.adapters.record_batches import bound_batches
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.watchdog import WATCHDOG
 from streams.driver.consumer import CheckpointConsumer
-from streams.driver.message import KafkaMessage, from_faust
+from streams.driver.message import KafkaMessage
+from streams.driver.partition_queues import PartitionQueues
 from streams.driver.producer import IdempotentProducer, OutputTopic, credentials
+from streams.handling import Handling
 
 # Kafka waits this long for a static member before others get its partitions.
 _SESSION_TIMEOUT_S = 6.0
+# What one fetch brings is handed out before another partition's messages are fetched, 0.1 ms each.
+_MOST_AT_ONCE = 200
 
 
 class Handler(Protocol):
     """Deals with a message; an exception that leaves it ends the process."""
 
     async def __call__(self, message: KafkaMessage, *, more: bool) -> None:
-        """Return when the next message may come; ``more`` says that one waits already."""
+        """Return when the partition's next message may come; ``more``: one waits already."""
 
 
 class CheckpointingApp(faust.App):  # type: ignore[misc]  # mypy does not follow into Faust
@@ -45,38 +49,53 @@ class CheckpointingApp(faust.App):  # type: ignore[misc]  # mypy does not follow
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._handling_since_s: dict[str, float] = {}
+        self._messages = Handling()
+        self._queues: list[PartitionQueues] = []
 
     def consume(self, topic: str, agent: str, handler: Handler) -> None:
-        """Hand the messages of a topic to a handler, in turn, as the Faust agent of that name."""
+        """Hand the messages of a topic to a handler, as the Faust agent of that name.
+
+        Those of a partition come in turn, those of several partitions beside one another.
+        """
+
+        async def handle(message: KafkaMessage, more: bool) -> None:
+            with self._handling(agent, message.partition):
+                await handler(message, more=more)
+
+        queues = PartitionQueues(handle, self._note_full, self._note_drained)
+        self._queues.append(queues)
 
         async def run(stream: Any) -> None:
             # ``noack``: the plain loop acknowledges the message at which the handler failed.
-            messages = stream.noack()
-            async for event in messages.events():
-                with self._handling(agent):
-                    await handler(from_faust(event.message), more=not messages.channel.empty())
-                event.ack()  # only tells Faust; checkpoints are what is committed to Kafka
+            await queues.run(stream.noack().events())
 
         self.agent(self._raw_topic(topic), name=agent)(run)
 
+    def clear_queues(self) -> None:
+        """Forget the messages that wait; Kafka hands out again what no checkpoint covers."""
+        for queues in self._queues:
+            queues.clear()
+
+    def _note_full(self, topic: str, partition: int) -> None:
+        self._checkpoint_consumer.on_buffer_full(TP(topic, partition))
+
+    def _note_drained(self, topic: str, partition: int) -> None:
+        self._checkpoint_consumer.on_buffer_drop(TP(topic, partition))
+
     @contextmanager
-    def _handling(self, agent: str) -> Iterator[None]:
-        """Note since when an agent deals with a message; one that fails is to end the process."""
-        self._handling_since_s[agent] = time.monotonic()
+    def _handling(self, agent: str, partition: int) -> Iterator[None]:
+        """Note that a message is dealt with; one that fails is to end the process."""
         try:
-            yield
+            with self._messages.of((agent, partition)):
+                yield
         except Exception:
             WATCHDOG.begin_stop()  # Faust does not always come to an end by itself
             raise
-        finally:
-            self._handling_since_s.pop(agent, None)
 
     @property
-    def handling_s(self) -> float:
-        """Return for how long the slowest agent has been dealing with one message, seconds."""
-        now_s = time.monotonic()
-        return max((now_s - since_s for since_s in self._handling_since_s.values()), default=0.0)
+    def longest_step_s(self) -> float:
+        """Return for how long a message has come no step further, the longest, in seconds."""
+        return self._messages.longest_step_s
 
     def output_topic(self, name: str) -> OutputTopic:
         """Return a topic to send bytes to."""
@@ -90,6 +109,7 @@ class CheckpointingApp(faust.App):  # type: ignore[misc]  # mypy does not follow
         """Have a function told, at each assignment, all topics and partitions of this worker."""
 
         async def handle(_: faust.App, assigned: Collection[tuple[str, int]], **__: Any) -> None:
+            self.clear_queues()  # they are read anew from what is committed
             note(assigned)
 
         # Faust keeps a weak reference only: without this the handler is gone at once.
@@ -145,6 +165,7 @@ def new_app(settings: Settings) -> CheckpointingApp:
         topic_disable_leader=True,
         broker_session_timeout=_SESSION_TIMEOUT_S,
         broker_heartbeat_interval=_SESSION_TIMEOUT_S / 3,
+        broker_max_poll_records=_MOST_AT_ONCE,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance_id(settings.topics.worker_group),
         producer_acks=-1,

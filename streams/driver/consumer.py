@@ -10,15 +10,19 @@ commit is left out here. docs/decisions/0002 has the reasons. Everything private
 is that of faust-streaming 0.15.3, which is pinned exactly.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers.aiokafka import Consumer
 from faust.types import TP
+
+# Half a queue lasts longer (``partition_queues``).
+_LOOK_AGAIN_S: Final = 0.05
 
 
 class NotStartedError(Exception):
@@ -57,10 +61,41 @@ class CheckpointConsumer(Consumer):  # type: ignore[misc]  # mypy does not follo
         with _not_started():
             return int(await self.position(TP(topic, partition)) or 0)
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Read each partition from what is committed; one of which nothing is from its beginning.
+
+        aiokafka leaves the latter where it stands. Faust drops what it has fetched when partitions
+        come or go and relies on this: the first messages of a new partition would never be judged.
+        """
+        committed: Mapping[TP, int] = await super().seek_to_committed()
+        never = [TopicPartition(*partition) for partition, at in committed.items() if not at]
+        if never:
+            thread = cast("Any", self._thread)
+            await thread.call_thread(thread._ensure_consumer().seek_to_beginning, *never)
+        return committed
+
     async def commit_and_end_transactions(self) -> None:
         """Write a last checkpoint: Faust calls this before partitions go, and before it stops."""
+        self.app.clear_queues()
         await self.app.on_leaving()
         await super().commit_and_end_transactions()
+
+    async def _wait_next_records(
+        self,
+        timeout: float,  # noqa: ASYNC109 - Faust's parameter
+    ) -> tuple[Mapping[TP, list[Any]] | None, set[TP] | None]:
+        """Fetch; soon again where a partition is not fetched from, because its queue was full.
+
+        Private: Faust waits for a second, in which a queue that has drained would stay empty.
+        """
+        if self.flow_active and self._buffered_partitions:
+            if not self._get_active_partitions():
+                await asyncio.sleep(_LOOK_AGAIN_S)
+                return {}, set()
+            timeout = min(timeout, _LOOK_AGAIN_S)
+        records: tuple[Mapping[TP, list[Any]] | None, set[TP] | None]
+        records = await super()._wait_next_records(timeout)
+        return records
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # Private: every commit of Faust's own ends here, by its timer and by the line above.

@@ -17,7 +17,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, quote, urlencode
 
 from aiohttp import web
@@ -54,6 +54,14 @@ _SERVER_ERROR: Final = 500
 _LONGEST_VALID_S: Final = 24 * 3600
 # RFC 9110: seconds; the other form, a date, would need this machine's clock to be right.
 _SECONDS: Final = re.compile(r"\d{1,6}")
+# What a plain text means. The text itself is not repeated: it may hold the message and the number.
+TextClass = Literal["accepted", "throttled", "refused"]
+_IN_WORDS: Final[Mapping[TextClass | None, str]] = {
+    "accepted": "a text that accepts",
+    "throttled": "a text that puts off",
+    "refused": "a text that refuses",
+    None: "a text that is not described",
+}
 
 
 def from_options(options: Mapping[str, Any], on_receipt: OnReceipt) -> "HttpGateway":
@@ -116,28 +124,57 @@ class HttpGateway(HttpTransport):
 def read_answer(answer: Answer, meaning: AnswerOptions, gateway: str) -> str | None:
     """Return the message's identifier in an answer that accepts it, None if there is none.
 
-    ``meaning`` says which statuses and states accept, refuse or throttle; ``gateway`` names the
-    gateway in errors. Raises ``ThrottledError`` (with the seconds of Retry-After) or
+    ``meaning`` says which statuses, states and texts accept, refuse or throttle; ``gateway`` names
+    the gateway in errors. Raises ``ThrottledError`` (with the seconds of Retry-After) or
     ``RefusedError`` as ``meaning`` says, ``UncertainError`` for another status from 500 on, and
     ``UnavailableError`` for all others.
     """
     document = _document(answer.body)
     state = _at(document, meaning.state) if meaning.state else None
+    text = _class_of_text(answer.body, meaning)
     reason = f"{gateway} answered {answer.status}"
     if meaning.state:
         reason += f", {meaning.state}: {without_numbers(str(state))}"
-    if answer.status in meaning.throttled or str(state) in meaning.throttled_states:
+    if meaning.accepted_text:
+        reason += f", {_IN_WORDS[text]}"
+    throttled = str(state) in meaning.throttled_states or text == "throttled"
+    if answer.status in meaning.throttled or throttled:
         raise ThrottledError(reason, _pause_s(answer.retry_after))
-    if answer.status in meaning.refused or str(state) in meaning.refused_states:
+    refused = str(state) in meaning.refused_states or text == "refused"
+    if answer.status in meaning.refused or refused:
         raise RefusedError(reason)
     if answer.status in meaning.accepted:
-        if meaning.state and str(state) not in meaning.accepted_states:
+        unknown_state = meaning.state and str(state) not in meaning.accepted_states
+        if unknown_state or (meaning.accepted_text and text is None):
             raise UnavailableError(reason)
-        identifier = _at(document, meaning.id) if meaning.id else None
-        return None if identifier is None else str(identifier)
+        return _identifier(answer.body, document, meaning)
     if answer.status >= _SERVER_ERROR:
         raise UncertainError(reason)
     raise UnavailableError(reason)
+
+
+def _class_of_text(body: str, meaning: AnswerOptions) -> TextClass | None:
+    """Return what a plain text means; an error that is described goes before an acceptance."""
+    patterns: tuple[tuple[TextClass, re.Pattern[str] | None], ...] = (
+        ("throttled", meaning.throttled_text),
+        ("refused", meaning.refused_text),
+        ("accepted", meaning.accepted_text),
+    )
+    for name, pattern in patterns:
+        if pattern is not None and pattern.search(body):
+            return name
+    return None
+
+
+def _identifier(body: str, document: Any, meaning: AnswerOptions) -> str | None:
+    """Return the message's identifier in an answer, where the options say that it holds one."""
+    if not meaning.names_message:
+        return None
+    if meaning.accepted_text is not None:
+        accepted = meaning.accepted_text.search(body)
+        return None if accepted is None else accepted["id"]
+    identifier = _at(document, meaning.id) if meaning.id else None
+    return None if identifier is None else str(identifier)
 
 
 def filled(template: Any, values: Mapping[str, str]) -> Any:

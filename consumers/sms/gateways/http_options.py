@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from consumers.sms.gateways.options import Options
 from consumers.sms.gateways.receipt_endpoint import ReceiptOptions
@@ -45,8 +45,23 @@ class Auth(Options):
         return self
 
 
+def _pattern(value: str) -> re.Pattern[str]:
+    try:
+        return re.compile(value, re.IGNORECASE | re.MULTILINE)
+    except re.error as error:
+        raise ValueError(f"is no regular expression: {error}") from None
+
+
+# Searched for in an answer of plain text, in any of its lines, in small letters and capitals.
+TextPattern = Annotated[re.Pattern[str], BeforeValidator(_pattern)]
+
+
 class AnswerOptions(Options):
-    """What the gateway's answers mean. ``id`` and ``state`` are paths like ``messages.0.id``."""
+    """What the gateway's answers mean.
+
+    ``id`` and ``state`` are paths like ``messages.0.id`` in JSON. An answer of plain text is known
+    by patterns; a group ``id`` in ``accepted_text`` is the message's identifier.
+    """
 
     accepted: Statuses = frozenset({200, 201, 202})
     throttled: Statuses = frozenset({429, 503})
@@ -56,6 +71,24 @@ class AnswerOptions(Options):
     accepted_states: Values = frozenset()
     throttled_states: Values = frozenset()
     refused_states: Values = frozenset()
+    accepted_text: TextPattern | None = None
+    throttled_text: TextPattern | None = None
+    refused_text: TextPattern | None = None
+
+    @property
+    def names_message(self) -> bool:
+        """Tell whether an answer holds the message's identifier."""
+        text = self.accepted_text
+        return self.id is not None or (text is not None and "id" in text.groupindex)
+
+    @model_validator(mode="after")
+    def _text_whole(self) -> "AnswerOptions":
+        texts = (self.accepted_text, self.throttled_text, self.refused_text)
+        if any(texts) and (self.id or self.state):
+            raise ValueError("id and state are of JSON, patterns of plain text: not both")
+        if any(texts) and self.accepted_text is None:
+            raise ValueError("throttled_text and refused_text need accepted_text")
+        return self
 
     @model_validator(mode="after")
     def _whole(self) -> "AnswerOptions":
@@ -134,8 +167,11 @@ def _check_receipts(options: HttpOptions, used: set[str]) -> None:
         return
     if options.receipts.reference is None and "receipt_url" not in used:
         raise ValueError("receipts need reference, or {receipt_url} in the request")
-    if options.receipts.reference is not None and options.answer.id is None:
-        raise ValueError("receipts.reference needs answer.id: it is compared with it")
+    if options.receipts.reference is not None and not options.answer.names_message:
+        raise ValueError(
+            "receipts.reference needs answer.id, or a group id in answer.accepted_text: "
+            "it is compared with it"
+        )
 
 
 def _names(template: Any) -> Iterator[str]:

@@ -49,6 +49,9 @@ _WORD_OF_STATE: Final = {
     8: "REJECTD",
 }
 _FIELD: Final = re.compile(r"\b(id|stat|err):\s*([^\s]*)", re.IGNORECASE)
+# Behind it a receipt repeats the message's own words, which are no fields. SMSCs write it in
+# small letters, with a capital, or with a space.
+_WORDS: Final = re.compile(r"\btext\s*:", re.IGNORECASE)
 
 IdForm = Literal["text", "decimal", "hexadecimal"]
 Ton = Annotated[int, Field(ge=0, le=6)]
@@ -93,7 +96,7 @@ def read_receipt(pdu: Any, form: IdForm) -> Receipt | None:
     tlvs = {tlv.tag: tlv for tlv in pdu.tlvs}
     payload = tlvs.get(smpp34.TLV_MESSAGE_PAYLOAD)
     text = (bytes(payload.value) if payload else bytes(pdu.short_message)).decode("latin-1")
-    text_fields = {name.lower(): value for name, value in _FIELD.findall(text.split("text:")[0])}
+    text_fields = _text_fields(text)
     id_tlv = tlvs.get(smpp34.TLV_RECEIPTED_MESSAGE_ID)
     reference = (id_tlv.as_string() if id_tlv else None) or text_fields.get("id", "")
     state_tlv = tlvs.get(smpp34.TLV_MESSAGE_STATE)
@@ -109,6 +112,14 @@ def read_receipt(pdu: Any, form: IdForm) -> Receipt | None:
         else None
     )
     return Receipt(normalize_id(reference, form), state, reason)
+
+
+def _text_fields(text: str) -> dict[str, str]:
+    """Return the fields of a receipt's text; what stands first counts."""
+    fields: dict[str, str] = {}
+    for name, value in _FIELD.findall(_WORDS.split(text, maxsplit=1)[0]):
+        fields.setdefault(name.lower(), value)
+    return fields
 
 
 def normalize_id(reference: str, form: IdForm) -> str:

@@ -1,8 +1,8 @@
 """The attention budget: which news becomes an SMS to a person, and what it replaces.
 
     news ──▶ a newer step or episode of its place was put      not sent
+         ──▶ the end                                           sent to whoever was warned
          ──▶ something of its place still waits                sent in its place
-         ──▶ the end                                           sent to whoever was told of it
          ──▶ first warning, a level above the one told last    sent, unless a place beneath said it
          ──▶ quiet, or the same words again                    not sent
          ──▶ three of the half hour are used, or spoken for    not sent
@@ -13,7 +13,8 @@ shelter and its end always come, and ``prepare`` as a fourth after ``watch``. Ot
 only where room is left beside those of them that may still come. Nothing is lost by what is held
 back, because each message says the whole state of its place. What waits is always replaced by what
 is newer, because an old "in 4 minutes" or "take shelter" is wrong by then; so is the end of an
-episode when the next one has begun. A message that the gateway has is not called back.
+episode when the next one has begun. Who was told of nothing but what waited, is not told of its
+end; who was told of an earlier episode, is. A message that the gateway has is not called back.
 """
 
 from collections.abc import Sequence
@@ -32,8 +33,8 @@ _BENEATH: Final = {"nation": ("region",), "alliance": ("region", "nation")}
 class EarlierMessage:
     """An earlier message to one person; ``added_ms`` is when it was put, wall clock.
 
-    ``waits``: it is in the outbox and not yet handed to the gateway. ``reaches``: it was sent or
-    will be, so it was neither merged, nor refused, nor too late.
+    ``waits``: it is in the outbox and not yet handed to the gateway, or in doubt: perhaps it was.
+    ``reaches``: it was sent or will be, so it was neither merged, nor refused, nor too late.
     """
 
     key: str
@@ -42,14 +43,19 @@ class EarlierMessage:
     added_ms: int
     waits: bool
     reaches: bool
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether news is sent to a person, and the keys of the waiting messages that it replaces."""
+    """Whether news is sent to a person, and the keys of the waiting messages that go for it.
+
+    ``warned``: the person may have been told of danger in the place, and not yet of its end.
+    """
 
     sent: bool
     replaces: tuple[str, ...] = ()
+    warned: bool = False
 
 
 def decide(
@@ -70,16 +76,31 @@ def decide(
     if is_overtaken(news, [message.notice for message in own]):
         return Verdict(sent=False)
     told = [message.notice for message in own if message.reaches and message.chain == chain]
-    replaces = tuple(message.key for message in own if message.reaches and message.waits)
-    if replaces:
-        return Verdict(sent=True, replaces=replaces)
-    if news.last:
-        return Verdict(sent=bool(told))
+    waiting = [message for message in own if message.reaches and message.waits]
+    replaces = tuple(message.key for message in waiting)
+    warned = _is_warned(own, waiting)
+    if news.last or replaces:
+        return Verdict(sent=warned or not news.last, replaces=replaces, warned=warned)
     recent = [m for m in earlier if m.reaches and m.added_ms > now_ms - WINDOW_MS]
     if _is_said_beneath(news, chain, recent):
         return Verdict(sent=False)
     has_room = len(recent) + 1 + _spoken_for(news) <= most
-    return Verdict(sent=_must_be_sent(news, told) or (_is_new(news, told) and has_room))
+    sent = _must_be_sent(news, told) or (_is_new(news, told) and has_room)
+    return Verdict(sent=sent, warned=warned)
+
+
+def _is_warned(own: Sequence[EarlierMessage], waiting: Sequence[EarlierMessage]) -> bool:
+    """Tell whether a person may have been told of danger in a place, and not yet of its end.
+
+    What waits knows of messages that are no longer among its place's own: an end is put for
+    nobody else, and other news says so.
+    """
+    went = [
+        message for message in own if message.reaches and (not message.waits or message.in_doubt)
+    ]
+    if went and not went[-1].notice.last:
+        return True
+    return any(message.notice.last or message.notice.warned for message in waiting)
 
 
 def is_overtaken(notice: Notice, others: Sequence[Notice]) -> bool:

@@ -1,16 +1,7 @@
 """The notice: what one SMS is to say, before it is put into words of a language.
 
 It travels through the outbox as JSON and is put into words only when it is sent, so that the
-minutes in it are those that are left then.
-
-Whose clock an alert's times are, is decided here (``as_of_ms``):
-
-    live          the alert's own times are the wall clock's
-    replays       keep the times of what they replay; in an exercise they count from the moment at
-                  which the alert was decided, and hold as long as they would have held
-    actual        always the alert's own times, whatever the run: a replay of old times is history,
-                  and no actual alert that is past its expiry can reach a phone
-    feed alarms   the wall clock's, in every run
+minutes in it are those that are left then. Until when it is sent says ``consumers.expiry``.
 
 Does not choose recipients (``recipients``), nor which news is sent (``budget``).
 """
@@ -32,8 +23,7 @@ from skyfence.contracts.alert import (
     level_rank,
 )
 from skyfence.contracts.base import Contract, UtcTime
-from skyfence.frames.frame import LIVE_RUN
-from skyfence.naming import Environment, ZoneName
+from skyfence.naming import ZoneName
 from skyfence.texts.tables import NoticeKind
 from skyfence.times import from_ms, to_ms
 
@@ -62,7 +52,8 @@ class Notice(Contract):
     that somebody has to act. ``nations`` are named to the alliance only; ``beneath`` are the
     regions and nations of a wider place that are in danger. ``time`` is the alert's own and the
     same in all notices of one event; ``as_of`` is the wall clock's time at that moment, and
-    ``minutes`` were left then.
+    ``minutes`` were left then. ``warned`` says that the person may have been told of danger in the
+    place before, and not yet of its end.
     """
 
     kind: NoticeKind
@@ -85,6 +76,7 @@ class Notice(Contract):
     as_of: UtcTime
     decided: UtcTime | None = None
     minutes: int | None = None
+    warned: bool = False
 
     @property
     def order(self) -> tuple[int, int]:
@@ -185,19 +177,6 @@ def _of_danger(alert: PlaceAlert) -> NoticeKind:
     if alert.minutes_left is not None:
         return "threat" if alert.minutes_left else "threat_now"
     return "lost_watch" if none_is_seen else "threat_open"
-
-
-def as_of_ms(alert: AnyAlert, decided_ms: int | None, environment: Environment) -> int:
-    """Return the wall clock's time, in ms, at an alert's own ``time``: see the table above."""
-    own_times = environment is Environment.ACTUAL or alert.run == LIVE_RUN
-    if own_times or isinstance(alert, FeedAlarm) or decided_ms is None:
-        return to_ms(alert.time)
-    return decided_ms
-
-
-def expires_ms(alert: AnyAlert, as_of: int) -> int:
-    """Return when an alert expires by the wall clock, in ms; ``as_of`` is its ``as_of_ms``."""
-    return as_of + to_ms(alert.expires) - to_ms(alert.time)
 
 
 def priority(alert: AnyAlert) -> int:

