@@ -1,6 +1,7 @@
 """What the tests of the whole pipeline share, whichever broker it runs on."""
 
 import logging
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -15,9 +16,10 @@ from repository import ZONES
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.watchdog import WATCHDOG
 
-# A busy machine is no failure: no test asserts how long it took.
-hypothesis.settings.register_profile("skyfence", deadline=None)
-hypothesis.settings.load_profile("skyfence")
+# A busy machine is no failure: no test asserts how long it took. In CI a test draws the same
+# examples each time, so that a failure is the change's; elsewhere it looks for new ones.
+hypothesis.settings.register_profile("skyfence", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "skyfence")
 
 
 @pytest.fixture(autouse=True)

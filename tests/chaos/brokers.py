@@ -1,14 +1,16 @@
 """The brokers of a fault run: Apache Kafka, one or three, or the embedded one for a quick look."""
 
+import asyncio
 import functools
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from apache import Cluster, Node
-from faults import Victim
+from faults import Trouble, Victim
 from proc import Processes
 
 from skyfence.cli.local import embedded
@@ -16,14 +18,19 @@ from skyfence.cli.local import embedded
 
 @dataclass
 class Brokers:
-    """Running brokers: what settings reach them, and which of them may die."""
+    """Running brokers: what settings reach them, and which of them may die, or all at once."""
 
     settings: dict[str, Any]
     victims: list[Victim] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    cluster: Cluster | None = None
 
 
-async def brokers_of(count: int, processes: Processes, folder: Path) -> Brokers:
-    """Start so many brokers; 0 is the embedded one. One of three may die at a time."""
+async def brokers_of(count: int, processes: Processes, folder: Path, *, lines: int = 0) -> Brokers:
+    """Start so many brokers; 0 is the embedded one. One of three may die at a time.
+
+    So many ``lines`` lead to each, besides that of the settings; none to the embedded one.
+    """
     if count == 0:
         port = embedded.free_port()
         processes.start(*embedded.kafka(port, folder, None).command.arguments)
@@ -31,11 +38,21 @@ async def brokers_of(count: int, processes: Processes, folder: Path) -> Brokers:
         return Brokers(
             {"kafka": {"bootstrap": address}, "fetch_pause_ms": embedded.FETCH_PAUSE_MS},
         )
-    cluster = Cluster(processes, folder, count)
+    cluster = Cluster(processes, folder, count, lines=lines)
     await cluster.start_all()
     settings = {"kafka": {"bootstrap": cluster.bootstrap}, "replication": count}
     victims = [_victim(cluster, node) for node in cluster.nodes] if count > 2 else []
-    return Brokers(settings, victims)
+    all_die = Trouble("all brokers at once: killed", functools.partial(_kill_all, cluster))
+    return Brokers(settings, victims, [all_die], cluster)
+
+
+async def _kill_all(cluster: Cluster, draw: Random) -> None:
+    """Kill all nodes and start them again, up to a second later; return when they are in sync."""
+    for node in cluster.nodes:
+        cluster.send(node, signal.SIGKILL)
+    await asyncio.sleep(draw.uniform(0.0, 1.0))
+    await cluster.start_all()
+    await cluster.in_sync()
 
 
 def _victim(cluster: Cluster, node: Node) -> Victim:

@@ -18,7 +18,8 @@ from random import Random
 
 from faults import times
 from groups import until_shared
-from stage import Running, Stage, drained
+from running import Running
+from stage import Stage, drained
 from talk import LONGEST_S
 
 from producers.publisher import Publisher

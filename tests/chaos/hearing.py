@@ -7,8 +7,12 @@ from redis.exceptions import RedisError
 
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
-from skyfence.contracts.alert import Alert, FeedAlarm, PlaceAlert
-from skyfence.contracts.channel_message import OperatorsMessage
+from skyfence.contracts.alert import Alert, FeedAlarm, PlaceAlert, PublicAlert
+from skyfence.contracts.channel_message import (
+    OperatorsMessage,
+    PublicMessage,
+    parse_channel_message,
+)
 from skyfence.errors import SkyfenceError
 from skyfence.naming import Audience, Channel
 
@@ -17,16 +21,23 @@ _COUNT = 500
 
 
 class Hearing:
-    """What was read from each place's stream, in order."""
+    """What was read from each place's streams, in order.
+
+    ``heard`` are the operators' alerts, ``alarms`` those of silent sources, ``public`` is what
+    regions' people were told. Notes beside alerts are left out.
+    """
 
     def __init__(self, settings: Settings, places: list[str]) -> None:
         self._settings = settings
-        self._keys = {
-            Channel(settings.environment, Audience.OPERATORS, place).stream: place
+        self._channels = {
+            (channel := Channel(settings.environment, audience, place)).stream: channel
             for place in places
+            for audience in Audience
         }
-        self._last = dict.fromkeys(self._keys, "0")
+        self._last = dict.fromkeys(self._channels, "0")
         self.heard: dict[str, list[Alert | PlaceAlert]] = defaultdict(list)
+        self.public: dict[str, list[PublicAlert]] = defaultdict(list)
+        self.alarms: list[FeedAlarm] = []
         self.cuts = 0
 
     async def listen(self) -> None:
@@ -54,8 +65,23 @@ class Hearing:
             name = key.decode()
             for number, fields in entries:
                 self._last[name] = number.decode()
-                message = OperatorsMessage.model_validate_json(fields[b"message"])
-                assert not isinstance(message.alert, FeedAlarm), "no monitor runs here"
-                self.heard[self._keys[name]].append(message.alert)
+                self._take(self._channels[name], fields[b"message"])
                 count += 1
         return count
+
+    def _take(self, channel: Channel, value: bytes) -> None:
+        message = parse_channel_message(channel.audience, value)
+        if isinstance(message, PublicMessage):
+            self.public[channel.place].append(message.alert)
+        elif isinstance(message, OperatorsMessage) and isinstance(message.alert, FeedAlarm):
+            self.alarms.append(message.alert)
+        elif isinstance(message, OperatorsMessage):
+            assert not isinstance(message.alert, FeedAlarm)
+            self.heard[channel.place].append(message.alert)
+
+    def of(self, run: str) -> dict[str, list[Alert | PlaceAlert]]:
+        """Return what operators heard of a run."""
+        return {
+            place: [alert for alert in alerts if alert.run == run]
+            for place, alerts in self.heard.items()
+        }

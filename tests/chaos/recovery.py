@@ -33,7 +33,7 @@ from brokers import brokers_of
 from checkpoint import FRAME, frame, places_of
 from groups import until_shared
 from proc import Processes
-from stage import Running
+from running import Running
 
 from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.kafka import producer

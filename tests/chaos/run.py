@@ -1,22 +1,24 @@
 """The fault run: a recording plays while parts of the pipeline die; nothing may be lost or doubled.
 
-    python tests/chaos/run.py --seed 1 --kills 200
+    python tests/chaos/run.py --seed 1 --kills 1000
     python tests/chaos/run.py --seed 1 --graceful 3 --backlog 100000
 
-With ``--graceful`` nothing is killed: again and again a backlog of so many reports waits, and while
-it is worked off, workers are told to stop and started again so many times. Then nothing may be
-judged twice either: the topic of alerts holds each of them once.
+Processes, brokers and Redis are killed or stopped, networks cut, clocks set (``machines``), all
+brokers killed at once. With ``--graceful`` nothing is: again and again a backlog of so many reports
+waits, and while it is worked off, workers are told to stop and started again so many times. Then
+nothing may be judged twice either: the topic of alerts holds each of them once.
 
 What a subscriber holds at the end, who reads on where a cut left him, is compared with what the
-engine alone says of the same recording. Exit status 1 if they differ in one alert.
+engine alone says of the same recording; what the public, phones, an endpoint and the status were
+owed, with what they got (``owed``). Exit status 1 if one alert differs, or anything is owed.
 """
 
 import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import math
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,13 +30,20 @@ from typing import Any
 _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "support", "")]
 
-from faults import Plan, Record, disturb
+import differences
+from beacon import shine
+from ending import findings
+from faults import Faults, Plan, Record, disturb
 from graceful import Restarts, play_in_parts
+from groups import until_shared
 from hearing import Hearing
+from player import Player
+from readers import reading
 from repository import ZONES
+from running import supervise
 from scenario import EVERY_S, WINDOW_S, recording, undisturbed
 from stage import Stage, drained, staged
-from verdict import Verdict, judge
+from verdict import Verdict, judge, together
 
 from skyfence.adapters.files import load_zones, read_recording
 from skyfence.adapters.kafka import producer
@@ -65,20 +74,40 @@ async def throw_garbage(settings: Settings, draw: Random) -> int:
 
 
 async def run(options: argparse.Namespace, folder: Path) -> tuple[Verdict, Record, float]:
-    """Play the recording, do the faults, compare."""
+    """Play the recording over and over while faults are done, compare."""
     draw = Random(options.seed)
     path = _recorded(options, folder)
-    async with staged(folder, options.brokers, options.workers) as stage, heard(stage) as hearing:
+    record = Record()
+    async with (
+        reading(folder) as readers,
+        staged(folder, options.brokers, options.workers, readers=readers) as stage,
+        heard(stage) as hearing,
+        asyncio.TaskGroup() as tasks,
+    ):
         start_s = time.monotonic()
-        replay = _replay(stage, path, str(options.speed))
-        edges = [edge.victim(_at_once) for edge in stage.edges]
-        victims = [*edges, stage.redis, *stage.brokers.victims]
-        plan = Plan(options.kills, tuple(options.gap), options.pause, options.pause_every)
-        record = await disturb(plan, draw, victims, lambda: throw_garbage(stage.settings, draw))
-        await _ended(replay, folder)
+        supervising = tasks.create_task(supervise(stage.edges, record.ends))
+        await until_shared(stage.settings, options.workers)
+        player = Player(stage, path, options.speed)
+        playing = tasks.create_task(player.play(record.ends))
+        await player.begun()
+        beacon = tasks.create_task(shine(stage.settings))
+        await disturb(_plan(options), draw, _faults(stage, draw), record)
+        player.enough.set()
+        await playing
         await drained(stage.settings)
+        record.findings = await findings(stage.settings, readers, hearing, beacon)
+        supervising.cancel()
         seconds = time.monotonic() - start_s
-    return judge(hearing.heard, undisturbed(path, _RUN)), record, seconds
+        policy = stage.settings.policy
+    verdicts = [_verdict(folder, hearing, path, run, policy) for run in player.runs]
+    return together(verdicts), record, seconds
+
+
+def _verdict(folder: Path, hearing: Hearing, path: Path, run: str, policy: Path | None) -> Verdict:
+    """Compare one run with the undisturbed one; keep what differs."""
+    heard, expected = hearing.of(run), undisturbed(path, run, policy)
+    differences.keep(folder, heard, expected)
+    return judge(heard, expected)
 
 
 async def run_graceful(
@@ -119,23 +148,33 @@ async def heard(stage: Stage) -> AsyncIterator[Hearing]:
     await hearing.read_rest()
 
 
+def _plan(options: argparse.Namespace) -> Plan:
+    return Plan(
+        kills=options.kills,
+        gap_s=tuple(options.gap),
+        pause_s=options.pause,
+        pause_every=options.pause_every,
+        trouble_every=options.trouble_every,
+    )
+
+
+def _faults(stage: Stage, draw: Random) -> Faults:
+    """Return all that may be done to a stage."""
+    edges = [edge.victim(_at_once) for edge in stage.edges]
+    troubles = [trouble for machine in stage.machines for trouble in machine.troubles()]
+    return Faults(
+        victims=[*edges, stage.redis, *stage.brokers.victims],
+        troubles=[*troubles, *stage.brokers.troubles],
+        throw_garbage=lambda: throw_garbage(stage.settings, draw),
+    )
+
+
 def _recorded(options: argparse.Namespace, folder: Path) -> Path:
     path = folder / "recording.jsonl"
     far = math.ceil(options.backlog * EVERY_S / options.part)
     lines = recording(options.seed, options.tracks, far=far, window_s=options.window)
     path.write_text("\n".join(lines) + "\n")
     return path
-
-
-def _replay(stage: Stage, path: Path, speed: str) -> subprocess.Popen[bytes]:
-    options = ["--speed", speed, "--run", _RUN]
-    return stage.processes.skyfence(stage.settings, "replay", str(path), *options)
-
-
-async def _ended(replay: subprocess.Popen[bytes], folder: Path) -> None:
-    code = await asyncio.to_thread(replay.wait)
-    if code:
-        raise SystemExit(f"the replay ended with {code}: see {folder}")
 
 
 async def _at_once() -> None:
@@ -145,6 +184,7 @@ async def _at_once() -> None:
 def main() -> int:
     """Run, print, and say by the exit status whether all was well."""
     options = _options()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers that are away are expected
     what = f"{options.graceful} restarts" if options.graceful else f"{options.kills} kills"
     print(f"seed {options.seed}, {what}, {options.brokers} brokers", flush=True)
     folder = Path(options.keep or tempfile.mkdtemp(prefix="skyfence-chaos-"))
@@ -179,6 +219,7 @@ def _options() -> argparse.Namespace:
     options.add_argument("--gap", type=float, nargs=2, default=(0.5, 4.0), help="s between faults")
     options.add_argument("--pause", type=float, default=20.0, help="s that a process is stopped")
     options.add_argument("--pause-every", type=int, default=10)
+    options.add_argument("--trouble-every", type=int, default=3, help="cuts, clocks, all brokers")
     options.add_argument("--keep", help="folder for the logs")
     return options.parse_args()
 

@@ -3,8 +3,9 @@
 240 tracks of eight sources along a straight border: every third enters and leaves, every third
 turns back before it, the others stay far off. Each has an ICAO address, so that none is joined with
 another: what joins tracks comes when the slowest source is as far, between whichever steps of their
-own chains that is, and two runs need not agree on it. A backlog is made of these and of many more
-that fly far from the border.
+own chains that is, and two runs need not agree on it. Over another border fly swarms of three that
+have no address, each seen by one source only: what one source shows at once are always so many. A
+backlog is made of these and of many more that fly far from the border.
 
 ``undisturbed`` says what must be heard of it, by the engine alone.
 """
@@ -18,16 +19,22 @@ from random import Random
 from repository import ZONES
 from words import ENGLISH
 
-from skyfence.adapters.files import load_zones, read_recording
+from skyfence.adapters.files import load_policy, load_zones, read_recording
 from skyfence.contracts.alert import Alert, PlaceAlert
 from skyfence.engine import Engine
 from skyfence.frames.packing import Packer, play
 
 SOURCES = 8
+SOURCE_NAMES = [f"radar-{number}" for number in range(SOURCES)]
 TRACKS = 240
 _START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _BORDER_LON = 22.0
 _FIRST_LAT, _STRIP_DEG = 50.02, 0.008
+# Swarms come over the border in the west, 200 km from all others and 11 km from one another; within
+# one, 220 m lie between two.
+_WESTERN_BORDER_LON = 18.0
+_SWARM_OF, _TRACKS_A_SWARM = 3, 40
+_SWARM_STRIP_DEG, _BESIDE_DEG = 0.1, 0.002
 _METRES_A_DEG_LON, _METRES_A_DEG_LAT = 71_000.0, 111_000.0
 EVERY_S = 4
 WINDOW_S = 600
@@ -47,6 +54,8 @@ def recording(
     """
     draw = Random(seed)
     reports = [report for number in range(tracks) for report in _flight(draw, number, window_s)]
+    for number in range(tracks // _TRACKS_A_SWARM):
+        reports += _swarm(draw, number, window_s)
     for number in range(tracks, tracks + far):
         reports += _far_flight(draw, number, window_s + _FAR_AFTER_S)
     return [
@@ -54,9 +63,11 @@ def recording(
     ]
 
 
-def undisturbed(path: Path, run: str) -> list[Alert | PlaceAlert]:
+def undisturbed(path: Path, run: str, policy: Path | None = None) -> list[Alert | PlaceAlert]:
     """Return what the engine says of a recording, of incidents and of places."""
-    engine, packer = Engine(load_zones(ZONES, None), ENGLISH.operators), Packer(run)
+    zones = load_zones(ZONES, None)
+    engine = Engine(zones, ENGLISH.operators, policy=load_policy(policy, zones))
+    packer = Packer(run)
     items = play(line.report for line in read_recording(str(path)) if line.report is not None)
     return [
         message
@@ -73,19 +84,41 @@ def _flight(draw: Random, number: int, window_s: int) -> Iterator[dict[str, obje
     out_m = draw.uniform(4_000.0, 9_000.0) if kind < 2 else 60_000.0
     turn_m = (draw.uniform(1_500.0, 4_000.0), -draw.uniform(1_200.0, 2_500.0), 55_000.0)[kind]
     start_s = draw.randrange(window_s)
-    depth_m, towards, second = -out_m, 1.0, 0
+    lat = _FIRST_LAT + number * _STRIP_DEG
     inner_m = turn_m if kind < 2 else -turn_m
+    for second, depth_m, towards in _there_and_back(out_m, inner_m, speed_mps):
+        moving = {"speed_mps": speed_mps, "course_deg": 270.0 if towards else 90.0}
+        yield _report(number, start_s + second, lat, depth_m, **moving)
+
+
+def _there_and_back(
+    out_m: float, inner_m: float, speed_mps: float
+) -> Iterator[tuple[int, float, bool]]:
+    """Yield when a track is how deep behind the border, and whether it still flies towards it."""
+    depth_m, towards, second = -out_m, True, 0
     left_s = _FOLLOWED_S
     while left_s > 0:
-        lat = _FIRST_LAT + number * _STRIP_DEG
-        moving = {"speed_mps": speed_mps, "course_deg": 270.0 if towards > 0 else 90.0}
-        yield _report(number, start_s + second, lat, depth_m, **moving)
+        yield second, depth_m, towards
         if depth_m >= inner_m:
-            towards = -1.0
-        if towards < 0 and depth_m < min(inner_m, 0.0):
+            towards = False
+        if not towards and depth_m < min(inner_m, 0.0):
             left_s -= EVERY_S
-        depth_m += towards * speed_mps * EVERY_S
+        depth_m += (1.0 if towards else -1.0) * speed_mps * EVERY_S
         second += EVERY_S
+
+
+def _swarm(draw: Random, number: int, window_s: int) -> Iterator[dict[str, object]]:
+    """Yield the reports of some that fly beside one another over the western border and back."""
+    speed_mps, out_m = draw.uniform(40.0, 90.0), draw.uniform(4_000.0, 9_000.0)
+    inner_m, start_s = draw.uniform(1_500.0, 4_000.0), draw.randrange(window_s)
+    for second, depth_m, towards in _there_and_back(out_m, inner_m, speed_mps):
+        for beside in range(_SWARM_OF):
+            lat = _FIRST_LAT + number * _SWARM_STRIP_DEG + beside * _BESIDE_DEG
+            moving = {"speed_mps": speed_mps, "course_deg": 90.0 if towards else 270.0}
+            seen = _report(number, start_s + second, lat, depth_m, **moving)
+            del seen["icao_address"]
+            lon = round(_WESTERN_BORDER_LON + depth_m / _METRES_A_DEG_LON, 6)
+            yield seen | {"track_id": f"S{number}-{beside}", "lon": lon}
 
 
 def _far_flight(draw: Random, number: int, lasts_s: int) -> Iterator[dict[str, object]]:
@@ -104,7 +137,7 @@ def _report(
 ) -> dict[str, object]:
     return {
         "time": (_START + timedelta(seconds=second)).isoformat(),
-        "source": f"radar-{number % SOURCES}",
+        "source": SOURCE_NAMES[number % SOURCES],
         "track_id": f"T{number}",
         "lat": round(lat, 6),
         "lon": round(_BORDER_LON - depth_m / _METRES_A_DEG_LON, 6),

@@ -22,7 +22,8 @@ _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "support", "")]
 
 from groups import until_shared
-from stage import Running, Stage, drained, staged
+from running import Running
+from stage import Stage, drained, staged
 
 from producers.publisher import Publisher
 from producers.replay import Replay

@@ -1,19 +1,20 @@
 """The pipeline of a fault run, as processes that can be killed one by one and started again."""
 
 import asyncio
-import os
-import signal
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from brokers import Brokers, brokers_of
 from faults import Victim
+from machines import Home, Machine, machines_of
 from proc import Processes
+from readers import Readers, write_policy
 from redis.exceptions import RedisError
 from repository import ZONES
+from running import Running
 
 from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.redis import connect
@@ -24,39 +25,10 @@ from skyfence.errors import SkyfenceError, UnavailableError
 from skyfence.naming import Environment
 
 _PARTITIONS = 8
+_MACHINES = 2
 _LONGEST_S = 120.0
 _DRAIN_S = 300.0
 _LOOK_AGAIN_S = 0.05
-
-
-@dataclass
-class Running:
-    """One process: what starts it, and the one that runs now."""
-
-    name: str
-    begin: Callable[[], subprocess.Popen[bytes]]
-    process: subprocess.Popen[bytes] = field(init=False)
-
-    def start(self) -> None:
-        """Start it."""
-        self.process = self.begin()
-
-    def send(self, number: signal.Signals) -> None:
-        """Send its whole group a signal; wait for its end if that is what it means."""
-        os.killpg(self.process.pid, number)
-        if number in {signal.SIGKILL, signal.SIGTERM}:
-            self.process.wait()
-
-    def victim(self, back: Callable[[], Awaitable[None]]) -> Victim:
-        """Return it as something that can die."""
-        return Victim(
-            self.name,
-            kill=lambda: self.send(signal.SIGKILL),
-            start=self.start,
-            back=back,
-            pause=lambda: self.send(signal.SIGSTOP),
-            go_on=lambda: self.send(signal.SIGCONT),
-        )
 
 
 @dataclass(frozen=True)
@@ -68,6 +40,7 @@ class Stage:
     brokers: Brokers
     redis: Victim
     edges: list[Running]
+    machines: list[Machine]
 
     @property
     def workers(self) -> list[Running]:
@@ -77,26 +50,39 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    folder: Path, brokers: int, workers: int, *, zones: Path | None = ZONES
+    folder: Path,
+    brokers: int,
+    workers: int,
+    *,
+    zones: Path | None = ZONES,
+    readers: Readers | None = None,
 ) -> AsyncIterator[Stage]:
     """Start so many brokers, a Redis, so many workers and a relay; end whatever is left.
 
-    Without ``zones`` the default ones are used.
+    Without ``zones`` the default ones are used. With ``readers`` they are started as well, all go
+    by the fault run's policy, and stand on machines where Apache Kafka is what they reach.
     """
     processes = Processes(folder)
-    try:
-        kafka = await brokers_of(brokers, processes, folder)
+    async with AsyncExitStack() as stack:
+        stack.callback(processes.end)
+        lines = 0 if readers is None else _MACHINES
+        kafka = await brokers_of(brokers, processes, folder, lines=lines)
         settings = _settings_of(kafka, zones)
+        if readers is not None:
+            settings = settings.model_copy(update={"policy": write_policy(folder)})
         server, redis = redis_of(processes, folder, settings)
         server.start()
         await redis.back()
         await until(lambda: ensure_topics(settings))
-        edges = edges_of(processes, settings, workers)
+        machines: list[Machine] = []
+        if readers is not None and kafka.cluster is not None:
+            machines = await stack.enter_async_context(machines_of(kafka.cluster, settings, folder))
+        homes: Sequence[Home] = machines or [Home(processes, settings)]
+        edges = edges_of(homes, workers)
+        edges += [] if readers is None else readers.edges(homes)
         for edge in edges:
             edge.start()
-        yield Stage(processes, settings, kafka, redis, edges)
-    finally:
-        processes.end()
+        yield Stage(processes, settings, kafka, redis, edges, machines)
 
 
 def _settings_of(kafka: Brokers, zones: Path | None) -> Settings:
@@ -157,12 +143,13 @@ def redis_of(processes: Processes, folder: Path, settings: Settings) -> tuple[Ru
     return running, running.victim(lambda: until(answers))
 
 
-def edges_of(processes: Processes, settings: Settings, workers: int) -> list[Running]:
-    """Return the workers, each with a slot of its own, and the relay."""
+def edges_of(homes: Sequence[Home], workers: int) -> list[Running]:
+    """Return the workers, each with a slot of its own, and the relay, at their homes."""
 
     def begin(name: str, slot: int) -> Callable[[], subprocess.Popen[bytes]]:
-        own = settings.model_copy(update={"worker_slot": str(slot)})
-        return lambda: processes.skyfence(own, name)
+        home = homes[slot % len(homes)]
+        own = home.settings.model_copy(update={"worker_slot": str(slot)})
+        return lambda: home.processes.skyfence(own, name)
 
     running = [Running(f"worker-{slot}", begin("worker", slot)) for slot in range(workers)]
     return [*running, Running("relay", begin("relay", 0))]

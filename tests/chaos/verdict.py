@@ -59,10 +59,10 @@ class Verdict:
 def judge(heard: Mapping[str, Sequence[Message]], expected: Iterable[Message]) -> Verdict:
     """Compare what each place heard with what it should have."""
     every = list(expected)
-    wanted = {str(alert.alert_id): alert for alert in every if isinstance(alert, Alert)}
+    wanted = of_incidents(every)
     all_heard = [message for messages in heard.values() for message in messages]
     counts = Counter(str(message.alert_id) for message in all_heard)
-    own = {str(alert.alert_id): alert for alert in all_heard if isinstance(alert, Alert)}
+    own = of_incidents(all_heard)
     different = [name for name, alert in own.items() if wanted.get(name, alert) != alert]
     episodes = place_episodes(every) ^ place_episodes(all_heard)
     return Verdict(
@@ -74,6 +74,25 @@ def judge(heard: Mapping[str, Sequence[Message]], expected: Iterable[Message]) -
         different=tuple(different),
         unexpected=tuple(alert_id for alert_id in own if alert_id not in wanted),
         disordered=tuple(_disordered(heard)),
+    )
+
+
+def of_incidents(messages: Iterable[Message]) -> dict[str, Alert]:
+    """Return the messages of incidents, by their identifiers."""
+    return {str(alert.alert_id): alert for alert in messages if isinstance(alert, Alert)}
+
+
+def together(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the verdict of several runs."""
+    return Verdict(
+        expected=sum(verdict.expected for verdict in verdicts),
+        place_messages=sum(verdict.place_messages for verdict in verdicts),
+        episodes=tuple(each for verdict in verdicts for each in verdict.episodes),
+        missing=tuple(each for verdict in verdicts for each in verdict.missing),
+        repeated=tuple(each for verdict in verdicts for each in verdict.repeated),
+        different=tuple(each for verdict in verdicts for each in verdict.different),
+        unexpected=tuple(each for verdict in verdicts for each in verdict.unexpected),
+        disordered=tuple(each for verdict in verdicts for each in verdict.disordered),
     )
 
 

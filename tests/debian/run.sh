@@ -19,7 +19,7 @@ ROOT=$PWD/.cache/debian/$SUITE
 second_command="make test"
 case "${1:-}" in
   "") ;;
-  --short) second_command=".venv/bin/pytest -q -m 'not integration' --ignore=tests/scenarios --numprocesses auto --maxprocesses 4 --dist loadfile" ;;
+  --short) second_command=".venv/bin/pytest -q -m 'not integration and not worlds' --ignore=tests/scenarios --numprocesses auto --maxprocesses 4 --dist loadfile" ;;
   *) echo >&2 "usage: tests/debian/run.sh [--short]"; exit 2 ;;
 esac
 [ "$(id -u)" -eq 0 ] || { echo >&2 "tests/debian/run.sh: needs root, for chroot"; exit 1; }
@@ -50,7 +50,7 @@ unshare --mount --fork --kill-child bash -c '
   mount --rbind /dev "$root/dev"
   mount -t tmpfs tmpfs "$root/tmp"
   exec chroot "$root" env -i HOME=/root LANG=C.UTF-8 TERM=dumb \
-    PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    PATH=/usr/sbin:/usr/bin:/sbin:/bin ${CI:+CI="$CI"} \
     ${PIP_INDEX_URL:+PIP_INDEX_URL="$PIP_INDEX_URL"} \
     ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
     PIP_CERT=/etc/ssl/certs/ca-certificates.crt \

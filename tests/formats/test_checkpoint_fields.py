@@ -155,7 +155,7 @@ INCIDENT_FORMATS: Final[dict[int, Fields]] = {
         "PositionFix": "time lat lon accuracy_m",
         "Evidence": "before after time lat lon probability probability_weighed",
         "Ahead": "place minutes_left",
-        "DecisionQueue": "clocks_ms ended waiting decided origins overtaken_ms",
+        "DecisionQueue": "clocks_ms ended waiting decided origins overtaken_ms ended_ms begun_ms",
         "Origin": "partition published_ms",
         "MemberTrack": (
             "key state confidence last position trail incident_id silenced flight flight_ms "

@@ -24,7 +24,8 @@ from skyfence.frames.frame import Frame
 from skyfence.incidents import snapshot as incident_snapshot
 from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
-from skyfence.policy.policy import Policy, PolicyFile, SourceRules
+from skyfence.policy.policy import Policy, PolicyFile
+from skyfence.policy.source_rules import SourceRules
 from skyfence.times import LATEST_MS
 from skyfence.tracks.snapshot import restore_snapshot, take_snapshot
 from skyfence.tracks.tracker import Tracker

@@ -6,19 +6,21 @@
 So each message is judged or stands in ``rejected`` with its offset and reason, and the agent's
 offset has moved past it. What the agent wrote is read as its readers read it. Now and then an agent
 is killed: the next one goes on from the last checkpoint, is handed the same messages again, and
-must not have lost or changed anything.
+must not have lost or changed anything. No message costs more than its size allows (``costs``).
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from random import Random
 from typing import Any, Final, cast
 
 from builders import T0_MS
 from fuzz import samples
+from fuzz.costs import Costs
 from fuzz.decoders import json_mail, message_of, tracks_mail
 from fuzz.kept import FakeApp
 from fuzz.samples import EXERCISE, Mail
@@ -119,6 +121,10 @@ class _Store:
     async def find_break(self, *_: Any) -> None:
         return None
 
+    async def first_message(self, _: int, start: int) -> int:
+        """Return the offset itself: no message is missing."""
+        return start
+
     async def save(self, _: int, next_offset: int, __: int | None, state: bytes) -> str:
         self.last = Checkpoint(state, next_offset, f"checkpoint {next_offset}")
         return self.last.name
@@ -141,6 +147,7 @@ class Agent:
     def begin(self) -> None:
         """Begin with an empty topic, and nothing remembered."""
         self._app, self._store, self._draw = _App(), _Store(), Random(0)
+        self._costs = Costs()
         self._offset, self._uncommitted = 0, dict[int, tuple[Mail, list[Sent]]]()
         self._agent = self.new_agent()
         self.begin_engine()
@@ -170,15 +177,28 @@ class Agent:
         if self._draw.random() < 1 / _LIFE:
             self._kill()
         reason, follows, rows = self.expected(mail)
+        began_s = time.process_time()
         sent = self._deliver(mail, self._offset)
+        self._note_cost(mail, time.process_time() - began_s, sent)
         self._check(sent, rows if reason is None else [(None, reason)], follows)
         self._uncommitted[self._offset] = mail, sent
         self._offset += 1
         if self._draw.random() < 1 / _CHECKPOINT:
-            self._flush()
-            self._loop.run_until_complete(self._agent.states.save_all())
-            self._uncommitted.clear()
+            self.save()
         return reason
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        self._flush()
+        self._loop.run_until_complete(self._agent.states.save_all())
+        self._uncommitted.clear()
+        if self._store.last is not None:
+            self._costs.check_kept(len(self._store.last.state))
+
+    def _note_cost(self, mail: Mail, cpu_s: float, sent: list[Sent]) -> None:
+        told = sum(len(value) for topic, value in sent if topic != TOPICS.rejected)
+        rejected = sum(len(value) for topic, value in sent if topic == TOPICS.rejected)
+        self._costs.check(mail, cpu_s, told=told, rejected=rejected)
 
     def _deliver(self, mail: Mail, offset: int) -> list[Sent]:
         """Hand a message over, and again; return what the agent sent."""
@@ -249,7 +269,7 @@ class Tracks(Agent):
     def new_agent(self) -> TrackAgent:
         """Return an agent that goes on from the last checkpoint."""
         app, store = cast("CheckpointingApp", self._app), cast("CheckpointStore", self._store)
-        sends = PendingSends(app, TOPICS)
+        sends = partial(PendingSends, app, TOPICS)
         arrivals = ArrivalClock(lambda: T0_MS)
         return TrackAgent(
             samples.airspace(), samples.policy(), EXERCISE, sends, store, arrivals=arrivals

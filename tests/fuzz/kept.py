@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyogrio
 import shapely
+from aiokafka.errors import KafkaTimeoutError
 from fuzz import mutate, samples
 from fuzz.decoders import Decoder, Target, complete, reason_of
 from fuzz.samples import EXERCISE, Mail
@@ -100,9 +101,13 @@ def _packed(value: bytes) -> bytes:
 
 
 class FakeLog:
-    """A topic's partition; stands in for aiokafka's consumer of it."""
+    """A topic's partition; stands in for aiokafka's consumer of it.
+
+    So many fetches and questions are ``unanswered`` at first, as while its broker is away.
+    """
 
     values: tuple[bytes, ...] = ()
+    unanswered = 0
 
     def __init__(self, **_: Any) -> None:
         self._at = 0
@@ -118,7 +123,18 @@ class FakeLog:
             raise ValueError("offset must be a non-negative integer")
         self._at = offset
 
+    async def end_offsets(self, partitions: Any) -> dict[Any, int]:
+        if self._is_away():
+            raise KafkaTimeoutError
+        return dict.fromkeys(partitions, len(self.values))
+
+    def _is_away(self) -> bool:
+        self.unanswered -= 1
+        return self.unanswered >= 0
+
     async def getmany(self, partition: Any, timeout_ms: int) -> dict[Any, list[Any]]:
+        if self._is_away():
+            return {}
         records = enumerate(self.values)
         return {
             partition: [SimpleNamespace(offset=n, value=v) for n, v in records if n >= self._at]

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from fuzz import mutate, run, samples
 from fuzz.agents import AGENTS, Agent
+from fuzz.floods import FLOODS, flood
 from fuzz.run import TARGETS, End
 from pydantic_core import to_json
 
+from skyfence.errors import UnavailableError
 from skyfence.incidents.decisions import AlertDecisions
 from skyfence.tracks.tracker import Tracker
 from streams.partition_state import PartitionStates
@@ -113,11 +115,20 @@ def test_what_is_not_kept_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch)
         judged(name)
 
 
-@pytest.mark.parametrize("name", AGENTS)
-def test_an_offset_that_stands_still_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "error", "reason"),
+    [
+        ("track agent", AssertionError, "not covered"),
+        # It takes several messages before they are compared, and the second is no next one to it.
+        ("incident agent", UnavailableError, "were not handed"),
+    ],
+)
+def test_an_offset_that_stands_still_is_noticed(
+    name: str, error: type[Exception], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An agent that does not note what it has judged is found out: it would judge it again."""
     monkeypatch.setattr(PartitionStates, "mark_judged", lambda *_: None)
-    with pytest.raises(AssertionError, match="not covered"):
+    with pytest.raises(error, match=reason):
         judged(name)
 
 
@@ -151,6 +162,22 @@ def test_an_agent_is_killed_now_and_then(name: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Agent, "_kill", count)
     judged(name, 300)
     assert lives > 1
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_flood_costs_what_its_size_allows(name: str) -> None:
+    """Whatever comes in numbers: time, what is sent and what is kept stay in proportion."""
+    agent = AGENTS["track agent"]()
+    for mail in flood(name, 12):
+        agent.judge(mail)
+    agent.save()
+
+
+def test_a_record_for_each_bad_row_costs_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it was once: what is wrong with a message must not be said 5,000 times."""
+    monkeypatch.setattr("skyfence.frames.codec._MOST_ROWS", 5_000)
+    with pytest.raises(AssertionError, match="bytes rejected"):
+        AGENTS["track agent"]().judge(next(flood("bad", 1)))
 
 
 def test_the_same_seed_does_the_same_damage() -> None:

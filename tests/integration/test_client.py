@@ -10,14 +10,12 @@ import pytest
 from builders import place_alert
 from redis.asyncio import Redis
 from redis_server import Server
-from repository import ROOT
 from talk import LONGEST_S, golden
 
 from consumers.channels.functions import STREAM_LENGTH, ChannelFunctions
 from consumers.channels.sink import RedisChannels
 from consumers.sink import Judging
 from skyfence.adapters.settings import Settings
-from skyfence.cli.local import embedded
 from skyfence.client import feed as client
 from skyfence.client.catch_up import ChannelCursor, catch_up
 from skyfence.client.feed import (
@@ -333,17 +331,6 @@ async def test_an_acknowledgement_stands_until_it_gets_worse(server: Server, red
         seen = [e.message.acknowledged for e in heard.events if isinstance(e, Received)]  # type: ignore[union-attr]
     assert seen == [acknowledged, acknowledged, None]
     await sink.close()
-
-
-async def test_the_embedded_valkey_cuts_off_slow_subscribers_as_the_other_does(
-    redis: Redis,
-) -> None:
-    """What may wait for a subscriber is bounded, and the same in ops/valkey/valkey.conf."""
-    conf = (ROOT / "ops" / "valkey" / "valkey.conf").read_text()
-    [line] = [line for line in conf.splitlines() if line.startswith("client-output-buffer-limit")]
-    assert line == embedded.SLOW_SUBSCRIBERS
-    config: Any = await redis.config_get("client-output-buffer-limit")
-    assert f"pubsub {8 << 20} {2 << 20} 30" in config["client-output-buffer-limit"]
 
 
 async def test_a_heartbeat_names_the_time(server: Server, redis: Redis) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import NewTopic
+from structlog.testing import capture_logs
 from talk import LONGEST_S, Subscriber, entry, report, stored
 from words import ENGLISH
 
@@ -96,6 +97,23 @@ async def test_a_broker_that_does_not_date_reports_is_refused(settings: Settings
         await admin.create_topics([NewTopic(name, settings.track_partitions, 1)])
     with pytest.raises(UsageError, match=r"timestamp\.type=CreateTime, LogAppendTime wanted"):
         await ensure_topics(settings)
+
+
+async def test_topics_are_kept_for_as_long_as_promises_need(settings: Settings) -> None:
+    """A topic that is kept for less is named, with the line that mends it."""
+    with capture_logs() as logs:
+        await ensure_topics(settings)
+    assert not [entry for entry in logs if entry["event"] == "topic.kept_too_short"]
+    name = settings.topics.alerts
+    async with admin_client(settings) as admin:
+        await admin.delete_topics([name])
+        kept = {"retention.ms": str(7 * 24 * 3_600_000)}
+        await admin.create_topics([NewTopic(name, 4, 1, topic_configs=kept)])
+    with capture_logs() as logs:
+        await ensure_topics(settings)
+    [warning] = [entry for entry in logs if entry["event"] == "topic.kept_too_short"]
+    assert warning["topic"] == name
+    assert "has retention.ms=604800000, 1209600000 wanted: kafka-configs.sh" in warning["reason"]
 
 
 async def test_the_embedded_valkey_forgets_nothing(settings: Settings) -> None:

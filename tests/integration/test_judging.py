@@ -36,10 +36,10 @@ from streams.incident_agent import IncidentAgent
 
 process = IncidentAgent.process
 
-async def hang(self, message):
+async def hang(self, message, **options):
     while pathlib.Path(sys.argv[1]).exists():
         await asyncio.sleep(0.1)
-    await process(self, message)
+    await process(self, message, **options)
 
 IncidentAgent.process = hang
 worker.main(args=[])

@@ -6,8 +6,6 @@ The wheel's Valkey has no TLS of its own, so it listens on a Unix socket behind 
 """
 
 import asyncio
-import hashlib
-import re
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -23,7 +21,7 @@ from proc import Processes
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
-from repository import ROOT
+from shipped_redis import password_of, users_file
 from talk import entry
 from words import ENGLISH
 
@@ -68,7 +66,6 @@ from skyfence.policy.policy import Policy
 
 pytestmark = pytest.mark.integration
 
-USERS = (ROOT / "ops" / "valkey" / "users.acl").read_text()
 each_environment = pytest.mark.parametrize("environment", list(Environment))
 A_CHANNEL = Channel(Environment.ACTUAL, Audience.OPERATORS, "AA")
 A_STATUS = status_key(Environment.ACTUAL)
@@ -91,11 +88,6 @@ ATTEMPTS: dict[str, Callable[[Redis], Any]] = {
     "read the users": lambda redis: redis.acl_list(),
     "delete everything": lambda redis: redis.flushall(),
 }
-
-
-def password_of(user: str) -> str:
-    """Return a user's password, which no message may show."""
-    return f"hunter2-{user}"
 
 
 @dataclass(frozen=True)
@@ -146,19 +138,11 @@ def certificates(folder: Path) -> ssl.SSLContext:
 @pytest.fixture
 def socket_path(processes: Processes, tmp_path: Path) -> Iterator[Path]:
     """Yield the socket of a Valkey that knows the users of ops/valkey/users.acl."""
-    users = tmp_path / "users.acl"
-    users.write_text(
-        re.sub(
-            r"#\{(.+?)\}",
-            lambda rotated: "#" + hashlib.sha256(password_of(rotated[1]).encode()).hexdigest(),
-            USERS,
-        )
-    )
     with tempfile.TemporaryDirectory() as short:  # a socket's path has 100 characters at most
         path = Path(short) / "valkey"
         processes.start(
             embedded.valkey_binary(), "--port", "0", "--unixsocket", str(path),
-            "--aclfile", str(users), "--dir", str(tmp_path),
+            "--aclfile", str(users_file(tmp_path)), "--dir", str(tmp_path),
         )  # fmt: skip
         yield path
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from proc import Processes
 from receiving import episode, listening, until
 
 from skyfence.adapters.credentials import kafka_options
+from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
 
 pytestmark = pytest.mark.integration
@@ -25,6 +27,22 @@ async def send_alerts(settings: Settings) -> None:
         key = str(alert.incident_id).encode()
         await producer.send_and_wait(settings.topics.alerts, alert.to_json(), key=key)
     await producer.stop()
+
+
+async def begun(
+    processes: Processes, settings: Settings, command: str
+) -> "subprocess.Popen[bytes]":
+    """Start a sink; return its process when it has read what stood on the topic before."""
+    process = processes.skyfence(settings, command, "run")
+    await until(lambda: '"relay.begun"' in processes.said(process), 60)
+    return process
+
+
+async def acknowledged(settings: Settings, sink: str) -> bool:
+    """Tell whether a sink has acknowledged all alerts."""
+    async with GroupProgress(settings) as progress:
+        group = settings.topics.sink_group(sink)
+        return await progress.left(group, settings.topics.alerts) == 0
 
 
 def steps(got: list[tuple[dict[str, str], bytes]]) -> list[int]:
@@ -45,9 +63,10 @@ async def test_a_killed_process_loses_nothing(
             f'url = "{there.url}/hook"\nsecret_files = ["hook.secret"]\n'
         )
         there.hangs("hook")
-        process = processes.skyfence(given, "webhooks", "run")
+        process = await begun(processes, given, "webhooks")
         await send_alerts(settings)
         await until(lambda: len(there.got["hook"]) == 1, 60)
+        await until(lambda: acknowledged(settings, "webhooks"))
         process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(process.wait)
         there.says("hook", 204)
@@ -74,7 +93,7 @@ async def test_apprise_is_a_process_too(
             'environment = "exercise"\noutbox = "box.db"\n[[target]]\nname = "mail"\n'
             'url_file = "mail.url"\n'
         )
-        process = processes.skyfence(given, "apprise", "run")
+        process = await begun(processes, given, "apprise")
         await send_alerts(settings)
         await until(lambda: len(there.got["mail"]) == 3, 60)  # one of four is quiet
         process.send_signal(signal.SIGTERM)

@@ -22,6 +22,7 @@ from repository import ZONES
 from talk import LONGEST_S, Subscriber, entry, golden
 
 from skyfence.adapters.files import default_file
+from skyfence.adapters.kafka import embedded_is_no_place
 from skyfence.adapters.settings import Settings
 from skyfence.cli.demo import RECORDINGS
 from skyfence.cli.local import runtime_file
@@ -105,12 +106,11 @@ def stack(tmp_path_factory: Any) -> Iterator[Any]:
             started.end()
 
 
-async def replayed(recording: Path | str, run: str, *more: str, exercise: bool = True) -> Any:
+async def replayed(recording: Path | str, run: str) -> Any:
     """Replay a recording to the end; return the subscriber that listened."""
-    environment = Environment.EXERCISE if exercise else Environment.ACTUAL
-    settings = runtime_file.reach(environment)
+    settings = runtime_file.reach(Environment.EXERCISE)
     async with Subscriber(settings) as operator:
-        arguments = [str(recording), "--speed", "max", "--run", run, "--wait", *more]
+        arguments = [str(recording), "--speed", "max", "--run", run, "--wait"]
         process = await asyncio.create_subprocess_exec(*SKYFENCE, "replay", *arguments)
         async with asyncio.timeout(LONGEST_S):
             assert await process.wait() == 0
@@ -129,24 +129,38 @@ async def test_the_pipeline_says_what_the_engine_says(stack: Any) -> None:
         assert "shelter" in states
 
 
-async def test_actual_and_exercise_run_side_by_side(stack: Any) -> None:
-    """The same recording as actual and as exercise gives two stories on separate channels."""
-    path = default_file("recordings", RECORDINGS[1])
-    words = ("--actual", "this is not an exercise")
-    actual = await replayed(path, "sides", *words, exercise=False)
-    exercise = await replayed(path, "sides")
-    assert Counter(m.alert.channel for m in exercise.messages) == Counter(
-        f"exercise:{m.alert.channel}" for m in actual.messages
-    )
-    assert {m.alert.status for m in actual.messages} == {"Actual"}
-    both = {m.alert.alert_id for m in [*actual.messages, *exercise.messages]}
-    assert len(both) == len(actual.messages) + len(exercise.messages)
+def test_the_embedded_broker_serves_no_actual_tracks(
+    stack: Any, processes: Any, settings: Settings
+) -> None:
+    """Commands, processes and `up` itself refuse the actual world there, and say what to do."""
+    path = str(default_file("recordings", RECORDINGS[1]))
+    replay = ("replay", path, "--actual", "this is not an exercise")
+    actual = {"SKYFENCE_ENVIRONMENT": "actual"}
+    named = actual | {"SKYFENCE_KAFKA_BOOTSTRAP": settings.kafka.bootstrap}
+    apart = {"XDG_STATE_HOME": str(processes.folder)}
+    refusal = f"skyfence: {embedded_is_no_place(settings)}"
+    asked: list[tuple[tuple[str, ...], dict[str, str]]] = [
+        (replay, {}),
+        (("watch", "all"), {}),
+        (("worker",), named),
+        (("up",), actual | apart),
+    ]
+    for arguments, variables in asked:
+        done = subprocess.run(
+            [*SKYFENCE, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | variables,
+        )
+        assert (done.returncode, done.stderr.splitlines()[-1]) == (2, refusal)
 
 
 def test_the_runtime_file_is_the_users_own(stack: Any) -> None:
-    """Nobody else may read where the servers listen, and a second `up` is refused."""
-    path = Settings().runtime_file
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    """Nobody else may read what `up` and its servers write, and a second `up` is refused."""
+    written = [Settings().data_dir, *Settings().data_dir.rglob("*"), Settings().runtime_file]
+    assert {"appendonlydir", "users.acl", "valkey.conf"} <= {path.name for path in written}
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in written} == {0}
     second = subprocess.run([*SKYFENCE, "up"], capture_output=True, text=True, check=False)
     assert second.returncode == 2
     assert (
@@ -160,7 +174,7 @@ async def test_a_worker_that_dies_comes_back(stack: Any, processes: Any) -> None
     await replayed(path, "before")
     children = [pid for pid in stack.left() if b"-m\0skyfence" in command_of(pid)]
     children.remove(stack.started[0].pid)
-    assert len(children) == 8
+    assert len(children) == 4
     for pid in children:
         os.kill(pid, signal.SIGKILL)
     operator = await replayed(path, "after")

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 RUN = Path(__file__).parents[1] / "chaos" / "run.py"
-_LONGEST_S = 900
+_LONGEST_S = 1_200
 
 
 def as_undisturbed(folder: Path, *options: str) -> None:
@@ -23,13 +23,13 @@ def as_undisturbed(folder: Path, *options: str) -> None:
 
 
 def test_nothing_is_lost_or_said_twice_while_parts_die(tmp_path: Path) -> None:
-    """Kill workers, relay, Redis and brokers, stop some, send junk: heard as if undisturbed.
+    """Kill and stop parts, cut lines, set clocks, send junk: heard and told as if undisturbed.
 
     Five minutes of the recording pass in 50 s: partitions that are without a leader for that long
     would make of their sources silent ones, whom nobody waits for.
     """
-    faults = ["--kills", "12", "--pause-every", "6", "--pause", "20"]
-    as_undisturbed(tmp_path, *faults, "--speed", "6")
+    faults = ["--kills", "8", "--trouble-every", "2", "--pause-every", "7", "--pause", "20"]
+    as_undisturbed(tmp_path, *faults, "--tracks", "120", "--window", "300", "--speed", "6")
 
 
 def test_nothing_is_lost_or_judged_twice_while_workers_restart_amid_a_backlog(

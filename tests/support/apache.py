@@ -19,6 +19,7 @@ from proc import Processes
 from repository import ROOT
 
 from skyfence.adapters.settings import KafkaSettings, RedisSettings, Settings
+from skyfence.cli.local.apache_kafka import LOGGING
 from skyfence.cli.local.embedded import HOST, free_port
 from skyfence.naming import Environment
 
@@ -26,15 +27,6 @@ JARS = ROOT / ".cache" / "kafka"
 _CLUSTER_ID = "c2t5ZmVuY2UtdGVzdHMtMQ"
 # Quick to start and small: these nodes hold some MB for some minutes.
 _JAVA = ("java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
-_LOGGING = """\
-status=WARN
-rootLogger.level=WARN
-rootLogger.appenderRef.out.ref=out
-appender.out.type=Console
-appender.out.name=out
-appender.out.layout.type=PatternLayout
-appender.out.layout.pattern=%d %p %c: %m%n
-"""
 _START_S = 90.0
 _LOOK_AGAIN_S = 0.1
 
@@ -43,7 +35,9 @@ _LOOK_AGAIN_S = 0.1
 class Node:
     """One node: its properties, its ports, and the process that runs it now.
 
-    ``inner_port`` is for the other nodes and for this launcher, whatever clients must know.
+    ``inner_port`` is for the other nodes and for this launcher, whatever clients must know. Of each
+    line ``lines`` has the port that its clients are told, where a test must listen, and the node's
+    own behind it.
     """
 
     number: int
@@ -51,6 +45,7 @@ class Node:
     port: int
     inner_port: int
     controller_port: int
+    lines: Sequence[tuple[int, int]] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -71,7 +66,11 @@ class Node:
 
 @dataclass
 class Cluster:
-    """Some nodes that know each other. ``extra`` are further broker properties."""
+    """Some nodes that know each other. ``extra`` are further broker properties.
+
+    ``lines`` counts further ways to reach each of them, for clients of their own, through what a
+    test puts between.
+    """
 
     processes: Processes
     folder: Path
@@ -79,6 +78,7 @@ class Cluster:
     extra: Mapping[str, str] = field(default_factory=dict)
     scram: Sequence[str] = ()  # users that exist from the beginning, as StorageTool takes them
     protocol: str = "PLAINTEXT"
+    lines: int = 0
     nodes: list[Node] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -86,17 +86,22 @@ class Cluster:
         for number in range(1, self.count + 1):
             home = self.folder / f"kafka-{number}"
             home.mkdir(parents=True)
-            self.nodes.append(Node(number, home, free_port(), free_port(), free_port()))
+            lines = [(free_port(), free_port()) for _ in range(self.lines)]
+            self.nodes.append(Node(number, home, free_port(), free_port(), free_port(), lines))
         for node in self.nodes:
-            (node.folder / "log4j2.properties").write_text(_LOGGING)
-            lines = [f"{name}={value}" for name, value in self._properties(node).items()]
-            node.properties.write_text("\n".join(lines) + "\n")
+            (node.folder / "log4j2.properties").write_text(LOGGING)
+            text = [f"{name}={value}" for name, value in self._properties(node).items()]
+            node.properties.write_text("\n".join(text) + "\n")
             self._format(node)
 
     @property
     def bootstrap(self) -> str:
         """Return all nodes' addresses."""
         return ",".join(node.address for node in self.nodes)
+
+    def line_bootstrap(self, number: int) -> str:
+        """Return all nodes' addresses as the clients of a line know them."""
+        return ",".join(f"{HOST}:{node.lines[number][0]}" for node in self.nodes)
 
     @property
     def inner_bootstrap(self) -> str:
@@ -160,18 +165,21 @@ class Cluster:
     def _properties(self, node: Node) -> dict[str, str]:
         copies = min(3, self.count)
         voters = ",".join(f"{node.number}@{HOST}:{node.controller_port}" for node in self.nodes)
-        clients = f"CLIENTS://{node.address}"
+        lines = [f"LINE{number}" for number in range(self.lines)]
+        clients = f"CLIENTS://{node.address},NODES://{node.inner_address}"
+        own = [f",{line}://{HOST}:{own}" for line, (_, own) in zip(lines, node.lines, strict=True)]
+        told = [f",{line}://{HOST}:{to}" for line, (to, _) in zip(lines, node.lines, strict=True)]
         return {
             "process.roles": "broker,controller",
             "node.id": str(node.number),
             "controller.quorum.voters": voters,
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "NODES",
-            "listeners": (
-                f"{clients},NODES://{node.inner_address},CONTROLLER://{HOST}:{node.controller_port}"
-            ),
+            "listeners": f"{clients},CONTROLLER://{HOST}:{node.controller_port}{''.join(own)}",
+            "advertised.listeners": f"{clients}{''.join(told)}",
             "listener.security.protocol.map": (
                 f"CLIENTS:{self.protocol},CONTROLLER:PLAINTEXT,NODES:PLAINTEXT"
+                + "".join(f",{line}:{self.protocol}" for line in lines)
             ),
             "log.dirs": str(node.folder / "data"),
             "auto.create.topics.enable": "false",

@@ -22,6 +22,7 @@ class FakeRecord:
     value: bytes | None
     timestamp: int
     headers: tuple[tuple[str, bytes], ...]
+    key: bytes | None = None
 
 
 @dataclass

@@ -22,10 +22,11 @@ class Processes:
     folder: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)  # that each process gets
 
     def start(self, *arguments: str, **changes: str) -> subprocess.Popen[bytes]:
         """Start a command; what it says goes to a file of its own in the test's folder."""
-        environment = os.environ | changes | {"TEST_MARK": self.mark}
+        environment = os.environ | self.variables | changes | {"TEST_MARK": self.mark}
         log = self.log_of(len(self.started))
         with log.open("wb") as output:
             process = subprocess.Popen(

@@ -1,5 +1,6 @@
 """A Valkey of a test's own, without Kafka, that can be killed and started again."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,18 @@ class Server:
             for file in (self._folder / "valkey").rglob("appendonly*.*"):
                 if file.is_file():
                     file.unlink()
+        self.start()
+
+    def keep_copy(self) -> None:
+        """Keep a copy of what it has stored by now."""
+        shutil.copytree(self._folder / "valkey", self._folder / "copy", dirs_exist_ok=True)
+
+    def restart_as_copy(self) -> None:
+        """Kill it and start it again as it was when the copy was kept."""
+        self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self._folder / "valkey")
+        shutil.copytree(self._folder / "copy", self._folder / "valkey")
         self.start()
 
     async def empty(self) -> None:

@@ -17,6 +17,7 @@ from skyfence.naming import (
     outcomes_key,
     public_channel,
     status_key,
+    status_last_writer_key,
     status_memory_key,
     status_writer_key,
 )
@@ -36,7 +37,8 @@ def names(environment: Environment) -> set[str]:
             channel.acknowledged,
             channel.steps("i"),
         }
-    for name in (status_key, status_memory_key, status_writer_key, operators_key, held_key):
+    of_status = (status_key, status_memory_key, status_writer_key, status_last_writer_key)
+    for name in (*of_status, operators_key, held_key):
         names.add(name(environment))
     names |= {decisions_key(environment), commands_key(environment, "anna")}
     names |= {outcomes_key(environment, "anna")}
@@ -45,7 +47,7 @@ def names(environment: Environment) -> set[str]:
 
 def test_environments_share_no_name() -> None:
     """No topic, group, channel, key or pattern of an exercise is one of the actual world's."""
-    assert len(names(ACTUAL)) == len(names(EXERCISE)) == 30
+    assert len(names(ACTUAL)) == len(names(EXERCISE)) == 31
     assert not names(ACTUAL) & names(EXERCISE)
     assert all(name.startswith("exercise") for name in names(EXERCISE))
     assert not any(name.startswith("exercise") for name in names(ACTUAL))

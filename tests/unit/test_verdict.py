@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from builders import T0
-from verdict import Message, judge, place_episodes
+from verdict import Message, judge, place_episodes, together
 
 from skyfence.contracts.alert import PlaceAlert, PlaceLevel
 from skyfence.identity import derive
@@ -80,3 +80,12 @@ def test_a_missing_step_of_a_place_is_disorder() -> None:
     """A subscriber who misses a step of an episode has not heard all of it."""
     heard = episode(1, "watch", "prepare", "clear")
     assert not judge({PLACE: [heard[0], heard[2]]}, heard).holds
+
+
+def test_what_is_wrong_in_one_run_is_wrong_in_all() -> None:
+    """Runs are judged each by itself, and hold together only where each does."""
+    whole = judge({PLACE: episode(1, "shelter", "clear")}, episode(1, "shelter", "clear"))
+    cut = judge({PLACE: episode(1, "shelter")}, episode(1, "shelter", "clear"))
+    assert together([whole, whole]).holds
+    assert not together([whole, cut]).holds
+    assert together([whole, cut]).place_messages == whole.place_messages + cut.place_messages

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from builders import T0
+from builders import T0, place_alert
 from redis.asyncio import Redis
 from redis_server import Server
 from talk import golden
@@ -17,7 +17,8 @@ from skyfence.adapters.settings import Settings
 from skyfence.contracts.alert import AlertMessage, Timeline
 from skyfence.contracts.channel_message import Beat
 from skyfence.errors import UnavailableError, UsageError
-from skyfence.naming import Audience, Channel, Environment
+from skyfence.identity import derive
+from skyfence.naming import Audience, Channel, Environment, places_key
 
 ALERT = next(alert for alert in golden("romania-2024-09-08.jsonl") if alert.place == "RO-TL")
 CHANNEL = Channel(Environment.EXERCISE, Audience.OPERATORS, "RO-TL")
@@ -89,6 +90,43 @@ async def test_a_step_is_published_once(server: Server, redis: Redis) -> None:
     await sink.close()
 
 
+async def test_alerts_at_once_are_published_in_their_order(server: Server, redis: Redis) -> None:
+    """Several alerts in one call are what they are one by one: in order, a repeat is no news."""
+    sink = await RedisChannels.open(server.settings)
+    place = AlertMessage(
+        alert=place_alert("prepare", environment=Environment.EXERCISE), timeline=Timeline()
+    )
+    given = [message(1), place, message(2), message(1)]
+    assert await sink.deliver_all(given) == [0, 0, 0, None]
+    assert await steps(redis) == [1, 2]
+    assert await redis.hexists(places_key(Environment.EXERCISE), "live/AA-1")
+    await sink.close()
+
+
+async def test_what_follows_a_failure_waits_for_it(server: Server, redis: Redis) -> None:
+    """Alerts behind one that Redis refuses are not published before it, and none comes twice."""
+    sink = await RedisChannels.open(server.settings)
+    other = ALERT.model_copy(update={"place": "RO-GL", "incident_id": derive("other")})
+    refused = AlertMessage(alert=other, timeline=Timeline())
+    stream = Channel(Environment.EXERCISE, Audience.OPERATORS, "RO-GL").stream
+    await redis.set(stream, "no stream")
+    given = [message(1), refused, message(2)]
+    with pytest.raises(UnavailableError, match=r"^redis did not deliver: .*WRONGTYPE"):
+        await sink.deliver_all(given)
+    assert await steps(redis) == [1]
+    await redis.delete(stream)
+    assert await sink.deliver_all(given) == [None, 0, 0]
+    assert await steps(redis) == [1, 2]
+    assert await redis.xlen(stream) == 1
+    await sink.close()
+
+
+async def steps(redis: Redis) -> list[int]:
+    """Return the steps that the channel's stream holds."""
+    entries: Any = await redis.xrange(CHANNEL.stream)
+    return [json.loads(entry[b"message"])["alert"]["step"] for _, entry in entries]
+
+
 @pytest.mark.parametrize(
     ("judging", "said"),
     [
@@ -123,7 +161,9 @@ async def test_a_field_is_swapped_only_as_it_is_known(redis: Redis) -> None:
     assert await redis.hgetall("hash") == {}
 
 
-async def test_redis_that_fails_is_unavailable(redis: Redis) -> None:
-    """A function that is not there is told as what failed, and why."""
-    with pytest.raises(UnavailableError, match=r"^redis did not beat: .*[Ff]unction not found"):
-        await ChannelFunctions(redis).beat(Environment.EXERCISE, Beat(heartbeat=T0))
+async def test_who_may_not_load_the_library_waits_for_it(server: Server, redis: Redis) -> None:
+    """Where Redis has lost it, the error says what an administrator has to do."""
+    relay = await connect(await user(server, redis, "+ping", "+fcall", "~*"))
+    with pytest.raises(UnavailableError, match=r"^redis did not beat: .*`skyfence redis install`"):
+        await ChannelFunctions(relay).beat(Environment.EXERCISE, Beat(heartbeat=T0))
+    await relay.aclose()

@@ -97,3 +97,28 @@ async def test_a_signal_is_a_good_end(number: signal.Signals) -> None:
 
     await until_told_to_stop(work())
     assert ends == ["cleaned up"]
+
+
+async def test_a_cancellation_that_nobody_asked_for_is_no_good_end() -> None:
+    """A task of a library's that is cancelled ends us as something that is to be started anew."""
+
+    async def work() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(UnavailableError, match="restart it"):
+        await until_told_to_stop(work())
+
+
+async def test_who_serves_may_be_cancelled_from_outside() -> None:
+    """A cancellation of whoever waits for the end stays one."""
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    serving = asyncio.create_task(until_told_to_stop(work()))
+    await begun.wait()
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from skyfence.adapters.settings import PREFIX, Settings, load
 from skyfence.cli.local import runtime_file
-from skyfence.errors import UnavailableError
+from skyfence.errors import UnavailableError, UsageError
 from skyfence.naming import Environment
 
 
@@ -62,6 +62,18 @@ def test_it_tells_how_to_reach_it(settings: Settings, environment: Environment) 
     assert reached.environment is environment
     for name in ("kafka", "redis", "track_partitions", "zones"):
         assert getattr(reached, name) == getattr(settings, name), name
+
+
+def test_what_serves_exercises_alone_is_reached_for_nothing_else(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks for the actual world hears why, unless the environment names another Kafka."""
+    runtime_file.write(settings, [Environment.EXERCISE])
+    assert runtime_file.reach(Environment.EXERCISE).kafka == settings.kafka
+    with pytest.raises(UsageError, match="embedded kafka is for exercises"):
+        runtime_file.reach(Environment.ACTUAL)
+    monkeypatch.setenv(PREFIX + "KAFKA_BOOTSTRAP", "kafka.example:9092")
+    assert runtime_file.reach(Environment.ACTUAL).kafka.bootstrap == "kafka.example:9092"
 
 
 def test_zones_are_found_from_anywhere(

@@ -155,6 +155,15 @@ def test_what_is_unseen_is_said_again_when_nothing_is_active(
     assert "nothing is active, what is UNSEEN is not clear" in line
 
 
+def test_a_redis_that_holds_no_state_is_no_all_clear(
+    screen: _OnScreen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may have been emptied a moment ago, and is being filled."""
+    screen.show_places([], {})
+    [line] = shown(screen, capsys, Connected())
+    assert "nothing is active as far as this redis knows, which holds no place's state" in line
+
+
 def test_of_many_places_only_those_with_news_have_a_row(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

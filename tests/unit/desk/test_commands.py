@@ -30,6 +30,7 @@ from skyfence.contracts.channel_message import (
 )
 from skyfence.contracts.operator_command import (
     Acknowledge,
+    Close,
     CommandOutcome,
     OperatorCommand,
     Release,
@@ -446,6 +447,29 @@ async def test_operators_have_turns(office: Office) -> None:
     await office.desk.process_commands()
     assert await office.redis.xlen("exercise:outcomes:anna") == 10
     assert await office.redis.xlen("exercise:outcomes:bob") == 1
+
+
+async def test_a_flood_of_commands_is_dropped_unread(office: Office) -> None:
+    """Whoever fills Redis with commands keeps nobody from commanding, and may do so again."""
+    await office.tell(message())
+    command = Acknowledge(incident_id=derive("incident", 1))
+    for _ in range(10):
+        await office.redis.xadd("exercise:commands:anna", {"command": b"x" * 1_000_000})
+    assert (await office.command(command, by="bob")).outcome == "done"
+    assert (await office.redis.memory_usage("exercise:commands:anna") or 0) < 1_000_000
+    assert not await office.redis.exists("exercise:outcomes:anna")
+    assert (await office.command(command)).outcome == "done"
+
+
+async def test_as_many_commands_as_are_kept_are_no_flood(office: Office) -> None:
+    """The longest commands that an operator can give, and as many as stay in the stream."""
+    await office.tell(message())
+    longest = Close(incident_id=derive("incident", 1), reason="\N{BALLOON}" * 200).to_json()
+    async with office.redis.pipeline(transaction=False) as pipe:
+        for _ in range(1_000):
+            pipe.xadd("exercise:commands:anna", {"command": longest})
+        await pipe.execute()
+    assert await office.desk.process_commands() == 10
 
 
 async def test_a_newer_step_does_not_put_the_deadline_off(office: Office) -> None:

@@ -7,12 +7,13 @@ from words import ENGLISH
 
 from consumers.sms.rules.notice import kind_of
 from skyfence.contracts.alert import Alert, PlaceAlert, is_abandoned
+from skyfence.contracts.track_event import OperatorClosed
 from skyfence.identity import derive
 from skyfence.incidents.decisions import AlertDecisions
 from skyfence.incidents.incident import EpisodeKey, incident_id
 from skyfence.incidents.lost_state import LastMessages, end_open_chains, keep_last
 from skyfence.incidents.manager import IncidentManager
-from skyfence.incidents.snapshot import IncidentState
+from skyfence.incidents.snapshot import CLOSED_KEPT, IncidentState
 from skyfence.naming import Environment
 
 EXERCISE = Environment.EXERCISE
@@ -82,7 +83,7 @@ def test_a_chain_ends_once_however_often_the_agent_is_killed() -> None:
     for stored in range(len(cancels) + 1):
         state, rest = ended([*alerts, *cancels[:stored]])
         assert [c.alert_id for c in rest] == [c.alert_id for c in cancels[stored:]]
-        assert set(state.stood_down) == {cancels[0].incident_id}
+        assert cancels[0].incident_id in state.stood_down
 
 
 def test_a_track_that_goes_on_opens_another_incident() -> None:
@@ -94,6 +95,35 @@ def test_a_track_that_goes_on_opens_another_incident() -> None:
     assert again
     assert {alert.step for alert in again} == {1}
     assert not {alert.incident_id for alert in again} & {alert.incident_id for alert in alerts}
+
+
+def test_a_track_whose_incident_was_over_opens_another() -> None:
+    """An operator had closed it: a step of the old chain would be taken for one that was told."""
+    before = manager()
+    alerts = before.process(track_event("entered", 1))
+    closed = OperatorClosed(
+        run="run",
+        time=T0 + timedelta(minutes=1),
+        incident_id=alerts[0].incident_id,
+        by="anna",
+        reason="found",
+    )
+    alerts += before.process(closed)
+    after = manager()
+    after.state, cancels = ended(alerts)
+    assert not cancels
+    again = after.process(track_event("updated", 2, changes=("deeper",)))
+    assert again
+    assert {alert.step for alert in again} == {1}
+    assert not {alert.incident_id for alert in again} & {alert.incident_id for alert in alerts}
+
+
+def test_what_is_remembered_of_ended_incidents_is_bounded() -> None:
+    """Of many thousands the latest are remembered."""
+    pattern = told()[-1]
+    ids = [derive("test", str(number)) for number in range(CLOSED_KEPT + 5)]
+    state, _ = ended([pattern.model_copy(update={"incident_id": own}) for own in ids])
+    assert list(state.stood_down) == ids[5:]
 
 
 def test_a_live_cancel_counts_from_now_and_a_replay_s_from_its_last_message() -> None:

@@ -10,11 +10,12 @@ from words import ENGLISH
 
 from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.report import Report
-from skyfence.contracts.track_event import TrackTopicEvent
+from skyfence.contracts.track_event import SourceWatermark, TrackEvent, TrackTopicEvent
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.frames.packing import Packer, play
 from skyfence.incidents.decisions import AlertDecisions
 from skyfence.incidents.snapshot import take_snapshot
+from skyfence.incidents.watermark import Origin
 from skyfence.naming import Environment
 from skyfence.tracks.tracker import Tracker
 
@@ -85,3 +86,31 @@ def test_a_recorded_run_leaves_nothing_either(runs: int) -> None:
             decisions.process(event.model_copy(update={"run": f"replay-{number:02}"}))
         sizes.append(len(take_snapshot(decisions.state)))
     assert sizes[-1] <= 1.1 * sizes[0]
+
+
+def ended(decisions: AlertDecisions, run: str, origin: Origin) -> None:
+    """Have a replay of one source begin and end, in frames of a partition at a time."""
+    end = clock(T0 + timedelta(minutes=10), last=True)
+    events: list[SourceWatermark | TrackEvent] = [clock(T0), track_event("entered", 1), end]
+    for event in events:
+        decisions.process(event.model_copy(update={"run": run}), origin)
+
+
+def test_a_run_is_not_over_while_a_partition_is_behind() -> None:
+    """An older replay ends after a newer one: what waits in its partition may be of the newer."""
+    decisions = stage()
+    decisions.process(clock(T0).model_copy(update={"run": "older"}), Origin(0, 1_000))
+    ended(decisions, "newer", Origin(1, 5_000))
+    ended(decisions, "older", Origin(0, 2_000))
+    assert {"older", "newer"} <= decisions.state.runs.keys()
+    ended(decisions, "newest", Origin(0, 6_000))
+    assert decisions.state.runs.keys() == {"newest"}
+
+
+def test_a_partition_that_nobody_judges_keeps_few_runs() -> None:
+    """It may be of a topic that is no more; memory is bounded all the same."""
+    decisions = stage()
+    decisions.process(clock(T0).model_copy(update={"run": "first"}), Origin(0, 1_000))
+    for number in range(100):
+        ended(decisions, f"replay-{number}", Origin(1, 2_000 + number))
+    assert len(decisions.state.runs) < 15

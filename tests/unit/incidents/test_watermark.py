@@ -143,6 +143,34 @@ def test_the_last_word_of_a_source_behind_frees_what_waits() -> None:
     assert queue.watermark_ms({}) == to_ms(T0) + 900_000
 
 
+def test_a_run_begins_when_all_partitions_have_come_to_its_beginning() -> None:
+    """Sources whose first reports wait in a partition that is behind are waited for, unknown."""
+    queue = DecisionQueue()
+    hear(queue, 0, "a", 2, 100_000)
+    hear(queue, 60, "a", 2, 130_000)
+    for judged_ms in (90_000, 100_500, 109_999):
+        assert queue.watermark_ms({1: judged_ms, 2: 130_000}) == float("-inf")
+    assert queue.watermark_ms({1: 110_000, 2: 130_000}) == to_ms(T0) + 60_000
+
+
+def test_a_partition_in_which_nothing_waits_holds_no_beginning_up() -> None:
+    """What was said to be judged a moment ago is not behind."""
+    queue = DecisionQueue()
+    hear(queue, 0, "a", 2, 100_000)
+    assert queue.watermark_ms({1: 90_000, 2: 100_000}) == to_ms(T0)
+    hear(queue, 5, "a", 2, 105_000)
+    assert queue.watermark_ms({1: 90_000, 2: 105_000}) == to_ms(T0) + 5_000
+    hear(queue, 6, "a", 2, 106_000)
+    assert queue.watermark_ms({1: 90_000, 2: 106_000}) == float("-inf")
+
+
+def test_a_run_whose_beginning_is_not_known_is_not_held_up() -> None:
+    """Checkpoints of before, and recordings that are scanned, name no beginning."""
+    queue = DecisionQueue()
+    tick(queue, 6, "a")
+    assert queue.watermark_ms({1: 90_000, 2: 200_000}) == to_ms(T0) + 6_000
+
+
 def test_a_violation_is_weighed_after_what_joins_tracks() -> None:
     """Of one time, the question whether tracks are one comes first."""
     weighed = member("entered", 1, 0)

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 import structlog
+from aiokafka import TopicPartition
 from fake_kafka import FakeKafka
 from redis.asyncio import Redis
 from redis_server import Server
@@ -268,6 +269,19 @@ async def test_a_second_monitor_waits_for_the_lease(
     del kafka
 
 
+async def test_a_lease_that_ran_out_is_taken_up_again(
+    kafka: FakeKafka, settings: Settings, redis: Redis
+) -> None:
+    """Redis measures it by a clock that may be set on; nobody else wrote meanwhile."""
+    clock = SetClock(NOON_MS)
+    hear(kafka, settings, NOON_MS)
+    async with watching(settings, clock) as running:
+        await next_look(redis, settings, clock)
+        await redis.delete(status_writer_key(settings.environment))  # as a step of the clock would
+        await next_look(redis, settings, clock)
+        assert not running.done()
+
+
 def open_incident(
     kafka: FakeKafka, settings: Settings, *places: str, state: str = "violation"
 ) -> None:
@@ -338,6 +352,30 @@ async def test_a_region_hears_of_a_silence_that_comes_to_concern_it(
         await next_look(redis, settings, clock)
     assert of_region(kafka, settings) == REGION_TOLD
     assert alarms(kafka, settings)[:3] == ALARM
+
+
+async def test_an_alarm_is_decided_when_its_place_is_told(
+    kafka: FakeKafka, settings: Settings, redis: Redis
+) -> None:
+    """Sinks that tell of a silence within minutes count from then, not from its beginning."""
+    clock = SetClock(NOON_MS)
+    hear(kafka, settings, NOON_MS)
+    async with watching(settings, clock):
+        await status_with(redis, settings, lambda s: bool(s.sources))
+        clock.time_ms += 100_000
+        await status_with(redis, settings, lambda s: s.sources[0].state == "silent")
+        await next_look(redis, settings, clock)
+        clock.time_ms += 3_600_000
+        opened_ms = clock.time_ms
+        open_incident(kafka, settings, "RO-TL")
+        await status_with(redis, settings, lambda s: s.incidents_open == 1)
+        await next_look(redis, settings, clock)
+    decided_ms = {
+        alert.place: int(dict(record.headers)["decided"])
+        for record in kafka.records[TopicPartition(settings.topics.alerts, 0)]
+        if isinstance(alert := parse_alert(record.value or b""), FeedAlarm)
+    }
+    assert decided_ms["NATO"] < opened_ms <= decided_ms["RO-TL"]
 
 
 async def test_what_an_older_monitor_left_is_made_whole(

@@ -94,7 +94,7 @@ async def test_a_receipt_may_come_before_its_name(outbox: Outbox, early: bool) -
     await outbox.apply_changes([submitted], 2)
     if not early:
         assert await outbox.record_receipt("g7", ItemState.DELIVERED, 1)
-    (entry,) = await outbox.entries_for([ONE.recipient], chain="c", since_ms=9)
+    (entry,) = await outbox.entries_for([ONE.recipient], chains=["c"], since_ms=9)
     assert entry.state is ItemState.DELIVERED
 
 
@@ -109,7 +109,7 @@ async def test_a_second_receipt_takes_no_delivery_back(outbox: Outbox) -> None:
         (ItemState.FAILED, ItemState.DELIVERED),
     ):
         await outbox.record_receipt("g7", told, 1)
-        (entry,) = await outbox.entries_for([ONE.recipient], chain="c", since_ms=9)
+        (entry,) = await outbox.entries_for([ONE.recipient], chains=["c"], since_ms=9)
         assert entry.state is expected
 
 
@@ -167,7 +167,7 @@ async def test_a_chain_is_read_with_what_came_lately(outbox: Outbox) -> None:
         await outbox.add([Item(key=key, recipient=recipient, chain=chain, body="")], at_ms)
         if key != "w":
             await outbox.apply_changes([Change(key=key, state=ItemState.SUBMITTED)], at_ms)
-    entries = await outbox.entries_for(["x", "y"], chain="c", since_ms=3)
+    entries = await outbox.entries_for(["x", "y"], chains=["c"], since_ms=3)
     assert [entry.key for entry in entries] == ["a", "w", "e", "f"]
 
 
@@ -178,7 +178,7 @@ async def test_what_is_merged_is_replaced_in_one_step(outbox: Outbox) -> None:
     three = Item(key="three", recipient=ONE.recipient, chain="c", body="")
     four = Item(key="four", recipient=ONE.recipient, chain="c", body="")
     await outbox.add([three, four], 1, merged=["one", "two", "four"])
-    entries = await outbox.entries_for([ONE.recipient, TWO.recipient], chain="c", since_ms=9)
+    entries = await outbox.entries_for([ONE.recipient, TWO.recipient], chains=["c"], since_ms=9)
     assert {entry.key: entry.state for entry in entries} == {
         "one": ItemState.MERGED,
         "two": ItemState.SUBMITTING,

@@ -366,6 +366,27 @@ def test_how_a_source_reports_is_learned_unless_it_is_set() -> None:
     assert (other.scan_interval_s, other.least_reports, other.least_speed_mps) == (None, 2, 0)
 
 
+def test_a_source_has_limits_also_where_nobody_has_set_them() -> None:
+    """A source that is not named has limits, too, so that invented names have."""
+    judged = policy(sources={"radar": {"most_tracks": 5, "most_reports_per_s": 2.5}})
+    radar, other = judged.rules_of("radar"), judged.rules_of("other")
+    assert (radar.most_tracks, radar.most_reports_per_s) == (5, 2.5)
+    assert (other.most_tracks, other.most_reports_per_s) == (100_000, 20_000)
+
+
+def test_a_source_must_sign_where_the_policy_says_so() -> None:
+    """Nobody else need."""
+    judged = policy(sources={"radar": {"requires_signature": True}, "coast": {}})
+    assert judged.signing_sources == ("radar",)
+
+
+def test_a_source_is_registered_by_its_section() -> None:
+    """What the policy names is registered, and everything where it names no source at all."""
+    assert policy(sources={"radar": {}}).is_registered("radar")
+    assert not policy(sources={"radar": {}}).is_registered("other")
+    assert Policy().is_registered("other")
+
+
 @pytest.mark.parametrize(
     ("text", "finding"),
     [
@@ -377,6 +398,9 @@ def test_how_a_source_reports_is_learned_unless_it_is_set() -> None:
         ("[sources.r]\nlateness_ms = 1.5", "sources.r.lateness_ms: input should be a valid int"),
         ("[sources.r]\nscan_interval_s = 601", "input should be less than or equal to 600, got"),
         ("[sources.r]\nleast_reports = 0", "input should be greater than or equal to 1, got 0"),
+        ("[sources.r]\nmost_tracks = 0", "sources.r.most_tracks: input should be greater than or"),
+        ("[sources.r]\nmost_reports_per_s = 0", "most_reports_per_s: input should be greater than"),
+        ("[sources.r]\nrequires_signature = 1", "requires_signature: input should be a valid bool"),
         ("[sources.r]\nleast_speed_mps = -1", "should be greater than or equal to 0, got -1"),
         ("[sources.r]\nlate = 1", "sources.r.late: unknown key"),
         ("[sources.'a b']\nlateness_ms = 1", "sources.a b: string should match pattern"),

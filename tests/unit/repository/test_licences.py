@@ -32,6 +32,7 @@ SPELLED: Final = {
     "Apache Software License": "Apache-2.0",
     "BSD License": "BSD-3-Clause",
     "MIT License": "MIT",
+    "MIT style": "MIT",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
     "Repoze Public License": "BSD-3-Clause",  # BSD-derived, says venusian itself

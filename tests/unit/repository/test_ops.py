@@ -11,6 +11,7 @@ from builders import T0
 from repository import ROOT
 
 from skyfence.adapters import metrics
+from skyfence.cli.local.embedded import LIMITS
 from skyfence.components import registry
 from skyfence.components.component import Kind
 from skyfence.contracts.judging import JudgedUntil
@@ -141,3 +142,11 @@ def test_prometheus_asks_every_service_of_ours() -> None:
         assert f"#SKYFENCE_METRICS_PORT={discovery['port']}\n" in example
         world = compose["services"][job["job_name"]]["environment"]["SKYFENCE_ENVIRONMENT"]
         assert job["relabel_configs"][0]["replacement"] == world
+
+
+def test_the_embedded_valkey_has_the_limits_of_the_shipped_one() -> None:
+    """What is proved of the one holds for the other."""
+    lines = (OPS / "valkey" / "valkey.conf").read_text().splitlines()
+    kinds = ("client-output", "maxm", "maxc", "proto")
+    limits = [line for line in lines if line.startswith(kinds)]
+    assert [line for line in limits if line != "maxmemory-policy noeviction"] == [*LIMITS]

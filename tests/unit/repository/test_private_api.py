@@ -8,12 +8,13 @@ from repository import ROOT
 # Documented, in spite of its name.
 PUBLIC = {"os._exit"}
 PACKAGES = ("skyfence", "streams", "producers", "consumers")
-# All of Faust's, and of what Faust wants of aiokafka; the embedded broker's one patch; and the
-# bound on what any consumer unpacks.
+# All of Faust's, and of what Faust wants of aiokafka; the embedded broker's one patch; the
+# bound on what any consumer unpacks, and its end.
 ALLOWED = (
     "streams/driver/",
     "skyfence/cli/local/fetch_pause.py",
     "skyfence/adapters/record_batches.py",
+    "skyfence/adapters/stopping.py",
 )
 
 

@@ -145,7 +145,28 @@ def test_what_waits_is_replaced_by_what_is_newer() -> None:
     waiting = earlier(notice("shelter", 2), notice(place="AA-2"), waits=True)
     for news in (notice("shelter", 3, objects=2), notice("watch", 3, sounds=False)):
         verdict = judge(news, [*OTHERS, *earlier(notice()), *waiting])
-        assert verdict == Verdict(sent=True, replaces=("AA-1/2",))
+        assert verdict == Verdict(sent=True, replaces=("AA-1/2",), warned=True)
+
+
+def test_the_end_of_what_nobody_was_told_is_not_sent() -> None:
+    """What waits goes with it; what may have reached the person in doubt does not."""
+    waiting = earlier(notice("shelter"), waits=True)
+    assert judge(notice("clear", 2), waiting) == Verdict(sent=False, replaces=("AA-1/1",))
+    doubtful = [replace(message, in_doubt=True) for message in waiting]
+    assert judge(notice("clear", 2), doubtful).sent
+
+
+def test_whoever_was_told_of_an_earlier_episode_is_told_of_the_last_one_s_end() -> None:
+    """Its own end was to be sent, waited, and gave way to the next episode."""
+    told = earlier(notice("shelter", run="live", episode=1))
+    ends = earlier(notice("clear", 2, run="live", episode=1, warned=True), waits=True)
+    begins = notice("prepare", 1, run="live", episode=2)
+    assert judge(begins, [*told, *ends]).warned
+    assert judge(begins, ends).warned  # long after: what was told is not among the earlier ones
+    waiting = earlier(begins.model_copy(update={"warned": True}), waits=True)
+    end = notice("clear", 2, run="live", episode=2)
+    assert judge(end, waiting).sent
+    assert not judge(end, earlier(begins, waits=True)).sent
 
 
 def test_an_older_step_is_no_news() -> None:
@@ -155,10 +176,10 @@ def test_an_older_step_is_no_news() -> None:
 
 def test_a_new_episode_takes_the_place_of_an_end_that_waits() -> None:
     """Nobody reads an all-clear after the next danger has begun; another run's stays."""
-    ends = earlier(notice("clear", 9, run="live", episode=1), waits=True)
+    ends = earlier(notice("clear", 9, run="live", episode=1, warned=True), waits=True)
     ends = [replace(message, chain="before") for message in ends]
     news = notice("prepare", 1, run="live", episode=2)
-    assert judge(news, ends) == Verdict(sent=True, replaces=("AA-1/9",))
+    assert judge(news, ends) == Verdict(sent=True, replaces=("AA-1/9",), warned=True)
     assert judge(notice("prepare", 1, run="drill", episode=2), ends) == Verdict(sent=True)
 
 

@@ -122,6 +122,47 @@ async def test_a_throttled_gateway_says_how_long(retry_after: str, pause_s: floa
     assert raised.value.pause_s == pause_s
 
 
+TEXTS = {
+    "accepted_text": r"^OK - \d+ SMS, ID - (?P<id>\w+)",
+    "throttled_text": r"^ERROR = 9\b|queue full",
+    "refused_text": r"^ERROR = [78]\b",
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ("OK - 1 SMS, ID - x77", None),
+        ("\r\nok - 1 sms, id - x77\r\n", None),
+        ("ERROR = 9 (duplicate request, wait)", ThrottledError),
+        ("Queue full, try later", ThrottledError),
+        ("ERROR = 7 (invalid number)", RefusedError),
+        ("OK - 1 SMS, ID - x77\nERROR = 7 (invalid number)", RefusedError),
+        ("ERROR = 2 (authorise error)", UnavailableError),
+        ("", UnavailableError),
+    ],
+)
+async def test_a_plain_text_says_what_became_of_it(
+    body: str, error: type[Exception] | None
+) -> None:
+    """Of a gateway that answers 200 to everything: accepted, put off, refused, else an outage."""
+    async with WebGateway(200, body) as gateway:
+        if error is None:
+            assert await submitted(gateway, FORM | {"answer": TEXTS}) == "x77"
+            return
+        with pytest.raises(error) as caught:
+            await submitted(gateway, FORM | {"answer": TEXTS})
+    assert type(caught.value) is error
+
+
+async def test_a_plain_text_is_not_repeated() -> None:
+    """An answer may hold the number and the message: errors show neither."""
+    body = f"ERROR = 7 {SMS.number} {SMS.text}"
+    async with WebGateway(200, body) as gateway:
+        with pytest.raises(RefusedError, match=r"answered 200, a text that refuses$"):
+            await submitted(gateway, FORM | {"answer": TEXTS})
+
+
 @pytest.mark.parametrize(
     ("state", "error"),
     [
@@ -241,6 +282,9 @@ RECEIPTS = {"state": "s", "delivered": ["d"], "failed": ["f"]}
         ({"method": "DELETE"}, "option method"),
         ({"answer": {"accepted": [99]}}, "option answer.accepted"),
         ({"answer": {"state": "s"}}, "state and accepted_states"),
+        ({"answer": {"refused_text": "^ERR"}}, "need accepted_text"),
+        ({"answer": {"accepted_text": "OK", "id": "sid"}}, "not both"),
+        ({"answer": {"accepted_text": "("}}, "is no regular expression"),
         ({"auth": {}}, "option auth: needs bearer_file"),
         ({"auth": {"username_file": "u"}}, "option auth: needs bearer_file"),
         ({"auth": {"password": "hush"}}, "option auth.password: unknown field"),

@@ -9,7 +9,8 @@ from receiving import episode
 from sms_rig import changed
 from words import ENGLISH
 
-from consumers.sms.rules.notice import as_of_ms, expires_ms, kind_of, notice_of, priority
+from consumers.expiry import FEED_ALARM_HOLDS_MS, as_of_ms, expires_ms
+from consumers.sms.rules.notice import kind_of, notice_of, priority
 from skyfence.contracts.alert import FeedAlarm, PlaceLevel
 from skyfence.monitoring.feed_alarm import Silence, untold
 from skyfence.naming import Environment
@@ -113,7 +114,12 @@ def test_a_feed_alarm_follows_the_wall_clock_in_every_run() -> None:
     [alarm] = alarms(over=False)
     replayed = alarm.model_copy(update={"run": "replay-1"})
     decided_ms = T0_MS + 900 * HOUR_MS
-    assert as_of_ms(replayed, decided_ms, Environment.EXERCISE) == T0_MS + 60_000
+    as_of = as_of_ms(replayed, decided_ms, Environment.EXERCISE)
+    assert as_of == T0_MS + 60_000
+    assert expires_ms(replayed, as_of, as_of) == as_of + FEED_ALARM_HOLDS_MS
+    # a place that the silence came to concern is told of it long after it began
+    later_ms = as_of + HOUR_MS
+    assert expires_ms(replayed, as_of, later_ms) == later_ms + FEED_ALARM_HOLDS_MS
 
 
 def test_minutes_run_out_while_a_message_waits() -> None:

@@ -4,12 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from builders import T0, T0_MS, place_alert
 from receiving import HandClock, episode, story
 from sms_rig import EN_NUMBER, LV_NUMBER, RO_NUMBER, changed, open_rig, people, states
 from words import ENGLISH
 
-from consumers.outbox.items import Change, ItemState
+from consumers.outbox.items import Change, Entry, ItemState
 from consumers.sms.rules.notice import Notice
 from skyfence.contracts.alert import AlertMessage, PlaceLevel, Timeline
 from skyfence.identity import derive
@@ -53,13 +54,36 @@ async def test_many_people_are_all_told(tmp_path: Path) -> None:
 
 async def test_what_waits_is_replaced_by_the_newer_step(tmp_path: Path) -> None:
     """A person who is told late is told how things stand now, in one message."""
-    chain = episode(place=REGION)
+    *chain, end = episode(place=REGION)
     async with open_rig(tmp_path / "o.db", clock=HandClock(T0_MS + 60_000)) as rig:
         for message in chain:
             await rig.sink.deliver(message)
-        states_by_number = states(await rig.entries())
-    assert states_by_number[RO_NUMBER] == [ItemState.MERGED] * (len(chain) - 1) + [
-        ItemState.PENDING
+        waiting = states(await rig.entries())[RO_NUMBER]
+        await rig.sink.deliver(end)
+        ended = states(await rig.entries())[RO_NUMBER]
+    assert waiting == [ItemState.MERGED] * (len(chain) - 1) + [ItemState.PENDING]
+    assert ended == [ItemState.MERGED] * (len(chain) + 1)  # nobody was told of danger
+
+
+async def test_an_end_is_sent_where_the_warning_has_just_left(tmp_path: Path) -> None:
+    """The sender takes the warning while the sink decides that nobody was told of it."""
+    first, *_, end = episode(place=REGION)
+    async with open_rig(tmp_path / "o.db", clock=HandClock(T0_MS + 60_000)) as rig:
+        await rig.sink.deliver(first)
+        entries_for = rig.outbox.entries_for
+
+        async def entries_before_a_claim(*args: Any, **more: Any) -> list[Entry]:
+            entries = await entries_for(*args, **more)
+            await rig.outbox.claim(rig.clock.now_ms(), 1)
+            return entries
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(rig.outbox, "entries_for", entries_before_a_claim)
+            await rig.sink.deliver(end)
+        left = sorted(states(await rig.entries()).values())
+    assert left == [
+        [ItemState.MERGED, ItemState.MERGED],
+        [ItemState.SUBMITTING, ItemState.PENDING],
     ]
 
 
@@ -245,9 +269,9 @@ async def test_a_silent_sensor_is_told_and_its_return_too(tmp_path: Path) -> Non
     kinds = {ALLIANCE: "alliance", NATION: "nation"}
     alarms = list(untold(silence, "radar", "live", Environment.EXERCISE, kinds, texts=ENGLISH.feed))  # type: ignore[arg-type]
     async with open_rig(tmp_path / "o.db") as rig:
-        for alarm in alarms:
-            await rig.sink.deliver(AlertMessage(alert=alarm, timeline=Timeline()))
         rig.start()
-        await rig.until_taken(2)
+        for count, alarm in enumerate(alarms, 1):
+            await rig.sink.deliver(AlertMessage(alert=alarm, timeline=Timeline()))
+            await rig.until_taken(count)
         assert {number for number, _ in rig.gateway.numbers_and_texts()} == {LV_NUMBER, EN_NUMBER}
         assert (EN_NUMBER, "EXERCISE: NATO: the sensor is back.") in rig.gateway.numbers_and_texts()

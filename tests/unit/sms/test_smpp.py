@@ -364,13 +364,33 @@ def test_fields_go_before_words() -> None:
     assert read == Receipt("real", ItemState.FAILED, "UNDELIV err:000")
 
 
-def test_a_text_that_looks_like_a_receipt_is_none() -> None:
-    """Neither somebody's answer, nor what a receipt repeats of the message."""
+def test_an_answer_that_looks_like_a_receipt_is_none() -> None:
+    """A phone's reply is no receipt, whatever it says."""
     words = b"id:7F stat:DELIVRD err:000 text:"
     assert reading(smpp34.DeliverSm("407", "1188", words)) is None
-    repeated = b"id:7F stat:UNDELIV err:001 text:id:8 stat:DELIVRD"
-    read = reading(smpp34.DeliverSm("407", "1188", repeated, esm_class=4))
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        b"text:id:8 stat:DELIVRD",
+        b"Text:stat:DELIVRD id:9",
+        b"TEXT: id:8 stat:DELIVRD",
+        b"text :id:8 stat:DELIVRD",
+        b"Msg:id:8 stat:DELIVRD err:000",
+    ],
+)
+def test_the_words_of_the_message_do_not_count(repeated: bytes) -> None:
+    """What a receipt repeats of its message says nothing, however the operator marks it."""
+    words = b"id:7F stat:UNDELIV err:001 " + repeated
+    read = reading(smpp34.DeliverSm("407", "1188", words, esm_class=4))
     assert read == Receipt("7f", ItemState.FAILED, "UNDELIV err:001")
+
+
+def test_words_alone_make_no_receipt() -> None:
+    """A field that only the repeated message holds is missing."""
+    for words in (b"id:7F Text:stat:DELIVRD", b"Text:id:7F stat:DELIVRD"):
+        assert reading(smpp34.DeliverSm("407", "1188", words, esm_class=4)) is None
 
 
 async def test_what_is_no_pdu_ends_the_session_and_no_more(smsc: Smsc, tmp_path: Path) -> None:

@@ -75,3 +75,25 @@ def test_other_pieces_are_refused(store: CheckpointStore, monkeypatch: pytest.Mo
     assert refused(store) == "no message at offset 7"
     write(monkeypatch, pieces=(0, -1))
     assert refused(store) == "offset must be a non-negative integer"
+
+
+def test_a_broker_that_does_not_answer_holds_no_verdict(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fetch that brings nothing while Kafka is away says nothing of a checkpoint: it is waited.
+
+    Whoever took it for lost would end, as no longer tracked, every incident that stands open.
+    """
+    write(monkeypatch)
+    monkeypatch.setattr(FakeLog, "unanswered", 5)
+    assert complete(store.load(3, "checkpoint 2")) == Checkpoint(STATE, 9, "checkpoint 2")
+
+
+def test_a_log_that_ends_before_a_checkpoint_has_lost_it(
+    store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An offset at the log's end holds no message, also when Kafka was away before it said so."""
+    write(monkeypatch)
+    monkeypatch.setattr(FakeLog, "unanswered", 4)
+    with pytest.raises(InputError, match=r"no message at offset 3$"):
+        complete(store.load(3, "checkpoint 3"))

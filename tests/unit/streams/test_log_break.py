@@ -9,6 +9,7 @@ from fuzz.agents import TOPICS, kafka_message
 from fuzz.samples import Mail
 
 from skyfence.errors import UnavailableError
+from skyfence.steps import Steps
 from streams.checkpoint import Checkpoint
 from streams.driver.message import KafkaMessage
 from streams.log_break import LogBreak
@@ -27,6 +28,8 @@ class Log:
     saved: list[tuple[int, int | None]] = field(default_factory=list)
     told: list[LogBreak] = field(default_factory=list)
     asked: int = 0
+    first: int | None = None
+    looked: list[int] = field(default_factory=list)
 
     async def committed_name(self, _: int) -> str:
         return f"checkpoint {len(self.saved)}"
@@ -42,18 +45,32 @@ class Log:
         self.compared.append((covered, last_ms))
         return self.log_break
 
+    async def first_message(self, _: int, start: int) -> int | None:
+        self.looked.append(start)
+        return self.first
+
     async def save(self, _: int, next_offset: int, last_ms: int | None, state: bytes) -> str:
         self.saved.append((next_offset, last_ms))
         return f"checkpoint {len(self.saved)}"
 
     async def tell(self, log_break: LogBreak) -> None:
-        assert not self.saved
+        assert log_break.next_offset not in [offset for offset, _ in self.saved]
         self.told.append(log_break)
 
-    def states(self) -> PartitionStates[list[bytes]]:
-        codec = StateCodec(list[bytes], b"".join, list.append, self.tell)
+    async def recover(self) -> list[bytes]:
+        assert self.told
+        return [b"recovered"]
+
+    def states(self, *, recovers: bool = False) -> PartitionStates[list[bytes]]:
+        recover = self.recover if recovers else None
+        codec = StateCodec(list[bytes], pack, list.append, self.tell, recover)
         store: Any = self
         return PartitionStates("track", codec, store)
+
+
+def pack(state: list[bytes]) -> Steps[bytes]:
+    yield
+    return b"".join(state)
 
 
 def at(offset: int) -> KafkaMessage:
@@ -107,7 +124,7 @@ async def test_a_log_that_is_cut_while_it_is_read_is_compared() -> None:
     for offset in (100, 101):
         await states.state_for(at(offset))
         states.mark_judged(at(offset))
-    states.mark_flushed()
+    states.mark_flushed(0)
     log.log_break = cut(101)
     assert [await states.state_for(at(offset)) for offset in (0, 100)] == [None, None]
     assert await states.state_for(at(101)) == [b"state"]
@@ -141,7 +158,44 @@ async def test_a_log_that_is_cut_behind_a_running_worker_is_noticed() -> None:
     states = log.states()
     await states.state_for(at(100))
     states.mark_judged(at(100))
-    states.mark_flushed()
+    states.mark_flushed(0)
     log.log_break = cut(60)
     with pytest.raises(UnavailableError):
         await states.compare(0, 80)
+
+
+@pytest.mark.parametrize(
+    ("is_cut", "offset", "state"), [(False, 150, b"recovered"), (True, 100, b"state")]
+)
+async def test_what_stood_before_deleted_messages_is_given_up(
+    is_cut: bool, offset: int, state: bytes
+) -> None:
+    """Its end may be among them; a log that lost its tail keeps what stands."""
+    log = Log(LogBreak(TRACKS, 100, offset, None, is_cut=is_cut))
+    assert await log.states(recovers=True).state_for(at(offset)) == [state]
+
+
+@pytest.mark.parametrize(
+    ("first", "comes"), [(101, 103), (102, 103), (None, 103), (101, 102), (None, 102)]
+)
+async def test_messages_that_the_reader_left_out_are_read_anew(
+    first: int | None, comes: int
+) -> None:
+    """Where messages stand in the log that did not come, be it one, the worker ends."""
+    log = Log(None, first=first)
+    states = log.states()
+    assert await states.state_for(at(100)) == [b"state"]
+    states.mark_judged(at(100))
+    left_out = f"offsets 101 to {comes - 1} of partition 0 were not handed"
+    with pytest.raises(UnavailableError, match=left_out):
+        await states.state_for(at(comes))
+
+
+async def test_marks_of_transactions_are_passed_over() -> None:
+    """Offsets at which nothing stands leave nothing out; single ones are looked at once."""
+    log = Log(None, first=102)
+    states = log.states()
+    for offset in (100, 102, 104, 106):
+        assert await states.state_for(at(offset)) == [b"state"]
+        states.mark_judged(at(offset))
+    assert log.looked == [101]

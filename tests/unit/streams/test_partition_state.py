@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -15,7 +15,9 @@ from words import ENGLISH
 from skyfence.contracts.alert import Alert, parse_alert
 from skyfence.errors import InputError
 from skyfence.incidents.manager import IncidentManager
+from skyfence.steps import Steps
 from streams.checkpoint import Checkpoint
+from streams.driver.message import KafkaMessage
 from streams.incident_agent import IncidentAgent
 from streams.log_break import LogBreak
 from streams.partition_entry import StateCodec
@@ -53,6 +55,11 @@ async def untold(log_break: LogBreak) -> None:
     raise AssertionError(log_break.text)
 
 
+def pack(state: list[str]) -> Steps[bytes]:
+    yield
+    return "".join(state).encode()
+
+
 def restore(state: list[str], packed: bytes) -> None:
     state.append(packed.decode())
 
@@ -60,7 +67,7 @@ def restore(state: list[str], packed: bytes) -> None:
 async def test_an_agent_that_cannot_recover_refuses_to_begin() -> None:
     """The error says what cannot be read and what to do, and nothing is saved over it."""
     store: Any = BrokenStore()
-    states = PartitionStates("track", StateCodec(list, lambda _: b"", restore, untold), store)
+    states = PartitionStates("track", StateCodec(list, pack, restore, untold), store)
     with pytest.raises(InputError, match=r"its pieces are not whole; run the skyfence that wrote"):
         await states.state_for(SEVENTH)
     assert store.saved == []
@@ -73,10 +80,41 @@ async def test_what_is_recovered_is_saved_before_anything_is_judged() -> None:
         return ["recovered"]
 
     store: Any = BrokenStore()
-    codec = StateCodec(list, lambda state: state[0].encode(), restore, untold, recover)
+    codec = StateCodec(list, pack, restore, untold, recover)
     assert await PartitionStates("incident", codec, store).state_for(SEVENTH) == ["recovered"]
     assert store.saved == [(7, b"recovered")]
     assert await PartitionStates("incident", codec, store).state_for(SEVENTH) == ["recovered"]
+
+
+class EmptyStore:
+    """No commit names a checkpoint."""
+
+    async def find_break(self, *_: Any) -> None:
+        return None
+
+    async def save(self, *_: Any) -> str:
+        return "checkpoint 1"
+
+    async def committed_name(self, _: int) -> str:
+        return ""
+
+    async def load(self, *_: Any) -> None:
+        return None
+
+
+@pytest.mark.parametrize(("offset", "state"), [(7, ["recovered"]), (0, [])])
+async def test_an_agent_without_a_commit_recovers_where_the_logs_head_is_gone(
+    offset: int, state: list[str]
+) -> None:
+    """After an outage longer than commits are kept; a whole log is judged from its start."""
+
+    async def recover() -> list[str]:
+        return ["recovered"]
+
+    store: Any = EmptyStore()
+    codec = StateCodec(list[str], pack, restore, untold, recover)
+    first = kafka_message(Mail(b"{}"), TOPICS.track_events, offset)
+    assert await PartitionStates("incident", codec, store).state_for(first) == state
 
 
 @dataclass
@@ -144,3 +182,58 @@ async def test_each_open_chain_ends_once_though_the_agent_is_killed(killed_after
     assert opened
     assert not {alert.incident_id for alert in opened} & {chain for chain, _ in chains}
     assert store.saved[0][0] == 7
+
+
+@dataclass
+class Store:
+    """Keeps what was saved: the offset that it covers, and the state."""
+
+    saved: list[tuple[int, bytes]] = field(default_factory=list)
+
+    async def committed_name(self, _: int) -> str:
+        return ""
+
+    async def load(self, *_: Any) -> None:
+        return None
+
+    async def find_break(self, *_: Any) -> None:
+        return None
+
+    async def save(self, _: int, next_offset: int, __: int | None, state: bytes) -> str:
+        self.saved.append((next_offset, state))
+        return f"checkpoint {len(self.saved)}"
+
+
+async def test_a_state_is_not_handed_out_while_it_is_packed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its next message waits; that of another partition does not."""
+    monkeypatch.setattr("streams.turns._TURN_S", 0.0)
+    steps: list[str] = []
+
+    def slowly(state: list[str]) -> Steps[bytes]:
+        for _ in range(20):
+            steps.append("packed")
+            yield
+        return "".join(state).encode()
+
+    store: Any = Store()
+    states = PartitionStates("track", StateCodec(list[str], slowly, restore, untold), store)
+    state = await states.state_for(SEVENTH)
+    assert state is not None
+    state.append("seventh")
+    states.mark_judged(SEVENTH)
+    states.mark_flushed(0)
+
+    async def judge(message: KafkaMessage) -> None:
+        state = await states.state_for(message)
+        assert state is not None
+        state.append("next")
+        steps.append(f"judged {message.partition}")
+
+    await asyncio.gather(
+        judge(replace(SEVENTH, offset=8)), judge(replace(SEVENTH, partition=1, offset=0))
+    )
+    assert steps.index("judged 1") < steps.index("judged 0") == 20 + 1
+    await states.save_all()
+    assert (8, b"seventh") in store.saved

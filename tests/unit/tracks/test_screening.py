@@ -9,7 +9,8 @@ from skyfence.contracts.report import Report
 from skyfence.contracts.track_event import SourceWatermark
 from skyfence.frames.frame import Frame
 from skyfence.frames.packing import End, Packer, SourceHeartbeat, play
-from skyfence.policy.policy import Policy, PolicyFile, SourceRules
+from skyfence.policy.policy import Policy, PolicyFile
+from skyfence.policy.source_rules import SourceRules
 from skyfence.tracks.snapshot import restore_snapshot, take_snapshot
 
 EAST = 90.0

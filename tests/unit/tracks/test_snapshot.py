@@ -32,7 +32,8 @@ from skyfence.frames.packing import Packer, play
 from skyfence.incidents import snapshot
 from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
-from skyfence.policy.policy import Policy, PolicyFile, SourceRules
+from skyfence.policy.policy import Policy, PolicyFile
+from skyfence.policy.source_rules import SourceRules
 from skyfence.tracks.snapshot import FORM, restore_snapshot, take_snapshot
 from skyfence.tracks.tracker import Tracker
 

@@ -136,6 +136,22 @@ def test_a_swarm_that_changes_all_its_numbers_stays_as_many(ended: bool) -> None
     assert names(events) == {f"D{n}-0" for n in range(12)}
 
 
+def test_a_number_that_changes_in_a_crowd_is_told_as_one() -> None:
+    """Of more tracks than are compared, the one that it goes on from is among the nearest."""
+    by, scans = tracker(WORLD), 12
+    flown = renumbered(INTRUDER[:scans], 4)
+    for scan, report in enumerate(flown):
+        crowd = [
+            seen(5 * scan, 26.8 + n % 15 / 100, 56.2 + n // 15 / 100, track_id=f"C{n}")
+            for n in range(150)
+        ]
+        tell(by, packed(*crowd, report))
+    tell(by, beat(5 * scans + 20))
+    (source,) = by.export_state().values()
+    shown = [number for number in source.tracks if number.startswith("X")]
+    assert (shown, source.tracks["X2"].track_id) == (["X2"], "X0")
+
+
 def test_two_that_are_shown_at_once_are_two() -> None:
     """A number that begins beside a track which is reported still is another object."""
     beside = [r.model_copy(update={"track_id": "Y", "lat": r.lat + 0.003}) for r in INTRUDER[40:]]

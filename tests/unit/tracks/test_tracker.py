@@ -13,7 +13,8 @@ from skyfence.contracts.track_event import SourceWatermark, TrackEvent
 from skyfence.frames.frame import Frame, frame_of
 from skyfence.geometry.geodesy import distance_m
 from skyfence.naming import Environment
-from skyfence.policy.policy import Policy, PolicyFile, SourceRules
+from skyfence.policy.policy import Policy, PolicyFile
+from skyfence.policy.source_rules import SourceRules
 from skyfence.tracks.frame_result import FrameResult
 from skyfence.tracks.tracker import Tracker
 

@@ -50,6 +50,26 @@ def test_a_zone_is_what_its_file_says() -> None:
     assert (made.is_region, made.is_protected) == (False, True)
 
 
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("Rēzeknes novads", "Rēzeknes novads"),
+        ("Two  blanks", "Two  blanks"),
+        ("\tTulcea\r\n", "Tulcea"),
+        ("Tul\x1b[2Jcea", "Tul [2Jcea"),
+        ("Tul\u202eaec", "Tul aec"),
+    ],
+)
+def test_a_name_commands_no_screen_and_no_phone(given: str, read: str) -> None:
+    """Control characters, line ends and what turns the text are blanks; all else stays."""
+    assert parsed_zone(name=given).properties.name == read
+
+
+def test_a_name_of_control_characters_is_none() -> None:
+    """Nobody could read it."""
+    assert "must hold letters" in refused(document(feature(name="\x00\n")))
+
+
 def test_what_is_protected() -> None:
     """A member's nation is protected; its regions are part of it, and others are not."""
     assert parsed_zone().is_protected
