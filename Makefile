@@ -7,13 +7,20 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 # `make lock UPGRADE=--upgrade` looks for newer versions; without it the locked ones stay.
 UPGRADE ?=
+# Of `make simulate`: the first seed, for how long or how many, and how many at a time.
+SEED ?= 1
+SECONDS ?= 600
+COUNT ?=
+JOBS ?= 1
 # A file's tests share what they start, so a file stays on one processor.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+# In the order of their names the short fault runs, which take longest and mostly wait, begin at once.
+IN_ORDER := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
         --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo score bench test coverage test-rest test-kafka test-sms test-debian chaos graceful recovery soak fuzz lint lock clean
+.PHONY: help venv demo score bench test coverage test-rest test-worlds test-kafka test-sms test-debian simulate chaos graceful recovery soak fuzz lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -41,17 +48,20 @@ score: $(VENV)/.installed ## the long score: docs/score.json and docs/score.png,
 	mv docs/score.json.part docs/score.json
 
 test: lint ## run the linters, then all tests, a file at a time on each of up to four processors
-	$(BIN)/pytest $(PARALLEL)
+	$(BIN)/pytest -m "not worlds" $(PARALLEL)
 
 coverage: $(VENV)/.installed ## run the tests without servers, with branch coverage and its floor, which only rises
-	$(BIN)/pytest -m "not integration" --ignore=tests/scenarios $(PARALLEL) --cov --cov-report=term
+	$(BIN)/pytest -m "not integration and not worlds" --ignore=tests/scenarios $(PARALLEL) --cov --cov-report=term
 
 test-rest: $(VENV)/.installed ## run the tests that `coverage` leaves out: scenarios, and those with servers
 	$(BIN)/pytest -m integration $(PARALLEL)
 	$(BIN)/pytest -m "not integration" tests/scenarios $(PARALLEL)
 
+test-worlds: $(VENV)/.installed ## play some simulated worlds with fixed seeds, and those that need a mend without it
+	$(BIN)/pytest -m worlds tests/simulation --numprocesses auto --maxprocesses 4
+
 test-kafka: $(VENV)/.installed .cache/kafka/.fetched ## test on Apache Kafka, with a short fault run; needs Java 17 and Maven
-	SKYFENCE_TEST_KAFKA=1 $(BIN)/pytest tests/kafka
+	SKYFENCE_TEST_KAFKA=1 $(BIN)/pytest $(IN_ORDER) tests/kafka
 
 test-sms: $(VENV)/.installed ## test SMS through Kannel, killed, away and throttled; needs Debian's kannel and kannel-extras
 	@PATH="$$PATH:/usr/sbin" command -v bearerbox > /dev/null || { \
@@ -61,7 +71,10 @@ test-sms: $(VENV)/.installed ## test SMS through Kannel, killed, away and thrott
 test-debian: ## test as a newcomer on a bare Debian 13 with its Python 3.13; needs root and debootstrap
 	tests/debian/run.sh
 
-chaos: $(VENV)/.installed .cache/kafka/.fetched ## the long fault run: 200 kills while a recording plays, about half an hour
+simulate: $(VENV)/.installed ## play worlds with faults in made-up time: make simulate SECONDS=600, or SEED=17 COUNT=1
+	$(BIN)/python tests/simulation/run.py --seed $(SEED) $(if $(COUNT),--count $(COUNT),--seconds $(SECONDS)) --jobs $(JOBS)
+
+chaos: $(VENV)/.installed .cache/kafka/.fetched ## the long fault run: 200 kills, networks cut, clocks set, about an hour
 	$(BIN)/python tests/chaos/run.py --kills 200
 
 graceful: $(VENV)/.installed .cache/kafka/.fetched ## restart workers amid backlogs of 100,000 reports, some minutes
