@@ -152,7 +152,7 @@ def _attach_reports(
             WATCHDOG.begin_stop()  # Faust has crashed, or was told to stop
 
     app.in_background(refresh_health_file)
-    _attach_repeated(app, idle_partitions.REPORT_EVERY_S, idle.report)
+    _attach_repeated(app, idle_partitions.LOOK_EVERY_S, idle.report)
     _attach_repeated(app, judging_reports.REPORT_EVERY_S, judging.report)
 
 

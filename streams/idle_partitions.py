@@ -25,7 +25,10 @@ from streams.sends import PendingSends
 
 log = structlog.get_logger()
 
-REPORT_EVERY_S: Final = 10.0
+LOOK_EVERY_S: Final = 2.0
+# Each partition, while nothing is left in it. A worker that has just begun reports at once: what a
+# run ends with may wait for it.
+_REPORT_EVERY_MS: Final = 10_000
 # The clocks of the brokers, which date the messages, and ours differ by less than this.
 _CLOCK_SKEW_MS: Final = 2_000
 
@@ -46,19 +49,22 @@ class IdlePartitionReporter:
         self._states = states
         self._sends = sends
         self._clock = clock
+        self._reported_ms: dict[int, int] = {}
 
     async def report(self) -> None:
-        """Send a watermark for each partition without unjudged messages; return when stored.
+        """Send a watermark for each partition that is due and has nothing left; return when stored.
 
         It does nothing before the consumer has started. Where Kafka does not answer, that is
         logged: the next report comes soon, and until then the incident agent only waits.
         """
         as_of_ms = self._clock.now_ms() - _CLOCK_SKEW_MS
+        due_ms = as_of_ms - _REPORT_EVERY_MS
         try:
             unjudged = await backlog(self._app, self._states, self._topics.tracks)
             for partition, left in unjudged.left.items():
-                if left <= 0:
+                if left <= 0 and self._reported_ms.get(partition, due_ms) <= due_ms:
                     await self._send(partition, as_of_ms)
+                    self._reported_ms[partition] = as_of_ms
         except NotStartedError:
             return
         except KafkaError as error:

@@ -13,6 +13,7 @@ from beacon import BEACON
 from hearing import Hearing
 from owed import broken, standing
 from readers import PEOPLE, Readers
+from verdict import Verdict
 
 from consumers.sms.rules.notice import Notice
 from skyfence.adapters.settings import Settings
@@ -20,6 +21,7 @@ from skyfence.adapters.settings import Settings
 # Pauses between a sink's attempts have grown to a minute by then.
 _WITHIN_S = 120.0
 _LOOK_AGAIN_S = 3.0
+_HEARD_WITHIN_S = 30.0
 # Who watches a source that covers all places.
 _WATCHERS = frozenset({"AA", "BB", "NATO"})
 
@@ -48,6 +50,20 @@ async def findings(
     beacon.cancel()
     await asyncio.gather(beacon, return_exceptions=True)
     return wrong + await looked(silence)
+
+
+async def heard_out(judge: Callable[[], Verdict]) -> None:
+    """Return when a subscriber has heard all that he should, or nothing that was missing for long.
+
+    The last decisions of a run wait until its workers have said of each partition that nothing is
+    left in it: up to some seconds after the last message was judged.
+    """
+    until_s, fewest = time.monotonic() + _HEARD_WITHIN_S, math.inf
+    while not (verdict := judge()).holds and time.monotonic() < until_s:
+        wrong = len(verdict.missing) + len(verdict.episodes)
+        if wrong < fewest:
+            until_s, fewest = time.monotonic() + _HEARD_WITHIN_S, wrong
+        await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 def silence(account: Account) -> list[str]:

@@ -22,7 +22,7 @@ import math
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -32,7 +32,7 @@ sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "support", "")]
 
 import differences
 from beacon import shine
-from ending import findings
+from ending import findings, heard_out
 from faults import Faults, Plan, Record, disturb
 from graceful import Restarts, play_in_parts
 from groups import until_shared
@@ -43,7 +43,7 @@ from repository import ZONES
 from running import supervise
 from scenario import EVERY_S, WINDOW_S, recording, undisturbed
 from stage import Stage, drained, staged
-from verdict import Verdict, judge, together
+from verdict import Message, Verdict, judge, together
 
 from skyfence.adapters.files import load_zones, read_recording
 from skyfence.adapters.kafka import producer
@@ -99,15 +99,17 @@ async def run(options: argparse.Namespace, folder: Path) -> tuple[Verdict, Recor
         supervising.cancel()
         seconds = time.monotonic() - start_s
         policy = stage.settings.policy
-    verdicts = [_verdict(folder, hearing, path, run, policy) for run in player.runs]
+    verdicts = [
+        _verdict(folder, hearing, run, undisturbed(path, run, policy)) for run in player.runs
+    ]
     return together(verdicts), record, seconds
 
 
-def _verdict(folder: Path, hearing: Hearing, path: Path, run: str, policy: Path | None) -> Verdict:
-    """Compare one run with the undisturbed one; keep what differs."""
-    heard, expected = hearing.of(run), undisturbed(path, run, policy)
-    differences.keep(folder, heard, expected)
-    return judge(heard, expected)
+def _verdict(folder: Path, hearing: Hearing, run: str, expected: Iterable[Message]) -> Verdict:
+    """Compare what was heard of a run with what was expected; keep what differs."""
+    expected = list(expected)
+    differences.keep(folder, hearing.of(run), expected)
+    return judge(hearing.of(run), expected)
 
 
 async def run_graceful(
@@ -117,6 +119,7 @@ async def run_graceful(
     path = _recorded(options, folder)
     lines = read_recording(str(path))
     items = play(line.report for line in lines if line.report is not None)
+    expected = undisturbed(path, _RUN)
     async with (
         staged(folder, options.brokers, options.workers) as stage,
         heard(stage) as hearing,
@@ -126,11 +129,11 @@ async def run_graceful(
         record = await play_in_parts(
             stage, items, _RUN, draw, restarts=options.graceful, part_s=options.part
         )
-        await drained(stage.settings)
         seconds = time.monotonic() - start_s
+        await heard_out(lambda: judge(hearing.of(_RUN), expected))
         async with GroupProgress(stage.settings) as progress:
             stored = await progress.stored(stage.settings.topics.alerts)
-    verdict = judge(hearing.heard, undisturbed(path, _RUN))
+    verdict = _verdict(folder, hearing, _RUN, expected)
     record.judged_twice = stored - verdict.expected - verdict.place_messages
     return verdict, record, seconds
 

@@ -85,3 +85,15 @@ async def test_no_partition_is_reported_while_kafka_does_not_answer(error: Excep
     app = FakeApp()
     app.error = error
     assert (await reported(app, p0=5, p1=5, p2=5)).events == []
+
+
+async def test_a_partition_is_reported_at_once_and_then_every_ten_seconds() -> None:
+    """A worker that has just begun keeps nobody waiting, and later does not fill the log."""
+    sends, clock = FakeSends(), SetClock(NOW_MS)
+    given: Any = FakeApp(), TOPICS, FakeStates(p0=5, p1=4, p2=4), sends, clock
+    reporter = IdlePartitionReporter(*given)
+    for at_s in range(0, 22, 2):
+        clock.time_ms = NOW_MS + 1_000 * at_s
+        await reporter.report()
+    at_ms = [round(event.time.timestamp() * 1_000) + 2_000 - NOW_MS for _, event in sends.events]
+    assert at_ms == [0, 10_000, 20_000]
