@@ -8,7 +8,8 @@ Guarantee: one alarm and one all-clear for each silence and place. That a silenc
 stored in Redis before anybody is told, and what may have been told is told again after a crash with
 the same identifiers and steps, which sinks know; which places are unseen, with the same time. One
 monitor of an environment works at a time. One that hangs and comes back may tell again what it had
-stored before, and nothing else: its next writing fails.
+stored before, and nothing else: its next writing fails. While Redis is away nobody is told of
+anything, and the monitor remembers what it found.
 
 Each look reads the topics to their ends as they were when it began, so that a source which was
 heard in time is never called silent because the monitor was slow. While Kafka is away it judges
@@ -31,7 +32,7 @@ from skyfence.adapters.kafka import producer
 from skyfence.adapters.metrics import FEED_ALARMS, StatusCollector
 from skyfence.adapters.progress import GroupProgress
 from skyfence.adapters.settings import Settings
-from skyfence.adapters.status_store import StatusStore
+from skyfence.adapters.status_store import LeaseLostError, StatusStore
 from skyfence.adapters.stopping import stop_reading
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, parse_alert
 from skyfence.contracts.judging import JudgedUntil
@@ -129,14 +130,17 @@ class Monitor:
         self._watching_since_ms = now_ms
 
     async def run(self) -> None:
-        """Watch until cancelled; raise ``UnavailableError`` where Kafka or Redis fails."""
+        """Watch until cancelled; raise ``UnavailableError`` where Kafka fails.
+
+        Raises ``LeaseLostError`` when another monitor has taken over.
+        """
         try:
             await self._consumer.start()
             await self._producer.start()
             async with GroupProgress(self._settings) as progress:
                 await self._lead()
                 while True:
-                    await self._look(progress)
+                    await self._look_unless_away(progress)
                     health_file.refresh(self._settings.health_file)
                     await asyncio.sleep(self._look_every_s)
         except KafkaError as error:
@@ -172,6 +176,15 @@ class Monitor:
             else:
                 self._consumer.seek(partition, offset)
         log.info("monitor.leads", sources=len(memory.feeds))
+
+    async def _look_unless_away(self, progress: GroupProgress) -> None:
+        """Look; where Redis is away, the next look stores what this one found."""
+        try:
+            await self._look(progress)
+        except LeaseLostError:
+            raise
+        except UnavailableError as error:
+            log.warning("status.unwritten", reason=str(error))
 
     async def _look(self, progress: GroupProgress) -> None:
         """Take in what has come, judge, store what was found, and tell."""

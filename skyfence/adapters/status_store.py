@@ -51,6 +51,10 @@ return 0
 """
 
 
+class LeaseLostError(UnavailableError):
+    """Another monitor writes the status now."""
+
+
 class StatusStore:
     """The writer's side; ``name`` is this writer's own."""
 
@@ -85,14 +89,17 @@ class StatusStore:
             ) from None
 
     async def write(self, memory: MonitorState, status: SystemStatus) -> None:
-        """Store both; raise ``UnavailableError`` if that failed or another may write now."""
+        """Store both; raise ``UnavailableError`` if that failed.
+
+        Raises ``LeaseLostError`` if another one may write now.
+        """
         fields = [part for pair in to_hash(status).items() for part in pair]
         arguments: list[Any] = [self._name, LEASE_MS, memory.to_json(), *fields]
         keys = [self._writer, self._memory, self._hash, self._last_writer]
         with redis_errors("redis took no status"):
             written = await self._write(keys=keys, args=arguments)
         if not written:
-            raise UnavailableError("another monitor writes the status now")
+            raise LeaseLostError("another monitor writes the status now")
 
     async def close(self) -> None:
         """Leave the lease to others and disconnect."""

@@ -6,6 +6,7 @@ tests/integration/test_monitor.py has the same with real brokers and processes.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -16,6 +17,7 @@ from redis.asyncio import Redis
 from redis_server import Server
 from set_clock import SetClock
 from talk import NOON, golden
+from tcp_proxy import TcpProxy
 from words import ENGLISH
 
 from consumers import monitor as monitor_module
@@ -23,6 +25,7 @@ from consumers.monitor import Monitor
 from skyfence.adapters.redis import connect
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.status_store import StatusStore, read_status
+from skyfence.cli.local import embedded
 from skyfence.contracts.alert import FeedAlarm, PlaceKind, parse_alert
 from skyfence.contracts.judging import JudgedUntil
 from skyfence.contracts.rejected import Rejected
@@ -429,6 +432,33 @@ async def test_a_monitor_that_hung_repeats_its_words_and_ends(
     assert {step for step, *_ in of_region(kafka, settings)} == {1}
     assert set(alarms(kafka, settings)) == {*ALARM, ("RO-TL", 1, "Alert")}
     assert len({event.to_json() for event in coverages(kafka, settings)}) == 1
+
+
+async def test_a_monitor_remembers_what_it_found_while_redis_was_away(
+    kafka: FakeKafka, settings: Settings, redis: Redis
+) -> None:
+    """Nobody is told before it is stored; then everybody is, once, by the same monitor."""
+    clock, port = SetClock(NOON_MS), embedded.free_port()
+    hear(kafka, settings, NOON_MS)
+    server_port = urlsplit(settings.redis.url).port
+    assert server_port is not None
+    url = f"redis://{embedded.HOST}:{port}/0"
+    reached = settings.model_copy(update={"redis": settings.redis.model_copy(update={"url": url})})
+    async with TcpProxy(port, server_port) as line:
+        with structlog.testing.capture_logs() as logs:
+            async with watching(reached, clock) as monitor:
+                await status_with(redis, settings, lambda s: bool(s.sources))
+                line.cut()
+                clock.time_ms += 100_000
+                async with asyncio.timeout(LONGEST_S):
+                    while not any(entry["event"] == "status.unwritten" for entry in logs):
+                        await redis.ping()
+                assert alarms(kafka, settings) == []
+                line.mend()
+                await status_with(redis, settings, lambda s: s.sources[0].state == "silent")
+                await next_look(redis, settings, clock)
+                assert not monitor.done()
+    assert alarms(kafka, settings) == ALARM
 
 
 async def test_where_no_source_was_ever_heard_everything_is_unseen(
