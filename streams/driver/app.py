@@ -71,10 +71,10 @@ class CheckpointingApp(faust.App):  # type: ignore[misc]  # mypy does not follow
 
         self.agent(self._raw_topic(topic), name=agent)(run)
 
-    def clear_queues(self) -> None:
+    def leave_queues(self) -> None:
         """Forget the messages that wait; Kafka hands out again what no checkpoint covers."""
         for queues in self._queues:
-            queues.clear()
+            queues.leave()
 
     def _note_full(self, topic: str, partition: int) -> None:
         self._checkpoint_consumer.on_buffer_full(TP(topic, partition))
@@ -109,7 +109,8 @@ class CheckpointingApp(faust.App):  # type: ignore[misc]  # mypy does not follow
         """Have a function told, at each assignment, all topics and partitions of this worker."""
 
         async def handle(_: faust.App, assigned: Collection[tuple[str, int]], **__: Any) -> None:
-            self.clear_queues()  # they are read anew from what is committed
+            for queues in self._queues:
+                queues.begin()
             note(assigned)
 
         # Faust keeps a weak reference only: without this the handler is gone at once.

@@ -74,9 +74,17 @@ class CheckpointConsumer(Consumer):  # type: ignore[misc]  # mypy does not follo
             await thread.call_thread(thread._ensure_consumer().seek_to_beginning, *never)
         return committed
 
+    async def wait_empty(self) -> None:
+        """Wait for the messages that are being handled, before partitions go or this stops.
+
+        Those that wait for their turn would take as long as a backlog does: whoever has their
+        partition next reads them.
+        """
+        self.app.leave_queues()
+        await super().wait_empty()
+
     async def commit_and_end_transactions(self) -> None:
         """Write a last checkpoint: Faust calls this before partitions go, and before it stops."""
-        self.app.clear_queues()
         await self.app.on_leaving()
         await super().commit_and_end_transactions()
 

@@ -5,7 +5,8 @@
 
 Within a partition the order is Kafka's. A partition whose queue is full is not fetched from until
 it has drained, so that memory is bounded and the others' messages still come. Faust empties its own
-buffers when partitions go; ``clear`` does the same here.
+buffers when partitions go, and waits for what was taken out of them; ``leave`` empties these, so
+that it waits for the messages that are being handled alone.
 """
 
 import asyncio
@@ -38,6 +39,7 @@ class PartitionQueues:
         self._note_full = note_full
         self._note_drained = note_drained
         self._queues: dict[int, _Queue] = {}
+        self._leaving = False
 
     async def run(self, events: AsyncIterator[Any]) -> None:
         """Have Faust's events handled; raise what the handler raised."""
@@ -52,13 +54,22 @@ class PartitionQueues:
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    def clear(self) -> None:
-        """Forget what waits: partitions go, or came anew and are read from what is committed."""
+    def leave(self) -> None:
+        """Forget what waits, and what still comes until ``begin``: partitions go."""
+        self._leaving = True
         for queue in self._queues.values():
             queue.clear()
             self._note_level(queue)
 
+    def begin(self) -> None:
+        """Take messages in: partitions came, and are read from what is committed."""
+        self.leave()
+        self._leaving = False
+
     def _put(self, queue: "_Queue", event: Any) -> None:
+        if self._leaving:
+            event.ack()
+            return
         queue.put(event)
         if not queue.is_full and queue.exceeds(1.0):
             queue.is_full = True
@@ -111,7 +122,9 @@ class _Queue:
         return event
 
     def clear(self) -> None:
-        """Forget all events."""
+        """Forget all events; Faust waits for none of them then."""
+        for event in self._events:
+            event.ack()
         self._events.clear()
         self._bytes = 0
         self._filled.clear()

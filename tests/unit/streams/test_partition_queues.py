@@ -97,18 +97,42 @@ async def test_a_full_queue_is_told_of_until_it_has_drained(
     assert rig.levels == [("full", 0), ("drained", 0)]
 
 
-async def test_what_is_cleared_is_not_handled(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_waits_when_partitions_go_is_not_handled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Partitions that go take their messages along, and are full no longer."""
     monkeypatch.setattr(partition_queues, "_FULL_MESSAGES", 10)
     rig = Rig()
     queues = rig.queues()
     running = asyncio.create_task(queues.run(stream([event(0, n) for n in range(20)])))
     await rig.until(lambda: bool(rig.levels))
-    queues.clear()
+    queues.leave()
     assert rig.levels[-1] == ("drained", 0)
     for _ in range(20):
         await asyncio.sleep(0)
     assert len(rig.handled) < 5
+    running.cancel()
+
+
+async def test_what_comes_late_is_not_handled_until_partitions_are_there_again() -> None:
+    """It was fetched before they went; what is handed out after they came is."""
+    rig, coming = Rig(), asyncio.Queue[Any]()
+
+    async def events() -> AsyncIterator[Any]:
+        while True:
+            yield await coming.get()
+
+    queues = rig.queues()
+    running = asyncio.create_task(queues.run(events()))
+    queues.leave()
+    coming.put_nowait(event(0, 1))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert coming.empty()
+    queues.begin()
+    coming.put_nowait(event(0, 1))
+    await rig.until(lambda: bool(rig.handled))
+    assert rig.handled == [(0, 1, False)]
     running.cancel()
 
 
