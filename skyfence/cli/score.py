@@ -40,7 +40,8 @@ _Item = TypeVar("_Item")
 @click.option(
     "--hours",
     type=click.FloatRange(0, min_open=True),
-    help=f"Track-hours along the border for each sigma.  [default: {plan.SHORT_HOURS:.0f}]",
+    help="Track-hours along the border for each sigma.  "
+    f"[default: {plan.SHORT_HOURS:.0f}; --long: {plan.LONG_HOURS:,.0f}]",
 )
 @click.option(
     "--tracks",
@@ -62,7 +63,7 @@ _Item = TypeVar("_Item")
     help="Scenes of each kind on real borders; 0: none.  "
     f"[default: {plan.SHORT_SCENES}; --long: {plan.LONG_SCENES}]",
 )
-@click.option("--long", "is_long", is_flag=True, help=f"{plan.LONG_HOURS:,.0f} hours, all cores.")
+@click.option("--long", "is_long", is_flag=True, help="Many hours, raids of up to 200, all cores.")
 @click.option("--jobs", type=click.IntRange(1), help="Processes.  [default: 1; --long: all cores]")
 @click.option("--chart", type=click.Path(dir_okay=False, path_type=Path), help="Write a PNG.")
 def score(
@@ -82,8 +83,6 @@ def score(
     on the real borders of the default zones by one with debounce and a straight look-ahead. The
     same seed, hours, tracks and scenes give the same figures, whatever the number of processes.
     """
-    if is_long and hours is not None:
-        raise UsageError("--long and --hours exclude one another")
     hours = hours or (plan.LONG_HOURS if is_long else plan.SHORT_HOURS)
     jobs = jobs or (os.cpu_count() or 1 if is_long else 1)
     if chart is not None:

@@ -534,12 +534,15 @@ def test_the_command(
     assert chart.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_command_refuses_two_lengths(
+def test_a_long_run_can_be_shortened(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """--long and --hours together are one line and exit code 2."""
-    monkeypatch.setattr(sys, "argv", ["skyfence", "score", "--long", "--hours", "3"])
+    """``--hours`` and ``--scenes`` count with ``--long``, too."""
+    asked = ["--long", "--hours", "3", "--scenes", "0", "--tracks", "1", "--kind", "crosser"]
+    monkeypatch.setattr(sys, "argv", ["skyfence", "score", *asked, "--jobs", "1", "--json"])
     with pytest.raises(SystemExit) as ended:
         main()
-    assert ended.value.code == 2
-    assert capsys.readouterr().err == "skyfence: --long and --hours exclude one another\n"
+    assert not ended.value.code
+    document = json.loads(capsys.readouterr().out)
+    assert document["tracks"] == len(SIGMAS_M) * len(Noise)
+    assert not document["scenes"]["scenes"]
