@@ -20,7 +20,7 @@ LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3
         --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo score bench test coverage test-rest test-worlds test-kafka test-sms test-debian simulate chaos graceful recovery soak fuzz lint lock clean
+.PHONY: help venv demo score bench test coverage test-rest test-worlds test-kafka test-sms test-debian simulate chaos graceful recovery upgrade soak fuzz lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +82,9 @@ graceful: $(VENV)/.installed .cache/kafka/.fetched ## restart workers amid backl
 
 recovery: $(VENV)/.installed .cache/kafka/.fetched ## time how soon a killed worker judges 100,000 tracks again
 	$(BIN)/python tests/chaos/recovery.py
+
+upgrade: $(VENV)/.installed .cache/kafka/.fetched ## upgrade from an earlier release amid a raid; needs the repository's history
+	$(BIN)/python tests/chaos/upgrade.py
 
 soak: $(VENV)/.installed .cache/kafka/.fetched ## ten times the demonstration's rate for twenty minutes: is memory flat?
 	$(BIN)/python tests/chaos/soak.py

@@ -67,7 +67,7 @@ async def staged(
         stack.callback(processes.end)
         lines = 0 if readers is None else _MACHINES
         kafka = await brokers_of(brokers, processes, folder, lines=lines)
-        settings = _settings_of(kafka, zones)
+        settings = settings_of(kafka, zones)
         if readers is not None:
             settings = settings.model_copy(update={"policy": write_policy(folder)})
         server, redis = redis_of(processes, folder, settings)
@@ -85,7 +85,7 @@ async def staged(
         yield Stage(processes, settings, kafka, redis, edges, machines)
 
 
-def _settings_of(kafka: Brokers, zones: Path | None) -> Settings:
+def settings_of(kafka: Brokers, zones: Path | None) -> Settings:
     """Return settings that reach some brokers, and a Redis of their own that is yet to start."""
     return Settings(
         environment=Environment.EXERCISE,

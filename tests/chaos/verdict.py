@@ -73,7 +73,7 @@ def judge(heard: Mapping[str, Sequence[Message]], expected: Iterable[Message]) -
         repeated=tuple(alert_id for alert_id, count in counts.items() if count > 1),
         different=tuple(different),
         unexpected=tuple(alert_id for alert_id in own if alert_id not in wanted),
-        disordered=tuple(_disordered(heard)),
+        disordered=tuple(disordered(heard)),
     )
 
 
@@ -113,7 +113,7 @@ def place_episodes(messages: Iterable[Message]) -> set[PlaceEpisode]:
     }
 
 
-def _disordered(heard: Mapping[str, Sequence[Message]]) -> list[str]:
+def disordered(heard: Mapping[str, Sequence[Message]]) -> list[str]:
     """Return the chains whose steps a place heard in another order than 1, 2, 3, …."""
     chains: dict[tuple[str, str], list[int]] = defaultdict(list)
     for place, alerts in heard.items():
