@@ -91,6 +91,7 @@ def build(settings: Settings, zones: ZoneSet, policy: Policy) -> CheckpointingAp
     app.on_assigned(
         lambda assigned: pace.on_assigned(decides_here=(topics.track_events, 0) in assigned)
     )
+    app.on_queues_left(pace.on_leaving)
     idle = IdlePartitionReporter(app, topics, tracks.states, PendingSends(app, topics), clock)
     judging = JudgingReporter(app, topics, tracks.states, PendingSends(app, topics))
     _attach_reports(app, settings, idle, judging)

@@ -39,6 +39,10 @@ class EventPace:
         self._decides_here = decides_here
         self._forget()
 
+    def on_leaving(self) -> None:
+        """Note that partitions go: what waits is decided on by whoever has track.events next."""
+        self.on_assigned(decides_here=False)
+
     def note_sent(self, partition: int) -> None:
         """Note that an event was sent that follows from a partition's message."""
         self._waiting[partition] += 1

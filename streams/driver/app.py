@@ -51,6 +51,7 @@ class CheckpointingApp(faust.App):  # type: ignore[misc]  # mypy does not follow
         super().__init__(*arguments, **options)
         self._messages = Handling()
         self._queues: list[PartitionQueues] = []
+        self._notes_of_leaving: list[Callable[[], None]] = []
 
     def consume(self, topic: str, agent: str, handler: Handler) -> None:
         """Hand the messages of a topic to a handler, as the Faust agent of that name.
@@ -75,6 +76,8 @@ class CheckpointingApp(faust.App):  # type: ignore[misc]  # mypy does not follow
         """Forget the messages that wait; Kafka hands out again what no checkpoint covers."""
         for queues in self._queues:
             queues.leave()
+        for note in self._notes_of_leaving:
+            note()
 
     def _note_full(self, topic: str, partition: int) -> None:
         self._checkpoint_consumer.on_buffer_full(TP(topic, partition))
@@ -104,6 +107,10 @@ class CheckpointingApp(faust.App):  # type: ignore[misc]  # mypy does not follow
     def in_background(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run a task as long as the app runs; its exception ends the process."""
         self.task(task)
+
+    def on_queues_left(self, note: Callable[[], None]) -> None:
+        """Have a function called when the messages that wait are forgotten."""
+        self._notes_of_leaving.append(note)
 
     def on_assigned(self, note: Callable[[Collection[tuple[str, int]]], None]) -> None:
         """Have a function told, at each assignment, all topics and partitions of this worker."""

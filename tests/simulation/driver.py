@@ -66,6 +66,7 @@ class SimulatedApp:
         self._positions: dict[TopicPartition, int] = {}
         self._read: dict[TopicPartition, int] = {}  # last handed on, or the first
         self._background: list[Callable[[], Awaitable[None]]] = []
+        self._notes_of_leaving: list[Callable[[], None]] = []
         self._note_assigned: list[Callable[[Collection[tuple[str, int]]], None]] = []
         self._member: Member | None = None
         self._news = asyncio.Event()
@@ -89,6 +90,9 @@ class SimulatedApp:
 
     def in_background(self, task: Callable[[], Awaitable[None]]) -> None:
         self._background.append(task)
+
+    def on_queues_left(self, note: Callable[[], None]) -> None:
+        self._notes_of_leaving.append(note)
 
     def on_assigned(self, note: Callable[[Collection[tuple[str, int]]], None]) -> None:
         self._note_assigned.append(note)
@@ -132,6 +136,7 @@ class SimulatedApp:
 
     async def stop(self) -> None:
         """Stop as SIGTERM has it: a last checkpoint, and the partitions are given up."""
+        self._leave_queues()
         await self.on_leaving()
         self.stopping = True
         self._news.set()
@@ -154,10 +159,15 @@ class SimulatedApp:
         await self._join()
 
     async def _revoked(self) -> None:
+        self._leave_queues()
+        await self.on_leaving()
+
+    def _leave_queues(self) -> None:
+        self._positions = {}
         for buffer in self._buffers.values():
             buffer.clear()
-        self._positions = {}
-        await self.on_leaving()
+        for note in self._notes_of_leaving:
+            note()
 
     async def _assigned(self, partitions: Partitions) -> None:
         for buffer in self._buffers.values():

@@ -61,6 +61,18 @@ async def test_an_assignment_begins_anew() -> None:
     await held_up
 
 
+async def test_nobody_waits_once_partitions_go() -> None:
+    """The events that wait are forgotten here: a stop would wait for what never comes."""
+    pace = flooded(0)
+    held_up = await is_held_up(pace.ready(0))
+    assert held_up is not None
+    pace.on_leaving()
+    await held_up
+    for _ in range(2 * MOST):
+        pace.note_sent(0)
+    assert await is_held_up(pace.ready(0)) is None
+
+
 async def test_events_that_never_come_hold_nobody_up_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
