@@ -11,24 +11,23 @@ that checkpoint itself, its state in memory is as new or newer, and stays.
 What follows from several messages of a partition may be flushed together. A snapshot is taken when
 nothing of it is outstanding, in steps, between which other partitions are judged and its own waits;
 storing it goes on beside the next messages. How a state is made, packed and restored is the agents'
-to say, where it is stored the checkpoint's. A log that does not go on from a state (``log_break``)
-is told of, and judged on from where it does.
+to say, where it is stored the checkpoint's, where it comes from ``state_loading``'s. A log that
+does not go on from a state (``log_break``) is told of, and judged on from where it does.
 """
 
 import asyncio
-import gc
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Final, Generic
 
 import structlog
 
 from skyfence.adapters import metrics
-from skyfence.errors import InputError, UnavailableError
+from skyfence.errors import UnavailableError
 from streams.checkpoint import CheckpointStore
 from streams.driver.message import KafkaMessage
 from streams.partition_entry import PartitionEntry, StateCodec, StateT
+from streams.state_loading import StateLoader
 from streams.turns import Turns
 
 log = structlog.get_logger()
@@ -38,11 +37,6 @@ SNAPSHOT_EVERY_S: Final = 0.5
 # Nothing of a partition is judged while its snapshot is taken. After one that took t the next is
 # due after 20 t, so that snapshots take 5 % of the time at most.
 _PAUSE_PER_SNAPSHOT: Final = 20.0
-
-# What to do about a checkpoint that cannot be read.
-_REMEDY: Final = (
-    "run the skyfence that wrote it, or a newer one; docs/upgrades.md says how to begin without it"
-)
 
 
 class PartitionStates(Generic[StateT]):
@@ -58,6 +52,7 @@ class PartitionStates(Generic[StateT]):
         self._agent = agent
         self._codec = codec
         self._store = store
+        self._loader = StateLoader(agent, codec, store)
         self._turns = turns or Turns()
         self._partitions: dict[int, PartitionEntry[StateT]] = {}
         self._loading = asyncio.Lock()
@@ -229,54 +224,21 @@ class PartitionStates(Generic[StateT]):
     async def _current(
         self, partition: int, entry: PartitionEntry[StateT] | None, offset: int
     ) -> PartitionEntry[StateT]:
-        """Return the state of an assigned partition: from memory, a checkpoint, or empty.
+        """Return the state of an assigned partition: from memory, or as ``StateLoader`` has it.
 
-        ``offset`` is that of its first message, where an empty state begins. Raise ``InputError``
-        where a checkpoint is named that cannot be read, and the agent has no way to begin without.
+        ``offset`` is that of its first message. What was recovered is saved at once, so that the
+        next start finds a checkpoint that can be read.
         """
         name = await self._store.committed_name(partition)
         if entry is not None and not entry.lost and name == entry.saved_name:
             entry.reassigned = False
             return entry
-        context = {"agent": self._agent, "partition": partition, "offset": offset}
-        state, start_s = self._codec.empty(), time.monotonic()
-        try:
-            checkpoint = await self._store.load(partition, name)
-            if checkpoint is not None:
-                with _collector_paused():
-                    self._codec.restore(state, checkpoint.state)
-                    # It lives long: else the next full collection walks it all, over a second.
-                    gc.freeze()
-        except InputError as error:
-            log.error("checkpoint.unreadable", **context, reason=str(error))  # noqa: TRY400
-            metrics.CHECKPOINTS_UNREADABLE.labels(self._agent).inc()
-            if self._codec.recover is None:
-                # Whoever began with nothing would leave every open incident without an end.
-                raise InputError(f"{error}; {_REMEDY}") from None
-            return await self._recovered(self._codec.recover, partition, offset)
-        if checkpoint is None and offset > 0 and self._codec.recover is not None:
-            # The log's head is gone, and with it what had opened things that may stand still.
-            log.error("state.lost", **context)
-            return await self._recovered(self._codec.recover, partition, offset)
-        if checkpoint is None:
-            log.info("state.begun", **context)
-            return PartitionEntry(state, offset, saved_name="", saved_offset=offset)
-        took_s = round(time.monotonic() - start_s, 3)
-        log.info("checkpoint.loaded", **context, size=len(checkpoint.state), seconds=took_s)
-        covered, last_ms = checkpoint.next_offset, checkpoint.last_ms
-        entry = PartitionEntry(state, covered, checkpoint.name, covered, last_ms=last_ms)
-        await self._compare(partition, entry, offset)
-        return entry
-
-    async def _recovered(
-        self, recover: Callable[[], Awaitable[StateT]], partition: int, offset: int
-    ) -> PartitionEntry[StateT]:
-        """Return the state that the agent begins with where it has lost its own.
-
-        It is saved at once, so that the next start finds a checkpoint that can be read.
-        """
-        entry = PartitionEntry(await recover(), offset, saved_name="", saved_offset=offset)
-        await self._snapshot(partition, entry, self._begin_packing(entry))
+        loaded = await self._loader.load(partition, name, offset)
+        entry = loaded.entry
+        if loaded.origin == "recovery":
+            await self._snapshot(partition, entry, self._begin_packing(entry))
+        elif loaded.origin == "checkpoint":
+            await self._compare(partition, entry, offset)
         return entry
 
     def _save_if_due(self, partition: int, entry: PartitionEntry[StateT]) -> None:
@@ -330,18 +292,3 @@ class PartitionStates(Generic[StateT]):
             "checkpoint.refused", agent=self._agent, partition=partition, offset=next_offset
         )
         entry.lost = True  # what is judged from here on is the new owner's to judge
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Pause the garbage collector while 100,000 live objects are made at once.
-
-    A full collection would walk them all (3 s) and free nothing.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
