@@ -22,9 +22,9 @@ class Allowance:
         return messages * self.a_message + size * self.a_byte
 
 
-# A report of 150 bytes at a border takes up to 4 ms, twice that where the machine is busy; a pause
-# of the garbage collector takes some tenths of a second.
-CPU_S: Final = Allowance(1.0, 100e-6)
+# A report of 150 bytes at a border takes up to 8 ms, twice that where others use the processor's
+# caches, too; a pause of the garbage collector takes some tenths of a second.
+CPU_S: Final = Allowance(1.0, 150e-6)
 # A report of 100 bytes that enters is told of as an event and up to three crossings, and its track
 # once more when it is lost; an event that moves a place, or many incidents, is told to each place
 # with lists of up to 200 names.
