@@ -43,8 +43,8 @@ demo: $(VENV)/.installed ## run the demonstration: its own broker and Valkey, re
 bench: $(VENV)/.installed ## time the engine alone beside a naive detector, some minutes
 	$(BIN)/python bench/speed.py
 
-score: $(VENV)/.installed ## the long score: docs/score.json and docs/score.png, all cores, about an hour
-	$(BIN)/skyfence score --long --json --chart docs/score.png > docs/score.json.part
+score: $(VENV)/.installed ## the figures of docs/score.md: score.json and score.png, two hours on two processors
+	$(BIN)/skyfence score --long --hours 720 --scenes 36 --json --chart docs/score.png > docs/score.json.part
 	mv docs/score.json.part docs/score.json
 
 test: lint ## run the linters, then all tests, a file at a time on each of up to four processors

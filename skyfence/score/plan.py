@@ -16,7 +16,7 @@ from skyfence.score.traffic import SIGMAS_M, Batch, TrafficKind
 SHORT_HOURS: Final = 80.0
 # A quarter of them is nearer than three sigma of 500 m: this leaves over 3,000 that are not.
 LONG_HOURS: Final = 3_600.0
-# Scenes of each kind on real borders: half a minute of work, and an hour and a half.
+# Scenes of each kind on real borders: half a minute of work, and five hours.
 SHORT_SCENES: Final = 2
 LONG_SCENES: Final = 120
 _SHARES: Final = {TrafficKind.ALONG: 0.8, TrafficKind.ALONG_GAPS: 0.2}
