@@ -28,7 +28,7 @@ from skyfence.adapters.clock import SteadyClock
 from skyfence.adapters.settings import Settings
 from skyfence.cli import desk as desk_command
 from skyfence.cli import monitor as monitor_command
-from streams import app, checkpoint, log_break, partition_state
+from streams import app, checkpoint, log_break, partition_state, state_loading
 from streams.turns import Turns
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def install(monkey: pytest.MonkeyPatch, world: "World") -> None:
         monkey.setattr(module, "SteadyClock", clock)
     for module in (monitor_command, desk_command):
         monkey.setattr(module, "uuid4", lambda: UUID(int=world.draw.getrandbits(128), version=4))
-    monkey.setattr(partition_state, "gc", _NoFreeze())
+    monkey.setattr(state_loading, "gc", _NoFreeze())
     turns = partial(Turns, _DrawnClock(world.draw.getrandbits(64)))
     for module in (app, partition_state):
         monkey.setattr(module, "Turns", turns)
