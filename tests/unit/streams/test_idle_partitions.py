@@ -58,10 +58,13 @@ class FakeSends:
 
 
 async def reported(app: FakeApp, **judged: int | None) -> FakeSends:
-    """Return what a reporter sends of partitions that are judged so far."""
-    sends = FakeSends()
-    given: Any = app, TOPICS, FakeStates(**judged), sends, SetClock(NOW_MS)
-    await IdlePartitionReporter(*given).report()
+    """Return what a reporter that has run for long sends of partitions that are judged so far."""
+    sends, clock = FakeSends(), SetClock(NOW_MS - 10_000)
+    given: Any = app, TOPICS, FakeStates(**judged), sends, clock
+    reporter = IdlePartitionReporter(*given)
+    await reporter.report()
+    clock.time_ms = NOW_MS
+    await reporter.report()
     return sends
 
 
@@ -87,13 +90,27 @@ async def test_no_partition_is_reported_while_kafka_does_not_answer(error: Excep
     assert (await reported(app, p0=5, p1=5, p2=5)).events == []
 
 
-async def test_a_partition_is_reported_at_once_and_then_every_ten_seconds() -> None:
-    """A worker that has just begun keeps nobody waiting, and later does not fill the log."""
-    sends, clock = FakeSends(), SetClock(NOW_MS)
-    given: Any = FakeApp(), TOPICS, FakeStates(p0=5, p1=4, p2=4), sends, clock
+async def reported_at(app: FakeApp, states: FakeStates, seconds: range) -> list[tuple[int, str]]:
+    """Return at which second, of those at which it looks, a reporter sends of which partition."""
+    sends, clock, told = FakeSends(), SetClock(NOW_MS), list[tuple[int, str]]()
+    given: Any = app, TOPICS, states, sends, clock
     reporter = IdlePartitionReporter(*given)
-    for at_s in range(0, 22, 2):
+    for at_s in seconds:
         clock.time_ms = NOW_MS + 1_000 * at_s
+        sends.events.clear()
         await reporter.report()
-    at_ms = [round(event.time.timestamp() * 1_000) + 2_000 - NOW_MS for _, event in sends.events]
-    assert at_ms == [0, 10_000, 20_000]
+        told += [(at_s, key) for key, _ in sends.events]
+    return told
+
+
+async def test_an_empty_partition_is_reported_every_ten_seconds() -> None:
+    """No sooner while others have something left: it is not ahead of them."""
+    told = await reported_at(FakeApp(), FakeStates(p0=5, p1=4, p2=4), range(0, 26, 2))
+    assert told == [(10, "partition/0"), (20, "partition/0")]
+
+
+async def test_all_are_reported_as_soon_as_nothing_is_left_in_any() -> None:
+    """What a run ends with does not wait for ten seconds after a start; later it is no news."""
+    told = await reported_at(FakeApp(), FakeStates(p0=5, p1=5, p2=5), range(0, 14, 2))
+    every = ["partition/0", "partition/1", "partition/2"]
+    assert told == [(0, name) for name in every] + [(10, name) for name in every]
