@@ -29,6 +29,8 @@ VIOLATION_COUNT: Final = 1
 _IDLE_BEHIND_MS: Final = 5 * 60_000
 # The sources of a replay that begins are first heard within this time, one after the other.
 _BEGINNING_MS: Final = 10_000
+# A replay's sources end together, their last frames so little apart.
+_ENDING_MS: Final = 1_000
 # A partition in which nothing waits is said to be judged every ten seconds (streams).
 _PARTITION_BEHIND_MS: Final = 15_000
 _NO_PROGRESS: Final[Mapping[int, int]] = {}
@@ -156,8 +158,22 @@ class DecisionQueue:
         It may hold sources that nobody knows of yet, and so does not wait for.
         """
         behind_ms = max(progress.values(), default=0) - _PARTITION_BEHIND_MS
-        begun_ms = self.begun_ms + _BEGINNING_MS if self.begun_ms else 0
+        begun_ms = self._all_begun_ms
         return any(at_ms < min(behind_ms, begun_ms) for at_ms in progress.values())
+
+    @property
+    def _all_begun_ms(self) -> int:
+        """Return when all sources of the run had reached Kafka first, wall clock; 0: not known.
+
+        None begins after the run has ended, so that a partition that was judged until then holds
+        none, though nothing came to it since.
+        """
+        if not self.begun_ms:
+            return 0
+        begun_ms = self.begun_ms + _BEGINNING_MS
+        if self.ended and self.ended_ms:
+            begun_ms = min(begun_ms, max(self.begun_ms, self.ended_ms - _ENDING_MS))
+        return begun_ms
 
     def _far_behind(self) -> list[str]:
         """Return the sources that are far behind the first. Precondition: there is a source."""

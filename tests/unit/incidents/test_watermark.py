@@ -153,6 +153,17 @@ def test_a_run_begins_when_all_partitions_have_come_to_its_beginning() -> None:
     assert queue.watermark_ms({1: 110_000, 2: 130_000}) == to_ms(T0) + 60_000
 
 
+def test_a_short_run_that_has_ended_holds_itself_up_no_longer() -> None:
+    """Its own partition was judged to its end, and nothing came there since; another's was not."""
+    queue = DecisionQueue()
+    hear(queue, 0, "a", 2, 100_000)
+    last = SourceWatermark(run="run", key="a", time=T0, last=True)
+    queue.advance(last, Origin(2, 103_000))
+    assert queue.watermark_ms({1: 130_000, 2: 103_000}) == float("inf")
+    assert queue.watermark_ms({1: 130_000, 2: 103_000, 3: 101_999}) == float("-inf")
+    assert queue.watermark_ms({1: 130_000, 2: 103_000, 3: 99_999}) == float("-inf")
+
+
 def test_a_partition_in_which_nothing_waits_holds_no_beginning_up() -> None:
     """What was said to be judged a moment ago is not behind."""
     queue = DecisionQueue()
