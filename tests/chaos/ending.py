@@ -58,11 +58,20 @@ async def heard_out(judge: Callable[[], Verdict]) -> None:
     The last decisions of a run wait until its workers have said of each partition that nothing is
     left in it: up to some seconds after the last message was judged.
     """
-    until_s, fewest = time.monotonic() + _HEARD_WITHIN_S, math.inf
-    while not (verdict := judge()).holds and time.monotonic() < until_s:
-        wrong = len(verdict.missing) + len(verdict.episodes)
-        if wrong < fewest:
-            until_s, fewest = time.monotonic() + _HEARD_WITHIN_S, wrong
+
+    def missing() -> int:
+        verdict = judge()
+        return 0 if verdict.holds else 1 + len(verdict.missing) + len(verdict.episodes)
+
+    await until_still(missing, _HEARD_WITHIN_S)
+
+
+async def until_still(left: Callable[[], int], within_s: float) -> None:
+    """Return when nothing is left, or what is has not become less for so long."""
+    until_s, fewest = time.monotonic() + within_s, math.inf
+    while (count := left()) and time.monotonic() < until_s:
+        if count < fewest:
+            until_s, fewest = time.monotonic() + within_s, count
         await asyncio.sleep(_LOOK_AGAIN_S)
 
 

@@ -24,6 +24,9 @@ from skyfence.cli.local import embedded
 from skyfence.errors import SkyfenceError, UnavailableError
 from skyfence.naming import Environment
 
+# Starts a command of skyfence, by its name.
+Start = Callable[[Processes, Settings, str], subprocess.Popen[bytes]]
+
 _PARTITIONS = 8
 _MACHINES = 2
 _LONGEST_S = 120.0
@@ -56,18 +59,20 @@ async def staged(
     *,
     zones: Path | None = ZONES,
     readers: Readers | None = None,
+    start: Start = Processes.skyfence,
 ) -> AsyncIterator[Stage]:
     """Start so many brokers, a Redis, so many workers and a relay; end whatever is left.
 
     Without ``zones`` the default ones are used. With ``readers`` they are started as well, all go
-    by the fault run's policy, and stand on machines where Apache Kafka is what they reach.
+    by the fault run's policy, and stand on machines where Apache Kafka is what they reach. Workers
+    and relay are begun by ``start``.
     """
     processes = Processes(folder)
     async with AsyncExitStack() as stack:
         stack.callback(processes.end)
         lines = 0 if readers is None else _MACHINES
         kafka = await brokers_of(brokers, processes, folder, lines=lines)
-        settings = settings_of(kafka, zones)
+        settings = _settings_of(kafka, zones)
         if readers is not None:
             settings = settings.model_copy(update={"policy": write_policy(folder)})
         server, redis = redis_of(processes, folder, settings)
@@ -78,14 +83,14 @@ async def staged(
         if readers is not None and kafka.cluster is not None:
             machines = await stack.enter_async_context(machines_of(kafka.cluster, settings, folder))
         homes: Sequence[Home] = machines or [Home(processes, settings)]
-        edges = edges_of(homes, workers)
+        edges = edges_of(homes, workers, start)
         edges += [] if readers is None else readers.edges(homes)
         for edge in edges:
             edge.start()
         yield Stage(processes, settings, kafka, redis, edges, machines)
 
 
-def settings_of(kafka: Brokers, zones: Path | None) -> Settings:
+def _settings_of(kafka: Brokers, zones: Path | None) -> Settings:
     """Return settings that reach some brokers, and a Redis of their own that is yet to start."""
     return Settings(
         environment=Environment.EXERCISE,
@@ -143,13 +148,15 @@ def redis_of(processes: Processes, folder: Path, settings: Settings) -> tuple[Ru
     return running, running.victim(lambda: until(answers))
 
 
-def edges_of(homes: Sequence[Home], workers: int) -> list[Running]:
+def edges_of(
+    homes: Sequence[Home], workers: int, start: Start = Processes.skyfence
+) -> list[Running]:
     """Return the workers, each with a slot of its own, and the relay, at their homes."""
 
     def begin(name: str, slot: int) -> Callable[[], subprocess.Popen[bytes]]:
         home = homes[slot % len(homes)]
         own = home.settings.model_copy(update={"worker_slot": str(slot)})
-        return lambda: home.processes.skyfence(own, name)
+        return lambda: start(home.processes, own, name)
 
     running = [Running(f"worker-{slot}", begin("worker", slot)) for slot in range(workers)]
     return [*running, Running("relay", begin("relay", 0))]

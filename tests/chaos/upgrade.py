@@ -16,8 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,18 +24,17 @@ from pathlib import Path
 _TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(_TESTS / folder) for folder in ("chaos", "support", "")]
 
-from brokers import brokers_of
+from ending import until_still
 from groups import until_shared
 from proc import Processes
-from repository import ROOT, ZONES
+from repository import ROOT
 from run import heard
 from running import Running
 from scenario import recording, undisturbed
-from stage import Stage, drained, redis_of, settings_of, until
+from stage import drained, staged
 from verdict import Message, disordered, of_incidents, place_episodes
 
-from skyfence.adapters.settings import Settings, environment_of
-from skyfence.adapters.topics import ensure_topics
+from skyfence.adapters.settings import Settings
 from skyfence.contracts.alert import Alert
 from skyfence.contracts.channel_message import is_over
 
@@ -44,7 +42,7 @@ _RUN = "upgrade"
 _WORKERS = 2
 # When the relay is replaced, and the workers: shares of the window in which tracks begin.
 _RELAY_AT, _WORKERS_AT = 0.3, 0.7
-_SILENT_S, _LOOK_AGAIN_S = 15.0, 1.0
+_SILENT_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -57,10 +55,9 @@ class Release:
         self, processes: Processes, settings: Settings, *arguments: str
     ) -> subprocess.Popen[bytes]:
         """Start its skyfence with settings."""
-        wanted = {k: v for k, v in environment_of(settings).items() if k.startswith("SKYFENCE_")}
         # Else the folder in which this was started comes first.
         path = {"PYTHONPATH": str(self.tree), "PYTHONSAFEPATH": "1"}
-        return processes.start(sys.executable, "-m", "skyfence", *arguments, **wanted, **path)
+        return processes.python(settings, "-m", "skyfence", *arguments, **path)
 
 
 async def upgrade(options: argparse.Namespace, folder: Path, release: Release) -> list[str]:
@@ -68,11 +65,11 @@ async def upgrade(options: argparse.Namespace, folder: Path, release: Release) -
     path = folder / "recording.jsonl"
     lines = recording(options.seed, options.tracks, window_s=options.window)
     path.write_text("\n".join(lines) + "\n")
-    processes = Processes(folder)
-    async with AsyncExitStack() as stack:
-        stack.callback(processes.end)
-        stage = await _begun(processes, folder, release)
-        hearing = await stack.enter_async_context(heard(stage))
+    async with (
+        staged(folder, 1, _WORKERS, start=release.start) as stage,
+        heard(stage) as hearing,
+    ):
+        processes = stage.processes
         await until_shared(stage.settings, _WORKERS)
         begun_s, window_s = time.monotonic(), options.window / options.speed
         how = ("--speed", str(options.speed), "--run", _RUN)
@@ -87,33 +84,13 @@ async def upgrade(options: argparse.Namespace, folder: Path, release: Release) -
         status = await asyncio.to_thread(replay.wait)
         assert status == 0, processes.said(replay)
         await drained(stage.settings)
-        await _heard_out(lambda: sum(map(len, hearing.heard.values())))
+        await until_still(lambda: -sum(map(len, hearing.heard.values())), _SILENT_S)
         told = [message for messages in hearing.of(_RUN).values() for message in messages]
         (folder / "heard.jsonl").write_bytes(b"\n".join(m.to_json() for m in told))
         ended = [e.name for e in stage.edges if e.process.poll() is not None]
     return [f"{name} has ended" for name in ended] + wrong(
         hearing.of(_RUN), undisturbed(path, _RUN)
     )
-
-
-async def _begun(processes: Processes, folder: Path, release: Release) -> Stage:
-    """Start a broker, a Redis, and the earlier release's workers and relay."""
-    kafka = await brokers_of(1, processes, folder)
-    settings = settings_of(kafka, ZONES)
-    server, redis = redis_of(processes, folder, settings)
-    server.start()
-    await redis.back()
-    await until(lambda: ensure_topics(settings))
-
-    def begin(name: str, slot: int) -> Callable[[], subprocess.Popen[bytes]]:
-        own = settings.model_copy(update={"worker_slot": str(slot)})
-        return lambda: release.start(processes, own, name)
-
-    edges = [Running(f"worker-{slot}", begin("worker", slot)) for slot in range(_WORKERS)]
-    edges.append(Running("relay", begin("relay", 0)))
-    for edge in edges:
-        edge.start()
-    return Stage(processes, settings, kafka, redis, edges, [])
 
 
 def _replace(processes: Processes, settings: Settings, edges: Sequence[Running]) -> None:
@@ -125,15 +102,6 @@ def _replace(processes: Processes, settings: Settings, edges: Sequence[Running])
         own = settings.model_copy(update={"worker_slot": slot or "0"})
         edge.begin = partial(processes.skyfence, own, name)
         edge.start()
-
-
-async def _heard_out(count: Callable[[], int]) -> None:
-    """Return when nothing new has been heard for a while."""
-    before, since_s = count(), time.monotonic()
-    while time.monotonic() - since_s < _SILENT_S:
-        await asyncio.sleep(_LOOK_AGAIN_S)
-        if count() != before:
-            before, since_s = count(), time.monotonic()
 
 
 def wrong(heard_of: Mapping[str, Sequence[Message]], expected: Iterable[Message]) -> list[str]:

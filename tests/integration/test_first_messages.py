@@ -1,14 +1,13 @@
 """A partition of which nothing is committed yet: its first messages are read again like others."""
 
 import asyncio
-import sys
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from proc import Processes
 from talk import LONGEST_S
 
-from skyfence.adapters.settings import Settings, environment_of
+from skyfence.adapters.settings import Settings
 
 pytestmark = pytest.mark.integration
 
@@ -45,6 +44,5 @@ def test_a_partition_without_a_commit_is_read_from_its_beginning(
 ) -> None:
     """After a rebalance amid its first messages none of them is left out."""
     asyncio.run(_send(settings))
-    own = {k: v for k, v in environment_of(settings).items() if k.startswith("SKYFENCE_")}
-    process = processes.start(sys.executable, "-c", WORKER, **own)
+    process = processes.python(settings, "-c", WORKER)
     assert process.wait(LONGEST_S) == _READ_AGAIN, processes.said(process)

@@ -1,14 +1,13 @@
 """A worker that crashes, and does not come to an end by itself, is ended by its watchdog."""
 
 import asyncio
-import sys
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from proc import Processes
 from talk import LONGEST_S
 
-from skyfence.adapters.settings import Settings, environment_of
+from skyfence.adapters.settings import Settings
 from skyfence.adapters.watchdog import EXIT_HUNG
 
 pytestmark = pytest.mark.integration
@@ -42,8 +41,7 @@ def test_a_worker_that_crashes_ends(settings: Settings, processes: Processes) ->
     """However long Faust would take to stop after the crash of an agent."""
     asyncio.run(_send(settings))
     limited = settings.changed(watchdog={"stop_s": 2.0})
-    wanted = {k: v for k, v in environment_of(limited).items() if k.startswith("SKYFENCE_")}
-    process = processes.start(sys.executable, "-c", WORKER, **wanted)
+    process = processes.python(limited, "-c", WORKER)
     assert process.wait(LONGEST_S) == EXIT_HUNG
     said = processes.said(process)
     assert "it was to stop and did not" in said

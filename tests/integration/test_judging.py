@@ -15,7 +15,7 @@ from talk import LONGEST_S
 
 from skyfence.adapters.progress import commits_within
 from skyfence.adapters.redis import connect
-from skyfence.adapters.settings import Settings, environment_of
+from skyfence.adapters.settings import Settings
 from skyfence.adapters.status_store import read_status
 from skyfence.client.feed import AlertFeed, FeedEvent, Judged, Unjudged
 from skyfence.errors import UsageError
@@ -76,11 +76,10 @@ async def test_a_watcher_hears_of_a_stuck_incident_agent(
     """The loop turns and tracks are judged, but nothing is decided."""
     hangs = tmp_path / "hangs"
     processes.skyfence(settings, "relay")
-    wanted = {k: v for k, v in environment_of(settings).items() if k.startswith("SKYFENCE_")}
     async with AlertFeed(settings, [CHANNEL]) as feed:
         events = aiter(feed)
         await seen(events, Unjudged, LONGEST_S)
-        processes.start(sys.executable, "-c", STUCK, str(hangs), **wanted)
+        processes.python(settings, "-c", STUCK, str(hangs))
         await seen(events, Judged, LONGEST_S)
         hangs.touch()
         await seen(events, Unjudged, TOLD_WITHIN_S + MARGIN_S)

@@ -1,14 +1,13 @@
 """A worker that is told to stop while messages wait leaves them to its successor."""
 
 import asyncio
-import sys
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from proc import Processes
 from talk import LONGEST_S
 
-from skyfence.adapters.settings import Settings, environment_of
+from skyfence.adapters.settings import Settings
 
 pytestmark = pytest.mark.integration
 
@@ -49,6 +48,5 @@ async def _send(settings: Settings) -> None:
 def test_messages_that_wait_are_not_waited_for(settings: Settings, processes: Processes) -> None:
     """A backlog of hundreds made a stop last until all of them were judged."""
     asyncio.run(_send(settings))
-    own = {k: v for k, v in environment_of(settings).items() if k.startswith("SKYFENCE_")}
-    process = processes.start(sys.executable, "-c", WORKER, **own)
+    process = processes.python(settings, "-c", WORKER)
     assert process.wait(LONGEST_S) == 1, processes.said(process)

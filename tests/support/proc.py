@@ -45,8 +45,14 @@ class Processes:
 
     def skyfence(self, settings: Settings, *arguments: str) -> subprocess.Popen[bytes]:
         """Start skyfence with settings."""
+        return self.python(settings, "-m", "skyfence", *arguments)
+
+    def python(
+        self, settings: Settings, *arguments: str, **changes: str
+    ) -> subprocess.Popen[bytes]:
+        """Start this Python with settings, and other variables besides."""
         wanted = {k: v for k, v in environment_of(settings).items() if k.startswith("SKYFENCE_")}
-        return self.start(sys.executable, "-m", "skyfence", *arguments, **wanted)
+        return self.start(sys.executable, *arguments, **wanted, **changes)
 
     def left(self) -> list[int]:
         """Return the processes that carry this test's mark and live."""
