@@ -121,13 +121,13 @@ class IncidentAgent:
             await self._sends.reject(message, Reason.of_invalid(error))
         else:
             if isinstance(event, JudgedPartitions):
-                await self._tell_judged(event)
+                await self._tell_judged(event, decisions.undecided_runs)
             else:
                 await self._decide(message, decisions, event)
 
-    async def _tell_judged(self, event: JudgedPartitions) -> None:
+    async def _tell_judged(self, event: JudgedPartitions, undecided_runs: int) -> None:
         """Say until when everything has been judged: what came before is decided and stored."""
-        judged = None if self._judging is None else self._judging.take(event)
+        judged = None if self._judging is None else self._judging.take(event, undecided_runs)
         if judged is not None:
             await self._sends.flush()
             await self._sends.send(self._topics.judged, JUDGED_KEY, judged.to_json(), {})

@@ -79,9 +79,10 @@ class JudgingProgress:
         self._partition_count = partition_count
         self._until: dict[int, datetime] = {}
 
-    def take(self, judged: JudgedPartitions) -> JudgedUntil | None:
+    def take(self, judged: JudgedPartitions, undecided_runs: int) -> JudgedUntil | None:
         """Take in what a worker reports; return until when all has been, None where not known."""
         self._until.update(judged.until)
         if len(self._until) < self._partition_count:
             return None
-        return JudgedUntil(as_of=judged.as_of, until=min(self._until.values()))
+        until = min(self._until.values())
+        return JudgedUntil(as_of=judged.as_of, until=until, undecided_runs=undecided_runs)

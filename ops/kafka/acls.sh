@@ -31,6 +31,7 @@ all="tracks crossings track.events alerts rejected judged $kept"
 # Each process looks at the topics when it starts.
 allow 'producer worker relay monitor desk sink' 'Describe DescribeConfigs' topic $all
 allow 'producer' 'Write' topic tracks
+allow 'producer' 'Read' topic judged
 allow 'producer' 'Describe' group skyfence-worker skyfence-relay
 allow 'worker' 'Create' topic $all
 allow 'worker' 'Read' topic tracks track.events $kept

@@ -16,6 +16,7 @@ from skyfence.adapters.credentials import kafka_options
 from skyfence.adapters.kafka import admin_client
 from skyfence.adapters.settings import Settings
 from skyfence.adapters.stopping import stop_reading
+from skyfence.contracts.judging import JudgedUntil
 from skyfence.errors import UnavailableError
 
 log = structlog.get_logger()
@@ -136,11 +137,37 @@ class GroupProgress:
     async def drained(self) -> None:
         """Return when the relay has committed everything that follows from ``tracks`` as it is now.
 
+        What a run ends with may wait for the progress of partitions that hold nothing of it. The
+        incident agent says whether anything does, after everything that it has decided.
+        """
+        await self._catch_up()
+        await self._decide_all()
+        await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        """Return when each group has committed what its topic holds.
+
         Each stage commits only after its output is stored, so they are looked at in their order.
         """
         for group, topic in self._stages():
             while await self.left(group, topic):  # noqa: ASYNC110 - the broker tells nobody
                 await asyncio.sleep(_LOOK_AGAIN_S)
+
+    async def _decide_all(self) -> None:
+        """Return when a message of ``judged`` that is yet to be stored says that nothing waits.
+
+        Workers have one written every two seconds.
+        """
+        partition = TopicPartition(self._settings.topics.judged, 0)
+        ends = await self._consumer.end_offsets([partition])
+        self._consumer.assign([partition])
+        self._consumer.seek(partition, ends[partition])
+        undecided_runs = 1
+        while undecided_runs:
+            record = await self._consumer.getone(partition)
+            judged = JudgedUntil.model_validate_json(record.value or b"")
+            undecided_runs = judged.undecided_runs
+        self._consumer.unsubscribe()
 
     async def waiting(self) -> dict[str, dict[int, int]]:
         """Return, by topic and partition, how many messages wait for a worker or the relay.

@@ -27,7 +27,12 @@ class JudgedPartitions(Contract):
 
 
 class JudgedUntil(Contract):
-    """Until when all that reached ``tracks`` has been judged and decided, as of a moment."""
+    """Until when all that reached ``tracks`` has been judged and decided, as of a moment.
+
+    ``undecided_runs`` counts the runs whose sources have all ended and of which something is still
+    to be decided: it waits until it is known that no partition holds more of them.
+    """
 
     as_of: UtcTime
     until: UtcTime
+    undecided_runs: Annotated[int, Field(ge=0)] = 0

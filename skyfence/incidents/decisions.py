@@ -72,6 +72,12 @@ class AlertDecisions:
         """Return the incidents that are not closed, in order of opening."""
         return self._manager.open
 
+    @property
+    def undecided_runs(self) -> int:
+        """Return how many runs whose sources have all ended wait for a partition's progress."""
+        runs = self.state.runs.values()
+        return sum(run.decisions.is_undecided(self.state.progress) for run in runs)
+
     def process(
         self, event: TrackTopicEvent, origin: Origin | None = None
     ) -> list[Alert | PlaceAlert]:

@@ -19,7 +19,7 @@ from typing import Final
 from skyfence.contracts.track_event import SourceWatermark
 from skyfence.frames.frame import source_of
 from skyfence.incidents.incident import EpisodeKey, MemberTrack
-from skyfence.times import to_ms
+from skyfence.times import LATEST_MS, to_ms
 
 # Ranks of decisions, and their order at the same instant: is a track another one's object; does it
 # count among repeated violations. They stand in checkpoints.
@@ -131,6 +131,10 @@ class DecisionQueue:
         A partition that is minutes behind may hold all frames of another source.
         """
         return self.ended and min(progress.values(), default=self.ended_ms) >= self.ended_ms
+
+    def is_undecided(self, progress: SourceProgress) -> bool:
+        """Tell whether all sources have ended, and what is decided last still waits."""
+        return self.ended and self.watermark_ms(progress) < LATEST_MS
 
     def has_come_to(self, source: str, time_ms: int) -> bool:
         """Tell whether all shards of a source have come to an event time, ms since 1970."""

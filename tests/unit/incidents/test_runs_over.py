@@ -10,13 +10,19 @@ from words import ENGLISH
 
 from skyfence.airspace.airspace import Airspace
 from skyfence.contracts.report import Report
-from skyfence.contracts.track_event import SourceWatermark, TrackEvent, TrackTopicEvent
+from skyfence.contracts.track_event import (
+    PartitionWatermark,
+    SourceWatermark,
+    TrackEvent,
+    TrackTopicEvent,
+)
 from skyfence.frames.frame import LIVE_RUN
 from skyfence.frames.packing import Packer, play
 from skyfence.incidents.decisions import AlertDecisions
 from skyfence.incidents.snapshot import take_snapshot
 from skyfence.incidents.watermark import Origin
 from skyfence.naming import Environment
+from skyfence.times import to_ms
 from skyfence.tracks.tracker import Tracker
 
 RECORDING = Path(__file__).parents[3] / "recordings" / "latvia-2024-09-07.jsonl"
@@ -105,6 +111,19 @@ def test_a_run_is_not_over_while_a_partition_is_behind() -> None:
     assert {"older", "newer"} <= decisions.state.runs.keys()
     ended(decisions, "newest", Origin(0, 6_000))
     assert decisions.state.runs.keys() == {"newest"}
+
+
+def test_a_run_is_undecided_while_a_partition_may_hold_more_of_it() -> None:
+    """Whoever waits for a replay's last alerts is told so; a run that goes on counts for none."""
+    decisions = stage()
+    decisions.process(PartitionWatermark(partition=0, time=T0))
+    began = Origin(1, to_ms(T0 + timedelta(seconds=30)))
+    decisions.process(clock(T0).model_copy(update={"run": "goes on"}), began)
+    assert decisions.undecided_runs == 0
+    ended(decisions, "run", began)
+    assert decisions.undecided_runs == 1
+    decisions.process(PartitionWatermark(partition=0, time=T0 + timedelta(minutes=1)))
+    assert decisions.undecided_runs == 0
 
 
 def test_a_partition_that_nobody_judges_keeps_few_runs() -> None:

@@ -160,6 +160,8 @@ def test_a_short_run_that_has_ended_holds_itself_up_no_longer() -> None:
     last = SourceWatermark(run="run", key="a", time=T0, last=True)
     queue.advance(last, Origin(2, 103_000))
     assert queue.watermark_ms({1: 130_000, 2: 103_000}) == float("inf")
+    assert not queue.is_undecided({1: 130_000, 2: 103_000})
+    assert queue.is_undecided({1: 130_000, 2: 103_000, 3: 101_999})
     assert queue.watermark_ms({1: 130_000, 2: 103_000, 3: 101_999}) == float("-inf")
     assert queue.watermark_ms({1: 130_000, 2: 103_000, 3: 99_999}) == float("-inf")
 

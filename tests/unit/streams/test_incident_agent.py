@@ -13,7 +13,8 @@ from fuzz.samples import Mail
 from words import ENGLISH
 
 from skyfence.contracts.alert import Alert
-from skyfence.contracts.judging import JUDGED_KEY, JudgedPartitions
+from skyfence.contracts.judging import JUDGED_KEY, JudgedPartitions, JudgedUntil
+from skyfence.incidents.decisions import AlertDecisions
 from skyfence.incidents.manager import IncidentManager
 from skyfence.naming import Environment
 from streams.checkpoint import Checkpoint, CheckpointStore
@@ -45,14 +46,16 @@ class SlowKafka(FakeApp):
     """Topics whose broker has not answered yet."""
 
     sent: list[str] = field(default_factory=list)  # the topics, in order
+    values: list[bytes] = field(default_factory=list)
     waiting: list["asyncio.Future[None]"] = field(default_factory=list)
 
     def output_topic(self, name: str) -> Any:
         kafka = self
 
         class _Topic:
-            async def send(self, **_: Any) -> "asyncio.Future[None]":
+            async def send(self, *, value: bytes, **_: Any) -> "asyncio.Future[None]":
                 kafka.sent.append(name)
+                kafka.values.append(value)
                 kafka.waiting.append(asyncio.get_running_loop().create_future())
                 return kafka.waiting[-1]
 
@@ -161,3 +164,13 @@ async def test_it_is_judged_until_what_is_stored(agent: IncidentAgent, kafka: Sl
     kafka.answer()
     await deciding
     assert kafka.sent[-1] == TOPICS.judged
+
+
+async def test_it_says_how_many_runs_wait(
+    agent: IncidentAgent, kafka: SlowKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With each beat, so that a replay knows whether its last alerts are yet to come."""
+    monkeypatch.setattr(AlertDecisions, "undecided_runs", 2)
+    await agent.process(beat(0), more=True)
+    judged = JudgedUntil.model_validate_json(kafka.values[-1])
+    assert (kafka.sent[-1], judged.undecided_runs) == (TOPICS.judged, 2)

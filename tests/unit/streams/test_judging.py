@@ -87,9 +87,9 @@ def judged(at_s: int, **until_s: int) -> JudgedPartitions:
 def test_the_earliest_of_all_partitions_counts() -> None:
     """Whoever of several workers hangs: nothing is said before all have reported."""
     progress = JudgingProgress(3)
-    assert progress.take(judged(2, p0=2, p1=2)) is None
-    assert progress.take(judged(3, p2=3)) == _until(3, 2)
-    assert progress.take(judged(9, p0=9, p1=9)) == _until(9, 3)
+    assert progress.take(judged(2, p0=2, p1=2), 0) is None
+    assert progress.take(judged(3, p2=3), 0) == _until(3, 2)
+    assert progress.take(judged(9, p0=9, p1=9), 0) == _until(9, 3)
 
 
 def _until(at_s: int, until_s: int) -> JudgedUntil:
