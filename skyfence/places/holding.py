@@ -7,7 +7,7 @@ stays, and ``shelter`` for some minutes; afterwards what it asks for counts, aft
                           └─────────▶ fall: when, and to which level  (``places`` waits for it)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from skyfence.contracts.alert import PlaceLevel, level_rank
 from skyfence.places.contribution import Contribution
@@ -20,9 +20,10 @@ class Holding:
 
     ``asked`` is the level that its last event asked for; ``below_ms`` says since when that has been
     lower than ``level``, ``reach_ms`` since when ``in_reach`` is as it is. ``over_ms`` is when
-    the incident closed. From ``counts_from_ms`` on it counts as an object of its own. ``fallen`` is
-    the level that it has fallen to at ``fallen_ms``, before its last event, where that could not be
-    told yet because another source had not come as far.
+    the incident closed, 0 for at once. From ``counts_from_ms`` on it counts as an object of its
+    own. ``fallen`` is the level that it has fallen to at ``fallen_ms``, before its last event, where
+    that could not be told yet because another source had not come as far; ``fallen_after`` are the
+    falls that came after that one.
     """
 
     level: PlaceLevel
@@ -37,6 +38,7 @@ class Holding:
     circling: bool = False
     fallen: PlaceLevel | None = None
     fallen_ms: int = 0
+    fallen_after: list[tuple[int, PlaceLevel]] = field(default_factory=list)
 
     @classmethod
     def begin(
@@ -87,36 +89,48 @@ class Holding:
             self._rise()
         return (self.level, self.minutes_left, self.lost) != before
 
+    def close(self, time_ms: int, parameters: PlaceParameters, *, at_once: bool) -> None:
+        """Take in that the incident has closed; ``at_once``, whatever has fallen until then."""
+        self._note_falls(time_ms, parameters)
+        self.over_ms = 0 if at_once else time_ms
+
     def fall(self, parameters: PlaceParameters) -> tuple[int, PlaceLevel] | None:
         """Return when the level falls next, and to which; None while it is held."""
-        if self.fallen is not None and self.over_ms is None:
+        if self.fallen is not None and self.over_ms != 0:
             return self.fallen_ms, self.fallen
         return self._next_fall(parameters)
 
     def settle(self, level: PlaceLevel) -> None:
         """Let the level fall as ``fall`` said, now that every source has come as far."""
         self.level, self.fallen = level, None
+        if self.fallen_after:
+            self.fallen_ms, self.fallen = self.fallen_after.pop(0)
 
     @property
     def _present(self) -> PlaceLevel:
         """Return the level as of the last event, also where its fall is not settled yet."""
+        if self.fallen_after:
+            return self.fallen_after[-1][1]
         return self.level if self.fallen is None else self.fallen
 
     def has_ended(self, time_ms: int, parameters: PlaceParameters) -> bool:
         """Tell whether it had fallen to ``clear`` before an event, told or not."""
         self._note_falls(time_ms, parameters)
-        return self.fallen == "clear"
+        return self._present == "clear"
 
     def _note_falls(self, time_ms: int, parameters: PlaceParameters) -> None:
         """Note the falls that were due before an event, which must not hold them up."""
         while (fall := self._next_fall(parameters)) is not None and fall[0] < time_ms:
             if self.fallen is None:
-                self.fallen_ms = fall[0]
-            self.fallen = fall[1]
-            if self.fallen == "clear":
+                self.fallen_ms, self.fallen = fall
+            else:
+                self.fallen_after.append(fall)
+            if self._present == "clear":
                 return
 
     def _rise(self) -> None:
+        """Rise to what is asked for; what is still to be told falls no further than that."""
+        self.fallen_after.clear()
         if level_rank(self.asked) >= level_rank(self.level):
             self.level, self.fallen = self.asked, None
         else:

@@ -172,7 +172,7 @@ class Places:
         The level changes only when it falls.
         """
         if standing.over:
-            holding.over_ms = 0 if standing.at_once else standing.time_ms
+            holding.close(standing.time_ms, self._parameters, at_once=standing.at_once)
             return False
         if holding.has_ended(standing.time_ms, self._parameters):
             return False

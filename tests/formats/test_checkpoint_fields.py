@@ -137,7 +137,7 @@ INCIDENT_FORMATS: Final[dict[int, Fields]] = {
         "Attention": "saved_ms as_of_ms sounded_ms",
         "Holding": (
             "level asked below_ms in_reach reach_ms minutes_left lost over_ms counts_from_ms "
-            "circling fallen fallen_ms"
+            "circling fallen fallen_ms fallen_after"
         ),
         "RepeatedViolations": "number step told count violations latest",
         "Violation": "incident_id confirmed event tracks earlier",

@@ -135,6 +135,28 @@ def test_falling_waits_for_the_watermark() -> None:
     assert minute_of(stage.pass_until(5)[0]) == 5
 
 
+def test_what_fell_before_the_end_is_told_however_late() -> None:
+    """Each fall is told as of its own time, though the watermark comes after all of them."""
+    stage = Stage()
+    stage.take(0, "a", "shelter")
+    stage.take(1, "a", in_reach=["AA-1"])
+    stage.take(20, "a")
+    stage.take(30, "a")
+    assert stage.take(40, "a", over=True) == []
+    told = stage.pass_until(100)
+    assert levels(told) == [("prepare", 1, "quiet"), ("watch", 1, "quiet"), ("clear", 0, "sound")]
+    assert [minute_of(alert) for alert in told] == [11, 21, 40]
+
+
+def test_what_has_ended_before_it_was_closed_ends_when_it_did() -> None:
+    """A place that was let go hears its all-clear of that time, not of the incident's close."""
+    stage = Stage()
+    stage.take(0, "a", "watch")
+    stage.take(1, "a")
+    assert stage.take(60, "a", over=True) == []
+    assert [minute_of(alert) for alert in stage.pass_until(100)] == [31]
+
+
 def test_an_operators_word_counts_at_once() -> None:
     """What an operator closes ends with the next watermark, whatever time the word bears."""
     stage = Stage()
