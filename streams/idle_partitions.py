@@ -26,10 +26,9 @@ from streams.sends import PendingSends
 log = structlog.get_logger()
 
 LOOK_EVERY_S: Final = 2.0
-# Each partition, while nothing is left in it. A worker that has begun reports them all as soon as
-# nothing is left in any: what a run ends with may wait for that. Sooner, those that are empty would
-# seem to be ahead of those that it is about to judge.
-_REPORT_EVERY_MS: Final = 10_000
+# Each partition, while nothing is left in it: the incident agent takes one that it has not heard of
+# for fifteen seconds for one that is behind (``incidents.watermark``).
+_REPORT_EVERY_MS: Final = 4_000
 # The clocks of the brokers, which date the messages, and ours differ by less than this.
 _CLOCK_SKEW_MS: Final = 2_000
 
@@ -51,8 +50,6 @@ class IdlePartitionReporter:
         self._sends = sends
         self._clock = clock
         self._reported_ms: dict[int, int] = {}
-        self._begun_ms: int | None = None
-        self._is_through = False  # nothing was left in any partition once
 
     async def report(self) -> None:
         """Send a watermark for each partition that is due and has nothing left; return when stored.
@@ -61,14 +58,10 @@ class IdlePartitionReporter:
         logged: the next report comes soon, and until then the incident agent only waits.
         """
         now_ms = self._clock.now_ms()
-        begun_ms = self._begun_ms = now_ms if self._begun_ms is None else self._begun_ms
         try:
             left = (await backlog(self._app, self._states, self._topics.tracks)).left
-            is_news = bool(left) and not self._is_through and max(left.values()) <= 0
-            self._is_through = self._is_through or is_news
             for partition in (number for number, count in left.items() if count <= 0):
-                reported_ms = self._reported_ms.get(partition, begun_ms)
-                if is_news or now_ms - reported_ms >= _REPORT_EVERY_MS:
+                if now_ms - self._reported_ms.get(partition, 0) >= _REPORT_EVERY_MS:
                     await self._send(partition, now_ms - _CLOCK_SKEW_MS)
                     self._reported_ms[partition] = now_ms
         except NotStartedError:

@@ -31,7 +31,7 @@ _IDLE_BEHIND_MS: Final = 5 * 60_000
 _BEGINNING_MS: Final = 10_000
 # A replay's sources end together, their last frames so little apart.
 _ENDING_MS: Final = 1_000
-# A partition in which nothing waits is said to be judged every ten seconds (streams).
+# A partition in which nothing waits is said to be judged every four seconds (streams).
 _PARTITION_BEHIND_MS: Final = 15_000
 _NO_PROGRESS: Final[Mapping[int, int]] = {}
 
@@ -159,11 +159,13 @@ class DecisionQueue:
     def _begins_unheard(self, progress: SourceProgress) -> bool:
         """Tell whether a partition is behind that was not judged past the run's beginning.
 
-        It may hold sources that nobody knows of yet, and so does not wait for.
+        It may hold sources that nobody knows of yet, and so does not wait for. Where the run itself
+        was heard from a partition, what comes there later is of later event time.
         """
         behind_ms = max(progress.values(), default=0) - _PARTITION_BEHIND_MS
-        begun_ms = self._all_begun_ms
-        return any(at_ms < min(behind_ms, begun_ms) for at_ms in progress.values())
+        unheard_ms = min(behind_ms, self._all_begun_ms)
+        heard = {origin.partition for origin in self.origins.values()}
+        return any(at_ms < unheard_ms for number, at_ms in progress.items() if number not in heard)
 
     @property
     def _all_begun_ms(self) -> int:

@@ -153,6 +153,14 @@ def test_a_run_begins_when_all_partitions_have_come_to_its_beginning() -> None:
     assert queue.watermark_ms({1: 110_000, 2: 130_000}) == to_ms(T0) + 60_000
 
 
+def test_a_run_does_not_wait_for_the_partition_that_it_comes_from() -> None:
+    """A worker that has just begun judges it late, and knows at once that the others are empty."""
+    queue = DecisionQueue()
+    hear(queue, 0, "a", 2, 100_000)
+    assert queue.watermark_ms({1: 130_000, 2: 100_000}) == to_ms(T0)
+    assert queue.watermark_ms({1: 130_000, 2: 100_000, 3: 109_999}) == float("-inf")
+
+
 def test_a_short_run_that_has_ended_holds_itself_up_no_longer() -> None:
     """Its own partition was judged to its end, and nothing came there since; another's was not."""
     queue = DecisionQueue()
