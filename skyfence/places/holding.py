@@ -21,9 +21,9 @@ class Holding:
     ``asked`` is the level that its last event asked for; ``below_ms`` says since when that has been
     lower than ``level``, ``reach_ms`` since when ``in_reach`` is as it is. ``over_ms`` is when
     the incident closed, 0 for at once. From ``counts_from_ms`` on it counts as an object of its
-    own. ``fallen`` is the level that it has fallen to at ``fallen_ms``, before its last event, where
-    that could not be told yet because another source had not come as far; ``fallen_after`` are the
-    falls that came after that one.
+    own. ``fallen`` is the level that it fell to at ``fallen_ms``, before its last event, where that
+    could not be told yet because another source had not come as far; ``fallen_after`` are the falls
+    that came after that one.
     """
 
     level: PlaceLevel
