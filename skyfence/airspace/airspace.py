@@ -282,19 +282,24 @@ class Airspace:
         scale = np.array([metres_per_degree(lat) for _, lat in places])
         local = self._borders.segments[segment] - np.tile(points, 2)[place]
         metres = distances_from_origin_m(local * np.tile(scale, 2)[place])
-        nearest_m: list[dict[int, float]] = [
-            dict.fromkeys(areas, 0.0) for areas in self.covering_many(*points.T)
-        ]
         hits = np.flatnonzero(metres <= within_m[place])
+        place, metres = place[hits], metres[hits]
         owners = self._borders.segment_owners[segment[hits]]
-        for index, area, apart_m in zip(
-            place[hits].tolist(), owners.tolist(), metres[hits].tolist(), strict=True
+        order = np.lexsort((metres, owners, place))  # of each area at each place the nearest first
+        pairs = np.stack((place[order], owners[order]), axis=1)
+        is_first = np.append(True, np.any(pairs[1:] != pairs[:-1], axis=1))[: len(pairs)]
+        nearest_m: list[dict[int, float]] = [{} for _ in places]
+        for (index, area), apart_m in zip(
+            pairs[is_first].tolist(), metres[order[is_first]].tolist(), strict=True
         ):
-            nearest_m[index][area] = min(nearest_m[index].get(area, inf), apart_m)
+            nearest_m[index][area] = apart_m
         zones = len(self.zones)
         return [
             sorted((metres, area) for area, metres in by_area.items() if area < zones)
-            for by_area in nearest_m
+            for by_area in (
+                apart_m | dict.fromkeys(areas, 0.0)
+                for apart_m, areas in zip(nearest_m, self.covering_many(*points.T), strict=True)
+            )
         ]
 
     @cached_property
