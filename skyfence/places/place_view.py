@@ -38,7 +38,11 @@ class PlaceView:
                 continue
             for incident_id, holding in of_place.items():
                 other = gravest.setdefault(incident_id, holding)
-                if other is not holding and _is_graver(holding, other):
+                # The same object over a nation and a region of it is mostly as grave for both.
+                is_alike = other is holding or (
+                    holding.level == other.level and holding.minutes_left == other.minutes_left
+                )
+                if not is_alike and _gravity(holding) > _gravity(other):
                     gravest[incident_id] = holding
         return cls(gravest, at_ms)
 
@@ -129,12 +133,6 @@ class PlaceView:
         if minutes is None:
             return NO_MARK
         return min((mark for mark in _MINUTE_MARKS if minutes < mark), default=NO_MARK)
-
-
-def _is_graver(holding: Holding, other: Holding) -> bool:
-    # The same object over a nation and a region of it is mostly as grave for both.
-    is_alike = (holding.level, holding.minutes_left) == (other.level, other.minutes_left)
-    return not is_alike and _gravity(holding) > _gravity(other)
 
 
 def _gravity(holding: Holding) -> tuple[int, int]:
