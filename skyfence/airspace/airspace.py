@@ -283,22 +283,18 @@ class Airspace:
         local = self._borders.segments[segment] - np.tile(points, 2)[place]
         metres = distances_from_origin_m(local * np.tile(scale, 2)[place])
         hits = np.flatnonzero(metres <= within_m[place])
-        place, metres = place[hits], metres[hits]
         owners = self._borders.segment_owners[segment[hits]]
-        order = np.lexsort((metres, owners, place))  # of each area at each place the nearest first
-        pairs = np.stack((place[order], owners[order]), axis=1)
-        is_first = np.append(True, np.any(pairs[1:] != pairs[:-1], axis=1))[: len(pairs)]
+        apart_m = np.full((len(places), len(self._areas)), inf)
+        np.minimum.at(apart_m, (place[hits], owners), metres[hits])
         nearest_m: list[dict[int, float]] = [{} for _ in places]
-        for (index, area), apart_m in zip(
-            pairs[is_first].tolist(), metres[order[is_first]].tolist(), strict=True
-        ):
-            nearest_m[index][area] = apart_m
+        for index, area in np.argwhere(np.isfinite(apart_m)).tolist():
+            nearest_m[index][area] = float(apart_m[index, area])
         zones = len(self.zones)
         return [
             sorted((metres, area) for area, metres in by_area.items() if area < zones)
             for by_area in (
-                apart_m | dict.fromkeys(areas, 0.0)
-                for apart_m, areas in zip(nearest_m, self.covering_many(*points.T), strict=True)
+                by_border | dict.fromkeys(areas, 0.0)
+                for by_border, areas in zip(nearest_m, self.covering_many(*points.T), strict=True)
             )
         ]
 

@@ -6,20 +6,25 @@
     exited      nowhere; where it has been it is watched for (``places`` knows)
     closed      over, or another incident's
 
-What circles without getting anywhere also asks ``prepare`` of all places within its reach. Nations
-and the alliance are held by what holds the places beneath them (``places``); at the border a nation
-is asked itself. What may be a private
-flight asks nothing: it is told on the nation's channel as an incident, quietly.
+What circles without getting anywhere also asks ``prepare`` of the places that it can be in within
+minutes. Nations and the alliance are held by what holds the places beneath them (``places``); at
+the border a nation is asked itself. What may be a private flight asks nothing: it is told on the
+nation's channel as an incident, quietly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Final
 from uuid import UUID
 
 from skyfence.contracts.alert import PlaceKind, PlaceLevel, level_rank
-from skyfence.contracts.track_event import TrackEvent
+from skyfence.contracts.track_event import Ahead, TrackEvent
 from skyfence.incidents.routing import IncidentUpdate
 from skyfence.places.contribution import Contribution, Standing
 from skyfence.times import to_ms
+
+# Who is warned of what circles. Of places farther off two in five such warnings came true
+# (docs/score.md); they are held all the same, if it has headed for them.
+_CIRCLED_WITHIN_MIN: Final = 5
 
 
 def standing(incident_id: UUID, update: IncidentUpdate, nations: Mapping[str, str]) -> Standing:
@@ -72,10 +77,17 @@ def _contributions(update: IncidentUpdate, nations: Mapping[str, str]) -> dict[s
         for place in event.nations:
             asked.ask(place, "prepare", event.minutes_left)
     ahead = () if state == "exited" else event.ahead
-    circled = event.within_reach if event.circling and state != "lost" else ()
-    for near in (*ahead, *circled):
+    for near in (*ahead, *_circled(update)):
         asked.ask(near.place, "prepare", near.minutes_left)
     return asked.contributions
+
+
+def _circled(update: IncidentUpdate) -> Iterator[Ahead]:
+    """Yield the places that an object which circles asks to prepare."""
+    if update.event.circling and update.state != "lost":
+        for near in update.event.within_reach:
+            if near.minutes_left is not None and near.minutes_left < _CIRCLED_WITHIN_MIN:
+                yield near
 
 
 def _in_reach(event: TrackEvent, nations: Mapping[str, str]) -> frozenset[str]:

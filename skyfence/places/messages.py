@@ -114,9 +114,10 @@ class PlaceWording:
     def _headline(self, state: PlaceState, now: PlaceSituation) -> str:
         texts = self._texts.place
         all_lost = state.lost >= state.objects > 0
+        prepare = texts.prepare if now.view.is_approached else texts.prepare_near
         template = {
             "shelter": texts.shelter,
-            "prepare": texts.prepare_lost if all_lost else texts.prepare,
+            "prepare": texts.prepare_lost if all_lost else prepare,
             "watch": texts.watch_lost if all_lost else texts.watch,
             "clear": texts.clear,
         }[state.level]

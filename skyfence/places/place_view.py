@@ -90,6 +90,12 @@ class PlaceView:
         return counted or dict(list(concerned.items())[:1])
 
     @property
+    def is_approached(self) -> bool:
+        """Tell whether an object heads for the place, and not all have only not been let go yet."""
+        least = level_rank("prepare")
+        return any(level_rank(held.asked) >= least for held in self.concerned.values())
+
+    @property
     def count_due_ms(self) -> int | None:
         """Return when the next object counts that does not yet; None where all do."""
         later = [held.counts_from_ms for held in self.concerned.values()]

@@ -21,7 +21,7 @@ class Hold(Contract):
     ``away_s``. Unseen, it is waited for as long as it would need to be back.
     """
 
-    threat_s: _Seconds = 300.0
+    threat_s: _Seconds = 600.0
     exit_s: _Seconds = 600.0
     # Three rounds of a drone that waits in circles.
     away_s: _Seconds = 1_200.0

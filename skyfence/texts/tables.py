@@ -242,6 +242,7 @@ class PlaceTexts(Contract):
     numbers: Word
     shelter: _OfPlace
     prepare: _OfPlace
+    prepare_near: _OfPlace
     prepare_lost: _OfPlace
     watch: _OfPlace
     watch_lost: _OfPlace

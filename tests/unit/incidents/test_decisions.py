@@ -99,10 +99,11 @@ def test_what_goes_on_with_a_lost_object_is_as_sure_as_its_evidence(lost: str) -
 
 
 def test_circling_holds_all_places_within_reach() -> None:
-    """What circles asks the places that it can be in within minutes to be ready."""
-    near = ({"place": "BB-1", "minutes_left": 3},)
+    """What circles asks the places that it can be in within five minutes to be ready."""
+    near = ({"place": "BB-1", "minutes_left": 4}, {"place": "BB-2", "minutes_left": 5})
     messages = decisions().process(track_event("entered", 1, circling=True, within_reach=near))
     assert ("BB-1", "region", "prepare") in states(messages)
+    assert "BB-2" not in {place for place, _, _ in states(messages)}
 
 
 def test_the_all_clear_comes_with_the_watermark() -> None:

@@ -59,6 +59,6 @@ def levels(alerts: Iterable[AnyAlert]) -> dict[str, list[tuple[int, str, datetim
 def test_each_level_is_told_as_of_its_own_time() -> None:
     """Also a fall that the incident's end follows before it may be told."""
     at_once = levels(told(events_of(frame_reports=20), behind=False))
-    assert [level for _, level, _ in at_once["RO-TL"]][-2:] == ["watch", "clear"]
+    assert [level for _, level, _ in at_once["RO-TL"]][-2:] == ["prepare", "clear"]
     for frame_reports in (20, 500):
         assert levels(told(events_of(frame_reports), behind=True)) == at_once

@@ -179,6 +179,17 @@ def test_what_can_be_back_holds_prepare() -> None:
     assert levels(stage.take(101, "a", "shelter")) == [("shelter", 1, "sound")]
 
 
+def test_what_only_can_be_back_is_not_said_to_head_for_the_place() -> None:
+    """Nobody is told that an object comes which flies elsewhere; one of two that comes is told."""
+    stage = Stage()
+    stage.take(0, "a", "shelter")
+    stage.take(1, "a", in_reach=["AA-1"])
+    [near] = stage.pass_until(100)
+    assert near.headline == "EXERCISE: One object near Southshire, not heading for it now"
+    [coming] = stage.take(101, "b", "prepare", 3)
+    assert coming.headline == "EXERCISE: Two objects heading for Southshire, in about 3 minutes"
+
+
 def test_a_circle_over_the_border_is_one_shelter() -> None:
     """In and out every three minutes, the place stays at shelter and nobody hears of it."""
     stage = Stage()

@@ -160,10 +160,10 @@ def test_near_the_border_nothing_is_waited_for() -> None:
 
 
 def test_a_threat_that_turns_away_recedes() -> None:
-    """Once it has turned away and is five minutes of flight from the border, it is over."""
+    """Once it has turned away and is ten minutes of flight from the border, it is over."""
     out = flight(0, 26.9, EAST, reports=10)
-    events = tell(tracker(WORLD), *out, *on_from(out, WEST, 100))
-    assert kinds(events) == [("threatened", 8.0), ("updated", 156.0), ("receded", 252.0)]
+    events = tell(tracker(WORLD), *out, *on_from(out, WEST, 200))
+    assert kinds(events) == [("threatened", 8.0), ("updated", 156.0), ("receded", 552.0)]
     receded = events[-1]
     assert (receded.ahead, receded.minutes_left, receded.nations) == ((), None, ("AA",))
     assert len({event.opened for event in events}) == 1
@@ -181,8 +181,8 @@ def test_a_short_turn_away_is_no_end() -> None:
 def test_after_it_has_receded_it_may_come_again() -> None:
     """The next approach of the same track is another story."""
     out = flight(0, 26.9, EAST, reports=10)
-    away = on_from(out, WEST, 70)
-    events = tell(tracker(WORLD), *out, *away, *on_from(away, EAST, 50))
+    away = on_from(out, WEST, 140)
+    events = tell(tracker(WORLD), *out, *away, *on_from(away, EAST, 120))
     assert [event.kind for event in events if event.kind != "updated"] == [
         *("threatened", "receded", "threatened"),
     ]
