@@ -203,7 +203,7 @@ def test_a_threat_that_turns_away_is_called_off_everywhere() -> None:
     """All who were warned of what never came get a Cancel, and nobody else anything."""
     engine = Engine(world(), ENGLISH.operators)
     out = flight(0, 26.9, 90.0, reports=10)
-    alerts = alerts_of(engine, *out, *on_from(out, 270.0, 60))
+    alerts = alerts_of(engine, *out, *on_from(out, 270.0, 150))
     told = heard(alerts)
     assert set(told) == {"AA-1", "AA", "NATO"}
     assert {messages[0] for messages in told.values()} == {("Alert", "threat")}

@@ -90,7 +90,7 @@ def test_alerts_are_json_lines(scan: Any, recording: str, zones: str) -> None:
     assert ended.code == 0
     assert ended.errors == (
         "3 reports of 1 source, 0 bad lines, 0 late; 8 crossings, 9 alerts, "
-        "6 messages of places, 0 incidents open\n"
+        "9 messages of places, 0 incidents open\n"
     )
 
 
@@ -153,7 +153,7 @@ def test_a_bad_line_is_named_and_left_out(scan: Any, recording: str, zones: str)
     ended = scan(recording, "--zones", zones)
     assert ended.errors.startswith(f"{recording}: line 2: time: time must be RFC 3339 with a zone")
     assert "3 reports of 1 source, 1 bad line," in ended.errors
-    assert len(ended.documents) == 15
+    assert len(ended.documents) == 18
     assert ended.code == 0
 
 
@@ -165,7 +165,7 @@ def test_strict_fails_on_a_bad_line(scan: Any, recording: str, zones: str) -> No
     assert ended.errors.splitlines()[-1] == (
         f"skyfence: {recording}: 1 of its lines are no reports"
     )
-    assert len(ended.documents) == 15
+    assert len(ended.documents) == 18
 
 
 def test_strict_passes_without_one(scan: Any, recording: str, zones: str) -> None:
@@ -232,7 +232,7 @@ def test_the_module_is_the_command(recording: str, zones: str) -> None:
     """`python -m skyfence scan` does what the command does, from any directory."""
     command = [sys.executable, "-m", "skyfence", "scan", recording, "--zones", zones]
     done = subprocess.run(command, capture_output=True, check=True, env=dict(os.environ))
-    assert len(done.stdout.splitlines()) == 15
+    assert len(done.stdout.splitlines()) == 18
 
 
 def test_a_recording_that_is_not_sorted_is_an_error(scan: Any, zones: str) -> None:
