@@ -42,7 +42,7 @@ from skyfence.naming import Environment
 RECORDINGS: Final = ("latvia-2024-09-07.jsonl", "romania-2024-09-08.jsonl")
 SPEED: Final = 200.0  # an hour of event time in 18 s
 _EDGES: Final = ("worker", "relay")  # it ends before any silence would be an alarm
-_LONGEST_S: Final = 60.0  # for the pipeline to finish after the last report
+_LONGEST_S: Final = 180.0  # for the pipeline to finish after the last report
 
 
 @dataclass
