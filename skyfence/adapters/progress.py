@@ -140,11 +140,11 @@ class GroupProgress:
         What a run ends with may wait for the progress of partitions that hold nothing of it. The
         incident agent says whether anything does, after everything that it has decided.
         """
-        await self._catch_up()
-        await self._decide_all()
-        await self._catch_up()
+        await self._until_caught_up()
+        await self._until_decided()
+        await self._until_caught_up()
 
-    async def _catch_up(self) -> None:
+    async def _until_caught_up(self) -> None:
         """Return when each group has committed what its topic holds.
 
         Each stage commits only after its output is stored, so they are looked at in their order.
@@ -153,7 +153,7 @@ class GroupProgress:
             while await self.left(group, topic):  # noqa: ASYNC110 - the broker tells nobody
                 await asyncio.sleep(_LOOK_AGAIN_S)
 
-    async def _decide_all(self) -> None:
+    async def _until_decided(self) -> None:
         """Return when a message of ``judged`` that is yet to be stored says that nothing waits.
 
         Workers have one written every two seconds.

@@ -133,7 +133,7 @@ class DecisionQueue:
         return self.ended and min(progress.values(), default=self.ended_ms) >= self.ended_ms
 
     def is_undecided(self, progress: SourceProgress) -> bool:
-        """Tell whether all sources have ended, and what is decided last still waits."""
+        """Tell whether all sources have ended, and decisions still wait for a partition."""
         return self.ended and self.watermark_ms(progress) < LATEST_MS
 
     def has_come_to(self, source: str, time_ms: int) -> bool:

@@ -91,7 +91,7 @@ class PlaceView:
 
     @property
     def is_approached(self) -> bool:
-        """Tell whether an object heads for the place, and not all have only not been let go yet."""
+        """Tell whether an object heads for the place now; others hold it as they can be back."""
         least = level_rank("prepare")
         return any(level_rank(held.asked) >= least for held in self.concerned.values())
 
