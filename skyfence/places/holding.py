@@ -120,13 +120,14 @@ class Holding:
 
     def _note_falls(self, time_ms: int, parameters: PlaceParameters) -> None:
         """Note the falls that were due before an event, which must not hold them up."""
-        while (fall := self._next_fall(parameters)) is not None and fall[0] < time_ms:
+        while self._present != "clear":
+            fall = self._next_fall(parameters)
+            if fall is None or fall[0] >= time_ms:
+                return
             if self.fallen is None:
                 self.fallen_ms, self.fallen = fall
             else:
                 self.fallen_after.append(fall)
-            if self._present == "clear":
-                return
 
     def _rise(self) -> None:
         """Rise to what is asked for; what is still to be told falls no further than that."""
